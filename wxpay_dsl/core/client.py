@@ -1,0 +1,135 @@
+"""A client of one API: the chain, the call from validation to reply, and the connections below it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Final, Self
+
+from attrs import evolve
+
+from .chain import Node, Target
+from .errors import Fault, ServiceError, UndeclaredPathError, ValidationError
+from .family import Family
+from .reply import Reply
+from .request import Request, Validate, build, collect
+from .transport import Exchange, Middleware, Transport
+from .tree import Tree
+
+__all__ = ["TIMEOUT", "Client", "Middlewares"]
+
+#: Seconds for a whole call where nobody says otherwise.
+TIMEOUT: Final = 30.0
+
+#: The middlewares of one exchange, outermost first; once a handler returns, the exchange holds the answer whole.
+Middlewares = Callable[[Exchange], Sequence[Middleware]]
+
+
+class Client:
+    """Calls what a :class:`Tree` declares, and what it does not."""
+
+    def __init__(
+        self,
+        tree: Tree,
+        families: Mapping[str, Family],
+        base_url: str,
+        transport: Transport,
+        *,
+        middlewares: Middlewares | None = None,
+        own_hosts: bool = True,
+        strict: bool = False,
+        validate: Validate = True,
+        timeout: float = TIMEOUT,
+    ) -> None:
+        """``own_hosts`` False sends everything to ``base_url``, whatever host a spec names; ``strict`` refuses
+        undeclared paths.
+        """
+        self._tree = tree
+        self._families = families
+        self._base_url = base_url.rstrip("/")
+        self._transport = transport
+        self._middlewares = middlewares
+        self._own_hosts = own_hosts
+        self._strict = strict
+        self._validate: Validate = validate
+        self._timeout = timeout
+        self._root = Node.root(self)
+
+    @property
+    def tree(self) -> Tree:
+        """The declared operations."""
+        return self._tree
+
+    @property
+    def chain(self) -> Node:
+        """The root of the chain."""
+        return self._root
+
+    async def call(self, target: Target, data: Any, fields: Mapping[str, Any]) -> Reply[Any]:
+        """Checks, sends and reads one call.
+
+        Raises ValidationError before anything is sent, TransportError, ServiceError, or what a middleware raises.
+        """
+        request = await self.prepare(target, data, fields)
+        family = self._families[request.family]
+        exchange = await self.send(request)
+        response = exchange.answer
+        operation = request.operation
+        if not (200 <= response.status < 300 or (operation is not None and response.status == operation.status)):
+            error = family.refusal(operation, response)
+            if operation is None and response.status == 404 and isinstance(error, ServiceError):
+                nearest = self._tree.nearest(request.name.partition(" ")[2])
+                error = evolve(error, hint=f"no spec declares this path; the nearest declared one is {nearest}")
+            raise error
+        result = family.decode(operation, response)
+        if operation is not None and family.incoming is not None:
+            result = await family.incoming(operation, result)
+        request_id = response.headers.get("Request-ID", "")
+        return Reply(result, response.status, response.headers, request_id, exchange)
+
+    async def prepare(self, target: Target, data: Any, fields: Mapping[str, Any]) -> Request:
+        """The request that a call would send, unsigned. Raises ValidationError, SpecError or UndeclaredPathError."""
+        operation = target.declared.operation() if target.declared is not None else None
+        family_name = operation.family if operation is not None else self._tree.family_of(target.segments)
+        family = self._families[family_name]
+        if operation is None and self._strict:
+            path = "/" + "/".join(target.segments)
+            raise UndeclaredPathError(f"{target.verb.upper()} {path}", self._tree.nearest(path))
+        sections, options, faults = collect(target, operation, data, fields)
+        if not target.segments:
+            faults.append(Fault("", "a call needs a path: the chain ends in nothing"))
+            raise ValidationError(target.verb.upper(), tuple(faults))
+        validate = self._validate if options.validate is None else options.validate
+        base = self._base(target, operation)
+        request = build(target, operation, sections, options, family, base, faults, validate)
+        if operation is not None and family.outgoing is not None:
+            changed = await family.outgoing(operation, request.sections)
+            if changed is not request.sections:
+                request = build(target, operation, changed, options, family, base, [], False)
+        return request
+
+    async def send(self, request: Request) -> Exchange:
+        """Sends a prepared request through the middlewares; every answer is whole, whatever its status."""
+        exchange = Exchange(request)
+        middlewares = self._middlewares(exchange) if self._middlewares is not None else ()
+        timeout = self._timeout if request.options.timeout is None else request.options.timeout
+        await self._transport.send(exchange, middlewares, timeout)
+        return exchange
+
+    def _base(self, target: Target, operation: Any) -> str:
+        if not self._own_hosts:
+            return self._base_url
+        host = operation.host if operation is not None else self._tree.host_of(target.segments)
+        return host or self._base_url
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        await self._transport.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()

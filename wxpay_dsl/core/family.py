@@ -1,0 +1,111 @@
+"""What differs from one family of endpoints to another: how bodies are written and read, and what no means."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from attrs import field, frozen
+
+from .errors import ReplyDecodeError, SdkError, ServiceError
+
+if TYPE_CHECKING:
+    from .model import Operation
+    from .request import Sections
+    from .transport import Response
+
+__all__ = ["Family", "decode_json", "encode_json", "json_error"]
+
+#: Prepares the fields of a call before they are encoded (to encrypt some of them, say); it returns a copy.
+Outgoing = Callable[["Operation", "Sections"], Awaitable["Sections"]]
+#: Finishes the data of a reply (to decrypt some of its fields, say).
+Incoming = Callable[["Operation", Any], Awaitable[Any]]
+
+
+def encode_json(operation: Operation | None, data: Any) -> bytes:
+    """Compact UTF-8 JSON. Raises TypeError, ValueError or RecursionError for what JSON cannot say."""
+    import json
+
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain).encode()
+
+
+def decode_json(operation: Operation | None, response: Response) -> Any:
+    """The JSON of a successful answer; bytes where the operation says, or the answer shows, that it is not JSON."""
+    import json
+
+    body = response.body
+    declared = operation is not None and operation.returns is not None and not operation.produces
+    if not body:
+        if declared:
+            raise _undecodable(response, "an empty body where JSON was expected")
+        return None
+    kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if operation is not None and operation.produces:
+        return body
+    if not declared and kind and kind != "application/json" and not kind.endswith("+json"):
+        return body
+    try:
+        return json.loads(body, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise _undecodable(response, f"the answer is not JSON ({type(error).__name__}: {error})") from None
+
+
+def json_error(operation: Operation | None, response: Response) -> SdkError:
+    """A refusal as ``{"code", "message", "detail"}``, or whole in ``body`` where it is anything else."""
+    import json
+
+    code = message = ""
+    detail: Any = None
+    try:
+        data = json.loads(response.body)
+    except (ValueError, RecursionError):
+        data = None
+    if isinstance(data, dict):
+        code, message, detail = (
+            str(data.get("code") or ""),
+            str(data.get("message") or ""),
+            data.get("detail"),
+        )
+    return ServiceError(
+        response.name,
+        response.status,
+        code,
+        message,
+        detail,
+        response.headers.get("Request-ID", ""),
+        response.headers,
+        response.body,
+    )
+
+
+@frozen
+class Family:
+    """How one family of endpoints speaks; the middlewares that sign and verify it belong to the client."""
+
+    name: str
+    #: The names in the chain that its paths do not have in the URL.
+    chain: tuple[str, ...] = ()
+    content_type: str = "application/json"
+    accept: str = "application/json"
+    encode: Callable[[Operation | None, Any], bytes] = encode_json
+    decode: Callable[[Operation | None, Response], Any] = decode_json
+    refusal: Callable[[Operation | None, Response], SdkError] = json_error
+    #: Fields, by name, that the client fills in itself; a caller may leave them out though the spec requires them.
+    supplied: frozenset[str] = frozenset()
+    outgoing: Outgoing | None = field(default=None, repr=False)
+    incoming: Incoming | None = field(default=None, repr=False)
+
+
+def _plain(value: Any) -> Any:
+    """Mappings and sequences that are no dict or list."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} is no JSON value")
+
+
+def _no_constant(word: str) -> Any:
+    raise ValueError(f"{word} is not JSON")
+
+
+def _undecodable(response: Response, message: str) -> ReplyDecodeError:
+    return ReplyDecodeError(response.name, message, not response.safe, response.status, response.headers, response.body)

@@ -1,0 +1,36 @@
+"""What a call gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from attrs import field, frozen
+
+if TYPE_CHECKING:
+    from .transport import Exchange
+
+__all__ = ["Reply"]
+
+T = TypeVar("T")
+
+
+@frozen
+class Reply(Generic[T]):
+    """An answer that was verified and read."""
+
+    #: The fields of the answer as plain dicts and lists, bytes where it is a file, None where it is empty.
+    data: T
+    #: The HTTP status.
+    status: int
+    #: Case-insensitive.
+    headers: Mapping[str, str] = field(repr=False)
+    #: The service's own name of the call, for its support.
+    request_id: str
+    #: The bytes as they went over the wire.
+    exchange: Exchange = field(repr=False, eq=False)
+
+    def __getitem__(self, name: Any) -> Any:
+        """``reply["presign_token"]`` is ``reply.data["presign_token"]``."""
+        data: Any = self.data
+        return data[name]

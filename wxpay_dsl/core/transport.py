@@ -1,0 +1,228 @@
+"""Sends one request through middlewares over aiohttp, and reads the whole answer within bounds.
+
+One session a running event loop, made when first needed. Redirects are not followed, cookies not kept, bodies not
+decompressed: the bytes that come are the bytes that are verified.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import ssl
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final
+from weakref import WeakKeyDictionary
+
+import aiohttp
+from attrs import define, field, frozen
+from yarl import URL
+
+from .errors import (
+    ClosedError,
+    ConnectionFailedError,
+    ReplyTooLargeError,
+    ReplyTruncatedError,
+    RequestTimeoutError,
+    SdkError,
+    TransportError,
+)
+from .request import Request
+
+__all__ = ["MAX_REPLY", "Exchange", "Handler", "Middleware", "Response", "Transport", "user_agent"]
+
+#: Bytes of an answer that are read; what is larger is a file, and comes by download.
+MAX_REPLY: Final = 8 * 1024 * 1024
+#: Seconds an idle connection is kept. Services close theirs after 8; one that is closed under us fails a call.
+KEEP_ALIVE: Final = 7.0
+#: Seconds to connect, name look-up and TLS included.
+CONNECT: Final = 5.0
+
+Handler = Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]]
+Middleware = Callable[[aiohttp.ClientRequest, Handler], Awaitable[aiohttp.ClientResponse]]
+
+
+@frozen
+class Response:
+    """An answer, whole, as it came."""
+
+    name: str
+    status: int
+    #: Case-insensitive.
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    #: Whether repeating the request is harmless.
+    safe: bool
+
+
+@define
+class Exchange:
+    """What went over the wire in one attempt, byte for byte: for the log and the support ticket.
+
+    ``request_headers`` and ``request_body`` are as sent; secrets are not in them, a signature is.
+    """
+
+    request: Request = field(repr=False)
+    method: str = ""
+    url: str = ""
+    request_headers: Mapping[str, str] = field(factory=dict, repr=False)
+    request_body: bytes = field(default=b"", repr=False)
+    attempts: int = 0
+    #: None until an answer came whole.
+    response: Response | None = field(default=None, repr=False)
+
+    @property
+    def answer(self) -> Response:
+        """The answer of an exchange that has one. Raises LookupError before that."""
+        if self.response is None:
+            raise LookupError(f"{self.request.name}: no answer yet")
+        return self.response
+
+
+def user_agent(name: str, version: str) -> str:
+    """``name/version (platform) Python/… aiohttp/…``"""
+    system = f"{platform.system()} {platform.machine()}"
+    return f"{name}/{version} ({system}) Python/{platform.python_version()} aiohttp/{aiohttp.__version__}"
+
+
+class Transport:
+    """The connections. Shared by all clients that are given it; closed by whoever made it."""
+
+    def __init__(
+        self,
+        agent: str,
+        *,
+        limit: int = 100,
+        max_reply: int = MAX_REPLY,
+        proxy: str | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        """``limit`` connections at once, ``max_reply`` bytes an answer, ``proxy`` the URL of a forward proxy."""
+        self._agent = agent
+        self._limit = limit
+        self._max_reply = max_reply
+        self._proxy = proxy
+        self._tls = tls
+        self._sessions: WeakKeyDictionary[asyncio.AbstractEventLoop, aiohttp.ClientSession] = WeakKeyDictionary()
+        self._closed = False
+
+    def session(self) -> aiohttp.ClientSession:
+        """The running loop's session. Raises ClosedError after :meth:`close`."""
+        if self._closed:
+            raise ClosedError
+        loop = asyncio.get_running_loop()
+        session = self._sessions.get(loop)
+        if session is None or session.closed:
+            session = self._sessions[loop] = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=self._limit, keepalive_timeout=KEEP_ALIVE),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+                # The answer is signed as it is without compression; see also auto_decompress.
+                headers={"User-Agent": self._agent, "Accept-Encoding": "identity"},
+            )
+        return session
+
+    async def close(self) -> None:
+        """Closes every connection; calls that are under way end with an error."""
+        self._closed = True
+        sessions, self._sessions = list(self._sessions.items()), WeakKeyDictionary()
+        running = asyncio.get_running_loop()
+        for loop, session in sessions:
+            if loop is running or loop.is_closed():
+                await session.close()
+            else:
+                # Sockets belong to their loop: another one's are closed over there.
+                asyncio.run_coroutine_threadsafe(session.close(), loop)
+
+    async def send(self, exchange: Exchange, middlewares: Sequence[Middleware], timeout: float) -> None:
+        """Sends the exchange's request within ``timeout`` seconds, retries included, and notes what happens in it.
+
+        ``middlewares`` wrap it, the first outermost; when the last calls its handler the answer is read whole, so
+        that no connection is held by an error above. Raises TransportError, or whatever a middleware raises.
+        """
+        request = exchange.request
+        session = self.session()
+        receive = self._receiver(exchange)
+        try:
+            async with asyncio.timeout(timeout):
+                # aiohttp would quote a URL again that is not marked as encoded: what was signed is what is sent.
+                response = await session.request(
+                    request.method,
+                    URL(request.url, encoded=True),
+                    data=request.body or None,
+                    headers=request.headers,
+                    allow_redirects=False,
+                    proxy=self._proxy,
+                    ssl=self._tls if self._tls is not None else True,
+                    timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT),
+                    middlewares=(*middlewares, receive),
+                    max_line_size=16384,
+                    max_field_size=16384,
+                )
+                response.release()
+        except SdkError:
+            raise
+        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
+            raise _transport_error(request, error, timeout) from error
+
+    def _receiver(self, exchange: Exchange) -> Middleware:
+        request, limit = exchange.request, self._max_reply
+
+        async def receive(wire: aiohttp.ClientRequest, handler: Handler) -> aiohttp.ClientResponse:
+            exchange.attempts += 1
+            exchange.response = None
+            exchange.method, exchange.url = wire.method, str(wire.url)
+            response = await handler(wire)
+            exchange.request_headers = response.request_info.headers
+            exchange.request_body = request.body
+            try:
+                body = await _read(request, response, limit)
+            except BaseException:
+                # Half-read: the connection cannot serve another call.
+                response.close()
+                raise
+            response.release()
+            exchange.response = Response(request.name, response.status, response.headers, body, request.safe)
+            return response
+
+        return receive
+
+
+async def _read(request: Request, response: aiohttp.ClientResponse, limit: int) -> bytes:
+    announced = response.content_length or 0
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        if announced <= limit:
+            while chunk := await response.content.readany():
+                chunks.append(chunk)
+                size += len(chunk)
+                if size > limit:
+                    break
+    except aiohttp.ClientPayloadError as error:
+        message = f"the answer ended early, after {size} bytes"
+        if announced:
+            message += f" of {announced}"
+        unknown = not request.safe
+        raise ReplyTruncatedError(request.name, message, unknown, response.status, b"".join(chunks)) from error
+    if max(size, announced) > limit:
+        message = f"the answer is larger than {limit} bytes"
+        raise ReplyTooLargeError(request.name, message, not request.safe, response.status, limit)
+    return b"".join(chunks)
+
+
+def _transport_error(request: Request, error: BaseException, timeout: float) -> TransportError:
+    """The error of our own tree; whether anything can have happened is what the caller has to know."""
+    if isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)):
+        return ConnectionFailedError(request.name, f"no connection: {_text(error)}", outcome_unknown=False)
+    unknown = not request.safe
+    if isinstance(error, TimeoutError):
+        return RequestTimeoutError(request.name, f"no whole answer within {timeout:g} s", unknown)
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return ReplyTruncatedError(request.name, f"the answer ended early: {_text(error)}", unknown)
+    if isinstance(error, aiohttp.ClientResponseError):
+        return ConnectionFailedError(request.name, f"the answer is not HTTP: {_text(error)}", unknown)
+    return ConnectionFailedError(request.name, f"the connection broke: {_text(error)}", unknown)
+
+
+def _text(error: Any) -> str:
+    return str(error) or type(error).__name__
