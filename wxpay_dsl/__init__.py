@@ -1,0 +1,98 @@
+"""WeChat Pay (微信支付) for async Python: the whole API as data, one attribute chain, every call signed and verified.
+
+Importing this loads the tree of all operations and nothing heavier; what a name needs is imported when the name is
+used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ._version import __version__
+from .client import Wechatpay
+
+if TYPE_CHECKING:
+    from .core.errors import (
+        ClosedError,
+        ConfigurationError,
+        ConnectionFailedError,
+        Fault,
+        ReplyDecodeError,
+        ReplyTooLargeError,
+        ReplyTruncatedError,
+        RequestTimeoutError,
+        SdkError,
+        ServiceError,
+        SpecError,
+        TransportError,
+        UndeclaredPathError,
+        ValidationError,
+    )
+    from .core.reply import Reply
+    from .core.request import SpecWarning
+    from .wechat.errors import (
+        BadSignatureError,
+        ClockSkewError,
+        MalformedTimestampError,
+        MissingHeaderError,
+        SignatureError,
+        UnknownSerialError,
+    )
+    from .wechat.signer import Signer
+
+__all__ = [
+    "BadSignatureError",
+    "ClockSkewError",
+    "ClosedError",
+    "ConfigurationError",
+    "ConnectionFailedError",
+    "Fault",
+    "MalformedTimestampError",
+    "MissingHeaderError",
+    "Reply",
+    "ReplyDecodeError",
+    "ReplyTooLargeError",
+    "ReplyTruncatedError",
+    "RequestTimeoutError",
+    "SdkError",
+    "ServiceError",
+    "SignatureError",
+    "Signer",
+    "SpecError",
+    "SpecWarning",
+    "TransportError",
+    "UndeclaredPathError",
+    "UnknownSerialError",
+    "ValidationError",
+    "Wechatpay",
+    "__version__",
+    "wxpay",
+]
+
+#: Configured from the environment or the profile that it names, at its first call.
+wxpay = Wechatpay.deferred()
+
+_HOMES = {
+    "Reply": "core.reply",
+    "Signer": "wechat.signer",
+    "SpecWarning": "core.request",
+    **dict.fromkeys(
+        (
+            "BadSignatureError",
+            "ClockSkewError",
+            "MalformedTimestampError",
+            "MissingHeaderError",
+            "SignatureError",
+            "UnknownSerialError",
+        ),
+        "wechat.errors",
+    ),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'core.errors')}"), name)

@@ -1,0 +1,163 @@
+"""The client of WeChat Pay: where the parts are put together, and nothing else happens."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Coroutine, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from wxpay_dsl.core.chain import Node, Target
+from wxpay_dsl.core.tree import Tree
+from wxpay_dsl.wechat.families import CHAINS, DEFAULT
+
+if TYPE_CHECKING:
+    from wxpay_dsl.core.client import Client
+    from wxpay_dsl.core.reply import Reply
+    from wxpay_dsl.settings import Settings
+
+__all__ = ["SPECS", "Wechatpay", "tree"]
+
+_HERE: Final = Path(__file__).parent
+#: The specs that come with the package: inside a wheel, beside the package in a checkout.
+SPECS: Final = str(_HERE / "specs" if (_HERE / "specs").is_dir() else _HERE.parent / "specs")
+
+
+@lru_cache(maxsize=1)
+def _packaged() -> Tree:
+    return Tree([SPECS], CHAINS, DEFAULT)
+
+
+def tree(folders: Sequence[str] = ()) -> Tree:
+    """The operations that come with the package, and those of ``folders`` on top."""
+    return Tree([SPECS, *folders], CHAINS, DEFAULT) if folders else _packaged()
+
+
+class Wechatpay:
+    """An async client of WeChat Pay (微信支付).
+
+    ``await wxpay.v3.eduPapay.contracts.presign.post(appid=…, …)`` is ``POST /v3/edu-papay/contracts/presign``,
+    validated, signed, verified. One client serves any number of calls at once; use it in ``async with``, or ``await
+    close()`` it.
+    """
+
+    def __init__(
+        self,
+        *,
+        mchid: str | None = None,
+        serial: str | None = None,
+        private_key: Any = None,
+        certificate: Any = None,
+        certs: Mapping[str, Any] | None = None,
+        apiv3_key: str | bytes | None = None,
+        secret: str | None = None,
+        base_url: str | None = None,
+        specs: Sequence[str | Path] | None = None,
+        strict: bool | None = None,
+        validate: bool | str | None = None,
+        timeout: float | None = None,
+        proxy: str | None = None,
+        profile: str | Path | None = None,
+    ) -> None:
+        """Takes what is not given here from the environment (``WXPAY_MCHID`` …), then from ``profile``, a TOML file.
+
+        ``private_key``: PEM, DER, a path, a key object, or a :class:`~wxpay_dsl.wechat.signer.Signer`; ``certs``:
+        platform key id (``PUB_KEY_ID_…``) or certificate serial to key; ``timeout``: seconds for a whole call;
+        ``strict`` refuses paths that no spec declares; ``validate``: True, False or ``"strict"``. Raises
+        ConfigurationError for settings that cannot work together.
+        """
+        from wxpay_dsl.settings import Settings
+
+        given = {
+            "mchid": mchid,
+            "serial": serial,
+            "private_key": private_key,
+            "certificate": certificate,
+            "certs": certs,
+            "apiv3_key": apiv3_key,
+            "secret": secret,
+            "base_url": base_url,
+            "specs": specs,
+            "strict": strict,
+            "validate": validate,
+            "timeout": timeout,
+            "proxy": proxy,
+        }
+        self._settings: Settings | None = Settings.load(given, profile=profile)
+        self._tree = tree(self._settings.specs)
+        self._client: Client | None = None
+        self._root = Node.root(self)
+
+    @classmethod
+    def deferred(cls) -> Self:
+        """A client whose credentials are looked for at the first call; until then it only knows the specs."""
+        self = cls.__new__(cls)
+        self._settings = None
+        self._tree = tree([folder for folder in os.environ.get("WXPAY_SPECS", "").split(os.pathsep) if folder])
+        self._client = None
+        self._root = Node.root(self)
+        return self
+
+    @property
+    def tree(self) -> Tree:
+        """The declared operations."""
+        return self._tree
+
+    @property
+    def settings(self) -> Settings:
+        """What this client was made from. Raises ConfigurationError where a deferred client finds no credentials."""
+        if self._settings is None:
+            from wxpay_dsl.settings import Settings
+
+            self._settings = Settings.load({})
+        return self._settings
+
+    @property
+    def client(self) -> Client:
+        """The machinery below the chain, made at the first call."""
+        if self._client is None:
+            from wxpay_dsl.assembly import assemble
+
+            self._client = assemble(self.settings, self._tree)
+        return self._client
+
+    def call(self, target: Target, data: Any, fields: Mapping[str, Any]) -> Coroutine[Any, Any, Reply[Any]]:
+        """What the chain does when it is called."""
+        return self.client.call(target, data, fields)
+
+    def preload(self) -> None:
+        """Reads all specs now, for servers that want no first touch later. Raises SpecError for one that is broken."""
+        self._tree.preload()
+
+    def __getattr__(self, name: str) -> Node:
+        # Asked only for what is not an attribute: a segment of a path.
+        if name.startswith("_"):
+            raise AttributeError(name)
+        node: Node = getattr(self._root, name)
+        return node
+
+    def __getitem__(self, segment: str) -> Node:
+        return self._root[segment]
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *dir(self._root)]
+
+    def __repr__(self) -> str:
+        if self._settings is None:
+            return "<Wechatpay, credentials from the environment or profile at the first call>"
+        return f"<Wechatpay {self._settings.mchid} at {self._settings.base_url}>"
+
+    async def close(self) -> None:
+        """Closes the connections; further calls raise ClosedError."""
+        if self._client is not None or self._settings is not None:
+            await self.client.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()

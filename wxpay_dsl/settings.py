@@ -1,0 +1,283 @@
+"""Credentials and options: from arguments, the environment, and a TOML profile, in this order of precedence.
+
+Settings that cannot work are refused here, with a sentence that says which and why, before a client exists.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, get_args
+from urllib.parse import urlsplit
+
+from attrs import field, frozen
+
+from wxpay_dsl.core.errors import ConfigurationError
+from wxpay_dsl.core.grammar import nearest
+from wxpay_dsl.core.request import Validate
+from wxpay_dsl.wechat.certificates import certificate_serial, load_certificate, public_key_matches
+from wxpay_dsl.wechat.families import BASE_URL
+from wxpay_dsl.wechat.keys import load_private_key
+from wxpay_dsl.wechat.platform_keys import PlatformKeys, platform_key
+from wxpay_dsl.wechat.signer import LocalSigner, Signer
+
+__all__ = ["ENVIRONMENT", "NAMES", "Settings", "read_profile"]
+
+#: Each setting that text can say, and the environment variable that says it.
+ENVIRONMENT: Final = {
+    "mchid": "WXPAY_MCHID",
+    "serial": "WXPAY_SERIAL",
+    "private_key": "WXPAY_PRIVATE_KEY",
+    "certificate": "WXPAY_CERTIFICATE",
+    "apiv3_key": "WXPAY_APIV3_KEY",
+    "secret": "WXPAY_SECRET",
+    "base_url": "WXPAY_BASE_URL",
+    "proxy": "WXPAY_PROXY",
+    "timeout": "WXPAY_TIMEOUT",
+    "certs": "WXPAY_CERTS",
+    "specs": "WXPAY_SPECS",
+}
+NAMES: Final = (*ENVIRONMENT, "strict", "validate")
+
+_PROFILE: Final = "WXPAY_PROFILE"
+_MCHID: Final = re.compile(r"[0-9]{6,16}\Z")
+_SERIAL: Final = re.compile(r"[0-9A-F]{8,40}\Z")
+
+
+@frozen
+class Settings:
+    """All that a client is made from, checked and loaded. Nothing secret is in its repr."""
+
+    #: 商户号
+    mchid: str
+    #: 商户API证书序列号
+    serial: str
+    signer: Signer = field(repr=False)
+    #: 微信支付公钥 / 平台证书
+    keys: PlatformKeys = field(repr=False)
+    #: APIv3密钥, 32 bytes.
+    apiv3_key: bytes | None = field(default=None, repr=False)
+    #: APIv2密钥
+    secret: str | None = field(default=None, repr=False)
+    base_url: str = BASE_URL
+    #: Whether ``base_url`` was chosen: then every call goes there, whatever host its spec names.
+    one_host: bool = False
+    specs: tuple[str, ...] = ()
+    strict: bool = False
+    validate: Validate = True
+    #: Seconds for a whole call.
+    timeout: float = 30.0
+    proxy: str | None = field(default=None, repr=False)
+
+    @classmethod
+    def load(
+        cls, given: Mapping[str, Any], environment: Mapping[str, str] = os.environ, profile: str | Path | None = None
+    ) -> Settings:
+        """Merges what is given over the environment over the profile, and checks the whole.
+
+        ``profile`` is a TOML file; where it is None ``WXPAY_PROFILE`` may name one. Raises ConfigurationError.
+        """
+        file = profile if profile is not None else environment.get(_PROFILE) or None
+        merged: dict[str, Any] = dict(read_profile(file)) if file is not None else {}
+        merged |= {name: environment[variable] for name, variable in ENVIRONMENT.items() if environment.get(variable)}
+        merged |= {name: value for name, value in given.items() if value is not None}
+        for name in merged:
+            if name not in NAMES:
+                raise ConfigurationError(f"{name!r} is not a setting{nearest(name, NAMES)}")
+        return _checked(merged)
+
+    def __reduce__(self) -> str:
+        raise TypeError("settings hold a private key and are never pickled")
+
+
+def read_profile(file: str | Path) -> Mapping[str, Any]:
+    """The settings in a TOML profile; the files it names are found beside it. Raises ConfigurationError."""
+    import tomllib
+
+    path = Path(file)
+    try:
+        raw = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"the profile {path} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise ConfigurationError(f"the profile {path} is not TOML: {error}") from None
+    for name in raw:
+        if name not in NAMES:
+            raise ConfigurationError(f"{path}: {name!r} is not a setting{nearest(name, NAMES)}")
+    folder = path.resolve().parent
+    for name in ("private_key", "certificate"):
+        if name in raw:
+            raw[name] = _beside(folder, raw[name])
+    certs = raw.get("certs", {})
+    if not isinstance(certs, dict):
+        raise ConfigurationError(f"{path}: `certs` is a table of platform key id to file")
+    if "certs" in raw:
+        raw["certs"] = {key: _beside(folder, value) for key, value in certs.items()}
+    if "specs" in raw:
+        raw["specs"] = [_beside(folder, value) for value in _folders(raw["specs"])]
+    return raw
+
+
+def _beside(folder: Path, value: Any) -> Any:
+    """A relative file name of a profile, from the profile's folder; anything else as it is."""
+    if not isinstance(value, str) or "-----BEGIN" in value or value.startswith("file://") or len(value) > 1024:
+        return value
+    candidate = folder / value
+    return str(candidate) if candidate.exists() or "." in value or "/" in value else value
+
+
+def _checked(merged: Mapping[str, Any]) -> Settings:
+    mchid = _text(merged, "mchid", "the merchant id (商户号)")
+    if not _MCHID.match(mchid):
+        raise ConfigurationError(f"`mchid` (商户号) is digits only, such as 1900000109, not {mchid!r:.40}")
+    signer, serial = _signing(merged)
+    keys = _platform_keys(merged, serial, signer)
+    base_url = _base_url(merged)
+    validate = merged.get("validate", True)
+    if validate not in get_args(Validate):
+        raise ConfigurationError(f"`validate` is True, False or 'strict', not {validate!r:.40}")
+    return Settings(
+        mchid=mchid,
+        serial=serial,
+        signer=signer,
+        keys=keys,
+        apiv3_key=_apiv3_key(merged),
+        secret=_secret(merged),
+        base_url=base_url or BASE_URL,
+        one_host=base_url is not None,
+        specs=tuple(_folders(merged.get("specs", ()))),
+        strict=bool(merged.get("strict", False)),
+        validate=validate,
+        timeout=_timeout(merged),
+        proxy=merged.get("proxy"),
+    )
+
+
+def _signing(merged: Mapping[str, Any]) -> tuple[Signer, str]:
+    thing = merged.get("private_key")
+    if thing is None:
+        raise ConfigurationError(_missing("private_key", "the merchant's private key (商户API私钥, apiclient_key.pem)"))
+    certificate = load_certificate(merged["certificate"]) if merged.get("certificate") is not None else None
+    serial = str(merged.get("serial") or (certificate_serial(certificate) if certificate is not None else ""))
+    serial = serial.replace(":", "").upper()
+    if not serial:
+        raise ConfigurationError(_missing("serial", "the serial of the merchant's certificate (商户API证书序列号)"))
+    if serial.startswith("PUB_KEY_ID_"):
+        raise ConfigurationError(
+            "`serial` is WeChat Pay's public key id (微信支付公钥ID); here belongs the serial of the merchant's own "
+            "certificate: openssl x509 -in apiclient_cert.pem -noout -serial"
+        )
+    if not _SERIAL.match(serial):
+        raise ConfigurationError(f"`serial` is up to 40 hexadecimal digits, leading zeros kept, not {serial!r:.60}")
+    if certificate is not None and certificate_serial(certificate) != serial:
+        raise ConfigurationError(f"`serial` is {serial}, but the certificate's is {certificate_serial(certificate)}")
+    if isinstance(thing, Signer):
+        return thing, serial
+    try:
+        private_key = load_private_key(thing)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"`private_key`: {error}") from None
+    if certificate is not None and not public_key_matches(private_key, certificate):
+        raise ConfigurationError(
+            "`private_key` and `certificate` do not belong together: take both, apiclient_key.pem and "
+            "apiclient_cert.pem, from the same download of the merchant platform"
+        )
+    return LocalSigner(private_key), serial
+
+
+def _platform_keys(merged: Mapping[str, Any], serial: str, signer: Signer) -> PlatformKeys:
+    certs = merged.get("certs") or {}
+    if isinstance(certs, str):  # from the environment: ID=FILE,ID=FILE
+        pairs = [pair.partition("=") for pair in certs.split(",") if pair.strip()]
+        certs = {key.strip(): value.strip() for key, _, value in pairs}
+    if not isinstance(certs, Mapping):
+        raise ConfigurationError("`certs` is a mapping of platform key id (or certificate serial) to key")
+    keys = []
+    for key_id, thing in certs.items():
+        if str(key_id).upper() == serial:
+            raise ConfigurationError(
+                f"`certs` holds the merchant's own certificate {serial}: here belong WeChat Pay's public key "
+                f"(pub_key.pem with its PUB_KEY_ID_…) or its platform certificate, not apiclient_cert.pem"
+            )
+        try:
+            key = platform_key(str(key_id), thing)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"`certs`: {error}") from None
+        own = signer.private_key.public_key() if isinstance(signer, LocalSigner) else None
+        if own is not None and key.public_key.public_numbers() == own.public_numbers():
+            raise ConfigurationError(
+                f"`certs`: {key_id} holds the merchant's own public key; it must be the one of WeChat Pay "
+                f"(微信支付公钥, pub_key.pem of the merchant platform)"
+            )
+        keys.append(key)
+    if not keys and merged.get("apiv3_key") is None:
+        raise ConfigurationError(
+            "nothing to verify answers with: give `certs`, {'PUB_KEY_ID_…': 'pub_key.pem'} (微信支付公钥), or "
+            "`apiv3_key` (APIv3密钥) so that the platform certificates (平台证书) can be downloaded"
+        )
+    return PlatformKeys(keys)
+
+
+def _apiv3_key(merged: Mapping[str, Any]) -> bytes | None:
+    value = merged.get("apiv3_key")
+    if value is None:
+        return None
+    key = value.encode() if isinstance(value, str) else value
+    if not isinstance(key, bytes) or len(key) != 32:
+        length = f"{len(key)} bytes" if isinstance(key, bytes) else type(value).__name__
+        raise ConfigurationError(f"`apiv3_key` (APIv3密钥) is 32 bytes, as set on the merchant platform, not {length}")
+    return key
+
+
+def _secret(merged: Mapping[str, Any]) -> str | None:
+    value = merged.get("secret")
+    if value is None:
+        return None
+    if not isinstance(value, str) or not value.isascii() or len(value) != 32:
+        raise ConfigurationError("`secret` (APIv2密钥) is 32 ASCII characters, as set on the merchant platform")
+    return value
+
+
+def _base_url(merged: Mapping[str, Any]) -> str | None:
+    value = merged.get("base_url")
+    if value is None:
+        return None
+    parts = urlsplit(str(value))
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ConfigurationError(f"`base_url` is an origin such as {BASE_URL}, not {value!r:.80}")
+    if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
+        raise ConfigurationError(f"`base_url` {value!r:.80}: only a loopback address is called without TLS")
+    return str(value).rstrip("/")
+
+
+def _timeout(merged: Mapping[str, Any]) -> float:
+    try:
+        seconds = float(merged.get("timeout", 30.0))
+    except (TypeError, ValueError):
+        seconds = 0.0
+    if not 0 < seconds < 86400:
+        raise ConfigurationError(f"`timeout` is seconds above 0, not {merged['timeout']!r:.40}")
+    return seconds
+
+
+def _folders(value: str | Path | Sequence[str | Path]) -> list[str]:
+    if isinstance(value, str):
+        value = [part for part in value.split(os.pathsep) if part]
+    elif isinstance(value, Path):
+        value = [value]
+    return [os.fspath(folder) for folder in value]
+
+
+def _text(merged: Mapping[str, Any], name: str, what: str) -> str:
+    value = merged.get(name)
+    if value is None or value == "":
+        raise ConfigurationError(_missing(name, what))
+    return str(value)
+
+
+def _missing(name: str, what: str) -> str:
+    return (
+        f"{what} is missing: give `{name}` as an argument, in the profile, or as {ENVIRONMENT[name]} in the environment"
+    )

@@ -1,0 +1,72 @@
+"""What can be wrong with a signature of WeChat Pay (应答签名 / 回调签名): five different errors with five different mends.
+
+https://pay.weixin.qq.com/doc/v3/merchant/4013053249
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from wxpay_dsl.core.errors import SdkError
+
+__all__ = [
+    "BadSignatureError",
+    "ClockSkewError",
+    "MalformedTimestampError",
+    "MissingHeaderError",
+    "SignatureError",
+    "UnknownSerialError",
+]
+
+
+@frozen(str=False)
+class SignatureError(SdkError):
+    """An answer or a notification that cannot be believed. It was not parsed.
+
+    ``outcome_unknown`` is True when the request it answers may have moved money: query it before trying again.
+    """
+
+    #: What was verified: ``POST /v3/…``, or ``notification``.
+    subject: str
+    message: str
+    outcome_unknown: bool = False
+
+    def __str__(self) -> str:
+        unknown = "; the outcome is unknown: query it" if self.outcome_unknown else ""
+        return f"{self.subject}: {self.message}{unknown}"
+
+
+@frozen(str=False)
+class MissingHeaderError(SignatureError):
+    """One of the four ``Wechatpay-*`` headers is not there, or empty."""
+
+    header: str = ""
+
+
+@frozen(str=False)
+class MalformedTimestampError(SignatureError):
+    """``Wechatpay-Timestamp`` is no Unix time in whole seconds."""
+
+    timestamp: str = ""
+
+
+@frozen(str=False)
+class ClockSkewError(SignatureError):
+    """``Wechatpay-Timestamp`` is further from the local clock than allowed: a replay, or a wrong clock here."""
+
+    #: Seconds that the signature is older than the local clock; negative where it is ahead of it.
+    age: int = 0
+
+
+@frozen(str=False)
+class UnknownSerialError(SignatureError):
+    """``Wechatpay-Serial`` names no platform key that is known here."""
+
+    serial: str = ""
+
+
+@frozen(str=False)
+class BadSignatureError(SignatureError):
+    """The signature is not that of the named key over these bytes."""
+
+    serial: str = ""

@@ -1,0 +1,31 @@
+"""The two families of WeChat Pay's endpoints, as the framework's vocabulary: APIv3 (JSON) and APIv2 (XML)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from wxpay_dsl.core.family import Family, Incoming, Outgoing
+
+__all__ = ["BASE_URL", "CHAINS", "DEFAULT", "v3"]
+
+#: The service's primary host.
+BASE_URL: Final = "https://api.mch.weixin.qq.com"
+#: The family of a spec that names none.
+DEFAULT: Final = "v3"
+#: Each family's names in the chain that its URLs do not have: ``wxpay.v2.pay.micropay`` is ``/pay/micropay``.
+CHAINS: Final[dict[str, tuple[str, ...]]] = {"v3": (), "v2": ("v2",)}
+
+
+def v3(outgoing: Outgoing | None = None, incoming: Incoming | None = None) -> Family:
+    """APIv3: JSON, signed in headers; ``outgoing`` and ``incoming`` encrypt and decrypt sensitive fields (敏感信息)."""
+    # Imported here, since the tree needs the names above at import and the rest only at the first call.
+    from wxpay_dsl.core.family import Family
+
+    return Family(
+        "v3",
+        chain=CHAINS["v3"],
+        supplied=frozenset({"wechatpay-serial"}),
+        outgoing=outgoing,
+        incoming=incoming,
+    )

@@ -1,0 +1,64 @@
+"""The signer middleware: the only place where signing meets aiohttp.
+
+Each attempt is signed afresh over the bytes that are sent; each successful answer is verified over the bytes that
+came, before anything is parsed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import aiohttp
+
+from wxpay_dsl.core.transport import Exchange, Handler, Middleware
+
+from . import authorization, signing_v3
+from .keyring import Keyring
+from .signer import Credential
+from .verification import check_clock, check_signature, read_headers, unknown_serial
+
+__all__ = ["sign_v3", "verify_v3"]
+
+
+def sign_v3(
+    exchange: Exchange, credential: Credential, keyring: Keyring, clock: Callable[[], float] = time.time
+) -> Middleware:
+    """Signs a request for APIv3 and verifies its answer.
+
+    Raises SignatureError for a 2xx answer that cannot be believed. An answer of any other status may be unsigned,
+    and is judged by whoever reads it.
+    """
+    request = exchange.request
+    operation = request.operation
+    signs = operation is None or operation.sign
+    verifies = operation is None or operation.verify
+
+    async def middleware(wire: aiohttp.ClientRequest, handler: Handler) -> aiohttp.ClientResponse:
+        if signs:
+            # The same object comes again for a second attempt: set, never add.
+            wire.headers["Wechatpay-Serial"] = (await keyring.preferred()).id
+            timestamp, nonce = int(clock()), authorization.nonce()
+            message = signing_v3.request_message(wire.method, wire.url.raw_path_qs, timestamp, nonce, request.body)
+            signature = await credential.signer.sign(message)
+            wire.headers["Authorization"] = authorization.build(
+                credential.mchid, credential.serial, timestamp, nonce, signature, scheme=credential.signer.scheme
+            )
+        response = await handler(wire)
+        if verifies and 200 <= response.status < 300:
+            await verify_v3(exchange, keyring, clock)
+        return response
+
+    return middleware
+
+
+async def verify_v3(exchange: Exchange, keyring: Keyring, clock: Callable[[], float] = time.time) -> None:
+    """Raises SignatureError unless the exchange's answer is the service's own, and fresh."""
+    answer = exchange.answer
+    unknown = not exchange.request.safe
+    signed = read_headers(answer.headers, answer.name, outcome_unknown=unknown)
+    check_clock(signed, clock(), answer.name, outcome_unknown=unknown)
+    key = await keyring.find(signed.serial)
+    if key is None:
+        raise unknown_serial(signed, keyring.known(), answer.name, outcome_unknown=unknown)
+    check_signature(signed, answer.body, key, answer.name, outcome_unknown=unknown)

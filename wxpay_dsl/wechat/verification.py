@@ -1,0 +1,114 @@
+"""Verifies what WeChat Pay signed, answers and notifications alike, before anything of it is parsed.
+
+https://pay.weixin.qq.com/doc/v3/merchant/4013053249
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from attrs import field, frozen
+
+from . import signing_v3
+from .errors import (
+    BadSignatureError,
+    ClockSkewError,
+    MalformedTimestampError,
+    MissingHeaderError,
+    UnknownSerialError,
+)
+from .platform_keys import PlatformKey
+
+__all__ = ["CLOCK_WINDOW", "SignatureHeaders", "check_clock", "check_signature", "read_headers", "unknown_serial"]
+
+#: Seconds that a signature may be away from the local clock, either way.
+CLOCK_WINDOW: Final = 300
+
+_SECONDS: Final = re.compile(r"[0-9]{1,12}\Z")
+_NAMES: Final = ("Wechatpay-Timestamp", "Wechatpay-Nonce", "Wechatpay-Signature", "Wechatpay-Serial")
+
+
+@frozen
+class SignatureHeaders:
+    """The four headers of a signature. ``timestamp`` is Unix time in seconds."""
+
+    timestamp: int
+    #: As it came: this text is what was signed.
+    timestamp_text: str
+    nonce: str
+    signature: str = field(repr=False)
+    serial: str = ""
+
+
+def read_headers(headers: Mapping[str, str], subject: str, *, outcome_unknown: bool = False) -> SignatureHeaders:
+    """The signature's headers, whatever the case of their names.
+
+    Raises MissingHeaderError, or MalformedTimestampError.
+    """
+    values = [headers.get(name) for name in _NAMES]
+    if not all(values):
+        # A plain dict knows one spelling; WSGI and proxies have others.
+        lowered = {str(name).lower().replace("_", "-"): value for name, value in headers.items()}
+        values = [lowered.get(name.lower()) for name in _NAMES]
+    for name, value in zip(_NAMES, values, strict=True):
+        if not value:
+            message = (
+                f"the header {name} is missing, so nobody vouches for this: was it WeChat Pay that answered, and "
+                f"does a proxy on the way drop headers?"
+            )
+            raise MissingHeaderError(subject, message, outcome_unknown, name)
+    timestamp, nonce, signature, serial = (str(value) for value in values)
+    if not _SECONDS.match(timestamp):
+        message = f"Wechatpay-Timestamp is {timestamp[:40]!r}, not Unix time in seconds"
+        raise MalformedTimestampError(subject, message, outcome_unknown, timestamp)
+    return SignatureHeaders(int(timestamp), timestamp, nonce, signature, serial)
+
+
+def check_clock(signed: SignatureHeaders, now: float, subject: str, *, outcome_unknown: bool = False) -> None:
+    """Raises ClockSkewError for what was signed more than :data:`CLOCK_WINDOW` seconds from ``now`` (Unix time)."""
+    age = int(now) - signed.timestamp
+    if abs(age) > CLOCK_WINDOW:
+        when = f"{age} s ago" if age > 0 else f"{-age} s ahead of this machine's clock"
+        message = (
+            f"signed {when}, at most {CLOCK_WINDOW} s are accepted: it is a replay, or this machine's clock is "
+            f"wrong (compare it with the answer's Date header; run NTP)"
+        )
+        raise ClockSkewError(subject, message, outcome_unknown, age)
+
+
+def unknown_serial(
+    signed: SignatureHeaders, known: list[str], subject: str, *, outcome_unknown: bool = False
+) -> UnknownSerialError:
+    """The error for a serial that no key at hand has."""
+    have = ", ".join(known) or "none"
+    message = (
+        f"signed by the platform key {signed.serial[:80]!r}, which is not known here (known: {have}): give the "
+        f"public key (微信支付公钥) with this id, or, in certificate mode, the APIv3 key so that it can be downloaded"
+    )
+    return UnknownSerialError(subject, message, outcome_unknown, signed.serial)
+
+
+def check_signature(
+    signed: SignatureHeaders, body: bytes, key: PlatformKey, subject: str, *, outcome_unknown: bool = False
+) -> None:
+    """Raises BadSignatureError unless ``key`` signed exactly these bytes.
+
+    Probes (``WECHATPAY/SIGNTEST/…``), which the service signs wrongly on purpose, fail like any other.
+    """
+    try:
+        message = signing_v3.response_message(signed.timestamp_text, signed.nonce, body)
+        good = signing_v3.verify(message, signed.signature, key.public_key)
+    except ValueError:
+        good = False
+    if good:
+        return
+    if signed.signature.startswith(signing_v3.PROBE_PREFIX):
+        text = "a probe that is signed wrongly on purpose (签名探测流量): refusing it is right"
+    else:
+        text = (
+            f"the signature is not that of {key.id} over these {len(body)} bytes: the body was changed on its way "
+            f"(re-serialised, re-encoded, cut), or the key under this id is not WeChat Pay's"
+        )
+    raise BadSignatureError(subject, text, outcome_unknown, key.id)
