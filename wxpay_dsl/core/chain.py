@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Coroutine, Mapping
 from typing import Any, Final, NoReturn, Protocol
 
-from .errors import SpecError
 from .tree import Branch, Declared, Tree, kebab, spelling
 
 __all__ = ["Caller", "Literal", "Node", "Target"]
@@ -162,6 +161,8 @@ class Node:
         return sorted(name for name in names if not name.startswith("["))
 
     def __repr__(self) -> str:
+        from .errors import SpecError
+
         lines = [f"{_dotted(self._segments)}"]
         for declared in self._meant():
             line = f"{declared.verb.upper()} {declared.path} {declared.summary}".rstrip()
