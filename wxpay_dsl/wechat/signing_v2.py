@@ -1,0 +1,112 @@
+"""APIv2 signatures: sorted fields, the APIv2 key at the end, MD5 or HMAC-SHA256; and WeCom's variant.
+
+https://pay.weixin.qq.com/doc/v2/merchant/4011985891
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import TYPE_CHECKING, Literal
+
+from wxpay_dsl.core.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+__all__ = [
+    "HMAC_SHA256",
+    "MD5",
+    "WORKWX_RED_PACKET",
+    "WORKWX_TRANSFER",
+    "Field",
+    "SignType",
+    "sign",
+    "verify",
+    "workwx_sign",
+]
+
+#: What may be signed. No float, as money is an integer in fen; ``None`` is an empty value.
+Field = str | int | None
+SignType = Literal["MD5", "HMAC-SHA256"]
+
+MD5: SignType = "MD5"
+HMAC_SHA256: SignType = "HMAC-SHA256"
+
+#: The fields that ``workwx_sign`` covers: red packets (企业红包), then transfers to employees (向员工付款).
+#: https://developer.work.weixin.qq.com/document/path/90281
+WORKWX_RED_PACKET = ("act_name", "mch_billno", "mch_id", "nonce_str", "re_openid", "total_amount", "wxappid")
+WORKWX_TRANSFER = (
+    "amount",
+    "appid",
+    "desc",
+    "mch_id",
+    "nonce_str",
+    "openid",
+    "partner_trade_no",
+    "ww_msg_type",
+)
+
+#: An MD5 is 32 hexadecimal digits, an HMAC-SHA256 64: an answer does not say its ``sign_type``.
+_SIGN_TYPE_OF_LENGTH: dict[int, SignType] = {32: MD5, 64: HMAC_SHA256}
+
+
+def sign(fields: Mapping[str, Field], key: str, sign_type: str = MD5) -> str:
+    """The ``sign`` of ``fields``, in upper-case hexadecimal.
+
+    Fields without a value, and ``sign`` itself, do not count. ``key`` is the APIv2 key (API密钥),
+    ``sign_type`` ``"MD5"`` or ``"HMAC-SHA256"``.
+
+    Raises :class:`ConfigurationError` for an empty key or another sign type, :class:`TypeError` for a value
+    that is neither text nor integer, since its text here and its text on the wire could differ.
+    """
+    return _digest(_joined(fields, fields), "key", key, sign_type)
+
+
+def verify(fields: Mapping[str, Field], key: str) -> bool:
+    """Whether ``fields["sign"]`` is the signature of the others; its length tells the algorithm.
+
+    False when there is none. Compared in constant time. Give the values as they came: trimmed or converted
+    ones sign otherwise. Raises :class:`ConfigurationError` for an empty key.
+    """
+    given = fields.get("sign")
+    sign_type = _SIGN_TYPE_OF_LENGTH.get(len(given)) if isinstance(given, str) else None
+    if sign_type is None or not isinstance(given, str):
+        return False
+    return hmac.compare_digest(sign(fields, key, sign_type).encode(), given.encode("utf-8", "surrogatepass"))
+
+
+def workwx_sign(fields: Mapping[str, Field], names: Iterable[str], secret: str) -> str:
+    """WeCom's ``workwx_sign`` (企业微信签名): MD5 over the fields in ``names``, the agent's secret last.
+
+    ``names`` is :data:`WORKWX_RED_PACKET` or :data:`WORKWX_TRANSFER`. The ``sign`` of the request then covers
+    this one too. Raises as :func:`sign` does.
+    """
+    return _digest(_joined(fields, names), "secret", secret, MD5)
+
+
+def _joined(fields: Mapping[str, Field], names: Iterable[str]) -> str:
+    # Python sorts text by code point, which is the order of its bytes in UTF-8.
+    texts = ((name, _text(name, fields.get(name))) for name in sorted(names) if name != "sign")
+    return "&".join(f"{name}={text}" for name, text in texts if text)
+
+
+def _text(name: str, value: object) -> str:
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    raise TypeError(f"{name}: a field to sign is text or an integer, not {type(value).__name__}")
+
+
+def _digest(joined: str, secret_name: str, secret: str, sign_type: str) -> str:
+    if not secret:
+        raise ConfigurationError(f"the APIv2 {secret_name} to sign with is empty")
+    message = f"{joined}&{secret_name}={secret}".encode()
+    if sign_type == MD5:
+        return hashlib.md5(message, usedforsecurity=False).hexdigest().upper()
+    if sign_type == HMAC_SHA256:
+        return hmac.digest(secret.encode(), message, "sha256").hex().upper()
+    raise ConfigurationError(f"sign_type is {sign_type!r}; APIv2 knows MD5 and HMAC-SHA256")
