@@ -1,0 +1,291 @@
+"""The keys that WeChat Pay signs with and that sensitive fields are encrypted for.
+
+In public-key mode (微信支付公钥) the key and its id come from the merchant console and do not end. In
+certificate mode (微信支付平台证书) certificates are downloaded and end after five years, a new one appearing
+before the old one ends. Both modes are on while a merchant migrates. Nothing here does I/O: sets are values,
+replaced whole.
+
+https://pay.weixin.qq.com/doc/v3/merchant/4012154180
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from enum import Enum
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal
+
+from attrs import evolve, field, frozen
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+from wxpay_dsl.core.errors import ConfigurationError, SdkError
+from wxpay_dsl.wechat import ciphers
+from wxpay_dsl.wechat.certificates import certificate_serial, load_certificate
+from wxpay_dsl.wechat.keys import KeyMaterial, load_public_key
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+__all__ = [
+    "PlatformCertificatesError",
+    "PlatformKey",
+    "PlatformKeys",
+    "Refresh",
+    "RefreshPolicy",
+    "decrypt_certificates",
+    "is_public_key_id",
+    "platform_key",
+]
+
+_PUBLIC_KEY_ID = "PUB_KEY_ID_"
+_ALGORITHM = "AEAD_AES_256_GCM"
+#: WeChat Pay gives one certificate, two while it changes them.
+_CERTIFICATE_LIMIT = 100
+
+
+@frozen(str=False)
+class PlatformCertificatesError(SdkError):
+    """An answer of ``GET /v3/certificates`` that is not taken; the keys at hand stay in force."""
+
+    message: str
+
+    def __str__(self) -> str:
+        return f"platform certificates (平台证书): {self.message}"
+
+
+def is_public_key_id(key_id: str) -> bool:
+    """Whether ``Wechatpay-Serial`` names a public key (``PUB_KEY_ID_…``), not a certificate."""
+    return key_id.startswith(_PUBLIC_KEY_ID)
+
+
+def _normal(key_id: str) -> str:
+    return key_id if is_public_key_id(key_id) else key_id.upper()
+
+
+@frozen
+class PlatformKey:
+    """One key of WeChat Pay; ``not_before`` and ``not_after`` (aware, UTC) are a certificate's."""
+
+    #: ``PUB_KEY_ID_…``, or the certificate's serial in upper-case hexadecimal with its leading zeros.
+    id: str = field(converter=_normal)
+    public_key: RSAPublicKey = field(repr=False)
+    not_before: datetime | None = None
+    not_after: datetime | None = None
+    certificate: x509.Certificate | None = field(default=None, repr=False)
+
+    def valid_at(self, when: datetime) -> bool:
+        """Whether the key may be used at ``when`` (aware); ``None`` is no limit."""
+        return (self.not_before is None or self.not_before <= when) and (
+            self.not_after is None or when <= self.not_after
+        )
+
+
+def platform_key(key_id: str, thing: KeyMaterial | RSAPublicKey | x509.Certificate | None) -> PlatformKey:
+    """A key as configured: its id and, in any form that :func:`load_public_key` takes, the key.
+
+    Raises :class:`ConfigurationError` if the key cannot be loaded, if a certificate's serial is not ``key_id``,
+    or if ``PUB_KEY_ID_…`` names a certificate.
+    """
+    if thing is None or not key_id:
+        raise ConfigurationError(f"platform key {key_id!r}: {'it has no id' if thing is not None else 'it has no key'}")
+    certificate = _certificate_in(thing)
+    if certificate is None:
+        return PlatformKey(key_id, load_public_key(thing))
+    if is_public_key_id(key_id):
+        raise ConfigurationError(f"platform key {key_id}: this is a certificate; pub_key.pem belongs to this id")
+    key = _of_certificate(certificate)
+    # A serial copied from a tool that shows a number may have lost its zeros; the certificate knows better.
+    if key.id.lstrip("0") != key_id.upper().lstrip("0"):
+        raise ConfigurationError(f"platform key {key_id}: the certificate's serial is {key.id}")
+    return key
+
+
+def _certificate_in(thing: KeyMaterial | RSAPublicKey | x509.Certificate) -> x509.Certificate | None:
+    if isinstance(thing, RSAPublicKey):
+        return None
+    try:
+        return load_certificate(thing)
+    except ConfigurationError:
+        return None  # load_public_key says what is wrong, if anything is
+
+
+def _of_certificate(certificate: x509.Certificate) -> PlatformKey:
+    return PlatformKey(
+        certificate_serial(certificate),
+        load_public_key(certificate),
+        certificate.not_valid_before_utc,
+        certificate.not_valid_after_utc,
+        certificate,
+    )
+
+
+def _by_id(keys: Iterable[PlatformKey]) -> Mapping[str, PlatformKey]:
+    return MappingProxyType({key.id: key for key in keys})
+
+
+@frozen
+class PlatformKeys:
+    """Platform keys by id, never changed: a refresh makes a new set, to replace the old in one step."""
+
+    _keys: Mapping[str, PlatformKey] = field(converter=_by_id, factory=dict)
+
+    def __iter__(self) -> Iterator[PlatformKey]:
+        return iter(self._keys.values())
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __contains__(self, key_id: object) -> bool:
+        return isinstance(key_id, str) and _normal(key_id) in self._keys
+
+    def get(self, key_id: str) -> PlatformKey | None:
+        """The key that a ``Wechatpay-Serial`` names, valid or not; ``None`` for an unknown one."""
+        return self._keys.get(_normal(key_id))
+
+    def union(self, other: Iterable[PlatformKey]) -> PlatformKeys:
+        """The keys of both; of two with one id, the other's."""
+        return PlatformKeys([*self, *other])
+
+    def for_encryption(
+        self, when: datetime, prefer: Literal["public_key", "certificate"] = "public_key"
+    ) -> PlatformKey:
+        """The key for sensitive fields and ``Wechatpay-Serial``: of the preferred mode, else of the other.
+
+        In certificate mode the newest that is valid at ``when``, in public-key mode the last one given.
+        Raises :class:`ConfigurationError` if no key is valid.
+        """
+        valid = [key for key in self if key.valid_at(when)]
+        public_keys = [key for key in valid if is_public_key_id(key.id)]
+        certificates = sorted(
+            (key for key in valid if not is_public_key_id(key.id)),
+            key=lambda key: (key.not_before or datetime.min.replace(tzinfo=UTC), key.id),
+        )
+        ranked = [*certificates, *public_keys] if prefer == "public_key" else [*public_keys, *certificates]
+        if not ranked:
+            have = "; ".join(f"{key.id} until {key.not_after:%Y-%m-%d}" for key in self if key.not_after)
+            raise ConfigurationError(
+                f"no platform key is valid at {when:%Y-%m-%d %H:%M} ({have or 'there is none at all'}): give "
+                f"pub_key.pem with its id PUB_KEY_ID_… (微信支付公钥), or download the certificates"
+            )
+        return ranked[-1]
+
+
+def decrypt_certificates(payload: bytes | str | Mapping[str, Any], apiv3_key: str | bytes) -> tuple[PlatformKey, ...]:
+    """The platform certificates in an answer of ``GET /v3/certificates``: all of them, or none.
+
+    ``payload`` is the body, or its JSON already read. GCM proves that whoever encrypted them has the APIv3
+    key; the answer's own signature has to be verified besides, the first time with the very certificate it
+    brought. Validity is taken from the certificates.
+
+    Raises :class:`ConfigurationError` for an APIv3 key that is not 32 bytes;
+    :class:`PlatformCertificatesError` for a body of another shape, no certificate in it, another algorithm,
+    one that does not decrypt, or one whose serial is not the ``serial_no`` beside it.
+
+    https://pay.weixin.qq.com/docs/merchant/development/interface-rules/certificate-callback-decryption.html
+    """
+    key = apiv3_key.encode() if isinstance(apiv3_key, str) else apiv3_key
+    if len(key) != 32:
+        raise ConfigurationError(f"the APIv3 key (APIv3密钥) is {len(key)} bytes; it must be 32")
+    keys = tuple(_decrypted(entry, key) for entry in _entries(payload))
+    if len({one.id for one in keys}) != len(keys):
+        raise PlatformCertificatesError("one serial is there twice")
+    return keys
+
+
+def _entries(payload: bytes | str | Mapping[str, Any]) -> list[Any]:
+    try:
+        document: Any = payload if isinstance(payload, Mapping) else json.loads(payload)
+    except (ValueError, RecursionError) as error:
+        raise PlatformCertificatesError("the body is not JSON") from error
+    entries = document.get("data") if isinstance(document, Mapping) else None
+    if not isinstance(entries, list) or not 0 < len(entries) <= _CERTIFICATE_LIMIT:
+        raise PlatformCertificatesError("the body holds no list `data` of certificates")
+    return entries
+
+
+def _decrypted(entry: Any, key: bytes) -> PlatformKey:
+    try:
+        serial, sealed = entry["serial_no"], entry["encrypt_certificate"]
+        algorithm, nonce, ciphertext = sealed["algorithm"], sealed["nonce"], sealed["ciphertext"]
+        associated_data = sealed.get("associated_data") or ""
+    except (KeyError, TypeError, AttributeError):
+        raise PlatformCertificatesError("an entry lacks serial_no or a part of encrypt_certificate") from None
+    if not all(isinstance(part, str) for part in (serial, algorithm, nonce, ciphertext, associated_data)):
+        raise PlatformCertificatesError("an entry has something else than text in it")
+    if algorithm != _ALGORITHM:
+        raise PlatformCertificatesError(f"{serial[:80]}: encrypted with {algorithm[:80]}; expected {_ALGORITHM}")
+    try:
+        found = _of_certificate(load_certificate(ciphers.aead_decrypt(ciphertext, key, nonce, associated_data)))
+    except (ciphers.DecryptionError, ConfigurationError) as error:
+        raise PlatformCertificatesError(f"{serial[:80]}: {error}") from error
+    if found.id != serial.upper():
+        raise PlatformCertificatesError(f"{serial[:80]}: the certificate's serial is {found.id}")
+    return found
+
+
+class Refresh(Enum):
+    """What to do about platform certificates now."""
+
+    #: Begin a download.
+    START = "start"
+    #: One is under way: wait for its end.
+    JOIN = "join"
+    #: Do without: it is not due, or too soon after the last attempt.
+    NOT_NOW = "not now"
+
+
+@frozen
+class RefreshPolicy:
+    """When to download platform certificates: on schedule and on an unknown serial, one at a time.
+
+    A value: each step gives the next one. Times are seconds of one monotonic clock, which the caller reads.
+    """
+
+    #: Between two downloads on schedule; ``None``: none on schedule.
+    interval: float | None = 12 * 3600.0
+    #: Between the starts of any two downloads, so that forged serials cause no storm of them.
+    minimum_interval: float = 300.0
+    running: bool = False
+    attempted_at: float | None = None
+    failures: int = 0
+
+    def next_due(self) -> float | None:
+        """When the next download on schedule begins; ``None``: never. A time in the past: now.
+
+        After failures the pause doubles from ``minimum_interval`` up to ``interval``.
+        """
+        if self.interval is None:
+            return None
+        if self.attempted_at is None:
+            return float("-inf")
+        if not self.failures:
+            return self.attempted_at + self.interval
+        return self.attempted_at + min(self.interval, self.minimum_interval * 2.0 ** min(self.failures - 1, 30))
+
+    def on_schedule(self, now: float) -> Refresh:
+        """For the timer, which never waits for a download: the keys at hand stay in force."""
+        due = self.next_due()
+        return Refresh.NOT_NOW if self.running or due is None or now < due else Refresh.START
+
+    def on_unknown_serial(self, now: float) -> Refresh:
+        """For an answer or notification whose serial is in no key at hand."""
+        if self.running:
+            return Refresh.JOIN
+        too_soon = self.attempted_at is not None and now < self.attempted_at + self.minimum_interval
+        return Refresh.NOT_NOW if too_soon else Refresh.START
+
+    def started(self, now: float) -> RefreshPolicy:
+        """A download begins. Raises :class:`RuntimeError` if one is under way."""
+        if self.running:
+            raise RuntimeError("a refresh of platform certificates is already under way")
+        return evolve(self, running=True, attempted_at=now)
+
+    def succeeded(self) -> RefreshPolicy:
+        """The download ended, and its keys are in force."""
+        return evolve(self, running=False, failures=0)
+
+    def failed(self) -> RefreshPolicy:
+        """The download failed or was cancelled; the old keys stay in force."""
+        return evolve(self, running=False, failures=self.failures + 1)
