@@ -14,9 +14,13 @@ from wxpay_dsl.core.tree import Tree
 from wxpay_dsl.wechat.families import CHAINS, DEFAULT
 
 if TYPE_CHECKING:
+    # Generated from the specs when the package is built or installed; at run time the chain needs no types.
     from wxpay_dsl.core.client import Client
     from wxpay_dsl.core.reply import Reply
     from wxpay_dsl.settings import Settings
+    from wxpay_dsl.typed import Chain
+else:
+    Chain = object
 
 __all__ = ["SPECS", "Wechatpay", "tree"]
 
@@ -35,7 +39,7 @@ def tree(folders: Sequence[str] = ()) -> Tree:
     return Tree([SPECS, *folders], CHAINS, DEFAULT) if folders else _packaged()
 
 
-class Wechatpay:
+class Wechatpay(Chain):
     """An async client of WeChat Pay (微信支付).
 
     ``await wxpay.v3.eduPapay.contracts.presign.post(appid=…, …)`` is ``POST /v3/edu-papay/contracts/presign``,
@@ -131,14 +135,16 @@ class Wechatpay:
         """Reads all specs now, for servers that want no first touch later. Raises SpecError for one that is broken."""
         self._tree.preload()
 
-    def __getattr__(self, name: str) -> Node:
-        # Asked only for what is not an attribute: a segment of a path.
-        if name.startswith("_"):
-            raise AttributeError(name)
-        node: Node = getattr(self._root, name)
-        return node
+    if not TYPE_CHECKING:  # a type checker knows the declared paths, and is to refuse a misspelt one
+
+        def __getattr__(self, name: str) -> Node:
+            # Asked only for what is not an attribute: a segment of a path.
+            if name.startswith("_"):
+                raise AttributeError(name)
+            return getattr(self._root, name)
 
     def __getitem__(self, segment: str) -> Node:
+        """A segment exactly as written; what follows is not typed: ``wxpay["v3"]["my"].thing.post({})``."""
         return self._root[segment]
 
     def __dir__(self) -> list[str]:

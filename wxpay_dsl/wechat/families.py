@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from wxpay_dsl.core.family import Family, Incoming, Outgoing
 
-__all__ = ["BASE_URL", "CHAINS", "DEFAULT", "v3"]
+__all__ = ["BASE_URL", "CHAINS", "DEFAULT", "SUPPLIED", "v3"]
 
 #: The service's primary host.
 BASE_URL: Final = "https://api.mch.weixin.qq.com"
@@ -15,6 +15,11 @@ BASE_URL: Final = "https://api.mch.weixin.qq.com"
 DEFAULT: Final = "v3"
 #: Each family's names in the chain that its URLs do not have: ``wxpay.v2.pay.micropay`` is ``/pay/micropay``.
 CHAINS: Final[dict[str, tuple[str, ...]]] = {"v3": (), "v2": ("v2",)}
+#: Fields and headers (in lower case) that the client fills in, so that a caller need not.
+SUPPLIED: Final = {
+    "v3": frozenset({"wechatpay-serial"}),
+    "v2": frozenset({"mch_id", "mchid", "combine_mch_id", "nonce_str", "sign", "sign_type"}),
+}
 
 
 def v3(outgoing: Outgoing | None = None, incoming: Incoming | None = None) -> Family:
@@ -25,7 +30,7 @@ def v3(outgoing: Outgoing | None = None, incoming: Incoming | None = None) -> Fa
     return Family(
         "v3",
         chain=CHAINS["v3"],
-        supplied=frozenset({"wechatpay-serial"}),
+        supplied=SUPPLIED["v3"],
         outgoing=outgoing,
         incoming=incoming,
     )

@@ -1,0 +1,268 @@
+"""Static types of a tree: a class for each node of the chain, TypedDicts for each call, a module for each product.
+
+Pure: it takes a tree and gives ``{file name: text}``. A call takes its fields as keywords, or its body (the query,
+of GET and DELETE) as one mapping and the rest as keywords.
+"""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from attrs import define, field, frozen
+
+from .model import Event, Operation, Schema
+from .stub_types import Fields, Types, camel, docstring, literal
+from .tree import Branch, Declared, Tree, spelling
+
+__all__ = ["Packaged", "Vocabulary", "generate", "overlay"]
+
+#: The class of each node that exists already: ``{segments: (module, class)}``.
+Classes = dict[tuple[str, ...], tuple[str, str]]
+
+_HEADER: Final = '''"""{title}
+
+Generated from the specs: change the YAML, not this file.
+"""
+
+from typing import Any, Literal, NotRequired, TypedDict, Unpack, overload
+
+from wxpay_dsl.core.calling import CallOptions, Node, Reply, TypedNode
+'''
+
+
+@frozen
+class Vocabulary:
+    """What the stubs have to know of the API beyond its specs."""
+
+    #: Whether the client itself fills in this field of this operation, so that callers need not.
+    supplied: Callable[[Operation, str], bool]
+    #: Role words of the specs, as docstrings say them.
+    roles: Mapping[str, str]
+
+
+@frozen
+class Packaged:
+    """The stubs of a whole tree: ``{file name: text}``, and the class of each node."""
+
+    files: Mapping[str, str] = field(repr=False)
+    classes: Classes = field(repr=False)
+
+
+def generate(tree: Tree, vocabulary: Vocabulary) -> Packaged:
+    """Stubs of everything, whose class ``Chain`` has the whole tree. Raises SpecError for a spec that cannot be
+    read.
+    """
+    files: dict[str, str] = {}
+    classes: Classes = {}
+    families: list[tuple[str, str]] = []
+    for family, branch in tree.root.children.items():
+        module = _module_name(family)
+        for product, below in branch.children.items():
+            name = f"{module}_{_module_name(product)}"
+            writer = _Module(vocabulary, name, classes)
+            writer.node(below, (family, product))
+            files[f"{name}.pyi"] = writer.text(_title(below))
+        writer = _Module(vocabulary, module, classes)
+        writer.node(branch, (family,))
+        files[f"{module}.pyi"] = writer.text(family)
+        families.append((family, module))
+    events = _Module(vocabulary, "events", classes)
+    for name in tree.event_names():
+        event = tree.event(name)
+        if event is not None:
+            events.event(event)
+    files["events.pyi"] = events.text("What the service sends by itself.")
+    files["__init__.pyi"] = "\n".join(
+        [
+            _HEADER.format(title="The chain, typed.").partition("\n\nfrom")[0],
+            "",
+            *(f"from .{module} import {classes[(family,)][1]} as _{module}" for family, module in families),
+            "",
+            "class Chain:",
+            *(f"    {spelling(family)}: _{module}" for family, module in families),
+            "",
+        ]
+    )
+    return Packaged(files, classes)
+
+
+def overlay(tree: Tree, vocabulary: Vocabulary, packaged: Packaged, package: str) -> str:
+    """One module whose ``Chain`` adds to the stubs in ``package`` what later folders declare, and nothing else.
+
+    Raises SpecError for a spec that cannot be read.
+    """
+    writer = _Module(vocabulary, "", dict(packaged.classes), package)
+    members = []
+    for family, branch in tree.root.children.items():
+        if _added(branch):
+            members.append(f"    {spelling(family)}: {writer.node(branch, (family,))}{_OVERRIDES}")
+    chain = ["class Chain(_Chain):", *(members or ["    pass"])]
+    imports = [f"from {package} import Chain as _Chain"]
+    return writer.text("The chain of the package with our own specs, typed.", imports) + "\n".join(chain) + "\n"
+
+
+#: A later folder may override what an earlier one says; to a type checker that is another signature.
+_OVERRIDES: Final = "  # type: ignore  # pyright: ignore"
+
+
+@define
+class _Module:
+    """One module: TypedDicts first, then the nodes that use them."""
+
+    vocabulary: Vocabulary
+    name: str
+    #: All nodes so far; of an overlay those of ``package`` to begin with.
+    classes: Classes
+    #: What an overlay builds on; empty for the package itself.
+    package: str = ""
+    types: Types = field(factory=Types)
+    nodes: list[str] = field(factory=list)
+    imports: dict[str, None] = field(factory=dict)
+
+    def text(self, title: str, imports: Iterable[str] = ()) -> str:
+        """The module's source."""
+        header = _HEADER.format(title=title.replace('"', "'").replace("\\", "/"))
+        return "\n".join([header, *imports, *self.imports, "", *self.types.lines, "", *self.nodes, ""])
+
+    def event(self, event: Event) -> None:
+        """The TypedDict of what an event carries."""
+        schema = event.resource or event.body
+        if schema is not None:
+            self.types.annotation(schema, camel(event.name.title()), request=False)
+
+    def node(self, branch: Branch, segments: tuple[str, ...]) -> str:
+        """The class of a branch; it is written here, with all below it, unless it exists already."""
+        existing = self.classes.get(segments)
+        if existing is not None and not (self.package and _added(branch)):
+            return self._imported(existing)
+        base = self._imported(existing) if existing is not None else "TypedNode"
+        members = self._children(branch, segments, new_only=existing is not None)
+        prefix = "".join(map(camel, segments[2:]))
+        for verb, declared in branch.verbs.items():
+            if existing is None or declared.file.root > 0:
+                members += self._verb(verb, declared, prefix)
+        shorthand = _shorthand(branch.verbs)
+        if shorthand is not None and (existing is None or shorthand.file.root > 0):
+            members.append(f"    __call__ = {shorthand.verb}")
+        name = self.types.name(("".join(map(camel, segments[-1:])) if len(segments) <= 2 else prefix) + "Node")
+        self.nodes += [f"class {name}({base}):", *(members or ["    pass"]), ""]
+        self.classes[segments] = self.name, name
+        return name
+
+    def _imported(self, known: tuple[str, str]) -> str:
+        module, name = known
+        if module == self.name:
+            return name
+        self.imports[f"from {self.package}.{module} import {name} as _{module}_{name}"] = None
+        return f"_{module}_{name}"
+
+    def _children(self, branch: Branch, segments: tuple[str, ...], *, new_only: bool) -> list[str]:
+        members: list[str] = []
+        unspellable: list[str] = []
+        for segment, below in branch.children.items():
+            if new_only and not _added(below):
+                continue
+            child = self.node(below, (*segments, segment))
+            attribute = spelling(segment)
+            if attribute.startswith("["):
+                unspellable.append("    @overload")
+                unspellable.append(f"    def __getitem__(self, segment: Literal[{literal(segment)}], /) -> {child}:
+                ...")
+            elif attribute not in branch.verbs:
+                members.append(f"    {attribute}: {child}{_OVERRIDES if new_only else ''}")
+        if unspellable:
+            unspellable += ["    @overload", "    def __getitem__(self, segment: str, /) -> Node: ..."]
+        return members + unspellable
+
+    def _verb(self, verb: str, declared: Declared, prefix: str) -> list[str]:
+        operation = declared.operation()
+        prefix += camel(verb)
+        reply = self._reply(operation, prefix)
+        doc = self._docstring(operation)
+        return [
+            line
+            for parameters, overloaded in self._signatures(operation, prefix)
+            for line in (
+                *(("    @overload",) if overloaded else ()),
+                f"    async def {verb}(self, {parameters}) -> Reply[{reply}]:",
+                f"        {doc}",
+            )
+        ]
+
+    def _signatures(self, operation: Operation, prefix: str) -> list[tuple[str, bool]]:
+        """The parameters of each way to call it, and whether there are two."""
+        main = next((word for word in ("body", "form") if operation.section(word) is not None), None)
+        if main is None and operation.query is not None and operation.verb in ("get", "delete"):
+            main = "query"
+        rest: dict[str, tuple[str, bool, str]] = {}
+        for word in ("path", "query", "header"):
+            schema = operation.section(word)
+            if schema is not None and word != main:
+                rest |= self._fields(operation, schema, prefix, header=word == "header", keywords=True)
+        options = self.types.typed_dict(prefix + "Rest", rest, bases=("CallOptions",))
+        schema = operation.section(main) if main is not None else None
+        if schema is None:
+            return [(f"**fields: Unpack[{options}]", False)]
+        if schema.type != "object" or not schema.properties:
+            data = self.types.annotation(schema, prefix + "Data", request=True)
+            return [(f"data: {data} | None = None, /, **rest: Unpack[{options}]", False)]
+        fields = self._fields(operation, schema, prefix)
+        data = self.types.typed_dict(prefix, fields, operation.summary)
+        if self.types.is_class(data):
+            both = self.types.typed_dict(prefix + "Fields", {}, bases=(data, options))
+        else:
+            keywords = self._fields(operation, schema, prefix, keywords=True)
+            both = self.types.typed_dict(prefix + "Fields", keywords, bases=(options,))
+        needed = any(required for _, required, _ in fields.values())
+        positional = f"data: {data}" if needed else f"data: {data} | None = None"
+        return [(f"{positional}, /, **rest: Unpack[{options}]", True), (f"**fields: Unpack[{both}]", True)]
+
+    def _fields(
+        self, operation: Operation, schema: Schema, prefix: str, *, header: bool = False, keywords: bool = False
+    ) -> Fields:
+        def spell(name: str) -> str:
+            if header:
+                name = name.lower().replace("-", "_")
+            return name + "_" if keywords and keyword.iskeyword(name) else name
+
+        def supplied(name: str) -> bool:
+            return self.vocabulary.supplied(operation, name)
+
+        return self.types.fields(schema, prefix, request=True, supplied=supplied, spell=spell)
+
+    def _reply(self, operation: Operation, prefix: str) -> str:
+        if operation.produces:
+            return "bytes"
+        if operation.returns is None:
+            return "None" if operation.status == 204 else "Any"
+        return self.types.annotation(operation.returns, prefix + "Reply", request=False)
+
+    def _docstring(self, operation: Operation) -> str:
+        parts = [operation.summary or operation.name, f"`{operation.name}`"]
+        if operation.roles:
+            parts.append("、".join(self.vocabulary.roles.get(role, role) for role in operation.roles))
+        return docstring(" · ".join([*parts, *operation.docs[:1]]))
+
+
+def _added(branch: Branch) -> bool:
+    """Whether anything below comes from a later folder than the first."""
+    return any(declared.file.root > 0 for declared in branch.walk())
+
+
+def _shorthand(verbs: Mapping[str, Declared]) -> Declared | None:
+    """What calling the node itself does: POST, or its only verb."""
+    if "post" in verbs:
+        return verbs["post"]
+    return next(iter(verbs.values())) if len(verbs) == 1 else None
+
+
+def _title(branch: Branch) -> str:
+    titles = dict.fromkeys(declared.file.title for declared in branch.walk() if declared.file.title)
+    return "、".join(list(titles)[:6]) or "Endpoints"
+
+
+def _module_name(segment: str) -> str:
+    name = "".join(letter if letter.isalnum() and letter.isascii() else "_" for letter in segment) or "empty"
+    return name + "_" if keyword.iskeyword(name) else name
