@@ -157,6 +157,23 @@ class TestSensitiveFields:
             oaep_decrypt(base64.b64encode(raw).decode(), KEY)
 
 
+@pytest.mark.parametrize(
+    "encrypt",
+    [
+        lambda text: aead_encrypt(text, APIV3_KEY, NONCE, ""),
+        lambda text: oaep_encrypt(text, PUBLIC),
+        lambda text: pkcs1_encrypt(text, PUBLIC),
+        lambda text: ecb_encrypt(text, "key"),
+    ],
+    ids=["aead", "oaep", "pkcs1", "ecb"],
+)
+def test_a_text_that_has_no_utf8_is_refused_without_showing_it(encrypt: Any) -> None:
+    with pytest.raises(EncryptionError, match="lone surrogate") as caught:
+        encrypt("6214830000000000\ud800")
+    assert caught.value.__cause__ is None
+    assert "6214" not in str(caught.value)
+
+
 class TestEcb:
     @pytest.mark.parametrize("case", V["ecb"]["texts"], ids=lambda case: case["plaintext"][:20])
     def test_agrees_with_openssl(self, case: dict[str, str]) -> None:

@@ -46,6 +46,13 @@ def test_is_false_for_a_sign_that_is_missing_or_wrong(given_sign: Any) -> None:
     assert verify({"a": "1"}, KEY) is False
 
 
+def test_fields_that_have_no_utf8_were_signed_by_nobody() -> None:
+    assert verify({"a": "\ud800", "sign": "0" * 32}, KEY) is False
+    with pytest.raises(UnicodeEncodeError) as caught:
+        sign({"a": "\ud800"}, KEY)
+    assert KEY not in caught.value.object
+
+
 def test_a_sign_counts_exactly_as_it_is_written() -> None:
     assert not verify({"a": "1", "sign": sign({"a": "1"}, KEY).lower()}, KEY)
     assert not verify({"a": "1", "sign": sign({"a": "1"}, KEY) + " "}, KEY)

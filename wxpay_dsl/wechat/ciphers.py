@@ -75,8 +75,9 @@ def aead_encrypt(
     never repeat under one key. Raises :class:`ConfigurationError` for another key length,
     :class:`EncryptionError` for an impossible nonce.
     """
+    cipher, data = _gcm(key), _plain(plaintext)
     try:
-        sealed = _gcm(key).encrypt(_bytes(nonce), _bytes(plaintext), _bytes(associated_data or b""))
+        sealed = cipher.encrypt(_bytes(nonce), data, _bytes(associated_data or b""))
     except (ValueError, OverflowError):
         raise EncryptionError("AES-GCM: the nonce must be 8 to 128 bytes (WeChat Pay uses 12)") from None
     return _to_base64(sealed)
@@ -127,6 +128,9 @@ def pkcs1_encrypt(text: str, key: RSAPublicKey) -> str:
 def pkcs1_decrypt(ciphertext: str, key: RSAPrivateKey) -> str:
     """The text of a sensitive field of ``/v3/global``. Raises :class:`DecryptionError`.
 
+    Where OpenSSL hides failures (3.2 and later), a ciphertext that was damaged or is for another key may also give
+    a meaningless text.
+
     Only for ciphertexts from a body whose signature has been verified. This padding is open to
     Bleichenbacher's attack: whoever may send ciphertexts of his own and learns which of them decrypt, be it
     from an error or from the time it took, can decrypt and sign with the merchant's key.
@@ -142,7 +146,7 @@ def ecb_encrypt(plaintext: str | bytes, key: str) -> str:
     """
     padder = block_padding.PKCS7(_BLOCK_BITS).padder()
     encryptor = Cipher(AES(_ecb_key(key)), ECB()).encryptor()  # noqa: S305 - the protocol's choice
-    data = padder.update(_bytes(plaintext)) + padder.finalize()
+    data = padder.update(_plain(plaintext)) + padder.finalize()
     return _to_base64(encryptor.update(data) + encryptor.finalize())
 
 
@@ -175,7 +179,7 @@ def _ecb_key(key: str) -> bytes:
 
 
 def _rsa_encrypt(text: str, key: RSAPublicKey, padding: AsymmetricPadding, name: str, overhead: int) -> str:
-    data = text.encode()
+    data = _plain(text)
     limit = key.key_size // 8 - overhead
     if len(data) > limit:
         raise EncryptionError(
@@ -191,6 +195,14 @@ def _rsa_decrypt(ciphertext: str, key: RSAPrivateKey, padding: AsymmetricPadding
         return key.decrypt(a2b_base64(ciphertext, strict_mode=True), padding).decode()
     except ValueError:
         raise error from None
+
+
+def _plain(text: str | bytes) -> bytes:
+    try:
+        return _bytes(text)
+    except UnicodeEncodeError:
+        # Not as cause either: Python's error carries the whole text.
+        raise EncryptionError("the text holds a lone surrogate, which UTF-8 has no bytes for") from None
 
 
 def _bytes(value: str | bytes) -> bytes:

@@ -54,7 +54,7 @@ def load_private_key(thing: KeyMaterial | RSAPrivateKey, password: str | bytes |
     block = pem.find(blocks, *_PRIVATE_LABELS)
     if block is None:
         raise ConfigurationError(f"{what}: {_misplaced(blocks[0])}")
-    secret = password.encode() if isinstance(password, str) else password
+    secret = (password.encode() if isinstance(password, str) else password) or None
     try:
         # Full validation proves both factors prime, which takes 31 ms instead of 12 µs; check_private_key
         # proves, as cheaply, all that a file damaged or put together wrongly could violate.

@@ -73,7 +73,10 @@ def verify(fields: Mapping[str, Field], key: str) -> bool:
     sign_type = _SIGN_TYPE_OF_LENGTH.get(len(given)) if isinstance(given, str) else None
     if sign_type is None or not isinstance(given, str):
         return False
-    return hmac.compare_digest(sign(fields, key, sign_type).encode(), given.encode("utf-8", "surrogatepass"))
+    try:
+        return hmac.compare_digest(sign(fields, key, sign_type).encode(), given.encode())
+    except UnicodeEncodeError:
+        return False  # a lone surrogate has no bytes that anybody could have signed
 
 
 def workwx_sign(fields: Mapping[str, Field], names: Iterable[str], secret: str) -> str:
@@ -104,7 +107,8 @@ def _text(name: str, value: object) -> str:
 def _digest(joined: str, secret_name: str, secret: str, sign_type: str) -> str:
     if not secret:
         raise ConfigurationError(f"the APIv2 {secret_name} to sign with is empty")
-    message = f"{joined}&{secret_name}={secret}".encode()
+    # Apart, so that an error about the fields' encoding does not carry the secret.
+    message = joined.encode() + f"&{secret_name}={secret}".encode()
     if sign_type == MD5:
         return hashlib.md5(message, usedforsecurity=False).hexdigest().upper()
     if sign_type == HMAC_SHA256:

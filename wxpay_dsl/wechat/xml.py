@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from xml.sax.xmlreader import AttributesImpl
 
-__all__ = ["XmlError", "dumps", "loads"]
+__all__ = ["ELEMENT_LIMIT", "LIMIT", "XmlError", "dumps", "loads"]
 
 #: The largest document read unless told otherwise, in bytes; the largest real ones, refund queries, are some
 #: 100 KB.
