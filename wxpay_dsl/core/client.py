@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final, Self
@@ -23,6 +24,8 @@ TIMEOUT: Final = 30.0
 
 #: The middlewares of one exchange, outermost first; once a handler returns, the exchange holds the answer whole.
 Middlewares = Callable[[Exchange], Sequence[Middleware]]
+#: The TLS of one request, where it is not the transport's; raises for a request that lacks what it needs.
+Tls = Callable[[Request], ssl.SSLContext | None]
 
 
 class Client:
@@ -36,6 +39,7 @@ class Client:
         transport: Transport,
         *,
         middlewares: Middlewares | None = None,
+        tls: Tls | None = None,
         own_hosts: bool = True,
         strict: bool = False,
         validate: Validate = True,
@@ -49,6 +53,7 @@ class Client:
         self._base_url = base_url.rstrip("/")
         self._transport = transport
         self._middlewares = middlewares
+        self._tls = tls
         self._own_hosts = own_hosts
         self._strict = strict
         self._validate: Validate = validate
@@ -88,7 +93,10 @@ class Client:
         return Reply(result, response.status, response.headers, request_id, exchange)
 
     async def prepare(self, target: Target, data: Any, fields: Mapping[str, Any]) -> Request:
-        """The request that a call would send, unsigned. Raises ValidationError, SpecError or UndeclaredPathError."""
+        """The request that a call would send; signed where the signature is one of its fields, but not in its headers.
+
+        Raises ValidationError, SpecError or UndeclaredPathError, and what the family's hooks raise.
+        """
         operation = target.declared.operation() if target.declared is not None else None
         family_name = operation.family if operation is not None else self._tree.family_of(target.segments)
         family = self._families[family_name]
@@ -106,14 +114,15 @@ class Client:
             changed = await family.outgoing(operation, request.sections)
             if changed is not request.sections:
                 request = build(target, operation, changed, options, family, base, [], False)
-        return request
+        return request if family.seal is None else await family.seal(request)
 
     async def send(self, request: Request) -> Exchange:
         """Sends a prepared request through the middlewares; every answer is whole, whatever its status."""
         exchange = Exchange(request)
         middlewares = self._middlewares(exchange) if self._middlewares is not None else ()
         timeout = self._timeout if request.options.timeout is None else request.options.timeout
-        await self._transport.send(exchange, middlewares, timeout)
+        tls = self._tls(request) if self._tls is not None else None
+        await self._transport.send(exchange, middlewares, timeout, tls)
         return exchange
 
     def _base(self, target: Target, operation: Any) -> str:

@@ -11,7 +11,7 @@ from .errors import ReplyDecodeError, SdkError, ServiceError
 
 if TYPE_CHECKING:
     from .model import Operation
-    from .request import Sections
+    from .request import Request, Sections
     from .transport import Response
 
 __all__ = ["Family", "decode_json", "encode_json", "json_error"]
@@ -20,6 +20,8 @@ __all__ = ["Family", "decode_json", "encode_json", "json_error"]
 Outgoing = Callable[["Operation", "Sections"], Awaitable["Sections"]]
 #: Finishes the data of a reply (to decrypt some of its fields, say).
 Incoming = Callable[["Operation", Any], Awaitable[Any]]
+#: Finishes a request that is built (where a signature travels among the fields, say); it returns a copy.
+Seal = Callable[["Request"], Awaitable["Request"]]
 
 
 def encode_json(operation: Operation | None, data: Any) -> bytes:
@@ -94,6 +96,7 @@ class Family:
     supplied: frozenset[str] = frozenset()
     outgoing: Outgoing | None = field(default=None, repr=False)
     incoming: Incoming | None = field(default=None, repr=False)
+    seal: Seal | None = field(default=None, repr=False)
 
 
 def _plain(value: Any) -> Any:

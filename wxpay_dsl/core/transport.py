@@ -133,11 +133,18 @@ class Transport:
                 # Sockets belong to their loop: another one's are closed over there.
                 asyncio.run_coroutine_threadsafe(session.close(), loop)
 
-    async def send(self, exchange: Exchange, middlewares: Sequence[Middleware], timeout: float) -> None:
+    async def send(
+        self,
+        exchange: Exchange,
+        middlewares: Sequence[Middleware],
+        timeout: float,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         """Sends the exchange's request within ``timeout`` seconds, retries included, and notes what happens in it.
 
         ``middlewares`` wrap it, the first outermost; when the last calls its handler the answer is read whole, so
-        that no connection is held by an error above. Raises TransportError, or whatever a middleware raises.
+        that no connection is held by an error above. ``tls`` is this request's own, which keeps its connections apart
+        from those of others. Raises TransportError, or whatever a middleware raises.
         """
         request = exchange.request
         session = self.session()
@@ -152,7 +159,7 @@ class Transport:
                     headers=request.headers,
                     allow_redirects=False,
                     proxy=self._proxy,
-                    ssl=self._tls if self._tls is not None else True,
+                    ssl=tls or self._tls or True,
                     timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT),
                     middlewares=(*middlewares, receive),
                     max_line_size=16384,
