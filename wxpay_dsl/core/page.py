@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from .model import ABSENT, SECTIONS, Operation, Schema
 from .tree import spelling
 
-__all__ = ["describe", "dotted"]
+__all__ = ["FieldEntry", "describe", "dotted", "fields", "heading", "remarks", "sections"]
 
 
 def dotted(operation: Operation) -> str:
@@ -25,36 +26,69 @@ def describe(operation: Operation) -> str:
     if operation.description:
         lines.append(operation.description)
     lines.append(f"await {dotted(operation)}(…)")
-    notes = []
-    if operation.deprecated:
-        notes.append("deprecated (已下线)")
-    if operation.mutual_tls:
-        notes.append("needs the client certificate (双向证书)")
-    if not operation.verify:
-        notes.append("its answer is not signed")
-    if operation.host:
-        notes.append(f"served by {operation.host}")
-    if operation.roles:
-        notes.append("roles: " + ", ".join(operation.roles))
-    lines += [f"  {note}" for note in notes]
+    lines += [f"  {remark}" for remark in remarks(operation)]
     lines += [f"  {page}" for page in operation.docs]
-    for section in (*SECTIONS, "returns"):
-        schema = operation.section(section) if section != "returns" else operation.returns
-        if schema is not None and (schema.properties or schema.type != "object"):
-            lines += ["", section, *_fields(schema, 1)]
+    for section, schema in sections(operation):
+        lines += ["", heading(section, schema), *(_line(entry) for entry in fields(schema))]
     if operation.returns is None:
         lines += ["", f"returns {operation.produces or 'nothing'} ({operation.status})"]
     return "\n".join(lines)
 
 
-def _fields(schema: Schema, depth: int) -> Iterator[str]:
+def remarks(operation: Operation) -> list[str]:
+    """What a caller should know beside the fields."""
+    found = []
+    if operation.deprecated:
+        found.append("deprecated (已下线)")
+    if operation.mutual_tls:
+        found.append("needs the client certificate (双向证书)")
+    if not operation.verify:
+        found.append("its answer is not signed")
+    if operation.host:
+        found.append(f"served by {operation.host}")
+    if operation.roles:
+        found.append("roles: " + ", ".join(operation.roles))
+    return found
+
+
+def sections(operation: Operation) -> Iterator[tuple[str, Schema]]:
+    """``(name, schema)`` of each place that fields travel in, and of ``returns``, where there is something to say."""
+    for name in (*SECTIONS, "returns"):
+        schema = operation.section(name) if name != "returns" else operation.returns
+        if schema is not None and (schema.properties or schema.type != "object"):
+            yield name, schema
+
+
+def heading(section: str, schema: Schema) -> str:
+    """The section's name, and what it is where that is no object of fields."""
+    return section if schema.type == "object" else f"{section}: {_type(schema)}"
+
+
+class FieldEntry(NamedTuple):
+    """One field of a page. ``depth`` is 0 for a field of the section itself."""
+
+    depth: int
+    name: str
+    optional: bool
+    type: str
+    title: str
+    notes: tuple[str, ...]
+
+
+def fields(schema: Schema, depth: int = 0) -> Iterator[FieldEntry]:
+    """Every field of an object, or of an array's objects, those inside a field after it."""
+    while schema.items is not None:
+        schema = schema.items
     for name, below in schema.properties.items():
-        optional = "" if name in schema.required else "?"
-        yield f"{'  ' * depth}{name}{optional}: {_type(below)}{_about(below)}"
-        inner = below
-        while inner.items is not None:
-            inner = inner.items
-        yield from _fields(inner, depth + 1)
+        yield FieldEntry(depth, name, name not in schema.required, _type(below), below.title, _notes(below))
+        yield from fields(below, depth + 1)
+
+
+def _line(entry: FieldEntry) -> str:
+    line = f"{'  ' * (entry.depth + 1)}{entry.name}{'?' if entry.optional else ''}: {entry.type}"
+    if entry.title:
+        line += f"  {entry.title}"
+    return line + (f" ({'; '.join(entry.notes)})" if entry.notes else "")
 
 
 def _type(schema: Schema) -> str:
@@ -63,15 +97,24 @@ def _type(schema: Schema) -> str:
     return schema.type
 
 
-def _about(schema: Schema) -> str:
+def _notes(schema: Schema) -> tuple[str, ...]:
     notes = []
     if schema.max_length is not None:
         notes.append(f"≤{schema.max_length}")
+    if schema.minimum is not None or schema.maximum is not None:
+        notes.append(f"{_limit(schema.minimum)}…{_limit(schema.maximum)}")
     if schema.enum:
         notes.append(" | ".join(map(str, schema.enum)))
     if schema.encrypted:
         notes.append("encrypted (敏感信息加密)")
+    if schema.media:
+        notes.append("an uploaded file's " + schema.media)
+    if schema.deprecated:
+        notes.append("deprecated (已废弃)")
     if schema.example is not ABSENT and schema.type not in ("object", "array"):
         notes.append(f"e.g. {schema.example}")
-    title = f"  {schema.title}" if schema.title else ""
-    return title + (f" ({'; '.join(notes)})" if notes else "")
+    return tuple(notes)
+
+
+def _limit(value: float | None) -> str:
+    return "" if value is None else f"{value}"
