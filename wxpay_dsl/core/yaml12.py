@@ -7,6 +7,7 @@ stream is read directly, without recursion: 22 MB/s, where PyYAML's own construc
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -36,6 +37,12 @@ _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)\Z")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?\Z")
 _WORDS: dict[str, Any] = {"true": True, "false": False, "null": None, "~": None, "": None}
 _NUMERIC_START = frozenset("-0123456789")
+#: Python converts no longer run of digits to a number (sys.get_int_max_str_digits), so such a one stays text.
+_MAX_DIGITS = 4300
+#: What YAML allows in no text.
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+#: Line breaks to YAML 1.1, and so to libyaml, but not to 1.2 and JSON: what they mean here nobody could tell.
+_OLD_BREAKS = ("\x85", "\u2028", "\u2029")
 _NO_KEY = object()
 
 
@@ -44,10 +51,11 @@ def scalar(text: str) -> Any:
     if text in _WORDS:
         return _WORDS[text]
     if text[0] in _NUMERIC_START:
-        if _INTEGER.match(text) and len(text) < 20:
-            return int(text)
-        if _NUMBER.match(text) and not _INTEGER.match(text):
-            return float(text)
+        if _INTEGER.match(text):
+            return int(text) if len(text) <= _MAX_DIGITS else text
+        if _NUMBER.match(text):
+            number = float(text)
+            return number if math.isfinite(number) else text
     return text
 
 
@@ -157,14 +165,19 @@ def _decode(text: str | bytes, file: str) -> str:
         raise SpecError(f"larger than {MAX_BYTES} bytes", file)
     if isinstance(text, bytes):
         try:
-            return text.decode("utf-8").removeprefix("\ufeff")
+            decoded = text.decode("utf-8")
         except UnicodeDecodeError as error:
-            line = text.count(b"\n", 0, error.start) + 1
-            raise SpecError(
-                f"not UTF-8 (byte 0x{text[error.start]:02x}): save the file as UTF-8", file, line, 1
-            ) from None
+            line, column = _position(text[: error.start].decode("utf-8"))
+            message = f"not UTF-8 (byte 0x{text[error.start]:02x}): save the file as UTF-8"
+            raise SpecError(message, file, line, column) from None
+    else:
+        decoded = text
     # A byte order mark is what some Windows editors put before UTF-8; it carries no meaning here.
-    return text.removeprefix("\ufeff")
+    decoded = decoded.removeprefix("\ufeff")
+    for character in _OLD_BREAKS:
+        if character in decoded:
+            raise _forbidden(decoded, decoded.index(character), file, "write it as an escape in double quotes")
+    return decoded
 
 
 def _events(text: str, file: str) -> Iterator[Any]:
@@ -172,14 +185,36 @@ def _events(text: str, file: str) -> Iterator[Any]:
         yield from yaml.parse(text, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        problem = str(error.problem or error.context or "not YAML")
-        if "\\t" in problem or "'\t'" in problem or "cannot start any token" in problem:
-            problem += " (a tab? indent with spaces)"
-        raise _error(problem, file, mark) from None
-    except yaml.YAMLError as error:  # a character that YAML does not allow
-        position = getattr(error, "position", None) or 0
-        line = text.count("\n", 0, position) + 1
-        raise SpecError(f"not YAML: {getattr(error, 'reason', None) or str(error)}", file, line, 1) from None
+        raise _error(_problem(error, text, mark), file, mark) from None
+    except (yaml.YAMLError, UnicodeEncodeError) as error:
+        found = _FORBIDDEN.search(text)
+        if found is None:
+            raise SpecError(f"not YAML: {error}", file) from None
+        raise _forbidden(text, found.start(), file, "remove it") from None
+
+
+def _problem(error: yaml.MarkedYAMLError, text: str, mark: Any) -> str:
+    """libyaml's sentence, and what to do about the two characters that people stumble over."""
+    problem = str(error.problem or error.context or "not YAML")
+    lines = text.splitlines()
+    line = lines[mark.line] if mark and mark.line < len(lines) else ""
+    character = line[mark.column : mark.column + 1] if mark else ""
+    if character == "\t" or "tab" in problem:
+        return f"{problem}: a tab; indent with spaces"
+    if "cannot start any token" in problem:
+        return f"{problem}: {character}; put the value in quotes"
+    return problem
+
+
+def _forbidden(text: str, index: int, file: str, remedy: str) -> SpecError:
+    line, column = _position(text[:index])
+    return SpecError(f"the character U+{ord(text[index]):04X} is not allowed: {remedy}", file, line, column)
+
+
+def _position(before: str) -> tuple[int, int]:
+    """Line and column, from 1, of what comes after ``before``."""
+    lines = re.split("\r\n|\r|\n", before)
+    return len(lines), len(lines[-1].removeprefix("\ufeff")) + 1
 
 
 def _refused(event: Any, file: str) -> SpecError:
