@@ -128,6 +128,9 @@ class TransportError(SdkError):
 class ConnectionFailedError(TransportError):
     """No connection could be made, or it broke before the answer began."""
 
+    #: False where no connection was made, so that the service cannot have seen anything.
+    sent: bool = True
+
 
 @frozen(str=False)
 class RequestTimeoutError(TransportError):

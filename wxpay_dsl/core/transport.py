@@ -7,11 +7,12 @@ decompressed: the bytes that come are the bytes that are verified.
 from __future__ import annotations
 
 import asyncio
+import math
 import platform
 import ssl
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
-from weakref import WeakKeyDictionary
 
 import aiohttp
 from attrs import define, field, frozen
@@ -34,8 +35,16 @@ __all__ = ["MAX_REPLY", "Exchange", "Handler", "Middleware", "Response", "Transp
 MAX_REPLY: Final = 8 * 1024 * 1024
 #: Seconds an idle connection is kept. Services close theirs after 8; one that is closed under us fails a call.
 KEEP_ALIVE: Final = 7.0
-#: Seconds to connect, name look-up and TLS included.
+#: Seconds to connect, and as many for TLS.
 CONNECT: Final = 5.0
+
+#: What aiohttp raises before the first byte of a request has left.
+_NOT_SENT: Final = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.ClientHttpProxyError,
+    aiohttp.InvalidURL,
+)
 
 Handler = Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]]
 Middleware = Callable[[aiohttp.ClientRequest, Handler], Awaitable[aiohttp.ClientResponse]]
@@ -69,6 +78,8 @@ class Exchange:
     attempts: int = 0
     #: None until an answer came whole.
     response: Response | None = field(default=None, repr=False)
+    #: When the call must have ended, by its event loop's clock, retries included.
+    deadline: float = field(default=math.inf, repr=False)
 
     @property
     def answer(self) -> Response:
@@ -102,7 +113,7 @@ class Transport:
         self._max_reply = max_reply
         self._proxy = proxy
         self._tls = tls
-        self._sessions: WeakKeyDictionary[asyncio.AbstractEventLoop, aiohttp.ClientSession] = WeakKeyDictionary()
+        self._sessions: dict[asyncio.AbstractEventLoop, tuple[aiohttp.ClientSession, AsyncGenerator[None, None]]] = {}
         self._closed = False
 
     def session(self) -> aiohttp.ClientSession:
@@ -110,26 +121,32 @@ class Transport:
         if self._closed:
             raise ClosedError
         loop = asyncio.get_running_loop()
-        session = self._sessions.get(loop)
+        session, _ = self._sessions.get(loop, (None, None))
         if session is None or session.closed:
-            session = self._sessions[loop] = aiohttp.ClientSession(
+            for ended in [other for other in self._sessions if other.is_closed()]:
+                del self._sessions[ended]
+            session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=self._limit, keepalive_timeout=KEEP_ALIVE),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
                 # The answer is signed as it is without compression; see also auto_decompress.
                 headers={"User-Agent": self._agent, "Accept-Encoding": "identity"},
             )
+            keeper = _close_with_loop(session)
+            with suppress(StopIteration):
+                keeper.__anext__().send(None)
+            self._sessions[loop] = session, keeper
         return session
 
     async def close(self) -> None:
         """Closes every connection; calls that are under way end with an error."""
         self._closed = True
-        sessions, self._sessions = list(self._sessions.items()), WeakKeyDictionary()
+        sessions, self._sessions = self._sessions, {}
         running = asyncio.get_running_loop()
-        for loop, session in sessions:
-            if loop is running or loop.is_closed():
-                await session.close()
-            else:
+        for loop, (session, keeper) in sessions.items():
+            if loop is running:
+                await keeper.aclose()
+            elif not loop.is_closed():
                 # Sockets belong to their loop: another one's are closed over there.
                 asyncio.run_coroutine_threadsafe(session.close(), loop)
 
@@ -149,6 +166,7 @@ class Transport:
         request = exchange.request
         session = self.session()
         receive = self._receiver(exchange)
+        exchange.deadline = asyncio.get_running_loop().time() + timeout
         try:
             async with asyncio.timeout(timeout):
                 # aiohttp would quote a URL again that is not marked as encoded: what was signed is what is sent.
@@ -160,7 +178,8 @@ class Transport:
                     allow_redirects=False,
                     proxy=self._proxy,
                     ssl=tls or self._tls or True,
-                    timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT),
+                    # Waiting for a free connection is no failure to connect: the whole call's timeout bounds it.
+                    timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT),
                     middlewares=(*middlewares, receive),
                     max_line_size=16384,
                     max_field_size=16384,
@@ -169,29 +188,47 @@ class Transport:
         except SdkError:
             raise
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
-            raise _transport_error(request, error, timeout) from error
+            if isinstance(error, TimeoutError) and not isinstance(error, aiohttp.ClientError):
+                message = f"no whole answer within {timeout:g} s"
+                raise RequestTimeoutError(request.name, message, not request.safe) from error
+            raise _transport_error(request, error) from error
 
     def _receiver(self, exchange: Exchange) -> Middleware:
         request, limit = exchange.request, self._max_reply
 
         async def receive(wire: aiohttp.ClientRequest, handler: Handler) -> aiohttp.ClientResponse:
+            if self._closed:
+                raise ClosedError
             exchange.attempts += 1
             exchange.response = None
             exchange.method, exchange.url = wire.method, str(wire.url)
-            response = await handler(wire)
-            exchange.request_headers = response.request_info.headers
-            exchange.request_body = request.body
             try:
-                body = await _read(request, response, limit)
-            except BaseException:
-                # Half-read: the connection cannot serve another call.
-                response.close()
-                raise
+                response = await handler(wire)
+                exchange.request_headers = response.request_info.headers
+                exchange.request_body = request.body
+                try:
+                    body = await _read(request, response, limit)
+                except BaseException:
+                    # Half-read: the connection cannot serve another call.
+                    response.close()
+                    raise
+            except (TimeoutError, aiohttp.ClientError, OSError) as error:
+                # Translated here, so that middlewares see our own errors only, and aiohttp, which would send some
+                # methods again by itself, unseen and past the policy, does not.
+                raise _transport_error(request, error) from error
             response.release()
             exchange.response = Response(request.name, response.status, response.headers, body, request.safe)
             return response
 
         return receive
+
+
+async def _close_with_loop(session: aiohttp.ClientSession) -> AsyncGenerator[None, None]:
+    """Closes a session before its event loop ends: ``asyncio.run`` closes the generators that its loop has seen."""
+    try:
+        yield
+    finally:
+        await session.close()
 
 
 async def _read(request: Request, response: aiohttp.ClientResponse, limit: int) -> bytes:
@@ -217,13 +254,13 @@ async def _read(request: Request, response: aiohttp.ClientResponse, limit: int) 
     return b"".join(chunks)
 
 
-def _transport_error(request: Request, error: BaseException, timeout: float) -> TransportError:
+def _transport_error(request: Request, error: BaseException) -> TransportError:
     """The error of our own tree; whether anything can have happened is what the caller has to know."""
-    if isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)):
-        return ConnectionFailedError(request.name, f"no connection: {_text(error)}", outcome_unknown=False)
+    if isinstance(error, _NOT_SENT):
+        return ConnectionFailedError(request.name, f"no connection: {_text(error)}", outcome_unknown=False, sent=False)
     unknown = not request.safe
     if isinstance(error, TimeoutError):
-        return RequestTimeoutError(request.name, f"no whole answer within {timeout:g} s", unknown)
+        return RequestTimeoutError(request.name, f"no answer in time: {_text(error)}", unknown)
     if isinstance(error, aiohttp.ClientPayloadError):
         return ReplyTruncatedError(request.name, f"the answer ended early: {_text(error)}", unknown)
     if isinstance(error, aiohttp.ClientResponseError):
