@@ -1,0 +1,56 @@
+"""What the sandbox's tests share: a sandbox that serves, and a merchant's bare HTTP calls to it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import aiohttp
+import pytest
+
+from wxpay_dsl.sandbox import Sandbox
+from wxpay_dsl.wechat import authorization, signing_v3
+
+
+class Shop:
+    """Signs as the sandbox's merchant and sends bytes, with nothing of the client in between."""
+
+    def __init__(self, sandbox: Sandbox, session: aiohttp.ClientSession) -> None:
+        self.sandbox = sandbox
+        self.session = session
+
+    def authorization(self, method: str, target: str, body: bytes = b"", **changes: Any) -> str:
+        merchant = self.sandbox.merchant
+        timestamp = changes.get("timestamp", int(time.time()))
+        nonce = authorization.nonce()
+        message = signing_v3.request_message(method, target, timestamp, nonce, body)
+        signature = changes.get("signature") or signing_v3.sign(message, merchant.private_key)
+        serial, mchid = changes.get("serial", merchant.serial), changes.get("mchid", merchant.mchid)
+        return authorization.build(mchid, serial, timestamp, nonce, signature)
+
+    async def send(
+        self, method: str, target: str, body: bytes = b"", headers: Mapping[str, str] | None = None, **changes: Any
+    ) -> tuple[aiohttp.ClientResponse, bytes]:
+        sent = {
+            "Accept": "application/json",
+            "Authorization": self.authorization(method, target, body, **changes),
+            **({"Content-Type": "application/json"} if body else {}),
+            **(headers or {}),
+        }
+        async with self.session.request(
+            method, self.sandbox.url + target, data=body or None, headers={k: v for k, v in sent.items() if v}
+        ) as response:
+            return response, await response.read()
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    async with Sandbox() as serving:
+        yield serving
+
+
+@pytest.fixture
+async def shop(sandbox: Sandbox) -> AsyncIterator[Shop]:
+    async with aiohttp.ClientSession() as session:
+        yield Shop(sandbox, session)

@@ -1,0 +1,68 @@
+"""Reads the parts of an upload (``multipart/form-data``) from its bytes.
+
+https://www.rfc-editor.org/rfc/rfc7578
+"""
+
+from __future__ import annotations
+
+import re
+from email.message import Message
+from typing import Final
+
+from attrs import field, frozen
+
+from .messages import Call, Refusal
+
+__all__ = ["Part", "parse"]
+
+_BOUNDARY: Final = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{1,70}\Z")
+_PARTS: Final = 16
+
+
+@frozen
+class Part:
+    """One part: a field or a file."""
+
+    name: str
+    content: bytes = field(repr=False)
+    filename: str = ""
+    content_type: str = ""
+
+    def text(self) -> str:
+        """The content as text; a file's name in its place."""
+        return self.filename or self.content.decode("utf-8", "replace")
+
+
+def parse(call: Call) -> dict[str, Part]:
+    """``{name: part}`` of a call's body. Raises Refusal 400 for a body that is none, or is cut off."""
+    message = Message()
+    message["Content-Type"] = call.headers.get("Content-Type", "")
+    boundary = message.get_param("boundary")
+    if message.get_content_type() != "multipart/form-data" or not isinstance(boundary, str):
+        raise _refusal("Content-Type不是multipart/form-data")
+    if not _BOUNDARY.match(boundary):
+        raise _refusal("boundary不合法")
+    # Each delimiter is a line of its own; the first may open the body.
+    pieces = (b"\r\n" + call.body).split(b"\r\n--" + boundary.encode())
+    if len(pieces) < 3 or not pieces[-1].startswith(b"--") or len(pieces) > _PARTS:
+        raise _refusal("multipart报文不完整")
+    parts = (_part(piece) for piece in pieces[1:-1])
+    return {part.name: part for part in parts}
+
+
+def _part(piece: bytes) -> Part:
+    head, found, content = piece.lstrip(b" \t").partition(b"\r\n\r\n")
+    if not found or not head.startswith(b"\r\n"):
+        raise _refusal("multipart报文不完整")
+    headers = Message()
+    for line in head[2:].split(b"\r\n"):
+        key, _, value = line.decode("utf-8", "replace").partition(":")
+        headers[key.strip()] = value.strip()
+    name = headers.get_param("name", header="Content-Disposition")
+    if not isinstance(name, str) or not name:
+        raise _refusal("multipart报文的一段没有name")
+    return Part(name, content, headers.get_filename(""), str(headers.get("Content-Type", "")))
+
+
+def _refusal(text: str) -> Refusal:
+    return Refusal(400, "PARAM_ERROR", text)

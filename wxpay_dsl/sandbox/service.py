@@ -1,0 +1,206 @@
+"""One call, from its bytes to the bytes of its answer: the whole of the service but its sockets.
+
+Routing, authentication, validation, the operation itself, encryption, signature: in this order, as the service does.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import evolve, field, frozen
+
+from wxpay_dsl.core.errors import SdkError
+from wxpay_dsl.core.model import Operation, Schema
+from wxpay_dsl.core.rewrite import any_field, rewrite
+from wxpay_dsl.wechat import ciphers
+
+from . import examples, multipart, routing, validation
+from .authentication import authenticate
+from .identity import Merchant
+from .messages import Answer, Call, Refusal
+from .platform import Platform
+
+if TYPE_CHECKING:
+    from wxpay_dsl.core.tree import Tree
+
+__all__ = ["Inquiry", "Service", "Wire"]
+
+#: The overseas API pads differently.
+_OVERSEAS: Final = ("/v3/global/", "/hk/v3/", "/global/v3/")
+
+
+@frozen
+class Inquiry:
+    """A call that is understood: who asks, for which operation, with which fields (decrypted)."""
+
+    merchant: Merchant
+    operation: Operation
+    fields: validation.Fields = field(repr=False)
+    call: Call = field(repr=False)
+    #: The parts of an upload.
+    parts: Mapping[str, multipart.Part] = field(factory=dict, repr=False)
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The body's fields."""
+        return self.fields["body"]
+
+    @property
+    def query(self) -> dict[str, Any]:
+        """The query's fields."""
+        return self.fields["query"]
+
+    @property
+    def path(self) -> dict[str, Any]:
+        """What the path's templates were filled with."""
+        return self.fields["path"]
+
+
+#: Answers one operation. Raises Refusal.
+Handler = Callable[[Inquiry], Answer]
+
+
+@frozen
+class Wire:
+    """An answer as it is sent."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+class Service:
+    """Answers calls. ``handlers`` are operations with a life of their own, by ``VERB /path``; all others answer from
+    their specs.
+    """
+
+    def __init__(
+        self,
+        tree: Tree,
+        platform: Platform,
+        merchants: Mapping[str, Merchant],
+        clock: Callable[[], float],
+        handlers: Mapping[str, Handler],
+        *,
+        strict: bool = False,
+    ) -> None:
+        self._tree = tree
+        self._platform = platform
+        self._merchants = merchants
+        self._clock = clock
+        self._handlers: dict[str, Handler] = {"GET /v3/certificates": self._certificates, **handlers}
+        self._strict = strict
+
+    def respond(self, call: Call) -> Wire:
+        """The answer to a call, signed. Never raises for what a caller can send."""
+        try:
+            answer = self._answer(call)
+        except Refusal as refusal:
+            answer = refusal.answer()
+        return self._sealed(answer, call.headers.get("Wechatpay-Serial"))
+
+    def _answer(self, call: Call) -> Answer:
+        route = routing.find(self._tree, call.method, call.path)
+        operation = route.operation
+        if operation.family != "v3":
+            raise Refusal(404, "RESOURCE_NOT_EXISTS", "沙箱尚不支持此接口", signed=False)
+        parts = multipart.parse(call) if operation.form is not None else {}
+        signed_body = parts["meta"].content if "meta" in parts else call.body
+        merchant = authenticate(call, signed_body, self._merchants, self._clock())
+        body = {"meta": validation.read_json(signed_body), **_files(parts)} if parts else None
+        if body is None and operation.verb not in ("get", "delete"):
+            body = validation.read_json(call.body)
+        fields = validation.read(call, operation, route.parameters, body, strict=self._strict)
+        fields["body"] = self._decrypted(call, operation, fields["body"])
+        inquiry = Inquiry(merchant, operation, fields, call, parts)
+        handler = self._handlers.get(operation.name, _from_spec)
+        answer = handler(inquiry)
+        if answer.signed and not operation.verify:
+            answer = evolve(answer, signed=False)
+        if operation.returns is not None and answer.status < 300:
+            answer = _encrypted(answer, operation, merchant)
+        return answer
+
+    def _decrypted(self, call: Call, operation: Operation, body: Any) -> Any:
+        """The body with its sensitive fields in clear. Raises Refusal for those not meant for the platform."""
+        if not any_field(operation.body, _is_encrypted):
+            return body
+
+        def decrypt(schema: Schema, value: Any, path: str) -> Any:
+            key_id = call.headers.get("Wechatpay-Serial")
+            if not key_id:
+                raise Refusal(400, "PARAM_ERROR", "HTTP header缺少微信支付平台证书序列号(Wechatpay-Serial)")
+            pair = self._platform.find(key_id)
+            if pair is None:
+                raise Refusal(400, "PARAM_ERROR", "平台证书序列号Wechatpay-Serial错误")
+            open_sealed = ciphers.pkcs1_decrypt if operation.path.startswith(_OVERSEAS) else ciphers.oaep_decrypt
+            try:
+                return open_sealed(value, pair.private_key)
+            except SdkError:
+                pointer = path.replace(".", "/").replace("[", "/").replace("]", "")
+                detail = {"field": pointer, "value": "", "issue": "cannot be decrypted", "location": "body"}
+                raise Refusal(400, "PARAM_ERROR", f"敏感信息解密失败: {schema.title}", detail) from None
+
+        schema = operation.body
+        return rewrite(schema, body, _is_encrypted, decrypt, "") if schema is not None else body
+
+    def _certificates(self, inquiry: Inquiry) -> Answer:
+        return Answer(data=self._platform.download(inquiry.merchant))
+
+    def _sealed(self, answer: Answer, wanted: str | None) -> Wire:
+        data = answer.data
+        if data is None:
+            body = b""
+        elif isinstance(data, bytes):
+            body = data
+        else:
+            body = json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
+        headers = {"Server": "nginx", "Request-ID": f"{secrets.token_hex(15).upper()}-0", **answer.headers}
+        if body:
+            headers["Content-Type"] = answer.content_type
+        if answer.signed:
+            headers |= self._platform.sign(self._platform.signing(wanted), body, int(self._clock()))
+        return Wire(answer.status, headers, body)
+
+
+def _from_spec(inquiry: Inquiry) -> Answer:
+    """Stateless: the spec's own example, with what the request said in it."""
+    operation = inquiry.operation
+    schema = operation.returns
+    if schema is None:
+        # An operation that says nothing of its answer gives an empty object, one that says 204 nothing at all.
+        return Answer(operation.status, None if operation.status == 204 else {})
+    if operation.produces:
+        return Answer(operation.status, b"wxpay-dsl sandbox\n", content_type=operation.produces)
+    mchid = inquiry.merchant.mchid
+    given = {"mchid": mchid, "sp_mchid": mchid, **inquiry.query, **_mapping(inquiry.body), **inquiry.path}
+    return Answer(operation.status, examples.answer(schema, given))
+
+
+def _encrypted(answer: Answer, operation: Operation, merchant: Merchant) -> Answer:
+    """The answer with its sensitive fields under the merchant's certificate."""
+    schema = operation.returns
+    if schema is None or isinstance(answer.data, bytes) or not any_field(schema, _is_encrypted):
+        return answer
+    key = merchant.private_key.public_key()
+    seal = ciphers.pkcs1_encrypt if operation.path.startswith(_OVERSEAS) else ciphers.oaep_encrypt
+
+    def encrypt(field: Schema, value: Any, path: str) -> Any:
+        return seal(value, key) if isinstance(value, str) else value
+
+    return evolve(answer, data=rewrite(schema, answer.data, _is_encrypted, encrypt, ""))
+
+
+def _is_encrypted(schema: Schema) -> bool:
+    return schema.encrypted
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _files(parts: Mapping[str, multipart.Part]) -> dict[str, Any]:
+    return {name: part.text() for name, part in parts.items() if name != "meta"}
