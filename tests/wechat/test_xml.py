@@ -177,3 +177,9 @@ def test_nothing_is_fetched() -> None:
                 loads(text)
         with pytest.raises(TimeoutError):
             server.accept()
+
+
+def test_the_outermost_element_may_have_another_name() -> None:
+    assert loads("<root><refund_id>1</refund_id></root>", root="root") == {"refund_id": "1"}
+    with pytest.raises(XmlError, match="must be <root>"):
+        loads("<xml><refund_id>1</refund_id></xml>", root="root")

