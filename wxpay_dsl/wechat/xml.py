@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from xml.sax.xmlreader import AttributesImpl
 
-__all__ = ["ELEMENT_LIMIT", "LIMIT", "XmlError", "dumps", "loads"]
+__all__ = ["ELEMENT_LIMIT", "LIMIT", "XmlError", "dumps", "loads", "parse"]
 
 #: The largest document read unless told otherwise, in bytes; the largest real ones, refund queries, are some
 #: 100 KB.
@@ -90,8 +90,17 @@ def loads(
     other than UTF-8, for a DTD, an entity, a processing instruction, an attribute, an element below another
     or there twice, for text between elements, and for what is not XML at all or ends too early.
     """
-    text = _decoded(data, limit)
     handler = _Fields(root, element_limit)
+    parse(data, handler, limit)
+    return handler.fields
+
+
+def parse(data: bytes | str, handler: ContentHandler, limit: int = LIMIT) -> None:
+    """Gives a document's elements to ``handler``, none of which comes from a DTD or an entity.
+
+    Raises :class:`XmlError` for more than ``limit`` bytes, another encoding than UTF-8, and what is no XML.
+    """
+    text = _decoded(data, limit)
     parser = DefusedExpatParser(forbid_dtd=True, forbid_entities=True, forbid_external=True)
     parser.setContentHandler(handler)
     try:
@@ -103,7 +112,6 @@ def loads(
     except SAXParseException as error:
         where = f"line {error.getLineNumber()}, column {error.getColumnNumber()}"
         raise XmlError(f"not well-formed, or cut off, at {where}: {error.getMessage()}") from error
-    return handler.fields
 
 
 class _Fields(ContentHandler):
