@@ -61,11 +61,13 @@ class Node:
     _branches: tuple[Branch, ...]
     #: Of a node that is named like a verb: the node that the verb would be called on.
     _parent: Node | None
+    #: What calling it means, once that was found out.
+    _aimed: Target | None
 
     def __init__(self, caller: Caller, segments: tuple[str, ...] = (), branches: tuple[Branch, ...] = ()) -> None:
         # Straight into the instance's dict, where the children are cached too: a child once resolved is then an
         # ordinary attribute, found without calling anything.
-        self.__dict__.update(_caller=caller, _segments=segments, _branches=branches, _parent=None)
+        self.__dict__.update(_caller=caller, _segments=segments, _branches=branches, _parent=None, _aimed=None)
 
     @classmethod
     def root(cls, caller: Caller) -> Node:
@@ -93,7 +95,10 @@ class Node:
         return Node(self._caller, (*self._segments, Literal(segment)), below)
 
     def __call__(self, data: Any = None, /, **fields: Any) -> Coroutine[Any, Any, Any]:
-        return self._caller.call(self._target(), data, fields)
+        target = self._aimed
+        if target is None:
+            target = self.__dict__["_aimed"] = self._target()
+        return self._caller.call(target, data, fields)
 
     def _child(self, name: str) -> Node:
         segment = next((found for branch in self._branches if (found := branch.named(name)) is not None), None)

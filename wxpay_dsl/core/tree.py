@@ -29,7 +29,7 @@ _TEMPLATE_NAME: Final = re.compile(r"_([A-Za-z][A-Za-z0-9_]*?|[A-Za-z])_\Z")
 class SpecFile:
     """One file of specs, read when first needed."""
 
-    __slots__ = ("_tree", "error", "family", "path", "root", "title")
+    __slots__ = ("_product", "_tree", "error", "family", "path", "root", "title")
 
     def __init__(
         self, tree: Tree, root: int, path: str, title: str, family: str, error: Sequence[object] | None
@@ -40,16 +40,20 @@ class SpecFile:
         self.title = title
         self.family = family
         self.error = error
+        self._product: Product | None = None
 
     def __repr__(self) -> str:
         return f"<SpecFile {self.path}>"
 
     def product(self) -> Product:
         """All that the file says. Raises SpecError, with file and line, where it cannot be read."""
-        from .loader import load
+        product = self._product
+        if product is None:
+            from .loader import load
 
-        tree = self._tree
-        return load(tree.folders[: self.root + 1], self.path, tree.default_family, tree.chains)
+            tree = self._tree
+            product = self._product = load(tree.folders[: self.root + 1], self.path, tree.default_family, tree.chains)
+        return product
 
 
 class Declared(NamedTuple):
