@@ -14,7 +14,7 @@ from contextlib import suppress
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
-__all__ = ["INDEX_NAME", "IndexedFile", "index_folder"]
+__all__ = ["INDEX_NAME", "IndexedFile", "index_folder", "portable_index"]
 
 INDEX_NAME: Final = ".index.json"
 #: Grows with the index's meaning, so that an older one is not believed.
@@ -70,6 +70,18 @@ def index_folder(folder: str, default_family: str) -> list[IndexedFile]:
     if changed:
         _save(folder, default_family, entries)
     return [IndexedFile(file, *entry[4:]) for file, entry in entries.items()]
+
+
+def portable_index(folder: str, default_family: str) -> bytes:
+    """The index as a package carries it: without times, which installing changes; each file is proven by its hash.
+
+    The same files give the same bytes. Raises FileNotFoundError for a folder that is not there.
+    """
+    entries: dict[str, Any] = {}
+    for file, size, _, _ in sorted(_files(folder, "")):
+        text = _bytes(folder, file)
+        entries[file] = [size, 0, 0, _digest(text), *_outline(text, folder, file, default_family)]
+    return _encoded(default_family, entries, 0)
 
 
 def _files(folder: str, below: str) -> list[tuple[str, int, int, int]]:
@@ -147,18 +159,23 @@ def _load(folder: str, default_family: str) -> tuple[dict[str, Any], int]:
 def _save(folder: str, default_family: str, entries: Mapping[str, Any]) -> None:
     import time
 
-    payload = json.dumps(
-        {"format": _FORMAT, "default_family": default_family, "saved_ns": time.time_ns(), "files": entries},
-        ensure_ascii=False,
-        separators=(",", ":"),
-    ).encode("utf-8", "surrogateescape")
+    saved = _encoded(default_family, entries, time.time_ns())
     # One writer's whole file or another's, never a mixture: two processes may build at once.
     temporary = os.path.join(folder, f"{INDEX_NAME}.{os.getpid()}.{time.monotonic_ns()}")
     try:
         with open(temporary, "wb") as stream:
-            stream.write(_digest(payload).encode() + b"\n" + payload)
+            stream.write(saved)
         os.replace(temporary, os.path.join(folder, INDEX_NAME))
     except OSError:
         # A read-only folder costs time at each start, nothing else.
         with suppress(OSError):
             os.unlink(temporary)
+
+
+def _encoded(default_family: str, entries: Mapping[str, Any], saved_ns: int) -> bytes:
+    payload = json.dumps(
+        {"format": _FORMAT, "default_family": default_family, "saved_ns": saved_ns, "files": entries},
+        ensure_ascii=False,
+        separators=(",", ":"),
+    ).encode("utf-8", "surrogateescape")
+    return _digest(payload).encode() + b"\n" + payload
