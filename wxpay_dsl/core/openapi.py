@@ -1,0 +1,255 @@
+"""OpenAPI documents to spec files: which path goes into which file, what files share, and the text of each.
+
+:func:`read_document` is pure: it takes a document and gives texts. :func:`parse` reads a document's own text.
+"""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+import yaml
+from attrs import frozen
+
+from .errors import SpecError
+from .openapi_read import Contents, Entry, read_contents
+from .openapi_words import GENERIC, Lost, Vocabulary
+from .openapi_write import write_document
+from .spec_text import write
+
+__all__ = ["GENERIC", "Imported", "Lost", "Vocabulary", "parse", "read_document", "write_document"]
+
+#: More lines than this, and a file's paths are split by their next segment.
+MAX_LINES: Final = 1_500
+
+_REF: Final = "#/definitions/"
+_VERSION: Final = re.compile(r"v[0-9]+\Z")
+#: Words that a file may say once for all its operations.
+_SHARED: Final = ("host", "roles", "tags")
+
+
+@frozen
+class Imported:
+    """Spec files by their names below a spec folder, and what the document says that they cannot."""
+
+    files: Mapping[str, str]
+    lost: tuple[Lost, ...]
+
+
+def parse(text: str | bytes, file: str = "") -> Mapping[str, Any]:
+    """An OpenAPI document from JSON or YAML (1.2's scalars, anchors allowed). Raises SpecError."""
+    if isinstance(text, bytes):
+        try:
+            text = text.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise SpecError(f"not UTF-8 (byte {error.start})", file) from None
+    try:
+        document = json.loads(text) if text.lstrip().startswith("{") else _texts(yaml.load(text, Loader=_Loader))  # noqa: S506
+    except json.JSONDecodeError as error:
+        raise SpecError(f"not JSON: {error.msg}", file, error.lineno, error.colno) from None
+    except (yaml.YAMLError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
+        raise SpecError(f"not YAML: {getattr(error, 'problem', None) or error}", file, line, column) from None
+    if not isinstance(document, Mapping):
+        raise SpecError("not an OpenAPI document: it is no mapping", file)
+    return document
+
+
+def read_document(
+    document: Mapping[str, Any],
+    *,
+    vocabulary: Vocabulary = GENERIC,
+    media_types: Mapping[str, str] | None = None,
+    family: str = "",
+    host: str = "",
+    schema: str = "spec.schema.json",
+    common: str = "common.yaml",
+) -> Imported:
+    """Spec files from an OpenAPI 3.0 or 3.1 document.
+
+    ``family`` is the one that files belong to unless they say another, ``media_types`` each family's own (JSON where
+    it is not named), and ``host`` the origin that the client talks to anyway. ``schema`` is where
+    ``spec.schema.json`` is, seen from the spec folder, and ``common`` the file for what several files refer to.
+    Raises SpecError for a document that is not OpenAPI 3.
+    """
+    contents = read_contents(document, vocabulary, media_types or {})
+    specs = dict(_specs(contents, family, host))
+    specs |= _event_specs(contents, family)
+    _settle_definitions(specs, contents.definitions, common)
+    return Imported(
+        {file: write(spec, posixpath.relpath(schema, posixpath.dirname(file) or ".")) for file, spec in specs.items()},
+        contents.lost,
+    )
+
+
+def _specs(contents: Contents, family: str, host: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    grouped: dict[tuple[str, str, str], dict[tuple[str, str], Entry]] = {}
+    for (path, verb), entry in contents.operations.items():
+        if entry.words.get("host") == host:
+            del entry.words["host"]
+        its_family = entry.family or family
+        grouped.setdefault((*_place(path, 0), its_family), {})[path, verb] = entry
+    for (stem, prefix, its_family), operations in grouped.items():
+        folder = f"{its_family}/" if its_family != family and not stem.startswith(f"{its_family}/") else ""
+        yield from _split(f"{folder}{stem}", prefix, its_family if its_family != family else "", operations, contents)
+
+
+def _split(
+    stem: str, prefix: str, family: str, operations: Mapping[tuple[str, str], Entry], contents: Contents
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The file of these operations, or several where that would be too long and they part at the next segment."""
+    spec = _spec(prefix, family, operations, contents)
+    if write(spec).count("\n") > MAX_LINES:
+        parts: dict[tuple[str, str], dict[tuple[str, str], Entry]] = {}
+        for (path, verb), entry in operations.items():
+            rest = path[len(prefix) :].split("/")[1:]
+            deeper = rest[0] if len(rest) > 1 and not rest[0].startswith("{") else ""
+            place = (f"{stem}/{_file_name(deeper)}", f"{prefix}/{deeper}") if deeper else (stem, prefix)
+            parts.setdefault(place, {})[path, verb] = entry
+        if len(parts) > 1:
+            for (inner, below), share in parts.items():
+                yield from _split(inner, below, family, share, contents)
+            return
+    yield f"{stem}.yaml", spec
+
+
+def _place(path: str, depth: int) -> tuple[str, str]:
+    """``v3/pay`` and ``/v3/pay`` for ``/v3/pay/transactions/{id}``: a version is a folder, what follows a file."""
+    segments = path.split("/")[1:]
+    literal = [segment for segment in segments if segment]
+    for number, segment in enumerate(literal):
+        if segment.startswith("{"):
+            literal = literal[:number]
+            break
+    count = 2 if literal and _VERSION.match(literal[0]) else 1
+    chosen = literal[: count + depth]
+    if not chosen:
+        return "root", ""
+    return "/".join(map(_file_name, chosen)), "/" + "/".join(chosen)
+
+
+def _file_name(segment: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]", "-", segment).lstrip("-_") or "root"
+
+
+def _spec(prefix: str, family: str, operations: Mapping[tuple[str, str], Entry], contents: Contents) -> dict[str, Any]:
+    entries = list(operations.values())
+    title = _title(entries) or contents.title
+    spec: dict[str, Any] = {"title": title} if title else {}
+    if prefix:
+        spec["path"] = prefix
+    if family:
+        spec["family"] = family
+    words = [entry.words for entry in entries]
+    spec |= hoisted(words, title)
+    paths: dict[str, dict[str, Any]] = {}
+    for (path, verb), entry in operations.items():
+        own = {word: value for word, value in entry.words.items() if word not in spec or word not in _SHARED}
+        if own.get("tags") == [title]:
+            del own["tags"]
+        paths.setdefault(path[len(prefix) :], {})[verb] = own
+    return {**spec, "operations": paths}
+
+
+def hoisted(operations: Iterable[Mapping[str, Any]], title: str) -> dict[str, Any]:
+    """The words that a file can say once, since every operation says the same."""
+    words = list(operations)
+    shared = {}
+    for word in _SHARED:
+        said = [inner.get(word) for inner in words]
+        if len(said) > 1 and said[0] and all(value == said[0] for value in said) and said[0] != [title]:
+            shared[word] = said[0]
+    return shared
+
+
+def _title(entries: Iterable[Entry]) -> str:
+    """What most of the operations are filed under."""
+    names = Counter(entry.product or (entry.words.get("tags") or [""])[0] for entry in entries)
+    del names[""]
+    return names.most_common(1)[0][0] if names else ""
+
+
+def _event_specs(contents: Contents, family: str) -> dict[str, dict[str, Any]]:
+    specs: dict[str, dict[str, Any]] = {}
+    for name, entry in contents.events.items():
+        its_family = entry.family or family
+        title = entry.product or contents.title
+        stem = re.split(r"[./]", name)[0].lower() if entry.product else "events"
+        folder = f"{its_family}-" if its_family != family else ""
+        spec = specs.setdefault(f"notifications/{folder}{_file_name(stem)}.yaml", {"title": title, "events": {}})
+        if its_family != family:
+            spec["family"] = its_family
+        if entry.words.get("tags") == [title]:
+            del entry.words["tags"]
+        spec["events"][name] = entry.words
+    return specs
+
+
+def _settle_definitions(specs: dict[str, dict[str, Any]], definitions: Mapping[str, Any], common: str) -> None:
+    """Puts each definition into the file that uses it, or into the common one where several do, or none."""
+    users: dict[str, set[str]] = {name: set() for name in definitions}
+    needs = {name: _names(words) for name, words in definitions.items()}
+    for file, spec in specs.items():
+        waiting = _names(spec)
+        while waiting:
+            name = waiting.pop()
+            if file not in users[name]:
+                users[name].add(file)
+                waiting |= needs[name]
+    shared = {name: definitions[name] for name, files in users.items() if len(files) != 1}
+    for file, spec in specs.items():
+        own = {name: definitions[name] for name, files in users.items() if files == {file}}
+        if own:
+            spec["definitions"] = own
+        where = posixpath.relpath(common, posixpath.dirname(file) or ".")
+        specs[file] = _moved(spec, {f"{_REF}{name}": f"{where}#/{name}" for name in shared})
+    if shared:
+        specs[common] = _moved(shared, {f"{_REF}{name}": f"#/{name}" for name in shared})
+
+
+def _names(value: Any) -> set[str]:
+    """The definitions that something refers to."""
+    if isinstance(value, dict):
+        ref = value.get("$ref")
+        own = {ref.removeprefix(_REF)} if isinstance(ref, str) and ref.startswith(_REF) else set()
+        return own.union(*map(_names, value.values()))
+    return set().union(*map(_names, value)) if isinstance(value, list) else set()
+
+
+def _moved(value: Any, moves: Mapping[str, str]) -> Any:
+    """The same, its references changed."""
+    if isinstance(value, dict):
+        return {
+            key: moves.get(inner, inner) if key == "$ref" and isinstance(inner, str) else _moved(inner, moves)
+            for key, inner in value.items()
+        }
+    return [_moved(inner, moves) for inner in value] if isinstance(value, list) else value
+
+
+def _texts(value: Any) -> Any:
+    """The same with every key as text: YAML reads the `200` of a response as a number."""
+    if isinstance(value, dict):
+        return {key if isinstance(key, str) else json.dumps(key): _texts(inner) for key, inner in value.items()}
+    return [_texts(inner) for inner in value] if isinstance(value, list) else value
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # the class is looked up
+    """Plain data, with the scalars of YAML 1.2: a date or a `no` is text."""
+
+
+_Loader.yaml_implicit_resolvers = {}
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"(?:true|True|TRUE|false|False|FALSE)\Z"), "tTfF")
+_Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"(?:~|null|Null|NULL|)\Z"), ["~", "n", "N", ""])
+_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"[-+]?[0-9]+\Z"), "-+0123456789")
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z"),
+    "-+0123456789.",
+)
+_Loader.add_constructor("tag:yaml.org,2002:int", lambda loader, node: int(loader.construct_scalar(node)))
+_Loader.add_constructor("tag:yaml.org,2002:float", lambda loader, node: float(loader.construct_scalar(node)))

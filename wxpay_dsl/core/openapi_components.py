@@ -1,0 +1,174 @@
+"""Writes fields as JSON Schema, and what the specs share as components."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from .model import ABSENT, Schema
+from .openapi_words import FIELD_VENDOR
+
+__all__ = ["SchemaWriter"]
+
+_SAME: Final[Mapping[str, str]] = {
+    "title": "title",
+    "description": "description",
+    "format": "format",
+    "pattern": "pattern",
+    "min_length": "minLength",
+    "max_length": "maxLength",
+    "minimum": "minimum",
+    "maximum": "maximum",
+    "min_items": "minItems",
+    "max_items": "maxItems",
+    "media_type": "contentMediaType",
+    "encoding": "contentEncoding",
+}
+#: Words that say nothing of what is allowed: a use of a component may have its own beside the ``$ref``.
+_ANNOTATIONS: Final = frozenset({"title", "description", "examples", "default", "deprecated"})
+#: Every type, for a value of any: left out, the words beside it would say which.
+_ANY: Final = ("string", "number", "boolean", "object", "array")
+
+#: A definition, and what a use of it allows: the same unless the use says more than annotations.
+_Key = tuple[str, str]
+
+
+class SchemaWriter:
+    """Writes schemas; what they took from a definition becomes a component."""
+
+    def __init__(self, uses: Iterable[tuple[str, Schema]]) -> None:
+        """``uses`` are all schemas that will be written, each with the file that it is in."""
+        self.components: dict[str, Any] = {}
+        self._whole: dict[int, dict[str, Any]] = {}
+        self._keys: dict[tuple[str, int], _Key] = {}
+        self._names: dict[_Key, str] = {}
+        self._common: dict[_Key, dict[str, Any]] = {}
+        samples: dict[_Key, tuple[str, Schema]] = {}
+        for file, schema in uses:
+            self._collect(file, schema, samples)
+        self._name()
+        for key, (file, schema) in samples.items():
+            body = self._words(file, schema)
+            kept = {word: value for word, value in body.items() if word not in _ANNOTATIONS}
+            self.components[self._names[key]] = {**self._common[key], **kept}
+
+    def write(self, file: str, schema: Schema) -> dict[str, Any]:
+        """A schema that stands in ``file``: whole, or as a ``$ref`` with what is its own beside it."""
+        key = self._key(file, schema)
+        if key is None:
+            return self._words(file, schema)
+        common = self._common[key]
+        own = _annotations(self._inline(schema))
+        return {
+            "$ref": f"#/components/schemas/{self._names[key]}",
+            **{word: value for word, value in own.items() if word not in common or common[word] != value},
+        }
+
+    def _collect(self, file: str, schema: Schema, samples: dict[_Key, tuple[str, Schema]]) -> None:
+        for inner in (*schema.properties.values(), schema.items, schema.additional):
+            if inner is not None:
+                self._collect(file, inner, samples)
+        key = self._key(file, schema)
+        if key is None:
+            return
+        own = _annotations(self._inline(schema))
+        if key in samples:
+            # What every use says stays with the component; a use can add to it, and not take from it.
+            common = self._common[key].items()
+            self._common[key] = {word: value for word, value in common if word in own and own[word] == value}
+        else:
+            samples[key] = file, schema
+            self._common[key] = own
+
+    def _key(self, file: str, schema: Schema) -> _Key | None:
+        if not schema.ref:
+            return None
+        known = self._keys.get((file, id(schema)))
+        if known is None:
+            target, _, pointer = schema.ref.partition("#")
+            if not target:
+                target = file
+            elif not target.startswith("/"):
+                target = posixpath.normpath(posixpath.join(posixpath.dirname(file), target))
+            allowed = {word: value for word, value in self._inline(schema).items() if word not in _ANNOTATIONS}
+            known = f"{target}#{pointer}", json.dumps(allowed, sort_keys=True)
+            self._keys[file, id(schema)] = known
+        return known
+
+    def _name(self) -> None:
+        """Names each component after its definition, its file's name before it where two differ."""
+        wanted = Counter(ref.rpartition("/")[2] for ref, _ in self._common)
+        for key in self._common:
+            target, _, name = key[0].rpartition("/")
+            if wanted[name] > 1:
+                stem = posixpath.splitext(posixpath.basename(target.partition("#")[0]))[0]
+                name = "".join(part.capitalize() for part in re.split(r"[^A-Za-z0-9]+", stem)) + name
+            name = re.sub(r"[^A-Za-z0-9._-]", "_", name)
+            taken, unique, number = self._names.values(), name, 1
+            while unique in taken:
+                number += 1
+                unique = f"{name}{number}"
+            self._names[key] = unique
+
+    def _inline(self, schema: Schema) -> dict[str, Any]:
+        """A schema with nothing left to look up; kept, since products share what they refer to."""
+        known = self._whole.get(id(schema))
+        if known is None:
+            known = self._whole[id(schema)] = _words(schema, self._inline)
+        return known
+
+    def _words(self, file: str, schema: Schema) -> dict[str, Any]:
+        return _words(schema, lambda inner: self.write(file, inner))
+
+
+def _annotations(words: Mapping[str, Any]) -> dict[str, Any]:
+    return {word: value for word, value in words.items() if word in _ANNOTATIONS}
+
+
+def _words(schema: Schema, inner: Callable[[Schema], dict[str, Any]]) -> dict[str, Any]:
+    """A schema's own words; ``inner`` writes the schemas inside it."""
+    words: dict[str, Any] = {}
+    for attribute, word in _SAME.items():
+        value = getattr(schema, attribute)
+        if value not in ("", None):
+            words[word] = value
+    if schema.enum:
+        # JSON Schema counts null among the values.
+        words["enum"] = [*schema.enum, None] if schema.nullable and None not in schema.enum else list(schema.enum)
+    if schema.example is not ABSENT:
+        words["examples"] = [schema.example]
+    if schema.default is not ABSENT:
+        words["default"] = schema.default
+    if schema.deprecated:
+        words["deprecated"] = True
+    for word, vendor in FIELD_VENDOR.items():
+        if word != "nullable" and getattr(schema, word):
+            words[vendor] = getattr(schema, word)
+    _nested(schema, words, inner)
+    if schema.type != "any":
+        words["type"] = [schema.type, "null"] if schema.nullable else schema.type
+    elif words.keys() - _ANNOTATIONS - set(FIELD_VENDOR.values()):
+        words["type"] = [*_ANY, "null"] if schema.nullable else list(_ANY)
+    elif schema.nullable:
+        words[FIELD_VENDOR["nullable"]] = True
+    return words
+
+
+def _nested(schema: Schema, words: dict[str, Any], inner: Callable[[Schema], dict[str, Any]]) -> None:
+    if schema.properties:
+        words["properties"] = {name: inner(field) for name, field in schema.properties.items()}
+        required = [name for name in schema.properties if name in schema.required]
+        if required:
+            words["required"] = required
+    if schema.items is not None:
+        words["items"] = inner(schema.items)
+    if schema.additional is not None:
+        more = inner(schema.additional)
+        if more or schema.properties:
+            words["additionalProperties"] = more or True
+    elif schema.type == "object" and not schema.properties:
+        words["additionalProperties"] = False

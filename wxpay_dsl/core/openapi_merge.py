@@ -1,0 +1,122 @@
+"""Follows the ``$ref``s of an OpenAPI document, and folds ``allOf`` and choices that mean only null into one schema."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+from urllib.parse import unquote
+
+from .openapi_words import Losses
+
+__all__ = ["At", "References"]
+
+#: The way from the document's root to where a thing stands.
+At = tuple[str, ...]
+
+#: Deeper chains of references are taken for circles.
+_DEEPEST: Final = 50
+#: Words that may differ without changing what is allowed.
+_ANNOTATIONS: Final = frozenset({"title", "description", "example", "examples", "default", "deprecated"})
+
+
+class References:
+    """A document, as far as it refers to itself."""
+
+    def __init__(self, document: Mapping[str, Any], losses: Losses) -> None:
+        self.document = document
+        self._losses = losses
+        self._open: list[str] = []
+
+    def resolve(self, node: Any, at: At) -> Any:
+        """What a node says, or what its local ``$ref`` leads to; an empty mapping where it leads nowhere."""
+        for _ in range(_DEEPEST):
+            if not isinstance(node, Mapping) or not isinstance(node.get("$ref"), str):
+                return node
+            node = self._follow(node["$ref"], at)
+        self._losses.add(at, "the `$ref` turns in a circle")
+        return {}
+
+    def merged(self, schema: Mapping[str, Any], at: At) -> Mapping[str, Any]:
+        """The schema without ``allOf``, and without a choice that only means null."""
+        for choice in ("oneOf", "anyOf"):
+            options = schema.get(choice)
+            if options is None:
+                continue
+            rest = {word: value for word, value in schema.items() if word != choice}
+            some = [option for option in options if not (isinstance(option, Mapping) and option.get("type") == "null")]
+            if len(some) == 1:
+                null = {"nullable": True} if len(some) < len(options) else {}
+                return self.merged({"allOf": [some[0]], **rest, **null}, at)
+            if some and all(isinstance(option, Mapping) and "const" in option for option in some):
+                null = {"nullable": True} if len(some) < len(options) else {}
+                return self.merged({"enum": [option["const"] for option in some], **rest, **null}, at)
+            self._losses.add((*at, choice), f"`{choice}`: a choice of {len(options)} shapes")
+            return self.merged({"type": "object", **rest} if _all_objects(some) else rest, at)
+        parts = schema.get("allOf")
+        if not isinstance(parts, list):
+            return schema
+        rest = {word: value for word, value in schema.items() if word != "allOf"}
+        first, *others = [*parts, rest]
+        together: dict[str, Any] = {}
+        for part in others:
+            self._merge(together, self._flat(part, at) if part is not rest else part, at)
+        fields = together.get("properties", {})
+        if isinstance(first, Mapping) and set(first) == {"$ref"} and set(together.get("required", ())) <= set(fields):
+            return {**first, **together}
+        whole: dict[str, Any] = {}
+        self._merge(whole, self._flat(first, at), at)
+        self._merge(whole, together, at)
+        return whole
+
+    def _flat(self, schema: Any, at: At) -> Mapping[str, Any]:
+        """The schema with what its ``$ref`` and ``allOf`` say in it."""
+        if not isinstance(schema, Mapping):
+            return {}
+        ref = schema.get("$ref")
+        if isinstance(ref, str):
+            if len(self._open) > _DEEPEST or ref in self._open:
+                self._losses.add(at, f"{ref} is inside itself")
+                return {}
+            self._open.append(ref)
+            try:
+                target = self._flat(self.resolve({"$ref": ref}, at), at)
+            finally:
+                self._open.pop()
+            return {**target, **{word: value for word, value in schema.items() if word != "$ref"}}
+        flat = self.merged(schema, at)
+        return self._flat(flat, at) if "$ref" in flat else flat
+
+    def _merge(self, into: dict[str, Any], schema: Mapping[str, Any], at: At) -> None:
+        for word, value in schema.items():
+            if word == "properties":
+                fields = into["properties"] = dict(into.get("properties", {}))
+                for name, inner in value.items():
+                    fields[name] = {"allOf": [fields[name], inner]} if name in fields else inner
+            elif word == "required":
+                into["required"] = [*dict.fromkeys([*into.get("required", ()), *value])]
+            else:
+                if word in into and into[word] != value and word not in _ANNOTATIONS:
+                    self._losses.add((*at, "allOf"), f"`{word}` is said twice: {into[word]!r:.40} and {value!r:.40}")
+                into[word] = value
+
+    def _follow(self, ref: str, at: At) -> Any:
+        if not ref.startswith("#"):
+            self._losses.add(at, f"the `$ref` {ref!r} leads out of the document")
+            return {}
+        node: Any = self.document
+        for part in unquote(ref[1:]).split("/")[1:]:
+            name = part.replace("~1", "/").replace("~0", "~")
+            if isinstance(node, list) and name.isdigit() and int(name) < len(node):
+                node = node[int(name)]
+            elif isinstance(node, Mapping) and name in node:
+                node = node[name]
+            else:
+                self._losses.add(at, f"the `$ref` {ref!r} names nothing")
+                return {}
+        return node
+
+
+def _all_objects(options: Iterable[Any]) -> bool:
+    return all(
+        isinstance(option, Mapping) and (option.get("type") == "object" or "properties" in option) for option in options
+    )

@@ -1,0 +1,302 @@
+"""Reads an OpenAPI document: its operations and webhooks as the DSL's words, and what could not be carried over."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+from urllib.parse import urlsplit
+
+from attrs import frozen
+
+from .errors import SpecError
+from .grammar import EVENT_WORDS, OPERATION_WORDS
+from .model import VERBS
+from .openapi_body import BodyReader
+from .openapi_merge import At, References
+from .openapi_schema import SchemaReader, sayable, short
+from .openapi_words import EVENT_VENDOR, OPERATION_VENDOR, Losses, Lost, Vocabulary
+
+__all__ = ["Contents", "Entry", "read_contents"]
+
+_PATH_ITEM: Final = frozenset({"summary", "description", "servers", "parameters", "$ref"})
+_OPERATION: Final = frozenset(
+    {"summary", "description", "tags", "deprecated", "operationId", "externalDocs", "servers", "parameters"}
+    | {"requestBody", "responses"}
+)
+_PARAMETER: Final = frozenset(
+    {"name", "in", "required", "schema", "content", "description", "deprecated", "example", "examples", "style"}
+    | {"explode", "allowEmptyValue", "allowReserved"}
+)
+_DOCUMENT: Final = frozenset(
+    {"openapi", "info", "servers", "tags", "paths", "webhooks", "components", "jsonSchemaDialect"}
+)
+_TEMPLATE: Final = re.compile(r"\{([^{}]*)\}")
+_SEGMENT: Final = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*\}\Z|[A-Za-z0-9._~!$&'()*+,;=:@%-]*\Z")
+_DEFAULT_STYLES: Final = {"query": "form", "header": "simple", "path": "simple"}
+
+
+class Entry(NamedTuple):
+    """An operation or event: its words, and the words of the file that it belongs into."""
+
+    words: dict[str, Any]
+    family: str
+    product: str
+
+
+@frozen
+class Contents:
+    """What a document holds, in the form that YAML would give it."""
+
+    title: str
+    description: str
+    operations: Mapping[tuple[str, str], Entry]
+    events: Mapping[str, Entry]
+    definitions: Mapping[str, dict[str, Any]]
+    lost: tuple[Lost, ...]
+
+
+def read_contents(document: Mapping[str, Any], vocabulary: Vocabulary, media_types: Mapping[str, str]) -> Contents:
+    """Reads OpenAPI 3.0 or 3.1. ``media_types`` are the families' own; an answer of another says so.
+
+    Raises SpecError for a document that is not OpenAPI 3.
+    """
+    version = document.get("openapi")
+    if not isinstance(version, str) or not version.startswith("3."):
+        said = f"`openapi: {version}`" if version else "no `openapi: 3.x`"
+        raise SpecError(f"not an OpenAPI 3.0 or 3.1 document: {said}")
+    return _Reader(document, vocabulary, media_types).read()
+
+
+class _Reader:
+    def __init__(self, document: Mapping[str, Any], vocabulary: Vocabulary, media_types: Mapping[str, str]) -> None:
+        self._document = document
+        self._vocabulary = vocabulary
+        self._losses = Losses()
+        self._references = References(document, self._losses)
+        self._schemas = SchemaReader(self._references, vocabulary, self._losses)
+        self._bodies = BodyReader(self._references, self._schemas, media_types, self._losses)
+
+    def read(self) -> Contents:
+        info = _mapping(self._document.get("info"))
+        operations: dict[tuple[str, str], Entry] = {}
+        for path, item in _mapping(self._document.get("paths")).items():
+            self._path(path, item, operations)
+        events: dict[str, Entry] = {}
+        for name, item in _mapping(self._document.get("webhooks")).items():
+            self._webhook(name, item, events)
+        self._schemas.read_definitions()
+        self._rest(info)
+        return Contents(
+            str(info.get("title", "")),
+            str(info.get("description", "")),
+            operations,
+            events,
+            self._schemas.definitions,
+            tuple(self._losses.all),
+        )
+
+    def _path(self, path: str, raw: Any, operations: dict[tuple[str, str], Entry]) -> None:
+        at: At = ("paths", path)
+        if path.startswith("x-"):
+            return
+        item = self._item(raw, at)
+        host, prefix = self._server(item if "servers" in item else self._document, at)
+        where = prefix + _TEMPLATE.sub(lambda found: "{" + _identifier(found[1]) + "}", path)
+        templates = [_identifier(name) for name in _TEMPLATE.findall(path)]
+        segments = where.split("/")
+        if segments[0] or not all(map(_SEGMENT.match, segments)) or len(set(templates)) < len(templates):
+            self._losses.add(at, "a path that is not whole segments and whole {templates}, each of another name")
+            return
+        for verb, words in item.items():
+            if verb in VERBS:
+                operations[where, verb] = self._operation(item, words, host, templates, (*at, verb))
+            elif verb not in _PATH_ITEM and not verb.startswith("x-"):
+                self._losses.add((*at, verb), f"the verb {verb!r}")
+
+    def _operation(self, item: Mapping[str, Any], raw: Any, host: str, templates: list[str], at: At) -> Entry:
+        raw = _mapping(raw)
+        words = self._head(item, raw, at, OPERATION_VENDOR)
+        family, product = str(words.pop("family", "")), str(words.pop("product", ""))
+        if "servers" in raw:
+            host, prefix = self._server(raw, at)
+            if prefix:
+                self._losses.add((*at, "servers"), f"the path {prefix!r} of the operation's own server")
+        if host:
+            words["host"] = host
+        words |= self._parameters(item, raw, templates, at)
+        words |= self._bodies.request(raw.get("requestBody"), (*at, "requestBody"))
+        words |= self._bodies.response(raw.get("responses"), family, (*at, "responses"))
+        for word in raw:
+            if word not in _OPERATION and not word.startswith("x-"):
+                self._losses.add((*at, word), f"`{word}`")
+        return Entry({word: value for word, value in words.items() if word in OPERATION_WORDS}, family, product)
+
+    def _webhook(self, name: str, raw: Any, events: dict[str, Entry]) -> None:
+        at: At = ("webhooks", name)
+        item = self._item(raw, at)
+        verbs = [verb for verb in item if verb in VERBS]
+        for verb in verbs[1:]:
+            self._losses.add((*at, verb), "an event is one message: this verb")
+        for verb in verbs[:1]:
+            message = _mapping(item[verb])
+            words = self._head(item, message, (*at, verb), EVENT_VENDOR)
+            family, product = str(words.pop("family", "")), str(words.pop("product", ""))
+            resource = words.pop("resource", None)
+            words |= self._bodies.request(message.get("requestBody"), (*at, verb, "requestBody"))
+            if "form" in words:
+                words["body"] = words.pop("form")
+            if resource is not None:
+                words["resource"] = self._bodies.section(resource, (*at, verb, "resource"))
+            events[name] = Entry({word: words[word] for word in words if word in EVENT_WORDS}, family, product)
+
+    def _head(
+        self, item: Mapping[str, Any], raw: Mapping[str, Any], at: At, vendor: Mapping[str, str]
+    ) -> dict[str, Any]:
+        """Summary, tags and vendor words: of the path, and over them of the operation."""
+        words: dict[str, Any] = {}
+        for source in (item, raw):
+            words |= self._vocabulary.known(source, vendor)
+            for word in self._vocabulary.unknown(source, vendor):
+                self._losses.add((*at, word), f"`{word}`: {source[word]!r:.60}")
+            for word in ("summary", "description"):
+                if source.get(word):
+                    words[word] = str(source[word])
+        if "summary" not in raw and "summary" not in words and raw.get("operationId"):
+            words["summary"] = str(raw["operationId"])
+        if raw.get("tags"):
+            words["tags"] = [str(tag) for tag in raw["tags"]]
+        if raw.get("deprecated") is True:
+            words["deprecated"] = True
+        page = _mapping(raw.get("externalDocs")).get("url")
+        if page and page not in words.get("docs", ()):
+            words["docs"] = [*words.get("docs", ()), page]
+        known = {**OPERATION_WORDS, **EVENT_WORDS}
+        for word in [word for word in words if word in known and not isinstance(words[word], known[word])]:
+            if word != "resource":
+                self._losses.add(at, f"`{word}`: {words.pop(word)!r:.60}")
+        return words
+
+    def _parameters(
+        self, item: Mapping[str, Any], raw: Mapping[str, Any], templates: list[str], at: At
+    ) -> dict[str, Any]:
+        found: dict[tuple[str, str], tuple[Mapping[str, Any], At]] = {}
+        for source, where in ((item, at[:-1]), (raw, at)):
+            for number, unresolved in enumerate(source.get("parameters") or ()):
+                place = (*where, "parameters", str(number))
+                parameter = _mapping(self._references.resolve(unresolved, place))
+                found[str(parameter.get("in")), str(parameter.get("name"))] = parameter, place
+        sections: dict[str, Any] = {}
+        for (where_in, name), (parameter, place) in found.items():
+            if where_in == "query" and self._spreads(parameter):
+                self._spread(sections, parameter, place)
+            elif where_in == "path" and _identifier(name) in templates:
+                field = short(self._parameter(parameter, place))
+                if field:
+                    sections.setdefault("path", {})[_identifier(name)] = field
+            elif where_in in ("query", "header"):
+                key = name if parameter.get("required") is True else f"{name}?"
+                sections.setdefault(where_in, {})[key] = short(self._parameter(parameter, place))
+            else:
+                self._losses.add(place, f"the {where_in} parameter {name!r}")
+        return sections
+
+    def _spreads(self, parameter: Mapping[str, Any]) -> bool:
+        """Whether it is an object whose fields are the query's own parameters."""
+        if parameter.get("style", "form") != "form" or parameter.get("explode", True) is not True:
+            return False
+        return _mapping(self._references.resolve(parameter.get("schema"), ())).get("type") == "object"
+
+    def _spread(self, sections: dict[str, Any], parameter: Mapping[str, Any], at: At) -> None:
+        schema = self._references.resolve(parameter["schema"], at)
+        words = self._schemas.field(schema, (*at, "schema"))
+        fields = {**sections.get("query", {}), **words.get("properties", {})}
+        more = words.get("additionalProperties", not words.get("properties"))
+        if more is False or not fields:
+            sections["query"] = fields
+        else:
+            sections["query"] = {"$schema": {"additionalProperties": more, "properties": fields}}
+
+    def _parameter(self, raw: Mapping[str, Any], at: At) -> dict[str, Any]:
+        schema = raw.get("schema")
+        words: dict[str, Any] = {}
+        for kind, media in _mapping(raw.get("content")).items():
+            schema, words["contentMediaType"] = _mapping(media).get("schema"), kind
+        if words:
+            self._losses.add((*at, "content"), "the shape inside a parameter that is a document")
+            schema = {"type": "string"}
+        words |= self._schemas.field({} if schema is None else schema, (*at, "schema"))
+        description = raw.get("description")
+        if isinstance(description, str) and description and "description" not in words:
+            words["description"] = description
+        if raw.get("deprecated") is True:
+            words["deprecated"] = True
+        examples = [_mapping(inner).get("value") for inner in _mapping(raw.get("examples")).values()]
+        example = raw.get("example", examples[0] if examples else None)
+        if example is not None and "example" not in words and sayable(example):
+            words["example"] = example
+        style = _DEFAULT_STYLES[str(raw["in"])]
+        kinds = words.get("type"), "array" if "items" in words else "", "object" if "properties" in words else ""
+        composite = "array" in kinds or "object" in kinds
+        if raw.get("style", style) != style or (composite and raw.get("explode", style == "form") != (style == "form")):
+            self._losses.add((*at, "style"), f"how {raw['name']!r} is written: {raw.get('style', style)}")
+        if raw.get("allowReserved") is True:
+            self._losses.add((*at, "allowReserved"), "`allowReserved`")
+        for word in raw:
+            if word not in _PARAMETER and not word.startswith("x-"):
+                self._losses.add((*at, word), f"`{word}`")
+        return words
+
+    def _server(self, holder: Mapping[str, Any], at: At) -> tuple[str, str]:
+        """The origin and the path of the first server."""
+        servers = holder.get("servers")
+        if not isinstance(servers, list) or not servers:
+            return "", ""
+        server = _mapping(servers[0])
+        url = str(server.get("url", ""))
+        for name, variable in _mapping(server.get("variables")).items():
+            url = url.replace("{" + name + "}", str(_mapping(variable).get("default", "")))
+        if len(servers) > 1 and holder is not self._document:
+            self._losses.add((*at, "servers"), "the servers after the first")
+        parts = urlsplit(url)
+        host = f"{parts.scheme}://{parts.netloc}" if parts.scheme in ("http", "https") and parts.netloc else ""
+        return host, parts.path.rstrip("/") if not parts.path or parts.path.startswith("/") else ""
+
+    def _item(self, raw: Any, at: At) -> Mapping[str, Any]:
+        item = _mapping(raw)
+        if "$ref" in item:
+            rest = {word: value for word, value in item.items() if word != "$ref"}
+            item = {**_mapping(self._references.resolve({"$ref": item["$ref"]}, at)), **rest}
+        return item
+
+    def _rest(self, info: Mapping[str, Any]) -> None:
+        """Names what the document says beside its paths."""
+        document = self._document
+        for word in info:
+            if word not in ("title", "description") and word not in self._vocabulary.silent:
+                self._losses.add(("info", word), f"`{word}`: {info[word]!r:.60}")
+        for number, server in enumerate(_mapping_list(document.get("servers"))[1:], 1):
+            self._losses.add(("servers", str(number)), f"the server {server.get('url')!r}")
+        for number, tag in enumerate(_mapping_list(document.get("tags"))):
+            if set(tag) - {"name"}:
+                self._losses.add(("tags", str(number)), f"what is said of the tag {tag.get('name')!r}")
+        for word in document:
+            if word not in _DOCUMENT and word not in self._vocabulary.silent:
+                self._losses.add((word,), f"`{word}`")
+        for word in _mapping(document.get("components")):
+            if word == "securitySchemes":
+                self._losses.add(("components", word), f"`{word}`: the client's family signs")
+
+
+def _mapping(raw: Any) -> Mapping[str, Any]:
+    return raw if isinstance(raw, Mapping) else {}
+
+
+def _mapping_list(raw: Any) -> list[Mapping[str, Any]]:
+    return [_mapping(item) for item in raw] if isinstance(raw, list) else []
+
+
+def _identifier(name: str) -> str:
+    """A template's name as the DSL takes it; it is not on the wire."""
+    plain = re.sub(r"[^A-Za-z0-9_]", "_", name)
+    return plain if plain[:1].isalpha() or plain.startswith("_") else f"_{plain}"

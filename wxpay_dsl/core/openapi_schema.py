@@ -1,0 +1,248 @@
+"""Reads the schemas of an OpenAPI document as fields of the DSL, in the form that YAML would give them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import unquote
+
+from .grammar import FIELD_WORDS, TYPES
+from .openapi_merge import At, References
+from .openapi_words import FIELD_VENDOR, Losses, Vocabulary
+
+__all__ = ["SchemaReader", "definition_name", "sayable", "short"]
+
+#: Words that mean the same in both.
+_SAME: Final = (
+    *("title", "description", "format", "pattern", "minLength", "maxLength", "minimum", "maximum"),
+    *("minItems", "maxItems", "contentMediaType", "contentEncoding", "deprecated", "default"),
+)
+#: Words that are read below, each in its own way.
+_READ: Final = frozenset(
+    (
+        *_SAME,
+        *("$ref", "type", "nullable", "enum", "const", "example", "examples", "properties", "required", "items"),
+        *("additionalProperties", "allOf", "oneOf", "anyOf", "exclusiveMinimum", "exclusiveMaximum"),
+    )
+)
+_IMPLIES: Final = (
+    ("object", ("properties", "additionalProperties", "required")),
+    ("array", ("items", "minItems", "maxItems")),
+    ("string", ("pattern", "minLength", "maxLength", "format", "contentMediaType", "contentEncoding")),
+    ("number", ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")),
+)
+_PYTHON_TYPES: Final = {str: "string", bool: "boolean", int: "integer", float: "number", dict: "object", list: "array"}
+_DEFINITION: Final = re.compile(r"#/components/schemas/([^/]+)\Z")
+
+
+class SchemaReader:
+    """Reads schemas, and the components they refer to as definitions."""
+
+    def __init__(self, references: References, vocabulary: Vocabulary, losses: Losses) -> None:
+        #: By the names that ``$ref`` uses.
+        self.definitions: dict[str, dict[str, Any]] = {}
+        schemas = references.document.get("components", {}).get("schemas", {})
+        self._schemas: Mapping[str, Any] = schemas if isinstance(schemas, Mapping) else {}
+        self._references = references
+        self._vocabulary = vocabulary
+        self._losses = losses
+        self._open: list[str] = []
+
+    def field(self, schema: Any, at: At) -> dict[str, Any]:
+        """A field's words."""
+        if not isinstance(schema, Mapping):
+            if schema is not True:
+                self._losses.add(at, f"the schema {schema!r:.40} allows nothing")
+            return {"type": "any"}
+        schema = self._references.merged(schema, at)
+        words: dict[str, Any] = {}
+        if "$ref" in schema:
+            words = self._reference(schema["$ref"], at)
+        if "properties" in schema or "required" in schema:
+            words |= self._object(schema, at)
+        if "items" in schema:
+            words["items"] = self.field(schema["items"], (*at, "items"))
+        self._additional(schema, words, at)
+        self._type(schema, words, at)
+        self._values(schema, words, at)
+        self._limits(schema, words, at)
+        for word in _SAME:
+            if word in schema:
+                self._say(words, word, schema[word], at)
+        for word, value in self._vocabulary.known(schema, FIELD_VENDOR).items():
+            self._say(words, word, value, at)
+        for word in self._vocabulary.unknown(schema, FIELD_VENDOR):
+            self._losses.add((*at, word), f"`{word}`: {schema[word]!r:.60}")
+        for word in schema:
+            if word not in _READ and not word.startswith("x-"):
+                self._losses.add((*at, word), f"the word `{word}`")
+        return words
+
+    def read_definitions(self) -> None:
+        """Reads the components that nothing has referred to."""
+        for name in self._schemas:
+            self._definition(name)
+
+    def _definition(self, name: str) -> str:
+        """Reads a component as a definition, once, and says its name."""
+        known = definition_name(name)
+        if known not in self.definitions:
+            self._open.append(name)
+            try:
+                self.definitions[known] = self.field(self._schemas[name], ("components", "schemas", name))
+            finally:
+                self._open.pop()
+        return known
+
+    def _reference(self, ref: Any, at: At) -> dict[str, Any]:
+        found = _DEFINITION.match(unquote(ref)) if isinstance(ref, str) else None
+        if found is None:
+            return self.field(self._references.resolve({"$ref": ref}, at), at)
+        name = found[1].replace("~1", "/").replace("~0", "~")
+        if name in self._open:
+            self._losses.add(at, f"{name} is inside itself: any object here")
+            return {"type": "object"}
+        if name not in self._schemas:
+            self._losses.add(at, f"the `$ref` {ref!r} names nothing")
+            return {"type": "any"}
+        return {"$ref": f"#/definitions/{self._definition(name)}"}
+
+    def _object(self, schema: Mapping[str, Any], at: At) -> dict[str, Any]:
+        """``properties``, each name with a ``?`` unless it is required."""
+        fields = schema.get("properties") or {}
+        required = schema.get("required") or ()
+        if not isinstance(fields, Mapping) or not isinstance(required, (list, tuple)):
+            self._losses.add(at, "`properties` that is no mapping, or `required` that is no list")
+            return {}
+        read: dict[str, Any] = {}
+        for name, inner in fields.items():
+            where = (*at, "properties", name)
+            key = name if name in required else f"{name}?"
+            if name in required and name.endswith("?"):
+                self._losses.add(where, f"{name!r} is optional here: the `?` is the DSL's")
+            if not name:
+                self._losses.add(where, "a field without a name")
+                continue
+            read[key] = short(self.field(inner, where))
+        # A name that is required and described nowhere may hold anything.
+        read |= {name: {"type": "any"} for name in required if name not in fields and name}
+        return {"properties": read} if read else {}
+
+    def _additional(self, schema: Mapping[str, Any], words: dict[str, Any], at: At) -> None:
+        if "additionalProperties" not in schema:
+            return
+        raw = schema["additionalProperties"]
+        more = raw if isinstance(raw, bool) else self.field(raw, (*at, "additionalProperties"))
+        if more == {"type": "any"}:
+            more = True
+        # Left out, it means what the DSL means: nothing more beside fields, anything where there are none.
+        if more is not bool(not words.get("properties")):
+            words["additionalProperties"] = more
+
+    def _type(self, schema: Mapping[str, Any], words: dict[str, Any], at: At) -> None:
+        said = schema.get("type")
+        several = list(said) if isinstance(said, list) else [said] if said is not None else []
+        kinds = [kind for kind in several if kind != "null"]
+        if "null" in several or schema.get("nullable") is True:
+            words["nullable"] = True
+        if "$ref" in words:
+            return
+        if not several:
+            kind = _implied(schema)
+        elif len(kinds) == 1 and kinds[0] in TYPES:
+            kind = kinds[0]
+        elif set(kinds) == {"integer", "number"}:
+            kind = "number"
+        else:
+            kind = "any"
+            if kinds and not {"string", "number", "boolean", "object", "array"} <= set(kinds):
+                self._losses.add((*at, "type"), f"the types {', '.join(map(str, kinds))}: any here")
+        implied = "array" if "items" in words and "properties" not in words else "string"
+        if "properties" in words or ("additionalProperties" in words and "items" not in words):
+            implied = "object"
+        if kind != implied:
+            words["type"] = kind
+
+    def _values(self, schema: Mapping[str, Any], words: dict[str, Any], at: At) -> None:
+        values = [schema["const"]] if "const" in schema else schema.get("enum")
+        if isinstance(values, list):
+            if words.get("nullable"):
+                values = [value for value in values if value is not None]
+            if values:
+                self._say(words, "enum", values, at)
+        if "example" in schema:
+            self._say(words, "example", schema["example"], at)
+        elif isinstance(schema.get("examples"), list) and schema["examples"]:
+            self._say(words, "example", schema["examples"][0], at)
+            if len(schema["examples"]) > 1:
+                self._losses.add((*at, "examples"), "the examples after the first")
+        elif "examples" in schema:
+            self._losses.add((*at, "examples"), "`examples` that is no list")
+
+    def _limits(self, schema: Mapping[str, Any], words: dict[str, Any], at: At) -> None:
+        for word, limit, step in (("exclusiveMinimum", "minimum", 1), ("exclusiveMaximum", "maximum", -1)):
+            value = schema.get(word)
+            if value is True:
+                value = schema.get(limit)
+            if value is None or value is False:
+                continue
+            if words.get("type") == "integer" and isinstance(value, int):
+                words[limit] = value + step
+            else:
+                self._losses.add((*at, word), f"`{word}`: {value!r}")
+
+    def _say(self, words: dict[str, Any], word: str, value: Any, at: At) -> None:
+        """Puts a word in, if the DSL takes such a value of it."""
+        types = FIELD_WORDS[word][1]
+        fits = object in types or (isinstance(value, types) and (bool in types or not isinstance(value, bool)))
+        if fits and word == "pattern":
+            fits = _compiles(value)
+        if not fits or not sayable(value):
+            self._losses.add((*at, word), f"`{word}`: {value!r:.60}")
+        elif (value is not False and value != "") or word in ("default", "example") or "$ref" in words:
+            words.setdefault(word, value)
+
+
+def definition_name(name: str) -> str:
+    """A component's name as a definition's: a ``$ref`` is a pointer, so that it has no ``/`` and ``~``."""
+    return re.sub(r"[/~?]", "_", name)
+
+
+def short(words: dict[str, Any]) -> str | dict[str, Any]:
+    """A field that is a title alone is written as that title."""
+    title = words.get("title")
+    return title if len(words) == 1 and isinstance(title, str) else words
+
+
+def sayable(value: Any) -> bool:
+    """Whether YAML as specs are written in can say it: no NaN, and no whole number of twenty characters."""
+    if isinstance(value, Mapping):
+        return all(isinstance(key, str) and sayable(inner) for key, inner in value.items())
+    if isinstance(value, (list, tuple)):
+        return all(map(sayable, value))
+    if isinstance(value, float):
+        return value - value == 0
+    if isinstance(value, int):
+        return len(str(value)) < 20
+    return value is None or isinstance(value, str)
+
+
+def _implied(schema: Mapping[str, Any]) -> str:
+    for kind, words in _IMPLIES:
+        if any(word in schema for word in words):
+            return kind
+    values = [schema["const"]] if "const" in schema else schema.get("enum")
+    if isinstance(values, list):
+        kinds = {_PYTHON_TYPES.get(type(value), "any") for value in values if value is not None}
+        if len(kinds) == 1:
+            return kinds.pop()
+    return "any"
+
+
+def _compiles(pattern: str) -> bool:
+    try:
+        re.compile(pattern)
+    except re.error:
+        return False
+    return True
