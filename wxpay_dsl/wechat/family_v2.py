@@ -1,0 +1,185 @@
+"""APIv2 as the framework's vocabulary: XML both ways, and what its two codes mean.
+
+https://pay.weixin.qq.com/doc/v2/merchant/4011985891
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from wxpay_dsl.core.errors import ReplyDecodeError, SdkError, ServiceError
+from wxpay_dsl.core.family import Family
+
+from . import fields_v2, xml, xml_nested
+from .errors_v2 import ResultCodeError, ReturnCodeError, hint
+from .families import CHAINS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from wxpay_dsl.core.family import Outgoing, Seal
+    from wxpay_dsl.core.model import Operation, Schema
+    from wxpay_dsl.core.transport import Response
+
+__all__ = ["MERCHANT_FIELDS", "SUPPLIED", "UNDERSTOOD", "decode", "encode", "is_xml", "read_fields", "refusal", "v2"]
+
+#: What a merchant's own id is called: 商户号, 合单商户号.
+MERCHANT_FIELDS: Final = ("mch_id", "mchid", "combine_mch_id")
+#: The fields that the client fills in where a caller leaves them out.
+SUPPLIED: Final = frozenset({*MERCHANT_FIELDS, "nonce_str", "sign_type", "sign"})
+
+#: What ``return_code`` and ``result_code`` are in an answer that is no error.
+UNDERSTOOD: Final = ("", "SUCCESS")
+
+_SPACE: Final = b"\xef\xbb\xbf \t\r\n"
+
+
+def v2(outgoing: Outgoing | None = None, seal: Seal | None = None) -> Family:
+    """APIv2: XML, signed inside; ``outgoing`` encrypts sensitive fields (敏感信息), ``seal`` completes and signs."""
+    return Family(
+        "v2",
+        chain=CHAINS["v2"],
+        content_type="text/xml; charset=utf-8",
+        accept="text/xml, application/xml, */*;q=0.5",
+        encode=encode,
+        decode=decode,
+        refusal=refusal,
+        supplied=SUPPLIED,
+        outgoing=outgoing,
+        seal=seal,
+    )
+
+
+def encode(operation: Operation | None, data: Any) -> bytes:
+    """The fields as ``<xml>…</xml>``. Raises TypeError or ValueError, naming the field, for what XML cannot carry."""
+    return xml.dumps(fields_v2.written(data))
+
+
+def decode(operation: Operation | None, response: Response) -> Any:
+    """The fields of an answer as the spec types them; bytes of a bill; what JSON says; None where it is empty.
+
+    Raises ReturnCodeError or ResultCodeError where it says FAIL, ReplyDecodeError for what it cannot be.
+    """
+    body = response.body
+    signless = operation is not None and (not operation.verify or bool(operation.produces))
+    if operation is not None and response.status == operation.status and not 200 <= operation.status < 300:
+        # A redirect that the spec announces: what counts is its Location.
+        return body or None
+    if is_xml(body):
+        schema = operation.returns if operation is not None else None
+        fields = read_fields(schema, response)
+        _succeed(schema, fields, response)
+        return fields_v2.read(schema, fields)
+    if not body or not signless:
+        raise _undecodable(response, "the answer is not XML" if body else "an empty body where XML was expected")
+    if body.lstrip(_SPACE).startswith(b"<"):
+        return _page(operation, response)
+    if body.lstrip(_SPACE).startswith(b"{"):
+        return _json(response)
+    return body
+
+
+def refusal(operation: Operation | None, response: Response) -> SdkError:
+    """An answer of another status than success: in APIv2 that is a gateway or a proxy, seldom the service itself."""
+    if is_xml(response.body):
+        schema = operation.returns if operation is not None else None
+        try:
+            _succeed(schema, read_fields(schema, response), response)
+        except SdkError as error:
+            if isinstance(error, ServiceError):
+                return error
+    request_id = response.headers.get("Request-ID", "")
+    return ServiceError(response.name, response.status, "", "", None, request_id, response.headers, response.body)
+
+
+def is_xml(body: bytes) -> bool:
+    """Whether a body is the service's XML by its first bytes, and not, say, a page in HTML."""
+    head = body[:512].lstrip(_SPACE)
+    if head.startswith(b"<?xml"):
+        # The root comes after the declaration; a page in XHTML has one as well.
+        head = head.partition(b"?>")[2].lstrip(_SPACE)
+    # What pretends to be XML by a DTD goes to the parser, which says so.
+    return head.startswith((b"<xml", b"<!DOCTYPE xml"))
+
+
+def read_fields(schema: Schema | None, response: Response) -> Mapping[str, xml_nested.Element]:
+    """The texts of an answer, untouched. Raises ReplyDecodeError."""
+    nested = schema is not None and any(below.type in ("object", "array") for below in schema.properties.values())
+    try:
+        if nested:
+            return xml_nested.loads(response.body)
+        fields: Mapping[str, xml_nested.Element] = dict(xml.loads(response.body))
+    except xml.XmlError as error:
+        raise _undecodable(response, str(error)) from None
+    return fields
+
+
+def _succeed(schema: Schema | None, fields: Mapping[str, xml_nested.Element], response: Response) -> None:
+    """Raises the error that the answer's two codes say, if they do."""
+    return_code, result_code = _text(fields, "return_code"), _text(fields, "result_code")
+    request_id = response.headers.get("Request-ID", "")
+    code = _text(fields, "err_code") or _text(fields, "error_code")
+    if return_code not in UNDERSTOOD:
+        code = code or return_code
+        message = _text(fields, "return_msg") or _text(fields, "error_code_des")
+        raise ReturnCodeError(
+            response.name,
+            response.status,
+            code,
+            message,
+            None,
+            request_id,
+            response.headers,
+            response.body,
+            hint(code, message),
+        )
+    if result_code not in UNDERSTOOD:
+        names = ("err_code_des", "error_code_des", "err_msg", "result_msg", "return_msg")
+        message = next((text for name in names if (text := _text(fields, name))), "")
+        code = code or result_code
+        raise ResultCodeError(
+            response.name,
+            response.status,
+            code,
+            message,
+            None,
+            request_id,
+            response.headers,
+            response.body,
+            hint(code, message),
+            fields_v2.read(schema, fields),
+        )
+
+
+def _json(response: Response) -> Any:
+    """``/appauth/getaccesstoken`` answers so: ``retcode`` is 0, or an error."""
+    try:
+        data = json.loads(response.body)
+    except (ValueError, RecursionError) as error:
+        raise _undecodable(response, f"the answer is not JSON ({type(error).__name__}: {error})") from None
+    code = data.get("retcode", 0) if isinstance(data, dict) else 0
+    if code not in (0, "0"):
+        request_id = response.headers.get("Request-ID", "")
+        message = str(data.get("retmsg") or "")
+        raise ReturnCodeError(
+            response.name, response.status, str(code), message, None, request_id, response.headers, response.body
+        )
+    return data
+
+
+def _page(operation: Operation | None, response: Response) -> bytes:
+    if operation is not None and (operation.returns is None or operation.produces.startswith("text/html")):
+        # What a browser is sent to, and a spec says nothing of.
+        return response.body
+    raise _undecodable(response, "the answer is a page, or XML of somebody else's")
+
+
+def _text(fields: Mapping[str, xml_nested.Element], name: str) -> str:
+    value = fields.get(name, "")
+    return value if isinstance(value, str) else ""
+
+
+def _undecodable(response: Response, message: str) -> ReplyDecodeError:
+    unknown = not response.safe
+    return ReplyDecodeError(response.name, message, unknown, response.status, response.headers, response.body)

@@ -1,0 +1,106 @@
+"""The client certificate (商户API证书) that APIv2 demands where money leaves: TLS contexts, one a merchant.
+
+https://pay.weixin.qq.com/doc/v2/merchant/4011985891
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import ssl
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attrs import field, frozen
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
+
+from wxpay_dsl.core.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from wxpay_dsl.core.request import Request
+
+__all__ = ["ClientCertificate", "mutual_tls", "presenting", "trusting"]
+
+
+@frozen
+class ClientCertificate:
+    """Whom a TLS connection is from. The key stays out of the repr, and out of pickles."""
+
+    private_key: RSAPrivateKey = field(repr=False)
+    certificate: x509.Certificate
+    #: The authorities between the certificate and its root.
+    chain: tuple[x509.Certificate, ...] = ()
+
+    def __reduce__(self) -> str:
+        raise TypeError("a client certificate comes with its private key and is never pickled")
+
+
+def trusting(ca: str | None = None) -> ssl.SSLContext:
+    """A context that verifies servers by the system's authorities, or by those in the PEM file ``ca`` as well.
+
+    Raises ConfigurationError for a file that holds none.
+    """
+    context = ssl.create_default_context()
+    if ca is not None:
+        try:
+            context.load_verify_locations(cafile=ca)
+        except (OSError, ssl.SSLError) as error:
+            reason = "no certificates in PEM" if isinstance(error, ssl.SSLError) else error.strerror
+            raise ConfigurationError(f"`ca`: {ca[:200]} cannot be used: {reason}") from None
+    return context
+
+
+def presenting(certificate: ClientCertificate, ca: str | None = None) -> ssl.SSLContext:
+    """A context that shows servers ``certificate``, and verifies them as :func:`trusting` does."""
+    context = trusting(ca)
+    # Python's TLS takes a key from a file only: this one holds it encrypted, under a password that nobody has, for
+    # its owner alone, and is gone before this function returns.
+    password = secrets.token_hex(32)
+    key = certificate.private_key.private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(password.encode())
+    )
+    chain = b"".join(each.public_bytes(Encoding.PEM) for each in (certificate.certificate, *certificate.chain))
+    descriptor, path = tempfile.mkstemp(prefix="wxpay-", suffix=".pem")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(key + chain)
+        context.load_cert_chain(path, password=password)
+    except ssl.SSLError as error:
+        raise ConfigurationError(f"the client certificate (商户API证书) cannot be used: {error.reason}") from None
+    finally:
+        Path(path).unlink()
+    return context
+
+
+def mutual_tls(
+    certificate: ClientCertificate | None, ca: str | None = None, *, demanded: bool = True
+) -> Callable[[Request], ssl.SSLContext | None]:
+    """The TLS of each request: the merchant's own, made once, for operations that need it.
+
+    ``demanded`` False lets those operations pass without a certificate, as the sandbox environments do. What it gives
+    raises ConfigurationError for an operation that needs a certificate where there is none.
+    """
+    made: list[ssl.SSLContext] = []
+
+    def context(request: Request) -> ssl.SSLContext | None:
+        operation = request.operation
+        needed = operation is not None and operation.mutual_tls
+        # Of a path that no spec declares nobody knows; APIv2's may need it, and it harms none that does not.
+        if not needed and not (operation is None and request.family == "v2"):
+            return None
+        if certificate is None:
+            if needed and demanded:
+                raise ConfigurationError(
+                    f"{request.name} demands the merchant's client certificate (商户API证书): give `p12` "
+                    f"(apiclient_cert.p12), or `certificate` (apiclient_cert.pem) beside `private_key`"
+                )
+            return None
+        if not made:
+            made.append(presenting(certificate, ca))
+        return made[0]
+
+    return context
