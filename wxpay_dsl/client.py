@@ -54,23 +54,35 @@ class Wechatpay(Chain):
         serial: str | None = None,
         private_key: Any = None,
         certificate: Any = None,
+        p12: Any = None,
+        p12_password: str | None = None,
         certs: Mapping[str, Any] | None = None,
         apiv3_key: str | bytes | None = None,
         secret: str | None = None,
+        agent_secret: str | None = None,
+        v2_sandbox: str | None = None,
         base_url: str | None = None,
         specs: Sequence[str | Path] | None = None,
         strict: bool | None = None,
         validate: bool | str | None = None,
         timeout: float | None = None,
         proxy: str | None = None,
+        ca: str | Path | None = None,
         profile: str | Path | None = None,
     ) -> None:
         """Takes what is not given here from the environment (``WXPAY_MCHID`` …), then from ``profile``, a TOML file.
 
         ``private_key``: PEM, DER, a path, a key object, or a :class:`~wxpay_dsl.wechat.signer.Signer`; ``certs``:
         platform key id (``PUB_KEY_ID_…``) or certificate serial to key; ``timeout``: seconds for a whole call;
-        ``strict`` refuses paths that no spec declares; ``validate``: True, False or ``"strict"``. Raises
-        ConfigurationError for settings that cannot work together.
+        ``strict`` refuses paths that no spec declares; ``validate``: True, False or ``"strict"``; ``ca``: a PEM file of
+        authorities trusted beside the system's.
+
+        APIv2: ``secret`` is its key (APIv2密钥); ``p12`` (``apiclient_cert.p12``, its password the merchant id unless
+        ``p12_password`` says another) or ``certificate`` with ``private_key`` for mutual TLS; ``agent_secret`` WeCom's
+        (企业微信应用), for ``workwx_sign``; ``v2_sandbox``: ``"sandboxnew"`` or ``"apiv2sandbox"``, WeChat Pay's own
+        sandbox environments. A client that calls APIv2 alone needs ``mchid`` and ``secret`` only.
+
+        Raises ConfigurationError for settings that cannot work together.
         """
         from wxpay_dsl.settings import Settings
 
@@ -79,15 +91,20 @@ class Wechatpay(Chain):
             "serial": serial,
             "private_key": private_key,
             "certificate": certificate,
+            "p12": p12,
+            "p12_password": p12_password,
             "certs": certs,
             "apiv3_key": apiv3_key,
             "secret": secret,
+            "agent_secret": agent_secret,
+            "v2_sandbox": v2_sandbox,
             "base_url": base_url,
             "specs": specs,
             "strict": strict,
             "validate": validate,
             "timeout": timeout,
             "proxy": proxy,
+            "ca": ca,
         }
         self._settings: Settings | None = Settings.load(given, profile=profile)
         self._tree = tree(self._settings.specs)

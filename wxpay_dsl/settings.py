@@ -17,9 +17,18 @@ from attrs import field, frozen
 from wxpay_dsl.core.errors import ConfigurationError
 from wxpay_dsl.core.grammar import nearest
 from wxpay_dsl.core.request import Validate
-from wxpay_dsl.wechat.certificates import certificate_serial, load_certificate, public_key_matches
+from wxpay_dsl.wechat.absent import AbsentSigner
+from wxpay_dsl.wechat.certificates import (
+    Pkcs12,
+    certificate_serial,
+    load_certificate,
+    load_pkcs12,
+    public_key_matches,
+)
+from wxpay_dsl.wechat.environments_v2 import SANDBOXES, SandboxName
 from wxpay_dsl.wechat.families import BASE_URL
 from wxpay_dsl.wechat.keys import load_private_key
+from wxpay_dsl.wechat.mutual_tls import ClientCertificate
 from wxpay_dsl.wechat.platform_keys import PlatformKeys, platform_key
 from wxpay_dsl.wechat.signer import LocalSigner, Signer
 
@@ -31,9 +40,14 @@ ENVIRONMENT: Final = {
     "serial": "WXPAY_SERIAL",
     "private_key": "WXPAY_PRIVATE_KEY",
     "certificate": "WXPAY_CERTIFICATE",
+    "p12": "WXPAY_P12",
+    "p12_password": "WXPAY_P12_PASSWORD",
     "apiv3_key": "WXPAY_APIV3_KEY",
     "secret": "WXPAY_SECRET",
+    "agent_secret": "WXPAY_AGENT_SECRET",
+    "v2_sandbox": "WXPAY_V2_SANDBOX",
     "base_url": "WXPAY_BASE_URL",
+    "ca": "WXPAY_CA",
     "proxy": "WXPAY_PROXY",
     "timeout": "WXPAY_TIMEOUT",
     "certs": "WXPAY_CERTS",
@@ -61,6 +75,12 @@ class Settings:
     apiv3_key: bytes | None = field(default=None, repr=False)
     #: APIv2密钥
     secret: str | None = field(default=None, repr=False)
+    #: 商户API证书 with its key, for the operations of APIv2 that demand mutual TLS.
+    client_certificate: ClientCertificate | None = field(default=None, repr=False)
+    #: 企业微信应用的secret
+    agent_secret: str | None = field(default=None, repr=False)
+    #: The sandbox environment of APIv2 (仿真测试系统) where its calls go; None for the real service.
+    v2_sandbox: SandboxName | None = None
     base_url: str = BASE_URL
     #: Whether ``base_url`` was chosen: then every call goes there, whatever host its spec names.
     one_host: bool = False
@@ -70,6 +90,8 @@ class Settings:
     #: Seconds for a whole call.
     timeout: float = 30.0
     proxy: str | None = field(default=None, repr=False)
+    #: A PEM file of authorities that are trusted beside the system's.
+    ca: str | None = None
 
     @classmethod
     def load(
@@ -107,7 +129,7 @@ def read_profile(file: str | Path) -> Mapping[str, Any]:
         if name not in NAMES:
             raise ConfigurationError(f"{path}: {name!r} is not a setting{nearest(name, NAMES)}")
     folder = path.resolve().parent
-    for name in ("private_key", "certificate"):
+    for name in ("private_key", "certificate", "p12", "ca"):
         if name in raw:
             raw[name] = _beside(folder, raw[name])
     certs = raw.get("certs", {})
@@ -132,6 +154,9 @@ def _checked(merged: Mapping[str, Any]) -> Settings:
     mchid = _text(merged, "mchid", "the merchant id (商户号)")
     if not _MCHID.match(mchid):
         raise ConfigurationError(f"`mchid` (商户号) is digits only, such as 1900000109, not {mchid!r:.40}")
+    container = _container(merged, mchid)
+    if container is not None:
+        merged = {"private_key": container.private_key, "certificate": container.certificate, **merged}
     signer, serial = _signing(merged)
     keys = _platform_keys(merged, serial, signer)
     base_url = _base_url(merged)
@@ -145,6 +170,9 @@ def _checked(merged: Mapping[str, Any]) -> Settings:
         keys=keys,
         apiv3_key=_apiv3_key(merged),
         secret=_secret(merged),
+        client_certificate=_client_certificate(merged, signer, container),
+        agent_secret=merged.get("agent_secret"),
+        v2_sandbox=_v2_sandbox(merged),
         base_url=base_url or BASE_URL,
         one_host=base_url is not None,
         specs=tuple(_folders(merged.get("specs", ()))),
@@ -152,13 +180,18 @@ def _checked(merged: Mapping[str, Any]) -> Settings:
         validate=validate,
         timeout=_timeout(merged),
         proxy=merged.get("proxy"),
+        ca=os.fspath(merged["ca"]).removeprefix("file://") if merged.get("ca") is not None else None,
     )
 
 
 def _signing(merged: Mapping[str, Any]) -> tuple[Signer, str]:
     thing = merged.get("private_key")
     if thing is None:
-        raise ConfigurationError(_missing("private_key", "the merchant's private key (商户API私钥, apiclient_key.pem)"))
+        message = _missing("private_key", "the merchant's private key (商户API私钥, apiclient_key.pem)")
+        if merged.get("secret") is None:
+            raise ConfigurationError(message)
+        # APIv2 alone needs no more than its own key; what else is missing is said when APIv3 is called.
+        return AbsentSigner(message), ""
     certificate = load_certificate(merged["certificate"]) if merged.get("certificate") is not None else None
     serial = str(merged.get("serial") or (certificate_serial(certificate) if certificate is not None else ""))
     serial = serial.replace(":", "").upper()
@@ -212,7 +245,7 @@ def _platform_keys(merged: Mapping[str, Any], serial: str, signer: Signer) -> Pl
                 f"(微信支付公钥, pub_key.pem of the merchant platform)"
             )
         keys.append(key)
-    if not keys and merged.get("apiv3_key") is None:
+    if not keys and merged.get("apiv3_key") is None and not isinstance(signer, AbsentSigner):
         raise ConfigurationError(
             "nothing to verify answers with: give `certs`, {'PUB_KEY_ID_…': 'pub_key.pem'} (微信支付公钥), or "
             "`apiv3_key` (APIv3密钥) so that the platform certificates (平台证书) can be downloaded"
@@ -237,6 +270,35 @@ def _secret(merged: Mapping[str, Any]) -> str | None:
         return None
     if not isinstance(value, str) or not value.isascii() or len(value) != 32:
         raise ConfigurationError("`secret` (APIv2密钥) is 32 ASCII characters, as set on the merchant platform")
+    return value
+
+
+def _container(merged: Mapping[str, Any], mchid: str) -> Pkcs12 | None:
+    """What ``p12`` holds; its password is the merchant id unless the merchant changed it."""
+    if merged.get("p12") is None:
+        return None
+    try:
+        return load_pkcs12(merged["p12"], merged.get("p12_password") or mchid)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"`p12`: {error}") from None
+
+
+def _client_certificate(
+    merged: Mapping[str, Any], signer: Signer, container: Pkcs12 | None
+) -> ClientCertificate | None:
+    if container is not None:
+        return ClientCertificate(container.private_key, container.certificate, container.chain)
+    if merged.get("certificate") is None or not isinstance(signer, LocalSigner):
+        return None
+    return ClientCertificate(signer.private_key, load_certificate(merged["certificate"]))
+
+
+def _v2_sandbox(merged: Mapping[str, Any]) -> SandboxName | None:
+    value = merged.get("v2_sandbox")
+    if value is not None and value not in SANDBOXES:
+        raise ConfigurationError(
+            f"`v2_sandbox` is one of {', '.join(SANDBOXES)}, not {value!r:.40}{nearest(str(value), SANDBOXES)}"
+        )
     return value
 
 
