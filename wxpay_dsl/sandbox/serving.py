@@ -32,11 +32,12 @@ async def serve(
     """
     sandbox = Sandbox(port, home, specs, host=host, allow_remote=allow_remote, mode=mode, strict=strict)
     async with sandbox:
-        ready(f"ready {sandbox.url}")
         ended = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             # Not on Windows, nor outside the main thread; there cancellation ends it.
             with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
                 loop.add_signal_handler(number, ended.set)
+        # Whoever reads this may end it at once.
+        ready(f"ready {sandbox.url}")
         await ended.wait()
