@@ -1,0 +1,53 @@
+"""The command as a shell runs it: a process, its two streams, its exit code; and a sandbox that is one such process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.cli.shell import Ran, Serve, Wxpay, environment, sandbox
+
+
+@pytest.fixture
+def wxpay(tmp_path: Path) -> Wxpay:
+    """Runs ``wxpay`` with these arguments, in an empty folder."""
+
+    def run(*arguments: str, stdin: str = "", env: Mapping[str, str] = {}, text: bool = True) -> Ran:
+        done = subprocess.run(
+            [sys.executable, "-m", "wxpay_dsl.cli", *arguments],
+            input=stdin.encode(),
+            capture_output=True,
+            cwd=tmp_path,
+            env=environment(env),
+            timeout=60,
+            check=False,
+        )
+        out = done.stdout.decode() if text else done.stdout.decode("latin-1")
+        return Ran(done.returncode, out, done.stderr.decode())
+
+    return run
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Serve:
+    """Runs ``wxpay sandbox`` in the folder in which ``wxpay`` runs."""
+    return partial(sandbox, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The home of a running ``wxpay sandbox``; its profile is in it."""
+    folder = tmp_path_factory.mktemp("sandbox")
+    with sandbox(folder, "--home", "."):
+        yield folder
+
+
+@pytest.fixture
+def profile(home: Path) -> Path:
+    """The profile of a running sandbox."""
+    return home / "wxpay.toml"

@@ -1,0 +1,130 @@
+"""``wxpay call``: one call of one endpoint, its reply as JSON on stdout."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from wxpay_dsl import Wechatpay
+    from wxpay_dsl.core.chain import Target
+    from wxpay_dsl.core.reply import Reply
+
+__all__ = ["call", "profile_option"]
+
+_HELP = """Call one endpoint and print its reply as JSON. 调用一个接口
+
+CHAIN.VERB is written as in Python: v3.eduPapay.contracts.presign.post. A path parameter is given by -p, or as a
+literal segment: 'v3.pay.transactions.id["4200000001"].get'. Data goes to stdout, everything else to stderr.
+
+\b
+Examples:
+  wxpay call v3.eduPapay.contracts.presign.post -d @presign.json --profile wxpay.toml
+  wxpay call v3.pay.transactions.outTradeNo._out_trade_no_.get -p out_trade_no=1217752501 -p mchid=1900000109
+  wxpay call v3.pay.transactions.native.post -d @order.json -p amount.total=100
+  echo '{"plan_id": "…"}' | wxpay call v3.my.thing.post -d -
+"""
+
+profile_option = click.option(
+    "--profile",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="TOML file of credentials and options; else WXPAY_PROFILE, WXPAY_MCHID … of the environment.",
+)
+
+
+@click.command(help=_HELP)
+@click.argument("chain", metavar="CHAIN.VERB")
+@click.option("-d", "--data", metavar="JSON|@FILE|-", help="The body (the query, of GET and DELETE).")
+@click.option(
+    "-p",
+    "--param",
+    "parameters",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="A field by name, wherever it travels: path, query, header or body; amount.total=1 reaches in.",
+)
+@profile_option
+@click.option("--timeout", metavar="S", type=click.FloatRange(0, min_open=True), help="Seconds for the whole call.")
+@click.option(
+    "--validate",
+    type=click.Choice(["strict", "on", "off"]),
+    help="strict: refuse what the published limits do not know; off: send unchecked.",
+)
+@click.option("--out", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), help="Write the data there.")
+@click.option("-v", "--verbose", is_flag=True, help="Show the exchange, what was signed and sent, on stderr.")
+def call(
+    chain: str,
+    data: str | None,
+    parameters: tuple[str, ...],
+    profile: Path | None,
+    timeout: float | None,
+    validate: str | None,
+    out: Path | None,
+    verbose: bool,  # noqa: FBT001 (a flag of the command line)
+) -> None:
+    from wxpay_dsl import Wechatpay
+
+    from .chain_text import target_of
+    from .parameters import fields_of, read_data
+
+    client = Wechatpay(profile=profile)
+    target = target_of(client.tree, chain)
+    operation = target.declared.operation() if target.declared is not None else None
+    fields, loose = fields_of(target, operation, parameters)
+    given = _with_loose(None if data is None else read_data(data), loose)
+    if timeout is not None:
+        fields["timeout"] = timeout
+    if validate is not None:
+        fields["validate"] = {"strict": "strict", "on": True, "off": False}[validate]
+    reply = asyncio.run(_call(client, target, given, fields))
+    if verbose:
+        from .exchange_view import show
+        from .terminal import stderr
+
+        show(stderr(), reply.exchange)
+    _deliver(reply, out)
+
+
+def _with_loose(data: Any, loose: Mapping[str, Any]) -> Any:
+    if not loose:
+        return data
+    if data is not None and not isinstance(data, dict):
+        raise click.UsageError(f"-p {next(iter(loose))}=… adds a field to -d, which is no object")
+    for name in loose:
+        if data is not None and name in data:
+            raise click.UsageError(f"{name} is given twice, by -d and by -p")
+    return {**(data or {}), **loose}
+
+
+async def _call(client: Wechatpay, target: Target, data: Any, fields: Mapping[str, Any]) -> Reply[Any]:
+    async with client:
+        return await client.call(target, data, fields)
+
+
+def _deliver(reply: Reply[Any], out: Path | None) -> None:
+    from .terminal import json_bytes, note, write_json
+
+    data = reply.data
+    raw = data if isinstance(data, bytes) else None
+    if out is not None:
+        written = json_bytes(data, indent=2) + b"\n" if raw is None else raw
+        try:
+            out.write_bytes(written)
+        except OSError as error:
+            raise click.UsageError(f"--out {out}: {error.strerror}") from None
+        note(f"{len(written)} bytes in {out}")
+    elif raw is None:
+        write_json(data)
+    elif sys.stdout.isatty():
+        kind = reply.headers.get("Content-Type", "no media type")
+        raise click.UsageError(f"the answer is {len(raw)} bytes of {kind}: give --out FILE, or redirect the output")
+    else:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(raw)
+        sys.stdout.buffer.flush()

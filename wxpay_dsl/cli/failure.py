@@ -1,0 +1,90 @@
+"""Errors as a person reads them, one panel on stderr, and as a script does, an exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+from rich.panel import Panel
+from rich.text import Text
+
+from wxpay_dsl.core.errors import (
+    ClosedError,
+    ConfigurationError,
+    SdkError,
+    ServiceError,
+    SpecError,
+    TransportError,
+    UndeclaredPathError,
+    ValidationError,
+)
+from wxpay_dsl.wechat.errors import SignatureError
+
+from .terminal import stderr
+
+__all__ = ["report"]
+
+#: The kinds of error, their exit codes and names; the first that fits counts.
+_KINDS: tuple[tuple[type[Exception], int, str], ...] = (
+    (click.ClickException, 2, "usage 用法有误"),
+    (ConfigurationError, 3, "configuration 配置有误"),
+    (ValidationError, 4, "invalid request 请求参数有误"),
+    (UndeclaredPathError, 4, "undeclared path 未声明的接口"),
+    (SpecError, 4, "spec 接口定义有误"),
+    (TransportError, 5, "transport 网络错误"),
+    (ClosedError, 5, "transport 网络错误"),
+    (SignatureError, 6, "signature 验签失败"),
+    (ServiceError, 7, "refused by WeChat Pay 微信支付拒绝"),
+)
+
+
+def report(error: SdkError | click.ClickException) -> int:
+    """Shows the error and gives the exit code of its kind; 1 for one of no kind."""
+    code, title = next(((code, title) for kind, code, title in _KINDS if isinstance(error, kind)), (1, "error 错误"))
+    stderr().print(
+        Panel(
+            Text("\n".join(_lines(error))),
+            title=Text(title, style="bold red"),
+            title_align="left",
+            subtitle=Text(f"{type(error).__name__} · exit {code}", style="dim"),
+            subtitle_align="right",
+            border_style="red",
+            expand=False,
+        )
+    )
+    return code
+
+
+def _lines(error: SdkError | click.ClickException) -> Iterator[str]:
+    if isinstance(error, ValidationError):
+        yield error.operation
+        yield from (f"  • {fault}" for fault in error.faults)
+        yield "Nothing was sent. 请求未发出。"
+    elif isinstance(error, ServiceError):
+        yield error.operation
+        status = f"{error.status} {error.code}".rstrip()
+        yield f"  {status}" + (f": {error.message}" if error.message else "")
+        if not error.code and not error.message:
+            yield f"  {error.body[:500].decode('utf-8', 'replace') or '(an empty body)'}"
+        if error.detail:
+            yield from _detail(error.detail)
+        if error.request_id:
+            yield f"  Request-ID: {error.request_id}"
+        if error.hint:
+            yield error.hint
+    elif isinstance(error, click.ClickException):
+        yield error.format_message()
+        context = error.ctx if isinstance(error, click.UsageError) else None
+        if context is not None:
+            yield context.get_usage()
+            yield f"Try `{context.command_path} --help`."
+    else:
+        yield str(error)
+
+
+def _detail(detail: object) -> Iterator[str]:
+    if isinstance(detail, dict):
+        for name, value in detail.items():
+            yield f"  {name}: {value}"
+    else:
+        yield f"  {detail}"

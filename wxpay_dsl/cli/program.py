@@ -1,0 +1,84 @@
+"""The root of the command line: its help, and how every error ends, in one panel and one exit code."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+
+import click
+
+from wxpay_dsl._version import __version__
+from wxpay_dsl.core.errors import SdkError
+
+from . import COMMANDS
+from .lazy import LazyGroup
+
+__all__ = ["program", "run"]
+
+_HELP = """WeChat Pay (微信支付) on the command line: the whole API, every call signed and verified.
+
+\b
+Examples:
+  wxpay demo                                    a signed, verified call, without credentials
+  wxpay spec list 退款                          find an endpoint
+  wxpay spec show v3.refund.domestic.refunds    what it takes and gives
+  wxpay call v3.refund.domestic.refunds.post -d @refund.json --profile wxpay.toml
+"""
+
+_EPILOG = """\b
+Credentials come from --profile FILE (TOML), or WXPAY_PROFILE, WXPAY_MCHID, WXPAY_SERIAL, WXPAY_PRIVATE_KEY,
+WXPAY_CERTS, WXPAY_APIV3_KEY in the environment; endpoints of one's own from the folders in WXPAY_SPECS.
+
+\b
+Exit codes:
+  0 done                                   4 invalid request or spec (参数或接口定义有误)
+  1 findings of a check; an error of ours  5 transport: no answer, or half of one (网络错误)
+  2 wrong usage                            6 an answer that cannot be believed (验签失败)
+  3 configuration (配置有误)               7 WeChat Pay said no (微信支付拒绝)
+"""
+
+program = LazyGroup(
+    "wxpay", COMMANDS, help=_HELP, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]}
+)
+click.version_option(__version__, prog_name="wxpay", message="%(prog)s %(version)s")(program)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs one command line and gives its exit code."""
+    warnings.showwarning = _show_warning
+    debug = "--debug" in arguments
+    try:
+        result = program.main(list(arguments), prog_name="wxpay", standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        return 130
+    except (SdkError, click.ClickException) as error:
+        if debug and not isinstance(error, click.UsageError):
+            raise
+        from .failure import report
+
+        return report(error)
+    except OSError as error:
+        if error.errno != errno.EPIPE or debug:
+            raise
+        # Whoever read our output wants no more of it (`| head`). Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return result if isinstance(result, int) else 0
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: object = None,
+    line: object = None,
+) -> None:
+    """A warning is a line for whoever called, not a place in our source."""
+    sys.stderr.write(f"warning: {message}\n")
