@@ -1,0 +1,1 @@
+"""The project's measures: ``python -m bench NAME [--quick] --json -``. Each module here with a ``run`` is one."""

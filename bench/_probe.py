@@ -1,0 +1,33 @@
+"""Measuring in processes of their own: each snippet of Python prints one number, again and again, in turn."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["medians", "run_python"]
+
+
+def run_python(snippet: str) -> Any:
+    """What ``snippet`` prints last, as JSON; it runs in a fresh interpreter without any of our settings."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("WXPAY_")}
+    done = subprocess.run(
+        [sys.executable, "-c", snippet], capture_output=True, text=True, env=environment, check=False, timeout=120
+    )
+    if done.returncode:
+        raise RuntimeError(f"a probe failed:\n{done.stderr}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def medians(snippets: Mapping[str, str], rounds: int) -> dict[str, float]:
+    """The median of what each snippet prints. They take turns, so that a slow moment of the machine hits all alike."""
+    values: dict[str, list[float]] = {name: [] for name in snippets}
+    for _ in range(rounds):
+        for name, snippet in snippets.items():
+            values[name].append(float(run_python(snippet)))
+    return {name: statistics.median(found) for name, found in values.items()}
