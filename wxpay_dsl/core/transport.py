@@ -76,6 +76,8 @@ class Exchange:
     request_headers: Mapping[str, str] = field(factory=dict, repr=False)
     request_body: bytes = field(default=b"", repr=False)
     attempts: int = 0
+    #: What was signed, where the request is signed; empty elsewhere.
+    signed_message: bytes = field(default=b"", repr=False)
     #: None until an answer came whole.
     response: Response | None = field(default=None, repr=False)
     #: When the call must have ended, by its event loop's clock, retries included.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Final
 
 import aiohttp
 
@@ -18,7 +19,10 @@ from .keyring import Keyring
 from .signer import Credential
 from .verification import check_clock, check_signature, read_headers, unknown_serial
 
-__all__ = ["sign_v3", "verify_v3"]
+__all__ = ["SERIAL", "sign_request", "sign_v3", "verify_v3"]
+
+#: Names the platform key that the client trusts and that sensitive fields are encrypted for.
+SERIAL: Final = "Wechatpay-Serial"
 
 
 def sign_v3(
@@ -33,23 +37,34 @@ def sign_v3(
     operation = request.operation
     signs = operation is None or operation.sign
     verifies = operation is None or operation.verify
+    # What was encrypted for one key is sent with the name of this key.
+    pinned = any(name.lower() == "wechatpay-serial" for name in request.headers)
 
     async def middleware(wire: aiohttp.ClientRequest, handler: Handler) -> aiohttp.ClientResponse:
         if signs:
-            # The same object comes again for a second attempt: set, never add.
-            wire.headers["Wechatpay-Serial"] = (await keyring.preferred()).id
-            timestamp, nonce = int(clock()), authorization.nonce()
-            message = signing_v3.request_message(wire.method, wire.url.raw_path_qs, timestamp, nonce, request.body)
-            signature = await credential.signer.sign(message)
-            wire.headers["Authorization"] = authorization.build(
-                credential.mchid, credential.serial, timestamp, nonce, signature, scheme=credential.signer.scheme
-            )
+            if not pinned:
+                # The same object comes again for a second attempt: set, never add.
+                wire.headers[SERIAL] = (await keyring.preferred()).id
+            await sign_request(exchange, wire, credential, clock)
         response = await handler(wire)
         if verifies and 200 <= response.status < 300:
             await verify_v3(exchange, keyring, clock)
         return response
 
     return middleware
+
+
+async def sign_request(
+    exchange: Exchange, wire: aiohttp.ClientRequest, credential: Credential, clock: Callable[[], float] = time.time
+) -> None:
+    """Sets ``Authorization``, with a nonce and a timestamp of its own each time."""
+    timestamp, nonce = int(clock()), authorization.nonce()
+    message = signing_v3.request_message(wire.method, wire.url.raw_path_qs, timestamp, nonce, exchange.request.body)
+    exchange.signed_message = message
+    signature = await credential.signer.sign(message)
+    wire.headers["Authorization"] = authorization.build(
+        credential.mchid, credential.serial, timestamp, nonce, signature, scheme=credential.signer.scheme
+    )
 
 
 async def verify_v3(exchange: Exchange, keyring: Keyring, clock: Callable[[], float] = time.time) -> None:

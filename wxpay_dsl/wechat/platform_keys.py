@@ -276,6 +276,18 @@ class RefreshPolicy:
         too_soon = self.attempted_at is not None and now < self.attempted_at + self.minimum_interval
         return Refresh.NOT_NOW if too_soon else Refresh.START
 
+    def on_need(self, now: float) -> Refresh:
+        """For a call while no key at hand is valid: it fails without, so the pause after a failure is short."""
+        if self.running:
+            return Refresh.JOIN
+        pause = min(self.minimum_interval, 2.0 ** min(self.failures, 30)) if self.failures else self.minimum_interval
+        too_soon = self.attempted_at is not None and now < self.attempted_at + pause
+        return Refresh.NOT_NOW if too_soon else Refresh.START
+
+    def on_demand(self, now: float) -> Refresh:
+        """For somebody who asks for a download himself, whatever the schedule says."""
+        return Refresh.JOIN if self.running else Refresh.START
+
     def started(self, now: float) -> RefreshPolicy:
         """A download begins. Raises :class:`RuntimeError` if one is under way."""
         if self.running:

@@ -1,0 +1,109 @@
+"""Downloads the platform certificates (平台证书): one request through a chain of its own, which refreshes nothing.
+
+https://pay.weixin.qq.com/doc/v3/merchant/4012551764
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+import aiohttp
+
+from wxpay_dsl.core.errors import SdkError
+from wxpay_dsl.core.family import json_error
+from wxpay_dsl.core.hosts import Hosts
+from wxpay_dsl.core.request import Options, Request
+from wxpay_dsl.core.retry import RetryPolicy, retry
+from wxpay_dsl.core.transport import Exchange, Handler, Middleware, Transport
+
+from .keyring import utc_now
+from .middleware import sign_request
+from .platform_keys import PlatformKey, PlatformKeys, decrypt_certificates
+from .refreshing_keyring import Download, Downloaded
+from .signer import Credential
+from .verification import check_clock, check_signature, read_headers, unknown_serial
+
+__all__ = ["PATH", "certificate_download"]
+
+PATH: Final = "/v3/certificates"
+
+
+def certificate_download(
+    transport: Transport,
+    credential: Credential,
+    apiv3_key: bytes,
+    url: str,
+    *,
+    timeout: float,
+    policy: RetryPolicy,
+    hosts: Hosts | None = None,
+    clock: Callable[[], float] = time.time,
+) -> Download:
+    """Downloads from ``url`` as ``credential``, within ``timeout`` seconds.
+
+    The answer's own signature is verified: by a key that is trusted already where it names one, otherwise, after GCM
+    has proven that it comes from somebody who has the APIv3 key, by the certificate that it brought. Raises
+    ServiceError, TransportError, SignatureError or PlatformCertificatesError.
+    """
+
+    async def download(known: PlatformKeys, needed: bool) -> Downloaded:  # noqa: FBT001 (the shape of Download)
+        exchange = Exchange(_request(url))
+        # A download that nobody waits for comes again on schedule; only one that calls need is sent again at once.
+        once = policy if needed else RetryPolicy(attempts=1)
+        again = retry(exchange, once, hosts)
+        sign = _sign(exchange, credential, known, clock)
+        await transport.send(exchange, (sign,) if again is None else (again, sign), timeout)
+        answer = exchange.answer
+        if answer.status != 200:
+            raise json_error(None, answer)
+        signed = read_headers(answer.headers, answer.name)
+        check_clock(signed, clock(), answer.name)
+        trusted = _trusted(known, signed.serial)
+        if trusted is not None:
+            check_signature(signed, answer.body, trusted, answer.name)
+        keys = decrypt_certificates(answer.body, apiv3_key)
+        if trusted is None:
+            brought = _trusted(PlatformKeys(keys), signed.serial)
+            if brought is None:
+                raise unknown_serial(signed, [key.id for key in (*known, *keys)], answer.name)
+            check_signature(signed, answer.body, brought, answer.name)
+        return Downloaded(keys, answer.body)
+
+    return download
+
+
+def _request(url: str) -> Request:
+    return Request(
+        name=f"GET {PATH}",
+        method="GET",
+        url=url,
+        headers={"Accept": "application/json"},
+        body=b"",
+        operation=None,
+        family="v3",
+        sections={},
+        options=Options(),
+        safe=True,
+    )
+
+
+def _trusted(keys: PlatformKeys, serial: str) -> PlatformKey | None:
+    key = keys.get(serial)
+    return key if key is not None and key.valid_at(utc_now()) else None
+
+
+def _sign(exchange: Exchange, credential: Credential, known: PlatformKeys, clock: Callable[[], float]) -> Middleware:
+    try:
+        wanted = known.for_encryption(utc_now()).id
+    except SdkError:
+        wanted = ""  # The very first: there is none to name.
+
+    async def middleware(wire: aiohttp.ClientRequest, handler: Handler) -> aiohttp.ClientResponse:
+        if wanted:
+            wire.headers["Wechatpay-Serial"] = wanted
+        await sign_request(exchange, wire, credential, clock)
+        return await handler(wire)
+
+    return middleware
