@@ -25,6 +25,7 @@ from wxpay_dsl.wechat.certificates import (
     load_pkcs12,
     public_key_matches,
 )
+from wxpay_dsl.wechat.decryptor import Decryptor, LocalDecryptor
 from wxpay_dsl.wechat.environments_v2 import SANDBOXES, SandboxName
 from wxpay_dsl.wechat.families import BASE_URL
 from wxpay_dsl.wechat.keys import load_private_key
@@ -109,6 +110,13 @@ class Settings:
             if name not in NAMES:
                 raise ConfigurationError(f"{name!r} is not a setting{nearest(name, NAMES)}")
         return _checked(merged)
+
+    @property
+    def decryptor(self) -> Decryptor | None:
+        """Decrypts with the key that signs; None where that key is elsewhere and only signs."""
+        if isinstance(self.signer, Decryptor):
+            return self.signer
+        return LocalDecryptor(self.signer.private_key) if isinstance(self.signer, LocalSigner) else None
 
     def __reduce__(self) -> str:
         raise TypeError("settings hold a private key and are never pickled")
