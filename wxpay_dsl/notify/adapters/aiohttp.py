@@ -1,0 +1,52 @@
+"""For aiohttp.web: ``app.router.add_post("/wxpay/notify", notifications.aiohttp)``."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from wxpay_dsl.wechat.notification import LIMIT
+from wxpay_dsl.wechat.notification_answers import failure
+
+if TYPE_CHECKING:
+    from wxpay_dsl.notify.notifications import Notifications
+
+__all__ = ["AiohttpHandler"]
+
+
+class AiohttpHandler:
+    """A handler of requests; ``{merchant}`` in the route, where it has one, names the merchant."""
+
+    def __init__(self, notifications: Notifications) -> None:
+        self._notifications = notifications
+
+    async def __call__(self, request: web.Request) -> web.Response:
+        """Reads the raw body, and answers as :meth:`Notifications.handle` says."""
+        notifications = self._notifications
+        try:
+            async with asyncio.timeout(notifications.answer_within):
+                body = await _bounded(request)
+        except TimeoutError:
+            answer = failure("v3", 408, "the body did not come in time")
+        else:
+            if body is None:
+                answer = failure("v3", 413, "too large")
+            else:
+                answer = await notifications.handle(request.headers, body, request.match_info.get("merchant", ""))
+        return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
+
+
+async def _bounded(request: web.Request) -> bytes | None:
+    """The body; None for one that is larger than is read."""
+    if (request.content_length or 0) > LIMIT:
+        return None
+    parts = []
+    size = 0
+    async for part in request.content.iter_any():
+        size += len(part)
+        if size > LIMIT:
+            return None
+        parts.append(part)
+    return b"".join(parts)

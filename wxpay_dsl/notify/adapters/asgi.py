@@ -1,0 +1,89 @@
+"""For ASGI servers: ``app.mount("/wxpay/notify", notifications.asgi)`` in Starlette or FastAPI."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import TYPE_CHECKING, Any
+
+from wxpay_dsl.wechat.notification import LIMIT
+from wxpay_dsl.wechat.notification_answers import Answer, failure
+
+from . import merchant_in
+
+if TYPE_CHECKING:
+    from wxpay_dsl.notify.notifications import Notifications
+
+__all__ = ["AsgiApp"]
+
+Message = MutableMapping[str, Any]
+
+
+class AsgiApp:
+    """An application that takes POST. A path that ends with a merchant id, ``/wxpay/notify/1900000109``, names it."""
+
+    def __init__(self, notifications: Notifications) -> None:
+        self._notifications = notifications
+
+    async def __call__(
+        self, scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
+    ) -> None:
+        """One request, or the server's lifespan: at its end running handlers are waited for."""
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+            return
+        if scope["type"] != "http":
+            raise RuntimeError(f"notifications come by HTTP, not by {scope['type']}")
+        answer = await self._answer(scope, receive)
+        if answer is None:
+            return
+        headers = [(name.lower().encode(), value.encode()) for name, value in answer.headers.items()]
+        headers.append((b"content-length", str(len(answer.body)).encode()))
+        if answer.status == 204:
+            headers.pop()  # there is no body to have a length
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body})
+
+    async def _answer(self, scope: Message, receive: Callable[[], Awaitable[Message]]) -> Answer | None:
+        if scope["method"] != "POST":
+            return failure("v3", 405, "notifications are sent by POST")
+        try:
+            async with asyncio.timeout(self._notifications.answer_within):
+                body = await _bounded(receive)
+        except TimeoutError:
+            return failure("v3", 408, "the body did not come in time")
+        except ConnectionError:
+            return None
+        if body is None:
+            return failure("v3", 413, "too large")
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        return await self._notifications.handle(headers, body, merchant_in(scope["path"]))
+
+    async def _lifespan(
+        self, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
+    ) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await send({"type": "lifespan.startup.complete"})
+            elif message["type"] == "lifespan.shutdown":
+                await self._notifications.close()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+
+async def _bounded(receive: Callable[[], Awaitable[Message]]) -> bytes | None:
+    """The body; None for one that is larger than is read. Raises ConnectionError where it breaks off."""
+    parts = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ConnectionError
+        part = message.get("body", b"")
+        size += len(part)
+        if size > LIMIT:
+            return None
+        parts.append(part)
+        if not message.get("more_body"):
+            return b"".join(parts)

@@ -1,0 +1,52 @@
+"""For WSGI servers: an application to mount beside Flask's or Django's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from wxpay_dsl.wechat.notification import LIMIT
+from wxpay_dsl.wechat.notification_answers import Answer, failure
+
+from . import merchant_in
+
+if TYPE_CHECKING:
+    from wxpay_dsl.notify.notifications import Notifications
+
+__all__ = ["WsgiApp"]
+
+_PREFIX = "HTTP_"
+
+
+class WsgiApp:
+    """An application that takes POST. A path that ends with a merchant id, ``/wxpay/notify/1900000109``, names it."""
+
+    def __init__(self, notifications: Notifications) -> None:
+        self._notifications = notifications
+
+    def __call__(self, environ: Mapping[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """One request."""
+        answer = self._answer(environ)
+        headers = [*answer.headers.items()]
+        if answer.status != 204:
+            headers.append(("Content-Length", str(len(answer.body))))
+        start_response(f"{answer.status} {HTTPStatus(answer.status).phrase}", headers)
+        return [answer.body]
+
+    def _answer(self, environ: Mapping[str, Any]) -> Answer:
+        if environ["REQUEST_METHOD"] != "POST":
+            return failure("v3", 405, "notifications are sent by POST")
+        length = environ.get("CONTENT_LENGTH", "")
+        if length.isdigit():
+            if len(length) > 10 or int(length) > LIMIT:
+                return failure("v3", 413, "too large")
+            body = environ["wsgi.input"].read(int(length))
+        elif environ.get("wsgi.input_terminated"):
+            # Chunked; the server says where it ends.
+            body = environ["wsgi.input"].read(LIMIT + 1)
+        else:
+            return failure("v3", 411, "the length of the body is not said")
+        names = {name: value for name, value in environ.items() if name.startswith(_PREFIX)}
+        headers = {name.removeprefix(_PREFIX).replace("_", "-").title(): value for name, value in names.items()}
+        return self._notifications.handle_sync(headers, body, merchant_in(environ.get("PATH_INFO", "")))

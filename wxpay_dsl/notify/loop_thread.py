@@ -1,0 +1,61 @@
+"""An event loop in a thread of its own, for servers that have none (WSGI)."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import os
+import threading
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import Future
+from contextvars import copy_context
+from typing import Any, TypeVar
+
+__all__ = ["LoopThread"]
+
+Result = TypeVar("Result")
+
+
+class LoopThread:
+    """Runs coroutines for other threads. Begins with the first one, and again in a process that was forked."""
+
+    def __init__(self, close: Callable[[], Awaitable[None]]) -> None:
+        """``close`` is awaited on the loop before the process ends."""
+        self._close = close
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._pid = 0
+
+    def run(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
+        """What the coroutine gives, with the caller's context variables (a Flask application's, say)."""
+        future: Future[Result] = Future()
+
+        async def main() -> None:
+            try:
+                future.set_result(await coroutine)
+            except BaseException as error:  # noqa: BLE001 - it is raised in the thread that waits
+                future.set_exception(error)
+
+        tasks: list[asyncio.Task[None]] = []
+        loop = self._running()
+        loop.call_soon_threadsafe(lambda: tasks.append(loop.create_task(main())), context=copy_context())
+        return future.result()
+
+    def _running(self) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            if self._loop is None or self._pid != os.getpid():
+                self._loop, self._pid = asyncio.new_event_loop(), os.getpid()
+                threading.Thread(target=self._loop.run_forever, name="wxpay-notify-loop", daemon=True).start()
+                # Registered in the process that has the thread; a forked one registers its own.
+                atexit.register(self._stop, self._loop, self._pid)
+            return self._loop
+
+    def _stop(self, loop: asyncio.AbstractEventLoop, pid: int) -> None:
+        if pid != os.getpid():
+            return
+
+        async def close() -> None:
+            await self._close()
+
+        asyncio.run_coroutine_threadsafe(close(), loop).result()
+        loop.call_soon_threadsafe(loop.stop)

@@ -1,0 +1,259 @@
+"""Receives what WeChat Pay sends (回调通知): verified, decrypted, routed to a handler, handled once, answered."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from datetime import UTC, datetime
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from wxpay_dsl.core.errors import ConfigurationError, SdkError
+from wxpay_dsl.wechat import notification_answers as answers
+from wxpay_dsl.wechat.errors import ClockSkewError
+from wxpay_dsl.wechat.notification import (
+    LIMIT,
+    SUBJECT,
+    Notification,
+    NotificationTooLargeError,
+    UnknownMerchantError,
+)
+from wxpay_dsl.wechat.notification_answers import Answer
+from wxpay_dsl.wechat.notifications_v2 import merchant_of, open_v2, read_v2
+from wxpay_dsl.wechat.notifications_v3 import open_v3
+from wxpay_dsl.wechat.recipient import Recipient
+from wxpay_dsl.wechat.verification import check_clock, check_signature, read_headers
+
+from .handlers import Function, Threads, prepare
+from .once import Done, Failed, Once
+from .recipients import Client, Find, Recipients
+from .refusals import refusal
+from .routes import Routes
+from .stores import Claim, Store, open_store
+
+if TYPE_CHECKING:
+    from .adapters.aiohttp import AiohttpHandler
+    from .adapters.asgi import AsgiApp
+    from .adapters.wsgi import WsgiApp
+    from .loop_thread import LoopThread
+
+__all__ = ["Notifications"]
+
+_log = logging.getLogger("wxpay_dsl.notify")
+#: Seconds: the service waits five for an answer.
+_ANSWER_WITHIN: Final = 4.0
+
+Decorated = TypeVar("Decorated", bound=Function)
+
+
+class Notifications:
+    """The notifications of one merchant, or of many: ``Notifications(wxpay, store="notifications.db")``.
+
+    ``@notifications.on("TRANSACTION.SUCCESS")`` says what is done with them; ``notifications.asgi``, ``.wsgi`` or
+    ``.aiohttp`` goes into one's web application; or ``await handle(headers, body)`` in any other.
+    """
+
+    def __init__(
+        self,
+        *recipients: Recipient | Client,
+        store: str | Path | Store | None = None,
+        find: Find | None = None,
+        answer_within: float = _ANSWER_WITHIN,
+        lease: float = 60.0,
+        run_limit: float = 300.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """``recipients``: clients, whose keys are used and kept current, or :class:`Recipient` of keys alone.
+
+        ``store`` makes it exactly once: a file for the processes of one machine (SQLite), ``redis://…`` for several
+        machines; None remembers in this process only. ``find(mchid)`` looks up a merchant that is none of
+        ``recipients`` (may be async; None: not served).
+
+        Seconds: after ``answer_within`` the service is told to send again, while the handler goes on; ``lease`` after
+        a crash another delivery may run the handler; one that runs longer than ``run_limit`` is cancelled (a sync one
+        cannot be). ``clock``: Unix time. Raises ConfigurationError.
+        """
+        if not 0 < answer_within < lease or not run_limit > 0:
+            message = f"`answer_within` ({answer_within:g} s) is above 0 and shorter than `lease` ({lease:g} s)"
+            raise ConfigurationError(f"{message}, `run_limit` ({run_limit:g} s) above 0")
+        self._recipients = Recipients(recipients, find)
+        self._once = Once(open_store(store), lease=lease, limit=run_limit)
+        self._clock = clock
+        self._routes = Routes()
+        self._threads = Threads()
+        self._answer_within = answer_within
+
+    @property
+    def store(self) -> Store:
+        """Where it is remembered what has been handled."""
+        return self._once.store
+
+    @property
+    def answer_within(self) -> float:
+        """Seconds after which the service is told to send again."""
+        return self._answer_within
+
+    async def parse(self, headers: Mapping[str, str], body: bytes, merchant: str = "") -> Notification[Any]:
+        """The notification, verified over the raw ``body``, decrypted and read; nothing is handled or remembered.
+
+        ``headers``: any mapping, names in any case; ``merchant`` (商户号) where the URL names it. Raises SignatureError
+        for what cannot be believed, NotificationError for what cannot be taken, ConfigurationError where a key that is
+        needed was not given; TransportError where platform certificates had to be downloaded and could not.
+        """
+        if type(body) is not bytes:
+            if not isinstance(body, (bytes, bytearray, memoryview)):
+                raise TypeError(f"the body is {type(body).__name__}; the signature is over the raw bytes that came")
+            body = bytes(body)
+        if len(body) > LIMIT:
+            raise NotificationTooLargeError(f"{len(body)} bytes, more than the {LIMIT} that are read")
+        if answers.family_of(body) == "v2":
+            return await self._parse_v2(body, merchant)
+        signed = read_headers(headers, SUBJECT)
+        check_clock(signed, self._clock(), SUBJECT)
+        key, believing = await self._recipients.vouching(signed, merchant)
+        check_signature(signed, body, key, SUBJECT)
+        return open_v3(body, believing)
+
+    async def _parse_v2(self, body: bytes, merchant: str) -> Notification[Any]:
+        recipient = await self._recipients.of(merchant) if merchant else None
+        fields = read_v2(body)
+        named = merchant_of(fields)
+        if recipient is None:
+            recipient = await self._recipients.of(named)
+        elif named not in ("", merchant):
+            message = f"it is for the merchant {named[:40]!r}, and came to the URL of {merchant}"
+            raise UnknownMerchantError(message, named[:40])
+        return open_v2(fields, recipient)
+
+    def on(self, *types: str, original_type: str = "", merchant: str = "") -> Callable[[Decorated], Decorated]:
+        """Decorates the handler of notifications of these ``types`` (``TRANSACTION.SUCCESS``, ``v2/refund-processed``),
+        or of one ``original_type`` (``refund``); ``merchant``: only of this merchant or sub-merchant (商户号).
+
+        A handler is ``handler(notification)`` or ``handler(notification, claim)``, sync (it runs in a thread) or async.
+        When it returns, the service is told yes; when it raises, to send again. Raises ConfigurationError where another
+        handler has the place; warns (SpecWarning) of a type that no spec declares.
+        """
+        if bool(types) == bool(original_type):
+            raise ConfigurationError("a handler is for types, or for one `original_type`; for all the others `default`")
+
+        def register(handler: Decorated) -> Decorated:
+            for kind in types or ("",):
+                self._add(handler, kind, original_type, merchant)
+            return handler
+
+        for kind in types:
+            _warn_of_unknown(kind)
+        return register
+
+    def default(self, handler: Decorated | None = None, /, *, merchant: str = "") -> Any:
+        """Decorates the handler of everything that has no other, bare or as ``default(merchant=…)``.
+
+        Without one the service is told that nobody handles it, and sends again.
+        """
+        if handler is None:
+            return partial(self.default, merchant=merchant)
+        self._add(handler, "", "", merchant)
+        return handler
+
+    def _add(self, function: Function, kind: str, original_type: str, merchant: str) -> None:
+        self._routes.add(prepare(function), kind, original_type, merchant)
+
+    async def handle(self, headers: Mapping[str, str], body: bytes, merchant: str = "") -> Answer:
+        """Parses, routes, handles once, and gives the answer to send: never an exception of a notification's making.
+
+        ``headers``, ``body``, ``merchant``: as for :meth:`parse`.
+        """
+        family = answers.family_of(body)
+        deadline = asyncio.get_running_loop().time() + self._answer_within
+        try:
+            async with asyncio.timeout_at(deadline):
+                notification = await self.parse(headers, body, merchant)
+        except SdkError as error:
+            return refusal(family, error)
+        except TimeoutError:
+            return answers.failure(family, 503, "later", "a platform key could not be had in time")
+        return await self._handle(notification, deadline)
+
+    async def _handle(self, notification: Notification[Any], deadline: float) -> Answer:
+        family, key = notification.family, notification.key
+        try:
+            self._refuse_replay(notification)
+        except ClockSkewError as error:
+            return refusal(family, error)
+        handler = self._routes.find(notification)
+        if handler is None:
+            _log.warning("%s: no handler for %s; the service is asked to send it again", key, notification.type)
+            return answers.failure(family, 501, "nobody handles it", f"no handler for {notification.type}")
+
+        def work(claim: Claim) -> Coroutine[Any, Any, bytes]:
+            return handler.run(notification, claim, self._threads)
+
+        outcome = await self._once.run(key, work, deadline=deadline, cancellable=handler.is_async)
+        if isinstance(outcome, Done):
+            return answers.success(family, outcome.data)
+        if isinstance(outcome, Failed):
+            reason = f"{type(outcome.error).__name__}: {outcome.error}"
+            return answers.failure(family, 500, "the handler failed", reason)
+        return answers.failure(family, 503, "later", outcome.reason)
+
+    def handle_sync(self, headers: Mapping[str, str], body: bytes, merchant: str = "") -> Answer:
+        """:meth:`handle` for code without an event loop, such as a Flask view: it runs in one of this process's own."""
+        return self.loop_thread.run(self.handle(headers, body, merchant))
+
+    def _refuse_replay(self, notification: Notification[Any]) -> None:
+        """APIv2's carry no time of sending: one from before what the store remembers may have been handled long ago."""
+        if notification.family != "v2" or notification.create_time is None:
+            return
+        age = (datetime.fromtimestamp(self._clock(), UTC) - notification.create_time).total_seconds()
+        if age >= self._once.store.keep:
+            message = f"it is {age / 86400:.0f} days old, more than is remembered: a replay (query the order instead)"
+            raise ClockSkewError(SUBJECT, message, age=int(age))
+
+    async def close(self, grace: float = 10.0) -> None:
+        """Waits ``grace`` seconds for handlers that still run, cancels the rest, closes the store."""
+        await self._once.close(grace)
+        self._threads.close()
+
+    @cached_property
+    def loop_thread(self) -> LoopThread:
+        """The event loop that :meth:`handle_sync` uses."""
+        from .loop_thread import LoopThread
+
+        return LoopThread(self.close)
+
+    @cached_property
+    def aiohttp(self) -> AiohttpHandler:
+        """A handler for aiohttp.web: ``app.router.add_post("/notify/{merchant}", notifications.aiohttp)``."""
+        from .adapters.aiohttp import AiohttpHandler
+
+        return AiohttpHandler(self)
+
+    @cached_property
+    def asgi(self) -> AsgiApp:
+        """An ASGI application: ``app.mount("/notify", notifications.asgi)`` of Starlette or FastAPI."""
+        from .adapters.asgi import AsgiApp
+
+        return AsgiApp(self)
+
+    @cached_property
+    def wsgi(self) -> WsgiApp:
+        """A WSGI application, to be mounted beside Flask's or Django's."""
+        from .adapters.wsgi import WsgiApp
+
+        return WsgiApp(self)
+
+
+def _warn_of_unknown(kind: str) -> None:
+    import warnings
+
+    from wxpay_dsl.client import tree
+    from wxpay_dsl.core.grammar import nearest
+    from wxpay_dsl.core.request import SpecWarning
+
+    names = tree().event_names()
+    if kind not in names:
+        message = f"no spec declares a notification {kind!r}{nearest(kind, names)}"
+        warnings.warn(message, SpecWarning, stacklevel=3)

@@ -1,0 +1,252 @@
+"""Claims in a SQLite file: for any number of processes on one machine, without a server.
+
+One thread a process writes; what several deliveries ask for at the same time shares one transaction, since it is the
+commit that takes its time. WAL, and every commit is on the disk before anybody is told of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, Final
+
+from . import KEEP, Claim, ClaimLostError, Finished, StoreUnavailableError
+
+__all__ = ["SqliteStore"]
+
+#: Requests that share a transaction at most.
+_BATCH: Final = 256
+#: Seconds between two times that what is too old is deleted.
+_TIDY: Final = 3600.0
+
+_TABLE: Final = (
+    "CREATE TABLE IF NOT EXISTS wxpay_notifications (key TEXT PRIMARY KEY, token TEXT NOT NULL, "
+    "lease_until REAL NOT NULL, done_at REAL, answer BLOB) WITHOUT ROWID"
+)
+_INDEX: Final = "CREATE INDEX IF NOT EXISTS wxpay_notifications_done_at ON wxpay_notifications (done_at)"
+_FIND: Final = "SELECT token, lease_until, done_at, answer FROM wxpay_notifications WHERE key = ?"
+_TAKE: Final = (
+    "INSERT INTO wxpay_notifications (key, token, lease_until) VALUES (?, ?, ?) "
+    "ON CONFLICT (key) DO UPDATE SET token = excluded.token, lease_until = excluded.lease_until"
+)
+_FINISH: Final = (
+    "INSERT INTO wxpay_notifications (key, token, lease_until, done_at, answer) VALUES (?, ?, 0, ?, ?) "
+    "ON CONFLICT (key) DO UPDATE SET token = excluded.token, done_at = excluded.done_at, answer = excluded.answer"
+)
+_MARK: Final = (
+    "UPDATE wxpay_notifications SET done_at = ?, answer = X'' WHERE key = ? AND token = ? AND done_at IS NULL"
+)
+_RELEASE: Final = "DELETE FROM wxpay_notifications WHERE key = ? AND token = ? AND done_at IS NULL"
+_EXPIRE: Final = (
+    "DELETE FROM wxpay_notifications WHERE done_at < :then",
+    "DELETE FROM wxpay_notifications WHERE done_at IS NULL AND lease_until < :then",
+)
+
+_Step = Callable[[sqlite3.Connection], Any]
+
+
+class SqliteStore:
+    """Claims in a table ``wxpay_notifications`` of a SQLite file, which may be one's own database.
+
+    Where it is, :meth:`mark_done` makes a handler's effect and its mark one transaction.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        timeout: float = 2.0,
+        keep: float = KEEP,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """``path``: a file on a local disk, made when it is first needed; ``timeout``: seconds to wait for others'
+        transactions; ``clock``: Unix time.
+        """
+        self.path = str(path)
+        self.keep = keep
+        self._timeout = timeout
+        self._clock = clock
+        self._writer: _Writer | None = None
+        self._lock = threading.Lock()
+
+    async def claim(self, claim: Claim, lease: float) -> Finished | bool:
+        """See :meth:`Store.claim <wxpay_dsl.notify.stores.Store.claim>`."""
+
+        def step(connection: sqlite3.Connection) -> Finished | bool:
+            row = connection.execute(_FIND, (claim.key,)).fetchone()
+            if row is not None and row[2] is not None:
+                return Finished(row[3])
+            return self._take(connection, row, claim, lease)
+
+        found: Finished | bool = await self._do(step)
+        return found
+
+    async def renew(self, claim: Claim, lease: float) -> bool:
+        """See :meth:`Store.renew <wxpay_dsl.notify.stores.Store.renew>`."""
+
+        def step(connection: sqlite3.Connection) -> bool:
+            row = connection.execute(_FIND, (claim.key,)).fetchone()
+            if row is not None and row[2] is not None:
+                return bool(row[0] == claim.token)
+            return self._take(connection, row, claim, lease)
+
+        return bool(await self._do(step))
+
+    async def done(self, claim: Claim, answer: bytes) -> bool:
+        """See :meth:`Store.done <wxpay_dsl.notify.stores.Store.done>`."""
+
+        def step(connection: sqlite3.Connection) -> bool:
+            now = self._clock()
+            row = connection.execute(_FIND, (claim.key,)).fetchone()
+            if row is not None and row[0] != claim.token and (row[2] is not None or row[1] > now):
+                return False
+            if row is None or row[2] is None:
+                connection.execute(_FINISH, (claim.key, claim.token, now, answer))
+            return True
+
+        return bool(await self._do(step))
+
+    async def release(self, claim: Claim) -> None:
+        """See :meth:`Store.release <wxpay_dsl.notify.stores.Store.release>`."""
+        await self._do(lambda connection: connection.execute(_RELEASE, (claim.key, claim.token)).rowcount)
+
+    def mark_done(self, claim: Claim, connection: sqlite3.Connection) -> None:
+        """Marks a notification finished in a handler's own transaction: its effect and the mark come true together.
+
+        ``connection`` is to the same file, in a transaction that the handler commits. Raises ClaimLostError where
+        another delivery has it by now: roll back. sqlite3.Error as the connection itself does.
+        """
+        marked = connection.execute(_MARK, (self._clock(), claim.key, claim.token))
+        if marked.rowcount != 1:
+            raise ClaimLostError(claim.key)
+
+    async def close(self) -> None:
+        """Finishes what was asked for, and closes the file."""
+        with self._lock:
+            writer, self._writer = self._writer, None
+        if writer is not None and writer.pid == os.getpid():
+            writer.stop()
+            await asyncio.to_thread(writer.thread.join)
+
+    def _take(self, connection: sqlite3.Connection, row: Any, claim: Claim, lease: float) -> bool:
+        now = self._clock()
+        if row is not None and row[0] != claim.token and row[1] > now:
+            return False
+        connection.execute(_TAKE, (claim.key, claim.token, now + lease))
+        return True
+
+    async def _do(self, step: _Step) -> Any:
+        with self._lock:
+            # Neither threads nor connections live on in a forked process.
+            if self._writer is None or self._writer.pid != os.getpid():
+                self._writer = _Writer(self.path, self._timeout, self.keep, self._clock)
+            future = self._writer.submit(step)
+        try:
+            return await asyncio.wrap_future(future)
+        except sqlite3.Error as error:
+            raise StoreUnavailableError(f"{self.path} cannot be written ({error})") from error
+
+
+class _Writer:
+    """The thread that holds the connection, and the queue to it."""
+
+    def __init__(self, path: str, timeout: float, keep: float, clock: Callable[[], float]) -> None:
+        self.pid = os.getpid()
+        self._path = path
+        self._timeout = timeout
+        self._keep = keep
+        self._clock = clock
+        self._tidied = 0.0
+        self._queue: queue.SimpleQueue[tuple[_Step, Future[Any]] | None] = queue.SimpleQueue()
+        self.thread = threading.Thread(target=self._run, name="wxpay-notify-sqlite", daemon=True)
+        self.thread.start()
+
+    def submit(self, step: _Step) -> Future[Any]:
+        """A future of what ``step`` gives, in the next transaction."""
+        future: Future[Any] = Future()
+        self._queue.put((step, future))
+        return future
+
+    def stop(self) -> None:
+        """Ends the thread once it has done what was submitted before."""
+        self._queue.put(None)
+
+    def _run(self) -> None:
+        connection: sqlite3.Connection | None = None
+        open_ = True
+        while open_:
+            batch = []
+            entry = self._queue.get()
+            while entry is not None:
+                batch.append(entry)
+                if len(batch) == _BATCH or self._queue.empty():
+                    break
+                entry = self._queue.get()
+            open_ = entry is not None
+            if batch:
+                connection = self._commit(connection, batch)
+        if connection is not None:
+            connection.close()
+
+    def _commit(
+        self, connection: sqlite3.Connection | None, batch: list[tuple[_Step, Future[Any]]]
+    ) -> sqlite3.Connection | None:
+        """Takes all steps in one transaction; the connection for the next one, or None if that is to be another."""
+        # Whoever gave up meanwhile wants nothing done any more; the others cannot give up from here on.
+        batch = [entry for entry in batch if entry[1].set_running_or_notify_cancel()]
+        try:
+            if connection is None:
+                connection = self._open()
+            connection.execute("BEGIN IMMEDIATE")
+            results = [step(connection) for step, _ in batch]
+            self._tidy(connection)
+            connection.execute("COMMIT")
+        except Exception as error:  # noqa: BLE001 - whatever it was, whoever waits is told
+            for _, future in batch:
+                future.set_exception(error)
+            if connection is not None:
+                connection.close()  # rolls back
+            return None
+        for (_, future), result in zip(batch, results, strict=True):
+            future.set_result(result)
+        return connection
+
+    def _tidy(self, connection: sqlite3.Connection) -> None:
+        now = self._clock()
+        if now >= self._tidied + _TIDY:
+            for statement in _EXPIRE:
+                connection.execute(statement, {"then": now - self._keep})
+            self._tidied = now
+
+    def _open(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, timeout=self._timeout, isolation_level=None)
+        try:
+            self._use_wal(connection)
+            # What is not on the disk when a handler's effect is would be done again after a power failure.
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute(_TABLE)
+            connection.execute(_INDEX)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _use_wal(self, connection: sqlite3.Connection) -> None:
+        # Changing the journal takes a lock that SQLite does not wait for: several processes may begin at once.
+        deadline = time.monotonic() + self._timeout
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError:
+                if time.monotonic() >= deadline:
+                    raise
+                time.sleep(0.01)
+            else:
+                return
