@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     )
     from .core.reply import Reply
     from .core.request import SpecWarning
+    from .notify.notifications import Notifications
     from .wechat.errors import (
         BadSignatureError,
         ClockSkewError,
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
         SignatureError,
         UnknownSerialError,
     )
+    from .wechat.notification import Notification, NotificationError
+    from .wechat.recipient import Recipient
     from .wechat.signer import Signer
 
 __all__ = [
@@ -49,6 +52,10 @@ __all__ = [
     "Fault",
     "MalformedTimestampError",
     "MissingHeaderError",
+    "Notification",
+    "NotificationError",
+    "Notifications",
+    "Recipient",
     "Reply",
     "ReplyDecodeError",
     "ReplyTooLargeError",
@@ -73,6 +80,10 @@ __all__ = [
 wxpay = Wechatpay.deferred()
 
 _HOMES = {
+    "Notification": "wechat.notification",
+    "NotificationError": "wechat.notification",
+    "Notifications": "notify.notifications",
+    "Recipient": "wechat.recipient",
     "Reply": "core.reply",
     "Signer": "wechat.signer",
     "SpecWarning": "core.request",
