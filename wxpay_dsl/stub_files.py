@@ -12,10 +12,12 @@ from wxpay_dsl.core.stubs import Packaged, Vocabulary, generate, overlay
 from wxpay_dsl.wechat.families import SUPPLIED
 from wxpay_dsl.wechat.roles import ROLES
 
-__all__ = ["PACKAGE", "packaged", "write_overlay", "write_packaged"]
+__all__ = ["GENERATED", "PACKAGE", "packaged", "write_overlay", "write_packaged"]
 
 #: The package that the generated stubs are: only type checkers ever import it.
 PACKAGE = "wxpay_dsl.typed"
+#: The file that tells a folder of these types from any other: such a folder may be written again.
+GENERATED = "chain.pyi"
 
 _OVERLAY = '''"""WeChat Pay with our own specs, typed: ``from {package} import Wechatpay``.
 
@@ -29,7 +31,7 @@ from wxpay_dsl import Wechatpay as _Wechatpay
 if TYPE_CHECKING:
     from .chain import Chain
 
-    class Wechatpay(Chain, _Wechatpay):  # type: ignore  # pyright: ignore
+    class Wechatpay(Chain, _Wechatpay):  # pyright: ignore[reportIncompatibleVariableOverride]
         """An async client of WeChat Pay whose chain knows our own specs too."""
 
 else:
@@ -55,7 +57,7 @@ def write_overlay(specs: Sequence[str], folder: Path) -> None:
     Raises SpecError for a spec that cannot be read, FileNotFoundError for a folder that is not there.
     """
     chain = overlay(tree(specs), _vocabulary(), packaged(), PACKAGE)
-    _write(folder, {"__init__.py": _OVERLAY.format(package=folder.name), "chain.pyi": chain, "py.typed": ""})
+    _write(folder, {"__init__.py": _OVERLAY.format(package=folder.name), GENERATED: chain, "py.typed": ""})
 
 
 def _write(folder: Path, files: Mapping[str, str]) -> None:

@@ -100,11 +100,13 @@ def overlay(tree: Tree, vocabulary: Vocabulary, packaged: Packaged, package: str
             members.append(f"    {spelling(family)}: {writer.node(branch, (family,))}{_OVERRIDES}")
     chain = ["class Chain(_Chain):", *(members or ["    pass"])]
     imports = [f"from {package} import Chain as _Chain"]
-    return writer.text("The chain of the package with our own specs, typed.", imports) + "\n".join(chain) + "\n"
+    text = writer.text("The chain of the package with our own specs, typed.", imports)
+    return "\n".join([_OVERRIDING, text, *chain, ""])
 
 
+_OVERRIDING: Final = '# mypy: disable-error-code="override, misc"'
 #: A later folder may override what an earlier one says; to a type checker that is another signature.
-_OVERRIDES: Final = "  # type: ignore  # pyright: ignore"
+_OVERRIDES: Final = "  # pyright: ignore[reportIncompatibleVariableOverride]"
 
 
 @define
@@ -168,8 +170,8 @@ class _Module:
             attribute = spelling(segment)
             if attribute.startswith("["):
                 unspellable.append("    @overload")
-                unspellable.append(f"    def __getitem__(self, segment: Literal[{literal(segment)}], /) -> {child}:
-                ...")
+                overload = f"    def __getitem__(self, segment: Literal[{literal(segment)}], /) -> {child}: ..."
+                unspellable.append(overload)
             elif attribute not in branch.verbs:
                 members.append(f"    {attribute}: {child}{_OVERRIDES if new_only else ''}")
         if unspellable:

@@ -1,0 +1,42 @@
+"""``wxpay stubs``: static types for one's own specs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+__all__ = ["stubs"]
+
+_HELP = """Write static types (类型存根) for your own specs.
+
+OUT becomes a package whose `Wechatpay` an editor and a type checker know whole: the packaged API and the
+endpoints of your specs, fields and replies included.
+
+\b
+Example:
+  wxpay stubs --specs specs --out shop_pay
+  # then, in the program:  from shop_pay import Wechatpay
+"""
+
+
+@click.command(help=_HELP)
+@click.option(
+    "--specs",
+    "folders",
+    multiple=True,
+    required=True,
+    type=click.Path(exists=True, file_okay=False),
+    help="A folder of YAML specs; again for more, a later one overrides.",
+)
+@click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="The package to write.")
+def stubs(folders: tuple[str, ...], out: Path) -> None:
+    """Writes the overlay package."""
+    from wxpay_dsl.stub_files import GENERATED, write_overlay
+
+    if not out.name.isidentifier():
+        raise click.UsageError(f"--out {str(out)!r}: the last part is a Python package's name, letters, digits and _")
+    if out.exists() and not (out / GENERATED).exists() and any(out.iterdir()):
+        raise click.UsageError(f"--out {str(out)!r} holds other files than these types; name a new folder")
+    write_overlay(folders, out)
+    click.echo(f"{out}: from {out.name} import Wechatpay", err=True)
