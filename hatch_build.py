@@ -1,4 +1,7 @@
-"""The build's own step: a wheel carries the specs with their index built, so that the first import reads no YAML."""
+"""The build's own step: a wheel carries the specs with their index built, and the static types made from them.
+
+So its first import reads no YAML, and an editor knows every endpoint. An editable install gets the types too.
+"""
 
 from __future__ import annotations
 
@@ -10,26 +13,31 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
-class SpecIndex(BuildHookInterface[Any]):
-    """Adds ``specs/`` to the wheel as ``wxpay_dsl/specs``, and the index of it."""
+class Generated(BuildHookInterface[Any]):
+    """Adds to the wheel what is made from ``specs/``."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Called by hatchling before it collects the files; an editable install reads the checkout's own specs."""
-        if version == "editable":
-            return
+        """Called by hatchling before it collects the files."""
         root = Path(self.root)
         sys.path.insert(0, str(root))
         try:
             from wxpay_dsl.core.index import INDEX_NAME, portable_index
+            from wxpay_dsl.stub_files import write_packaged
             from wxpay_dsl.wechat.families import DEFAULT
         finally:
             sys.path.remove(str(root))
+        if version == "editable":
+            # The checkout's own specs are read, and their index is built at the first import.
+            write_packaged(root / "wxpay_dsl" / "typed")
+            return
         self._folder = tempfile.TemporaryDirectory()
-        index = Path(self._folder.name, INDEX_NAME)
-        index.write_bytes(portable_index(str(root / "specs"), DEFAULT))
+        made = Path(self._folder.name)
+        (made / INDEX_NAME).write_bytes(portable_index(str(root / "specs"), DEFAULT))
+        write_packaged(made / "typed")
         build_data["force_include"] |= {
             str(root / "specs"): "wxpay_dsl/specs",
-            str(index): f"wxpay_dsl/specs/{INDEX_NAME}",
+            str(made / INDEX_NAME): f"wxpay_dsl/specs/{INDEX_NAME}",
+            str(made / "typed"): "wxpay_dsl/typed",
         }
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
