@@ -1,0 +1,48 @@
+"""Every code block of the READMEs and the guide does what it says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.docs.pages import ROOT, PageError, blocks, run_page
+
+PAGES = sorted([*ROOT.glob("README*.md"), *ROOT.glob("docs/**/*.md")])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+async def test_every_block_of_a_page_runs(page: Path, tmp_path: Path) -> None:
+    assert await run_page(page, tmp_path) == len(list(blocks(page)))
+
+
+def test_both_readmes_have_the_same_blocks() -> None:
+    english, chinese = (
+        [(block.language, block.said) for block in blocks(ROOT / name)] for name in ("README.md", "README.zh-CN.md")
+    )
+    assert english == chinese
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("```python\nawait wxpay.v3.eduPapay.contracts.presign.post()\n```\n", "ValidationError"),
+        ("```sh\nwxpay call\n```\n", "exit code 2"),
+        ("```sh\necho one\n```\n```text\ntwo\n```\n", "expected\ntwo"),
+        ("```text\nprinted by nobody\n```\n", "nothing ran"),
+        ("```yaml\npath: /v3/my\noperations: {/thing: {pots: {}}}\n```\n", "SpecError"),
+        ('```toml\nmchld = "1"\n```\n', "ConfigurationError"),
+        ("```json\n{\n```\n", "JSONDecodeError"),
+        ("```\nwhat is this?\n```\n", "cannot be run"),
+        ("<!-- fille: a.py -->\n```python\n```\n", "'fille' is none of"),
+        ("<!-- run by: tests/nowhere.py -->\n```sh\nfalse\n```\n", "no such test"),
+        ("```python\n", "never closed"),
+    ],
+)
+async def test_a_block_that_does_not_do_what_it_says_is_found(text: str, reason: str, tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(text)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with pytest.raises(PageError, match=reason):
+        await run_page(page, folder)
