@@ -198,6 +198,7 @@ def parse_field(raw: Any, resolve: Resolve) -> Schema:
         values[attribute] = value if types[0] is object else expect(value, types, word)
 
     ref = values.pop("ref", None)
+    _agree(values, "string" if ref is None else "")
     properties, required = _EMPTY, frozenset[str]()
     if "properties" in values:
         try:
@@ -220,13 +221,24 @@ def parse_field(raw: Any, resolve: Resolve) -> Schema:
     if "pattern" in values:
         _compiles(values["pattern"])
     if ref is not None:
-        return _extend(resolve(ref), ref, values)
+        base = resolve(ref)
+        if "type" not in raw and values.get("type", base.type) != base.type:
+            raise Mistake(f"words of the type {values['type']} beside a definition of type {base.type}", "$ref")
+        return _extend(base, ref, values)
     declared = values.get("type", "string")
-    if declared not in TYPES:
-        raise Mistake(f"{declared!r} is not a type{nearest(declared, TYPES)}: one of {', '.join(TYPES)}", "type")
     if declared == "object" and not properties and "additional" not in values:
         values["additional"] = _ANYTHING
     return Schema(**values)
+
+
+def _agree(values: Mapping[str, Any], implied: str) -> None:
+    """Raises Mistake for a type that is none, and for words that belong to another type."""
+    declared = values.get("type", implied)
+    if declared and declared not in TYPES:
+        raise Mistake(f"{declared!r} is not a type{nearest(declared, TYPES)}: one of {', '.join(TYPES)}", "type")
+    for word, kind in _BELONGING:
+        if FIELD_WORDS[word][0] in values and values.get("type", kind) != kind:
+            raise Mistake(f"{word!r} belongs to the type {kind}, and this is of type {declared}", word)
 
 
 def _fields(raw: Mapping[str, Any], resolve: Resolve) -> tuple[dict[str, Schema], frozenset[str]]:
@@ -279,5 +291,7 @@ def _compiles(pattern: str) -> None:
 
 _ATTRIBUTES: Final = tuple(dict.fromkeys([attribute for attribute, _ in FIELD_WORDS.values()] + ["required"]))
 _EMPTY: dict[str, Schema] = {}
+#: Words that imply a type, and contradict any other.
+_BELONGING: Final = (("properties", "object"), ("additionalProperties", "object"), ("items", "array"))
 _PLAIN: Final = Schema()
 _ANYTHING: Final = Schema(type="any")

@@ -9,19 +9,25 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
-__all__ = ["INDEX_NAME", "IndexedFile", "index_folder", "portable_index"]
+__all__ = ["INDEX_NAME", "RACY_NS", "IndexedFile", "digest", "index_folder", "portable_index"]
 
 INDEX_NAME: Final = ".index.json"
 #: Grows with the index's meaning, so that an older one is not believed.
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 #: Two edits within this many nanoseconds may bear one timestamp on a coarse file system.
-_RACY_NS: Final = 2_000_000_000
+RACY_NS: Final = 2_000_000_000
 _SUFFIXES: Final = (".yaml", ".yml")
+#: Bytes of a file that are looked at; the YAML reader refuses what is as large.
+_MOST: Final = 4 * 1024 * 1024 + 1
+#: A line that declares a path, in a file that cannot be read as YAML.
+_DECLARES: Final = re.compile(rb"""\s+['"]?(/[^\s'":#]*)['"]?\s*:""")
 
 
 class IndexedFile(NamedTuple):
@@ -35,8 +41,14 @@ class IndexedFile(NamedTuple):
     paths: list[Any]
     #: ``{event name: summary}``
     events: Mapping[str, str]
+    #: ``{"verb /path": origin}`` of the operations that name one.
+    hosts: Mapping[str, str]
     #: ``[message, line, column]`` of a file that cannot be read; its ``paths`` then holds the path it would serve.
     error: list[Any] | None
+
+
+#: A file below the folder, its size, and when it was modified and changed.
+_Found = tuple[str, int, int, int]
 
 
 def index_folder(folder: str, default_family: str) -> list[IndexedFile]:
@@ -46,29 +58,20 @@ def index_folder(folder: str, default_family: str) -> list[IndexedFile]:
     found = sorted(_files(folder, ""))
     known, saved_ns = _load(folder, default_family)
     entries: dict[str, Any] = {}
-    changed = len(found) != len(known)
+    hashed = False
     for file, size, modified, altered in found:
         entry = known.get(file)
-        if entry is not None:
-            if entry[:3] == [size, modified, altered] and max(modified, altered) + _RACY_NS < saved_ns:
+        if entry is not None and entry[:3] == [size, modified, altered]:
+            if max(modified, altered) + RACY_NS < saved_ns:
                 entries[file] = entry
                 continue
-            # Another timestamp, the same bytes: a copy, a checkout, an installed wheel.
-            if entry[0] == size and entry[3] == _digest(_bytes(folder, file)):
-                changed = changed or entry[:3] != [size, modified, altered]
-                entries[file] = [size, modified, altered, *entry[3:]]
-                continue
-        changed = True
-        text = _bytes(folder, file)
-        entries[file] = [
-            size,
-            modified,
-            altered,
-            _digest(text),
-            *_outline(text, folder, file, default_family),
-        ]
-    if changed:
-        _save(folder, default_family, entries)
+            # Proven by its bytes now; by its times, once they are old enough to be told from another edit's.
+            hashed = hashed or max(modified, altered) + RACY_NS < time.time_ns()
+        entries[file] = _entry(folder, (file, size, modified, altered), default_family, entry)
+    # What could not be read at all may be readable to the next reader, with nothing about the file changed.
+    readable = {file: entry for file, entry in entries.items() if entry[3]}
+    if hashed or readable != known:
+        _save(folder, default_family, readable)
     return [IndexedFile(file, *entry[4:]) for file, entry in entries.items()]
 
 
@@ -79,24 +82,52 @@ def portable_index(folder: str, default_family: str) -> bytes:
     """
     entries: dict[str, Any] = {}
     for file, size, _, _ in sorted(_files(folder, "")):
-        text = _bytes(folder, file)
-        entries[file] = [size, 0, 0, _digest(text), *_outline(text, folder, file, default_family)]
+        entries[file] = _entry(folder, (file, size, 0, 0), default_family, None)
     return _encoded(default_family, entries, 0)
 
 
-def _files(folder: str, below: str) -> list[tuple[str, int, int, int]]:
-    found: list[tuple[str, int, int, int]] = []
+def _files(folder: str, below: str) -> list[_Found]:
+    found: list[_Found] = []
     with os.scandir(os.path.join(folder, below)) as entries:
         for entry in entries:
             name = entry.name
             if name.startswith((".", "_")):
                 continue
-            if name.endswith(_SUFFIXES):
-                status = entry.stat()
+            if name.endswith(_SUFFIXES) and not entry.is_dir():
+                try:
+                    status = entry.stat()
+                except OSError:
+                    # A link to nothing; its file says so when it is touched.
+                    status = entry.stat(follow_symlinks=False)
                 found.append((below + name, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
-            elif entry.is_dir():
-                found += _files(folder, f"{below}{name}/")
+            elif entry.is_dir() and not (entry.is_symlink() and _is_listed(entry.path, folder)):
+                try:
+                    found += _files(folder, f"{below}{name}/")
+                except OSError:
+                    # A folder that may not be listed: one broken file, which says so when it is touched.
+                    found.append((f"{below}{name}/", 0, 0, 0))
     return found
+
+
+def _is_listed(link: str, folder: str) -> bool:
+    """Whether a link leads to where the listing comes anyway, or never ends."""
+    target, root = os.path.realpath(link) + os.sep, os.path.realpath(folder) + os.sep
+    return target.startswith(root) or root.startswith(target)
+
+
+def _entry(folder: str, found: _Found, default_family: str, known: list[Any] | None) -> list[Any]:
+    """A file's share of the index, from its bytes; ``known`` is taken over where its hash is theirs."""
+    file, *times = found
+    try:
+        with open(os.path.join(folder, file), "rb") as stream:
+            text = stream.read(_MOST)
+    except OSError as error:
+        return [*times, "", *_broken(b"", file, default_family, [f"cannot be read: {error.strerror}", 0, 0])]
+    proof = digest(text)
+    # Another timestamp, the same bytes: a copy, a checkout, an installed wheel.
+    if known is not None and known[3] == proof:
+        return [*times, *known[3:]]
+    return [*times, proof, *_outline(text, folder, file, default_family)]
 
 
 def _outline(text: bytes, folder: str, file: str, default_family: str) -> list[Any]:
@@ -107,37 +138,38 @@ def _outline(text: bytes, folder: str, file: str, default_family: str) -> list[A
     try:
         read = outline(text, os.path.join(folder, file), default_family)
     except SpecError as error:
-        path = _path_of_broken(text, file)
-        return ["", default_family, [[path, {}]], {}, [error.message, error.line, error.column]]
+        return _broken(text, file, default_family, [error.message, error.line, error.column])
     return [
         read.title,
         read.family,
         [[path, dict(verbs)] for path, verbs in read.paths],
         dict(read.events),
+        dict(read.hosts),
         None,
     ]
 
 
-def _path_of_broken(text: bytes, file: str) -> str:
-    """The path that a file would serve if it could be read: what its ``path`` line says, or else its own name."""
+def _broken(text: bytes, file: str, default_family: str, error: list[Any]) -> list[Any]:
+    """The outline of a file that cannot be read: the paths that it would serve, as far as its lines show them."""
+    prefix, family, paths = "", default_family, []
     for line in text.splitlines():
         if line.startswith(b"path:"):
-            path = line[5:].split(b"#")[0].strip().strip(b"'\"").decode("utf-8", "replace")
-            if path.startswith("/"):
-                return path
-    return "/" + file.rsplit(".", 1)[0]
+            prefix = _value(line)
+        elif line.startswith(b"family:"):
+            family = _value(line) or family
+        elif (declares := _DECLARES.match(line)) is not None:
+            paths.append(declares[1].decode("utf-8", "replace"))
+    if prefix.startswith("/"):
+        paths = [prefix]
+    return ["", family, [[path, {}] for path in paths or ["/" + file.rsplit(".", 1)[0].rstrip("/")]], {}, {}, error]
 
 
-def _bytes(folder: str, file: str) -> bytes:
-    try:
-        with open(os.path.join(folder, file), "rb") as stream:
-            return stream.read()
-    except OSError:
-        # Gone or unreadable since the listing: the outline will say so, and only for this file.
-        return b"\xff"
+def _value(line: bytes) -> str:
+    return line.partition(b":")[2].partition(b" #")[0].strip(b" \t'\"").decode("utf-8", "replace")
 
 
-def _digest(text: bytes) -> str:
+def digest(text: bytes) -> str:
+    """What stands for the bytes of a file."""
     return blake2b(text, digest_size=16).hexdigest()
 
 
@@ -145,8 +177,8 @@ def _load(folder: str, default_family: str) -> tuple[dict[str, Any], int]:
     """The entries of the saved index and when it was saved; nothing where it is damaged, older or of another kind."""
     try:
         with open(os.path.join(folder, INDEX_NAME), "rb") as stream:
-            digest, _, payload = stream.read().partition(b"\n")
-        if digest.decode() != _digest(payload):
+            proof, _, payload = stream.read().partition(b"\n")
+        if proof.decode() != digest(payload):
             return {}, 0
         saved = json.loads(payload)
         if saved["format"] != _FORMAT or saved["default_family"] != default_family:
@@ -157,8 +189,6 @@ def _load(folder: str, default_family: str) -> tuple[dict[str, Any], int]:
 
 
 def _save(folder: str, default_family: str, entries: Mapping[str, Any]) -> None:
-    import time
-
     saved = _encoded(default_family, entries, time.time_ns())
     # One writer's whole file or another's, never a mixture: two processes may build at once.
     temporary = os.path.join(folder, f"{INDEX_NAME}.{os.getpid()}.{time.monotonic_ns()}")
@@ -177,5 +207,5 @@ def _encoded(default_family: str, entries: Mapping[str, Any], saved_ns: int) -> 
         {"format": _FORMAT, "default_family": default_family, "saved_ns": saved_ns, "files": entries},
         ensure_ascii=False,
         separators=(",", ":"),
-    ).encode("utf-8", "surrogateescape")
-    return _digest(payload).encode() + b"\n" + payload
+    ).encode("utf-8", "surrogatepass")  # names of files that are not UTF-8
+    return digest(payload).encode() + b"\n" + payload

@@ -1,14 +1,12 @@
 """Loads one spec file: its outline (paths, verbs, summaries) for the index, its operations and events for use.
 
-A file is read again only when asked to; what a process has loaded it keeps (:func:`load` caches by folder and file).
+What a process has loaded it keeps: :func:`load` reads a file again only when it, or a file that it refers to, changed.
 """
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final
 
 from attrs import field, frozen
@@ -27,15 +25,15 @@ from .grammar import (
     parse_section,
 )
 from .model import SECTIONS, VERBS, Event, Operation, Schema
+from .references import Resolver, Seen, escaped, located, read_file, unchanged
 
 __all__ = ["Outline", "Product", "load", "outline", "read_definitions"]
 
-#: Size, modification and change time: what tells an edited file from the one that was read.
-Signature = tuple[int, int, int]
-
-_LOADED: dict[Any, tuple[dict[str, Signature], Product]] = {}
-
 _TEMPLATE: Final = re.compile(r"\{([^{}/]+)\}\Z")
+#: Where an operation is served: an origin, without a path.
+_ORIGIN: Final = re.compile(r"https?://[^/?#\s@]+\Z")
+#: Words that a file of definitions alone would not use as names.
+_SPEC_WORDS: Final = ("path", "family", "definitions", "operations", "events")
 #: What a path in a spec may hold: URL characters, and whole segments in braces.
 _PATH: Final = re.compile(r"(?:/(?:\{[A-Za-z_][A-Za-z0-9_]*\}|[A-Za-z0-9._~!$&'()*+,;=:@%-]*))*\Z")
 
@@ -50,6 +48,8 @@ class Outline:
     paths: tuple[tuple[str, Mapping[str, str]], ...]
     #: ``{event name: summary}``
     events: Mapping[str, str]
+    #: ``{"verb /path": origin}`` of the operations that name one.
+    hosts: Mapping[str, str]
 
 
 @frozen
@@ -63,17 +63,24 @@ class Product:
     definitions: Mapping[str, Schema] = field(repr=False)
 
 
+_loaded: dict[Any, tuple[dict[str, Seen], Product]] = {}
+
+
 def outline(text: bytes, file: str, default_family: str) -> Outline:
     """Reads what the tree needs, without looking at fields. Raises SpecError."""
     try:
         raw = _top(text, file)
         paths: dict[str, dict[str, str]] = {}
+        hosts: dict[str, str] = {}
         for path, verb, words, _ in _declared(raw):
-            paths.setdefault(path, {})[verb] = _summary(words)
-        events = {name: _summary(words) for name, words in raw.get("events", {}).items()}
-        return Outline(raw.get("title", ""), raw.get("family", default_family), tuple(paths.items()), events)
+            paths.setdefault(path, {})[verb] = _text(words, "summary")
+            host = _text(words, "host") or _text(raw, "host")
+            if host:
+                hosts[f"{verb} {path}"] = host
+        events = {name: _text(words, "summary") for name, words in raw.get("events", {}).items()}
+        return Outline(raw.get("title", ""), raw.get("family", default_family), tuple(paths.items()), events, hosts)
     except Mistake as mistake:
-        raise _located(mistake, text, file) from None
+        raise located(mistake, text, file) from None
 
 
 def load(roots: tuple[str, ...], file: str, default_family: str, chains: Mapping[str, tuple[str, ...]]) -> Product:
@@ -82,13 +89,16 @@ def load(roots: tuple[str, ...], file: str, default_family: str, chains: Mapping
     ``roots`` are the spec folders, the file's own last: a ``$ref`` that begins with ``/`` is looked up in them, latest
     first, and none may lead out of them. ``chains`` gives each family's prefix in the chain. Raises SpecError.
     """
-    key = (roots, file, tuple(chains.items()))
-    cached = _LOADED.get(key)
-    if cached is not None and all(_signature(path) == signature for path, signature in cached[0].items()):
+    key = (roots, file, default_family, tuple(chains.items()))
+    cached = _loaded.get(key)
+    if cached is not None and all(unchanged(path, seen) for path, seen in cached[0].items()):
         return cached[1]
-    signatures: dict[str, Signature] = {}
-    product = _load(roots, file, default_family, chains, signatures)
-    _LOADED[key] = signatures, product
+    files: dict[str, Seen] = {}
+    try:
+        product = _load(roots, file, default_family, chains, files)
+    except RecursionError:
+        raise SpecError("definitions are nested too deep in one another", file) from None
+    _loaded[key] = files, product
     return product
 
 
@@ -97,16 +107,15 @@ def _load(
     file: str,
     default_family: str,
     chains: Mapping[str, tuple[str, ...]],
-    signatures: dict[str, Signature],
+    files: dict[str, Seen],
 ) -> Product:
-    signatures[file] = _signature(file)
-    text = _read(file)
+    text = read_file(file, files)
     try:
         raw = _top(text, file)
         family = raw.get("family", default_family)
         if family not in chains:
             raise Mistake(f"{family!r} is not a family{nearest(family, chains)}: one of {', '.join(chains)}", "family")
-        resolver = _Resolver(roots, file, text, raw, {})
+        resolver = Resolver(roots, file, text, raw, {}, files)
         operations = {
             (path, verb): _operation(raw, family, chains[family], path, verb, words, resolver, file, written)
             for path, verb, words, written in _declared(raw)
@@ -114,22 +123,24 @@ def _load(
         events = {
             name: _event(raw, family, name, words, resolver, file) for name, words in raw.get("events", {}).items()
         }
-        definitions = {name: resolver(f"#/definitions/{name}") for name in raw.get("definitions", {})}
-        signatures.update(resolver.signatures)
+        definitions = {name: resolver(f"#/definitions/{escaped(name)}") for name in raw.get("definitions", {})}
         return Product(raw.get("title", ""), raw.get("description", ""), operations, events, definitions)
     except Mistake as mistake:
-        raise _located(mistake, text, file) from None
+        raise located(mistake, text, file) from None
 
 
 def read_definitions(roots: tuple[str, ...], file: str) -> Mapping[str, Schema]:
     """Each definition of a file that holds nothing else (``common.yaml``). Raises SpecError."""
-    text = _read(file)
+    files: dict[str, Seen] = {}
+    text = read_file(file, files)
     raw = yaml12.read(text, file) or {}
     try:
-        resolver = _Resolver(roots, file, text, raw, {})
-        return {name: resolver(f"#/{name}") for name in raw}
+        resolver = Resolver(roots, file, text, expect(raw, (dict,), "definitions"), {}, files)
+        return {name: resolver(f"#/{escaped(name)}") for name in raw}
     except Mistake as mistake:
-        raise _located(mistake, text, file) from None
+        raise located(mistake, text, file) from None
+    except RecursionError:
+        raise SpecError("definitions are nested too deep in one another", file) from None
 
 
 def _declared(raw: Mapping[str, Any]) -> Iterator[tuple[str, str, Any, str]]:
@@ -146,9 +157,9 @@ def _declared(raw: Mapping[str, Any]) -> Iterator[tuple[str, str, Any, str]]:
             yield prefix + path, verb, words, path
 
 
-def _summary(words: Any) -> str:
-    summary = words.get("summary", "") if isinstance(words, dict) else ""
-    return summary if isinstance(summary, str) else ""
+def _text(words: Any, word: str) -> str:
+    text = words.get(word, "") if isinstance(words, dict) else ""
+    return text if isinstance(text, str) else ""
 
 
 def _operation(
@@ -158,7 +169,7 @@ def _operation(
     path: str,
     verb: str,
     words: Any,
-    resolver: _Resolver,
+    resolver: Resolver,
     file: str,
     written: str,
 ) -> Operation:
@@ -178,6 +189,8 @@ def _operation(
                 values[word] = _section(word, values[word], resolver)
         if "body" in values and "form" in values:
             raise Mistake("an operation has a `body` or a `form`, not both", "form")
+        if "host" in values and not _ORIGIN.match(values["host"]):
+            raise Mistake(f"{values['host']!r} is no origin: https:// and a name, no path", "host")
         templates = [found[1] for segment in path.split("/") if (found := _TEMPLATE.match(segment))]
         values["parameters"] = _parameters(templates, values.pop("path", {}), resolver)
         return Operation(
@@ -193,7 +206,7 @@ def _operation(
         raise mistake.within("operations", written, verb) from None
 
 
-def _event(raw: Mapping[str, Any], family: str, name: str, words: Any, resolver: _Resolver, file: str) -> Event:
+def _event(raw: Mapping[str, Any], family: str, name: str, words: Any, resolver: Resolver, file: str) -> Event:
     try:
         expect(words, (dict,), name)
         known(words, EVENT_WORDS, "an event")
@@ -211,14 +224,17 @@ def _event(raw: Mapping[str, Any], family: str, name: str, words: Any, resolver:
         raise mistake.within("events", name) from None
 
 
-def _section(word: str, raw: Any, resolver: _Resolver) -> Schema:
+def _section(word: str, raw: Any, resolver: Resolver) -> Schema:
     try:
-        return parse_section(raw, resolver)
+        section = parse_section(raw, resolver)
     except Mistake as mistake:
         raise mistake.within(word) from None
+    if word in ("query", "header", "form") and section.type != "object":
+        raise Mistake(f"a {word} is made of fields, not of one {section.type}", word)
+    return section
 
 
-def _parameters(templates: Sequence[str], raw: Mapping[str, Any], resolver: _Resolver) -> Schema:
+def _parameters(templates: Sequence[str], raw: Mapping[str, Any], resolver: Resolver) -> Schema:
     """The path's fields: each template has one, said or implied; each is required."""
     properties: dict[str, Schema] = {name: Schema() for name in templates}
     for key, value in raw.items():
@@ -231,98 +247,13 @@ def _parameters(templates: Sequence[str], raw: Mapping[str, Any], resolver: _Res
     return Schema(type="object", properties=properties, required=frozenset(properties))
 
 
-class _Resolver:
-    """Finds what a ``$ref`` names, each once, in this file or another below the roots."""
-
-    def __init__(
-        self,
-        roots: tuple[str, ...],
-        file: str,
-        text: bytes,
-        raw: Mapping[str, Any],
-        others: dict[str, _Resolver],
-    ) -> None:
-        self._roots = roots
-        self._file = file
-        self._text = text
-        self._raw = raw
-        self._others = others
-        self._found: dict[str, Schema] = {}
-        self._open: list[str] = []
-        #: The files it has read beside its own, and what each looked like.
-        self.signatures: dict[str, Signature] = {}
-
-    def __call__(self, ref: str) -> Schema:
-        found = self._found.get(ref)
-        if found is None:
-            target, _, pointer = ref.partition("#")
-            if ref in self._open:
-                circle = " -> ".join([*self._open[self._open.index(ref) :], ref])
-                raise Mistake(f"the `$ref` turns in a circle: {circle}", "$ref")
-            self._open.append(ref)
-            try:
-                found = self._elsewhere(target, pointer, ref) if target else self._here(pointer, ref)
-            finally:
-                self._open.pop()
-            self._found[ref] = found
-        return found
-
-    def _here(self, pointer: str, ref: str) -> Schema:
-        value = _point(self._raw, pointer, ref)
-        try:
-            return parse_field(value, self)
-        except Mistake as mistake:
-            # The fault is in the definition: point there, not at the field that refers to it.
-            raise _located(mistake.within(*_parts(pointer)), self._text, self._file) from None
-
-    def _elsewhere(self, target: str, pointer: str, ref: str) -> Schema:
-        for candidate in self._candidates(target):
-            if candidate not in self._others:
-                if not Path(candidate).is_file():
-                    continue
-                self.signatures[candidate] = _signature(candidate)
-                text = _read(candidate)
-                raw = yaml12.read(text, candidate) or {}
-                self._others[candidate] = _Resolver(self._roots, candidate, text, raw, self._others)
-                self._others[candidate].signatures = self.signatures
-            return self._others[candidate]("#" + pointer)
-        raise Mistake(f"the `$ref` {ref!r} names a file that is not there", "$ref")
-
-    def _candidates(self, target: str) -> list[str]:
-        """Where the file may be: beside this one, or, of ``/common.yaml``, in each root, the latest first."""
-        if target.startswith("/"):
-            paths = [Path(root, target[1:]) for root in reversed(self._roots)]
-        else:
-            paths = [Path(self._file).parent / target]
-        paths = [path.resolve() for path in paths]
-        if not all(any(path.is_relative_to(Path(root).resolve()) for root in self._roots) for path in paths):
-            raise Mistake(f"the `$ref` {target!r} leads out of the spec folder", "$ref")
-        return [str(path) for path in paths]
-
-
-def _parts(pointer: str) -> list[str]:
-    return [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
-
-
-def _point(raw: Any, pointer: str, ref: str) -> Any:
-    if not pointer.startswith("/"):
-        raise Mistake(f"the `$ref` {ref!r} names no definition: write FILE#/NAME", "$ref")
-    value = raw
-    for part in _parts(pointer):
-        if not isinstance(value, dict) or part not in value:
-            words = value if isinstance(value, dict) else ()
-            raise Mistake(f"the `$ref` {ref!r} names nothing: no {part!r} there{nearest(part, words)}", "$ref")
-        value = value[part]
-    return value
-
-
 def _top(text: bytes, file: str) -> dict[str, Any]:
     raw = yaml12.read(text, file)
     if raw is None:
         return {}
     if not isinstance(raw, dict):
         raise Mistake("a spec is a mapping: `title`, `path`, `operations` …")
-    if "operations" in raw or "events" in raw or "path" in raw:
+    if any(word in raw for word in _SPEC_WORDS) or any(_holds_paths(value) for value in raw.values()):
         known(raw, FILE_WORDS, "a spec")
         for word, value in raw.items():
             if value is not None or word not in ("operations", "events", "definitions"):
@@ -332,37 +263,25 @@ def _top(text: bytes, file: str) -> dict[str, Any]:
     return {"definitions": {}}
 
 
+def _holds_paths(value: Any) -> bool:
+    """Whether this is what stands below ``operations``, however that word was spelt."""
+    return isinstance(value, dict) and any(key.startswith("/") for key in value)
+
+
 def _prefix(raw: Mapping[str, Any]) -> str:
     prefix: str = raw.get("path", "")
-    if not _PATH.match(prefix) or prefix.endswith("/"):
+    if not _PATH.match(prefix) or prefix.endswith("/") or _climbs(prefix):
         raise Mistake(f"{prefix!r} is not a path: '/' and segments, no '/' at its end", "path")
     return prefix
 
 
 def _check_path(prefix: str, path: str) -> None:
-    if not _PATH.match(path) or not prefix + path:
+    if not _PATH.match(path) or not prefix + path or _climbs(path):
         raise Mistake(f"{path!r} is not a path: '/', segments, and whole {{segments}} in braces", "operations", path)
     templates = [segment for segment in (prefix + path).split("/") if segment.startswith("{")]
     if len(set(templates)) < len(templates):
         raise Mistake("the same name stands in two places of the path", "operations", path)
 
 
-def _read(file: str) -> bytes:
-    try:
-        with open(file, "rb") as stream:
-            return stream.read(yaml12.MAX_BYTES + 1)
-    except OSError as error:
-        raise SpecError(f"cannot be read: {error.strerror}", file) from None
-
-
-def _signature(file: str) -> Signature:
-    try:
-        status = os.stat(file)
-    except OSError:
-        return 0, 0, 0
-    return status.st_size, status.st_mtime_ns, status.st_ctime_ns
-
-
-def _located(mistake: Mistake, text: bytes, file: str) -> SpecError:
-    line, column = yaml12.locate(text, mistake.path, file)
-    return SpecError(mistake.message, file, line, column)
+def _climbs(path: str) -> bool:
+    return any(segment in (".", "..") for segment in path.split("/"))

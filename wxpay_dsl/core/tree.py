@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from .index import index_folder
 
 if TYPE_CHECKING:
+    from .errors import SpecError
     from .loader import Product
     from .model import Event, Operation
 
@@ -55,6 +56,12 @@ class SpecFile:
             product = self._product = load(tree.folders[: self.root + 1], self.path, tree.default_family, tree.chains)
         return product
 
+    def changed(self, name: str) -> SpecError:
+        """The error for what the file declared when the tree was built, and does no more."""
+        from .errors import SpecError
+
+        return SpecError(f"no longer declares {name}: it was edited since this process began", self.path)
+
 
 class Declared(NamedTuple):
     """An operation as the index knows it."""
@@ -63,16 +70,21 @@ class Declared(NamedTuple):
     path: str
     summary: str
     file: SpecFile
+    #: The origin that serves it, where that is not the client's.
+    host: str = ""
 
     def operation(self) -> Operation:
-        """The operation whole. Raises SpecError where its file cannot be read."""
-        return self.file.product().operations[self.path, self.verb]
+        """The operation whole. Raises SpecError where its file cannot be read, or no longer declares it."""
+        operation = self.file.product().operations.get((self.path, self.verb))
+        if operation is None:
+            raise self.file.changed(f"{self.verb} {self.path}")
+        return operation
 
 
 class Branch:
     """A segment of the tree: what may follow it, and the verbs that are declared on it."""
 
-    __slots__ = ("_names", "broken", "children", "verbs")
+    __slots__ = ("_hosts", "_names", "broken", "children", "verbs")
 
     def __init__(self) -> None:
         self.children: dict[str, Branch] = {}
@@ -80,6 +92,7 @@ class Branch:
         #: Files that would serve paths from here on, and cannot be read.
         self.broken: list[SpecFile] | None = None
         self._names: dict[str, str] | None = None
+        self._hosts: frozenset[str] | None = None
 
     def named(self, name: str) -> str | None:
         """The segment that a Python name means here, or None where no segment does."""
@@ -100,6 +113,13 @@ class Branch:
     def templates(self) -> list[str]:
         """The ``{segments}`` among the children."""
         return [segment for segment in self.children if segment.startswith("{")]
+
+    def hosts(self) -> frozenset[str]:
+        """The origins of all operations from here on; ``""`` is the client's own."""
+        found = self._hosts
+        if found is None:
+            found = self._hosts = frozenset(declared.host for declared in self.walk())
+        return found
 
     def walk(self) -> Iterator[Declared]:
         """Every operation from here on, in the order of the specs."""
@@ -137,6 +157,7 @@ class Tree:
             )
             self.files.append(file)
             prefix = chains.get(indexed.family, ())
+            hosts = indexed.hosts
             for path, verbs in indexed.paths:
                 branch = root
                 for segment in (*prefix, *path.split("/")[1:]):
@@ -145,7 +166,9 @@ class Tree:
                         below = branch.children[segment] = Branch()
                     branch = below
                 for verb, summary in verbs.items():
-                    branch.verbs[verb] = Declared(verb, path, summary, file)
+                    branch.verbs[verb] = Declared(
+                        verb, path, summary, file, hosts.get(f"{verb} {path}", "") if hosts else ""
+                    )
                 if indexed.error is not None:
                     branch.broken = [*(branch.broken or ()), file]
             for name in indexed.events:
@@ -174,7 +197,12 @@ class Tree:
     def event(self, name: str) -> Event | None:
         """One event read whole, or None where none is declared by that name. Raises SpecError."""
         file = self._events.get(name)
-        return None if file is None else file.product().events[name]
+        if file is None:
+            return None
+        event = file.product().events.get(name)
+        if event is None:
+            raise file.changed(f"the event {name}")
+        return event
 
     def preload(self) -> None:
         """Reads every file now. Raises SpecError at the first that cannot be read."""
@@ -198,14 +226,8 @@ class Tree:
             if below is None:
                 break
             branch = below
-        hosts = set()
-        for declared in branch.walk():
-            if branch is self.root or declared.file.error is not None:
-                return ""
-            hosts.add(declared.operation().host)
-            if len(hosts) > 1:
-                return ""
-        return hosts.pop() if hosts else ""
+        hosts = branch.hosts() if branch is not self.root else frozenset[str]()
+        return next(iter(hosts)) if len(hosts) == 1 else ""
 
     def nearest(self, path: str) -> str:
         """The declared path most like ``path``, or nothing."""
@@ -243,8 +265,8 @@ def spelling(segment: str) -> str:
         return name + "_"
     if not name.isidentifier() or kebab(name) != segment:
         # What the rule cannot spell is reached by its own letters, where Python can write them.
-        return segment if segment.isidentifier() and not segment.startswith("_") else f'["{segment}"]'
-    return name
+        name = segment.replace("-", "_")
+    return name if name.isidentifier() and not name.startswith("_") else f'["{segment}"]'
 
 
 def _aliases(segment: str) -> Iterator[str]:

@@ -1,0 +1,42 @@
+"""What the tests of the framework share: spec folders written on the spot, and trees over them."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from wxpay_dsl.core.tree import Tree
+
+#: Two families: one whose chain is its path, one with a name in the chain that its URLs do not have.
+CHAINS = {"json": (), "old": ("old",)}
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An empty spec folder."""
+    path = tmp_path / "specs"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def write(folder: Path) -> Write:
+    """``write("v1/shop.yaml", text)`` puts a spec into the folder; the text may be indented."""
+
+    def write(name: str, text: str | bytes, into: Path = folder) -> Path:
+        file = into / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(text if isinstance(text, bytes) else textwrap.dedent(text).encode())
+        return file
+
+    return write
+
+
+def tree_of(*folders: Path | str) -> Tree:
+    """The operations of some folders; ``json`` is the family of a spec that names none."""
+    return Tree([str(folder) for folder in folders], CHAINS, "json")
