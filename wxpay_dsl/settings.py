@@ -91,7 +91,7 @@ class Settings:
     #: Seconds for a whole call.
     timeout: float = 30.0
     proxy: str | None = field(default=None, repr=False)
-    #: A PEM file of authorities that are trusted beside the system's.
+    #: A PEM file, or its text, of authorities that are trusted beside the system's.
     ca: str | None = None
 
     @classmethod

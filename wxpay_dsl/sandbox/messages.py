@@ -23,6 +23,9 @@ class Call:
     target: str
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(default=b"", repr=False)
+    #: Whether it came over TLS, and the serial of the client certificate that it showed there.
+    secure: bool = False
+    client_serial: str | None = None
 
     @property
     def path(self) -> str:

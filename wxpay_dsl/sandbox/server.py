@@ -19,6 +19,7 @@ from aiohttp.web_protocol import RequestHandler
 from wxpay_dsl.client import tree as spec_tree
 
 from . import home as homes
+from .certification import client_serial, server_context, throwaway_authority
 from .identity import (
     MCHID,
     Merchant,
@@ -32,6 +33,7 @@ from .identity import (
 from .messages import Call
 from .platform import Mode, Platform
 from .service import Service
+from .v2 import ServiceV2
 
 __all__ = ["Sandbox"]
 
@@ -59,10 +61,12 @@ class Sandbox:
         mchid: str = MCHID,
         mode: Mode = "both",
         strict: bool = False,
+        tls: bool = False,
     ) -> None:
         """``port``: 0 for any that is free. ``specs``: folders of endpoints on top of the package's own. ``mode``: how
         the platform signs (``"public-key"``, ``"certificate"``, or both, as while a merchant migrates). ``strict``
-        refuses fields that no spec knows. Raises ValueError for a ``host`` beyond loopback unless ``allow_remote``.
+        refuses fields that no spec knows. ``tls`` serves https with an authority of its own, and demands the client
+        certificate where the specs say so. Raises ValueError for a ``host`` beyond loopback unless ``allow_remote``.
         """
         if not allow_remote and not _is_loopback(host):
             raise ValueError(
@@ -76,6 +80,7 @@ class Sandbox:
         self._mode: Mode = mode
         self._mchid = mchid
         self._strict = strict
+        self._authority = throwaway_authority() if tls else None
         self._runner: web.ServerRunner | None = None
         self._merchant: Merchant | None = None
         self._platform: Platform | None = None
@@ -83,7 +88,7 @@ class Sandbox:
 
     @property
     def url(self) -> str:
-        """``http://127.0.0.1:PORT``, once it serves."""
+        """``http://127.0.0.1:PORT``, once it serves; ``https://…`` with ``tls``."""
         if not self._url:
             raise RuntimeError("the sandbox is not serving: use it in `async with Sandbox() as sandbox`")
         return self._url
@@ -120,6 +125,7 @@ class Sandbox:
             "apiv3_key": merchant.apiv3_key,
             "secret": merchant.secret,
             "base_url": self.url,
+            **({"ca": self._authority.pem} if self._authority is not None else {}),
         }
 
     def write_home(self, folder: str | Path) -> None:
@@ -134,27 +140,35 @@ class Sandbox:
         merchant, public_key, certificates = await asyncio.to_thread(self._identities)
         self._merchant = merchant
         self._platform = Platform(self._mode, public_key, certificates)
-        service = Service(self._tree, self._platform, {merchant.mchid: merchant}, time.time, {}, strict=self._strict)
+        merchants = {merchant.mchid: merchant}
+        v2 = ServiceV2(self._platform, merchants, {}, strict=self._strict)
+        service = Service(
+            self._tree, self._platform, merchants, time.time, {}, answer_v2=v2.answer, strict=self._strict
+        )
+        authority = self._authority
+        tls = server_context(authority, self._host, [merchant.certificate]) if authority is not None else None
 
         async def handle(request: web.BaseRequest) -> web.StreamResponse:
             try:
                 body = await request.read() if request.body_exists else b""
             except web.HTTPRequestEntityTooLarge:
                 return web.Response(status=413)
-            wire = service.respond(Call(request.method, request.raw_path, request.headers, body))
+            shown = client_serial(request.transport)
+            call = Call(request.method, request.raw_path, request.headers, body, tls is not None, shown)
+            wire = service.respond(call)
             return web.Response(status=wire.status, headers=wire.headers, body=wire.body)
 
         server = web.Server(handle, request_factory=_request, keepalive_timeout=_KEEP_ALIVE, access_log=None)
         runner = self._runner = web.ServerRunner(server, handle_signals=False)
         await runner.setup()
         try:
-            await web.TCPSite(runner, self._host, self._port).start()
+            await web.TCPSite(runner, self._host, self._port, ssl_context=tls).start()
         except OSError:
             await self.stop()
             raise
         address = runner.addresses[0]
         host = f"[{address[0]}]" if ":" in address[0] else address[0]
-        self._url = f"http://{host}:{address[1]}"
+        self._url = f"{'http' if tls is None else 'https'}://{host}:{address[1]}"
         if self._home is not None:
             self.write_home(self._home)
 

@@ -85,9 +85,11 @@ class Service:
         clock: Callable[[], float],
         handlers: Mapping[str, Handler],
         *,
+        answer_v2: Callable[[Call, Operation], Answer] | None = None,
         strict: bool = False,
     ) -> None:
         self._tree = tree
+        self._answer_v2 = answer_v2
         self._platform = platform
         self._merchants = merchants
         self._clock = clock
@@ -105,6 +107,8 @@ class Service:
     def _answer(self, call: Call) -> Answer:
         route = routing.find(self._tree, call.method, call.path)
         operation = route.operation
+        if operation.family == "v2" and self._answer_v2 is not None:
+            return self._answer_v2(call, operation)
         if operation.family != "v3":
             raise Refusal(404, "RESOURCE_NOT_EXISTS", "沙箱尚不支持此接口", signed=False)
         parts = multipart.parse(call) if operation.form is not None else {}

@@ -9,12 +9,13 @@ import os
 import secrets
 import ssl
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
@@ -23,7 +24,7 @@ from wxpay_dsl.core.errors import ConfigurationError
 if TYPE_CHECKING:
     from wxpay_dsl.core.request import Request
 
-__all__ = ["ClientCertificate", "mutual_tls", "presenting", "trusting"]
+__all__ = ["ClientCertificate", "install", "mutual_tls", "presenting", "trusting"]
 
 
 @frozen
@@ -40,40 +41,52 @@ class ClientCertificate:
 
 
 def trusting(ca: str | None = None) -> ssl.SSLContext:
-    """A context that verifies servers by the system's authorities, or by those in the PEM file ``ca`` as well.
+    """A context that verifies servers by the system's authorities, and by those in ``ca``, a PEM file or text.
 
-    Raises ConfigurationError for a file that holds none.
+    Raises ConfigurationError where that holds none.
     """
     context = ssl.create_default_context()
     if ca is not None:
         try:
-            context.load_verify_locations(cafile=ca)
+            if "-----BEGIN" in ca:
+                context.load_verify_locations(cadata=ca)
+            else:
+                context.load_verify_locations(cafile=ca)
         except (OSError, ssl.SSLError) as error:
             reason = "no certificates in PEM" if isinstance(error, ssl.SSLError) else error.strerror
-            raise ConfigurationError(f"`ca`: {ca[:200]} cannot be used: {reason}") from None
+            shown = "its text" if "-----BEGIN" in ca else ca[:200]
+            raise ConfigurationError(f"`ca`: {shown} cannot be used: {reason}") from None
     return context
 
 
 def presenting(certificate: ClientCertificate, ca: str | None = None) -> ssl.SSLContext:
     """A context that shows servers ``certificate``, and verifies them as :func:`trusting` does."""
     context = trusting(ca)
+    try:
+        install(context, certificate.private_key, (certificate.certificate, *certificate.chain))
+    except ssl.SSLError as error:
+        raise ConfigurationError(f"the client certificate (商户API证书) cannot be used: {error.reason}") from None
+    return context
+
+
+def install(
+    context: ssl.SSLContext,
+    private_key: RSAPrivateKey | EllipticCurvePrivateKey,
+    certificates: Iterable[x509.Certificate],
+) -> None:
+    """Gives ``context`` a key, and the certificates that belong to it, the holder's own first. Raises ssl.SSLError."""
     # Python's TLS takes a key from a file only: this one holds it encrypted, under a password that nobody has, for
     # its owner alone, and is gone before this function returns.
     password = secrets.token_hex(32)
-    key = certificate.private_key.private_bytes(
-        Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(password.encode())
-    )
-    chain = b"".join(each.public_bytes(Encoding.PEM) for each in (certificate.certificate, *certificate.chain))
+    key = private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(password.encode()))
+    chain = b"".join(certificate.public_bytes(Encoding.PEM) for certificate in certificates)
     descriptor, path = tempfile.mkstemp(prefix="wxpay-", suffix=".pem")
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(key + chain)
         context.load_cert_chain(path, password=password)
-    except ssl.SSLError as error:
-        raise ConfigurationError(f"the client certificate (商户API证书) cannot be used: {error.reason}") from None
     finally:
         Path(path).unlink()
-    return context
 
 
 def mutual_tls(
