@@ -17,6 +17,7 @@ from attrs import frozen
 
 from .errors import SpecError
 from .openapi_read import Contents, Entry, read_contents
+from .openapi_schema import REF
 from .openapi_words import GENERIC, Lost, Vocabulary
 from .openapi_write import write_document
 from .spec_text import write
@@ -26,7 +27,6 @@ __all__ = ["GENERIC", "Imported", "Lost", "Vocabulary", "parse", "read_document"
 #: More lines than this, and a file's paths are split by their next segment.
 MAX_LINES: Final = 1_500
 
-_REF: Final = "#/definitions/"
 _VERSION: Final = re.compile(r"v[0-9]+\Z")
 #: Words that a file may say once for all its operations.
 _SHARED: Final = ("host", "roles", "tags")
@@ -79,7 +79,7 @@ def read_document(
     """
     contents = read_contents(document, vocabulary, media_types or {})
     specs = dict(_specs(contents, family, host))
-    specs |= _event_specs(contents, family)
+    specs |= dict(_event_specs(contents, family))
     _settle_definitions(specs, contents.definitions, common)
     return Imported(
         {file: write(spec, posixpath.relpath(schema, posixpath.dirname(file) or ".")) for file, spec in specs.items()},
@@ -88,37 +88,55 @@ def read_document(
 
 
 def _specs(contents: Contents, family: str, host: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each file of operations, by a name that no other has."""
     grouped: dict[tuple[str, str, str], dict[tuple[str, str], Entry]] = {}
     for (path, verb), entry in contents.operations.items():
         if entry.words.get("host") == host:
             del entry.words["host"]
-        its_family = entry.family or family
-        grouped.setdefault((*_place(path, 0), its_family), {})[path, verb] = entry
+        grouped.setdefault((*_place(path), entry.family or family), {})[path, verb] = entry
+    taken: set[str] = set()
     for (stem, prefix, its_family), operations in grouped.items():
-        folder = f"{its_family}/" if its_family != family and not stem.startswith(f"{its_family}/") else ""
-        yield from _split(f"{folder}{stem}", prefix, its_family if its_family != family else "", operations, contents)
+        own = its_family if its_family != family else ""
+        folder = f"{own}/" if own and not stem.startswith(f"{own}/") else ""
+        for inner, spec in _split(f"{folder}{stem}", prefix, own, operations, contents):
+            yield _unique(inner, taken), spec
+
+
+def _unique(stem: str, taken: set[str]) -> str:
+    """``stem.yaml``, with a number where there is such a file already."""
+    file, number = f"{stem}.yaml", 1
+    while file in taken:
+        number += 1
+        file = f"{stem}-{number}.yaml"
+    taken.add(file)
+    return file
 
 
 def _split(
     stem: str, prefix: str, family: str, operations: Mapping[tuple[str, str], Entry], contents: Contents
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The file of these operations, or several where that would be too long and they part at the next segment."""
+    """These operations as one file; as several, where they are of several products or too long for one."""
+    products = {entry.product: None for entry in operations.values()}
     spec = _spec(prefix, family, operations, contents)
-    if write(spec).count("\n") > MAX_LINES:
-        parts: dict[tuple[str, str], dict[tuple[str, str], Entry]] = {}
-        for (path, verb), entry in operations.items():
-            rest = path[len(prefix) :].split("/")[1:]
-            deeper = rest[0] if len(rest) > 1 and not rest[0].startswith("{") else ""
-            place = (f"{stem}/{_file_name(deeper)}", f"{prefix}/{deeper}") if deeper else (stem, prefix)
-            parts.setdefault(place, {})[path, verb] = entry
-        if len(parts) > 1:
-            for (inner, below), share in parts.items():
-                yield from _split(inner, below, family, share, contents)
-            return
-    yield f"{stem}.yaml", spec
+    if len(products) == 1 and write(spec).count("\n") <= MAX_LINES:
+        yield stem, spec
+        return
+    parts: dict[tuple[str, str], dict[tuple[str, str], Entry]] = {}
+    for (path, verb), entry in operations.items():
+        rest = path[len(prefix) :].split("/")[1:]
+        deeper = rest[0] if len(rest) > 1 and not rest[0].startswith("{") else ""
+        place = (f"{stem}/{_file_name(deeper)}", f"{prefix}/{deeper}") if deeper else (stem, prefix)
+        parts.setdefault(place, {})[path, verb] = entry
+    if len(parts) > 1:
+        for (inner, below), share in parts.items():
+            yield from _split(inner, below, family, share, contents)
+        return
+    for product in products:
+        share = {key: entry for key, entry in operations.items() if entry.product == product}
+        yield stem, _spec(prefix, family, share, contents)
 
 
-def _place(path: str, depth: int) -> tuple[str, str]:
+def _place(path: str) -> tuple[str, str]:
     """``v3/pay`` and ``/v3/pay`` for ``/v3/pay/transactions/{id}``: a version is a folder, what follows a file."""
     segments = path.split("/")[1:]
     literal = [segment for segment in segments if segment]
@@ -127,7 +145,7 @@ def _place(path: str, depth: int) -> tuple[str, str]:
             literal = literal[:number]
             break
     count = 2 if literal and _VERSION.match(literal[0]) else 1
-    chosen = literal[: count + depth]
+    chosen = literal[:count]
     if not chosen:
         return "root", ""
     return "/".join(map(_file_name, chosen)), "/" + "/".join(chosen)
@@ -174,20 +192,21 @@ def _title(entries: Iterable[Entry]) -> str:
     return names.most_common(1)[0][0] if names else ""
 
 
-def _event_specs(contents: Contents, family: str) -> dict[str, dict[str, Any]]:
-    specs: dict[str, dict[str, Any]] = {}
+def _event_specs(contents: Contents, family: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    grouped: dict[tuple[str, str, str], dict[str, Any]] = {}
     for name, entry in contents.events.items():
-        its_family = entry.family or family
+        own = entry.family if entry.family != family else ""
         title = entry.product or contents.title
         stem = re.split(r"[./]", name)[0].lower() if entry.product else "events"
-        folder = f"{its_family}-" if its_family != family else ""
-        spec = specs.setdefault(f"notifications/{folder}{_file_name(stem)}.yaml", {"title": title, "events": {}})
-        if its_family != family:
-            spec["family"] = its_family
         if entry.words.get("tags") == [title]:
             del entry.words["tags"]
-        spec["events"][name] = entry.words
-    return specs
+        grouped.setdefault((f"{own}-{_file_name(stem)}" if own else _file_name(stem), own, title), {})[name] = (
+            entry.words
+        )
+    taken: set[str] = set()
+    for (stem, own, title), events in grouped.items():
+        spec = {"title": title, "family": own, "events": events}
+        yield _unique(f"notifications/{stem}", taken), {word: value for word, value in spec.items() if value}
 
 
 def _settle_definitions(specs: dict[str, dict[str, Any]], definitions: Mapping[str, Any], common: str) -> None:
@@ -207,16 +226,16 @@ def _settle_definitions(specs: dict[str, dict[str, Any]], definitions: Mapping[s
         if own:
             spec["definitions"] = own
         where = posixpath.relpath(common, posixpath.dirname(file) or ".")
-        specs[file] = _moved(spec, {f"{_REF}{name}": f"{where}#/{name}" for name in shared})
+        specs[file] = _moved(spec, {f"{REF}{name}": f"{where}#/{name}" for name in shared})
     if shared:
-        specs[common] = _moved(shared, {f"{_REF}{name}": f"#/{name}" for name in shared})
+        specs[common] = _moved(shared, {f"{REF}{name}": f"#/{name}" for name in shared})
 
 
 def _names(value: Any) -> set[str]:
     """The definitions that something refers to."""
     if isinstance(value, dict):
         ref = value.get("$ref")
-        own = {ref.removeprefix(_REF)} if isinstance(ref, str) and ref.startswith(_REF) else set()
+        own = {ref.removeprefix(REF)} if isinstance(ref, str) and ref.startswith(REF) else set()
         return own.union(*map(_names, value.values()))
     return set().union(*map(_names, value)) if isinstance(value, list) else set()
 

@@ -11,7 +11,10 @@ from .grammar import FIELD_WORDS, TYPES
 from .openapi_merge import At, References
 from .openapi_words import FIELD_VENDOR, Losses, Vocabulary
 
-__all__ = ["SchemaReader", "definition_name", "sayable", "short"]
+__all__ = ["REF", "SchemaReader", "sayable", "short"]
+
+#: How a field refers to a definition of its own file.
+REF: Final = "#/definitions/"
 
 #: Words that mean the same in both.
 _SAME: Final = (
@@ -32,6 +35,8 @@ _IMPLIES: Final = (
     ("string", ("pattern", "minLength", "maxLength", "format", "contentMediaType", "contentEncoding")),
     ("number", ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")),
 )
+#: Where words lead into a value, and the type that they imply.
+_INSIDE: Final = {"properties": "object", "additionalProperties": "object", "items": "array"}
 _PYTHON_TYPES: Final = {str: "string", bool: "boolean", int: "integer", float: "number", dict: "object", list: "array"}
 _DEFINITION: Final = re.compile(r"#/components/schemas/([^/]+)\Z")
 
@@ -47,6 +52,7 @@ class SchemaReader:
         self._references = references
         self._vocabulary = vocabulary
         self._losses = losses
+        self._names: dict[str, str] = {}
         self._open: list[str] = []
 
     def field(self, schema: Any, at: At) -> dict[str, Any]:
@@ -85,28 +91,37 @@ class SchemaReader:
             self._definition(name)
 
     def _definition(self, name: str) -> str:
-        """Reads a component as a definition, once, and says its name."""
-        known = definition_name(name)
-        if known not in self.definitions:
-            self._open.append(name)
-            try:
-                self.definitions[known] = self.field(self._schemas[name], ("components", "schemas", name))
-            finally:
-                self._open.pop()
-        return known
+        """Reads a component as a definition, once, and says its name: without what means something in a ``$ref``."""
+        if name not in self._names:
+            plain, number = re.sub(r"[/~?]", "_", name), 1
+            known = plain
+            while known in self._names.values():
+                number += 1
+                known = f"{plain}{number}"
+            self._names[name] = known
+            self.definitions[known] = self._inside(name, self._schemas[name], ("components", "schemas", name))
+        return self._names[name]
 
     def _reference(self, ref: Any, at: At) -> dict[str, Any]:
         found = _DEFINITION.match(unquote(ref)) if isinstance(ref, str) else None
-        if found is None:
-            return self.field(self._references.resolve({"$ref": ref}, at), at)
-        name = found[1].replace("~1", "/").replace("~0", "~")
+        name = found[1].replace("~1", "/").replace("~0", "~") if found else str(ref)
         if name in self._open:
             self._losses.add(at, f"{name} is inside itself: any object here")
             return {"type": "object"}
+        if not found:
+            return self._inside(name, self._references.resolve({"$ref": ref}, at), at)
         if name not in self._schemas:
             self._losses.add(at, f"the `$ref` {ref!r} names nothing")
             return {"type": "any"}
-        return {"$ref": f"#/definitions/{self._definition(name)}"}
+        return {"$ref": f"{REF}{self._definition(name)}"}
+
+    def _inside(self, name: str, schema: Any, at: At) -> dict[str, Any]:
+        """A field that has a name, by which it must not be found inside itself."""
+        self._open.append(name)
+        try:
+            return self.field(schema, at)
+        finally:
+            self._open.pop()
 
     def _object(self, schema: Mapping[str, Any], at: At) -> dict[str, Any]:
         """``properties``, each name with a ``?`` unless it is required."""
@@ -147,6 +162,7 @@ class SchemaReader:
         if "null" in several or schema.get("nullable") is True:
             words["nullable"] = True
         if "$ref" in words:
+            self._agree(words, self._kind(words), at)
             return
         if not several:
             kind = _implied(schema)
@@ -158,11 +174,22 @@ class SchemaReader:
             kind = "any"
             if kinds and not {"string", "number", "boolean", "object", "array"} <= set(kinds):
                 self._losses.add((*at, "type"), f"the types {', '.join(map(str, kinds))}: any here")
-        implied = "array" if "items" in words and "properties" not in words else "string"
-        if "properties" in words or ("additionalProperties" in words and "items" not in words):
-            implied = "object"
-        if kind != implied:
+        self._agree(words, kind, at)
+        if kind != _kind_of(words):
             words["type"] = kind
+
+    def _agree(self, words: dict[str, Any], kind: str, at: At) -> None:
+        """Leaves out what is inside a value of another type: the DSL has one type a field."""
+        for word, belongs in _INSIDE.items():
+            if word in words and kind != belongs:
+                del words[word]
+                self._losses.add((*at, word), f"`{word}` of what is not only {belongs}")
+
+    def _kind(self, words: Mapping[str, Any]) -> str:
+        """The type of a field as it will be read."""
+        while "$ref" in words and "type" not in words:
+            words = self.definitions[words["$ref"].removeprefix(REF)]
+        return _kind_of(words)
 
     def _values(self, schema: Mapping[str, Any], words: dict[str, Any], at: At) -> None:
         values = [schema["const"]] if "const" in schema else schema.get("enum")
@@ -204,9 +231,11 @@ class SchemaReader:
             words.setdefault(word, value)
 
 
-def definition_name(name: str) -> str:
-    """A component's name as a definition's: a ``$ref`` is a pointer, so that it has no ``/`` and ``~``."""
-    return re.sub(r"[/~?]", "_", name)
+def _kind_of(words: Mapping[str, Any]) -> str:
+    """The type that words say or imply."""
+    if "type" in words:
+        return str(words["type"])
+    return next((kind for word, kind in _INSIDE.items() if word in words), "string")
 
 
 def short(words: dict[str, Any]) -> str | dict[str, Any]:
