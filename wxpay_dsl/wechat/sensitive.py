@@ -1,4 +1,4 @@
-"""Sensitive fields (敏感信息): encrypted under a platform key on the way out, decrypted with the merchant's on the way in.
+"""Sensitive fields (敏感信息): encrypted under a platform key on the way out, decrypted with one's own on the way in.
 
 What a spec marks as ``encrypted`` is found at any depth, in lists too, and changed on a copy, once: an attempt that is
 repeated sends the same bytes. The request then carries the name of the key, ``Wechatpay-Serial``.
@@ -22,7 +22,7 @@ from wxpay_dsl.core.rewrite import any_field, rewrite
 from .ciphers import EncryptionError, oaep_encrypt, pkcs1_encrypt
 
 if TYPE_CHECKING:
-    from wxpay_dsl.core.family import Incoming, Outgoing, Seal
+    from wxpay_dsl.core.family import Incoming, Outgoing
     from wxpay_dsl.core.model import Operation, Schema
     from wxpay_dsl.core.request import Request, Sections
 
@@ -55,15 +55,14 @@ class Ciphertext(str):
     for the same one, since a request can name one key only. Without it the client's own choice is named.
     """
 
+    __slots__ = ("serial",)
+
     serial: str
 
     def __new__(cls, value: str, serial: str = "") -> Self:
         self = super().__new__(cls, value)
         self.serial = serial
         return self
-
-    def __getnewargs__(self) -> tuple[str, str]:
-        return str(self), self.serial
 
     def __repr__(self) -> str:
         return f"Ciphertext({str(self)[:12]!r}…)" if len(self) > 12 else f"Ciphertext({str(self)!r})"
@@ -100,12 +99,12 @@ def encrypt_sensitive(keyring: Keyring) -> Outgoing:
         faults: list[Fault] = []
 
         def encrypt(schema: Schema, value: Any, path: str) -> Any:
-            if isinstance(value, Ciphertext) or value is None:
-                return None if value is None else str(value)
+            if value is None:
+                return None
+            if isinstance(value, Ciphertext):
+                return str(value)
             if not isinstance(value, str):
-                faults.append(
-                    Fault(path, f"expected string, got {type(value).__name__} (a sensitive value, not shown)")
-                )
+                faults.append(Fault(path, f"expected string, got {type(value).__name__} (not shown)"))
                 return value
             try:
                 return seal(value, key.public_key)
@@ -132,7 +131,7 @@ async def check_key(request: Request) -> Request:
     Raises ValidationError.
     """
     operation = request.operation
-    chosen = request.sections.get("header", {}).get(_SERIAL)
+    chosen = request.sections.get("header", {}).get(_header_name(request.sections))
     named = next((value for name, value in request.options.headers.items() if name.lower() == _SERIAL.lower()), chosen)
     if operation is not None and chosen and named != chosen and _sensitive_sections(operation):
         message = f"the sensitive fields are encrypted for {chosen}: name another key as `wechatpay_serial=…`"
@@ -191,9 +190,8 @@ async def _key(operation: Operation, sections: Sections, values: list[Any], keyr
     serial = given.pop()
     key = await keyring.find(serial)
     if key is None:
-        message = (
-            f"{serial[:80]!r} is no platform key that is known here (known: {', '.join(keyring.known()) or 'none'})"
-        )
+        known = ", ".join(keyring.known()) or "none"
+        message = f"{serial[:80]!r} is no platform key that is known here (known: {known})"
         raise ValidationError(operation.name, (Fault(where, message),))
     return key
 
