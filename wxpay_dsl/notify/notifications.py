@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
@@ -27,6 +27,7 @@ from wxpay_dsl.wechat.notifications_v3 import open_v3
 from wxpay_dsl.wechat.recipient import Recipient
 from wxpay_dsl.wechat.verification import check_clock, check_signature, read_headers
 
+from .declared import Declared
 from .handlers import Function, Threads, prepare
 from .once import Done, Failed, Once
 from .recipients import Client, Find, Recipients
@@ -64,6 +65,7 @@ class Notifications:
         answer_within: float = _ANSWER_WITHIN,
         lease: float = 60.0,
         run_limit: float = 300.0,
+        specs: Sequence[str | Path] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:
         """``recipients``: clients, whose keys are used and kept current, or :class:`Recipient` of keys alone.
@@ -74,7 +76,9 @@ class Notifications:
 
         Seconds: after ``answer_within`` the service is told to send again, while the handler goes on; ``lease`` after
         a crash another delivery may run the handler; one that runs longer than ``run_limit`` is cancelled (a sync one
-        cannot be). ``clock``: Unix time. Raises ConfigurationError.
+        cannot be). ``specs``: folders with notifications of one's own. ``clock``: Unix time.
+
+        Raises ConfigurationError.
         """
         if not 0 < answer_within < lease or not run_limit > 0:
             message = f"`answer_within` ({answer_within:g} s) is above 0 and shorter than `lease` ({lease:g} s)"
@@ -83,6 +87,7 @@ class Notifications:
         self._once = Once(open_store(store), lease=lease, limit=run_limit)
         self._clock = clock
         self._routes = Routes()
+        self._declared = Declared([str(folder) for folder in specs])
         self._threads = Threads()
         self._answer_within = answer_within
 
@@ -126,7 +131,7 @@ class Notifications:
         elif named not in ("", merchant):
             message = f"it is for the merchant {named[:40]!r}, and came to the URL of {merchant}"
             raise UnknownMerchantError(message, named[:40])
-        return open_v2(fields, recipient)
+        return open_v2(fields, recipient, self._declared.schema)
 
     def on(self, *types: str, original_type: str = "", merchant: str = "") -> Callable[[Decorated], Decorated]:
         """Decorates the handler of notifications of these ``types`` (``TRANSACTION.SUCCESS``, ``v2/refund-processed``),
@@ -145,7 +150,7 @@ class Notifications:
             return handler
 
         for kind in types:
-            _warn_of_unknown(kind)
+            self._declared.warn_of_unknown(kind, depth=2)
         return register
 
     def default(self, handler: Decorated | None = None, /, *, merchant: str = "") -> Any:
@@ -189,6 +194,7 @@ class Notifications:
             return answers.failure(family, 501, "nobody handles it", f"no handler for {notification.type}")
 
         def work(claim: Claim) -> Coroutine[Any, Any, bytes]:
+            self._declared.compare(notification)
             return handler.run(notification, claim, self._threads)
 
         outcome = await self._once.run(key, work, deadline=deadline, cancellable=handler.is_async)
@@ -244,16 +250,3 @@ class Notifications:
         from .adapters.wsgi import WsgiApp
 
         return WsgiApp(self)
-
-
-def _warn_of_unknown(kind: str) -> None:
-    import warnings
-
-    from wxpay_dsl.client import tree
-    from wxpay_dsl.core.grammar import nearest
-    from wxpay_dsl.core.request import SpecWarning
-
-    names = tree().event_names()
-    if kind not in names:
-        message = f"no spec declares a notification {kind!r}{nearest(kind, names)}"
-        warnings.warn(message, SpecWarning, stacklevel=3)

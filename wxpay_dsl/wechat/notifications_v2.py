@@ -12,8 +12,9 @@ from json import JSONDecoder
 from typing import Any, Final
 
 from wxpay_dsl.core.errors import ConfigurationError
+from wxpay_dsl.core.model import Schema
 
-from . import signing_v2, xml
+from . import fields_v2, signing_v2, xml
 from .ciphers import DecryptionError, aead_decrypt, ecb_decrypt
 from .errors import BadSignatureError
 from .notification import (
@@ -50,8 +51,12 @@ def merchant_of(fields: Fields) -> str:
     return fields.get("mch_id") or fields.get("mchid") or fields.get("combine_mch_id") or ""
 
 
-def open_v2(fields: Fields, recipient: Recipient) -> Notification[dict[str, str]]:
+def open_v2(
+    fields: Fields, recipient: Recipient, schema_of: Callable[[str], Schema | None]
+) -> Notification[dict[str, Any]]:
     """The notification in these fields, its signature verified: MD5 or HMAC-SHA256, as its length tells.
+
+    ``schema_of(type)`` gives the shape of what it carries: APIv2 says of everything that it is text.
 
     A refund (``req_info``) has no signature; that it decrypts is all that speaks for it, and ``signed`` is False.
     Raises BadSignatureError, NotificationDecryptionError, MalformedNotificationError; ConfigurationError where the
@@ -65,11 +70,12 @@ def open_v2(fields: Fields, recipient: Recipient) -> Notification[dict[str, str]
         _verify(fields, secret)
     kind, resource, identity = _shape(fields, recipient, secret)
     resource.pop("sign", None)
+    name = f"v2/{kind}"
     return Notification(
         identity,
-        f"v2/{kind}",
+        name,
         _time(resource) or _time(fields),
-        resource,
+        fields_v2.read(schema_of(name), resource),
         recipient.mchid,
         family="v2",
         signed="sign" in fields,
@@ -90,7 +96,7 @@ def _verify(fields: Fields, secret: str) -> None:
     raise BadSignatureError(SUBJECT, message)
 
 
-def _shape(fields: Fields, recipient: Recipient, secret: str) -> tuple[str, dict[str, str], str]:
+def _shape(fields: Fields, recipient: Recipient, secret: str) -> tuple[str, dict[str, Any], str]:
     """The kind of notification, its resource, and its identity."""
     if "req_info" in fields:
         resource = _refund(fields["req_info"], secret)
@@ -145,7 +151,7 @@ _KINDS: Final[tuple[tuple[Callable[[Fields], bool], str, tuple[str, ...]], ...]]
 )
 
 
-def _identity(kind: str, parts: list[str], fields: Fields) -> str:
+def _identity(kind: str, parts: list[str], fields: Mapping[str, Any]) -> str:
     """An id that every delivery of one notification has, and no other one."""
     if not any(parts):
         # Without the numbers that would tell it apart, its content does; the nonce is another in each delivery.
@@ -167,7 +173,7 @@ def _refund(req_info: str, secret: str) -> dict[str, str]:
         raise MalformedNotificationError(f"the decrypted `req_info`: {error}") from None
 
 
-def _sealed_event(fields: Fields, recipient: Recipient) -> dict[str, str]:
+def _sealed_event(fields: Fields, recipient: Recipient) -> dict[str, Any]:
     """WeChat Pay Score's (微信支付分) events: APIv2's XML around a resource that is encrypted as APIv3's are."""
     if recipient.aead is None:
         raise ConfigurationError(f"`apiv3_key` (APIv3密钥) of {recipient.mchid} is needed to open `event_ciphertext`")

@@ -1,0 +1,77 @@
+"""What the specs say of notifications: their names, and the shape of what they carry."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from wxpay_dsl.core.errors import SpecError
+from wxpay_dsl.core.grammar import nearest
+from wxpay_dsl.core.model import Schema
+from wxpay_dsl.core.request import SpecWarning
+from wxpay_dsl.core.validate import check
+from wxpay_dsl.wechat.notification import Notification
+
+if TYPE_CHECKING:
+    from wxpay_dsl.core.tree import Tree
+
+__all__ = ["Declared"]
+
+_log = logging.getLogger("wxpay_dsl.notify")
+#: Differences from the specs that are told of, each once a process.
+_TOLD: Final = 1000
+
+
+class Declared:
+    """The declared notifications. The specs are loaded when first asked for."""
+
+    def __init__(self, folders: Sequence[str]) -> None:
+        """``folders``: specs of one's own, on top of the package's."""
+        self._folders = tuple(folders)
+        self._tree: Tree | None = None
+        self._schemas: dict[str, Schema | None] = {}
+        self._told: set[tuple[str, str]] = set()
+
+    @property
+    def tree(self) -> Tree:
+        """The specs. Raises FileNotFoundError for a folder that is not there."""
+        if self._tree is None:
+            from wxpay_dsl.client import tree
+
+            self._tree = tree(self._folders)
+        return self._tree
+
+    def warn_of_unknown(self, kind: str, *, depth: int) -> None:
+        """Warns, ``depth`` calls above, of a type that no spec declares: misspelt, its handler would never run."""
+        names = self.tree.event_names()
+        if kind not in names:
+            message = f"no spec declares a notification {kind!r}{nearest(kind, names)}"
+            warnings.warn(message, SpecWarning, stacklevel=depth + 1)
+
+    def schema(self, kind: str) -> Schema | None:
+        """The shape of the resource, or None where no spec that can be read declares it."""
+        if kind not in self._schemas:
+            try:
+                event = self.tree.event(kind)
+            except SpecError as error:
+                _log.error("%s", error)
+                event = None
+            if event is None:
+                return None  # not remembered: anybody may send any name
+            self._schemas[kind] = event.resource or event.body
+        return self._schemas[kind]
+
+    def compare(self, notification: Notification[Any]) -> None:
+        """Tells the log where the resource differs from its spec. New fields are no difference, and nothing is
+        refused: it is signed, and published facts age.
+        """
+        schema = self.schema(notification.type)
+        if schema is None:
+            return
+        for fault in check(schema, notification.resource, "resource")[0]:
+            told = notification.type, fault.path
+            if not fault.message.startswith("no such field") and told not in self._told and len(self._told) < _TOLD:
+                self._told.add(told)
+                _log.warning("%s: not as its spec says: %s", notification.type, fault)
