@@ -1,0 +1,148 @@
+"""Notifications (通知) as the service writes them: encrypted for their merchant, signed anew for each delivery.
+
+https://pay.weixin.qq.com/doc/v3/merchant/4012075249
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta, timezone
+from typing import Any, Final
+
+from attrs import field, frozen
+
+from wxpay_dsl.core.model import Event as Declared
+from wxpay_dsl.wechat import authorization, ciphers, fields_v2, signing_v2, xml
+
+from .examples import example
+from .identity import Merchant, PlatformKeyPair
+from .platform import Platform
+from .state import Event
+
+__all__ = ["Notice", "example_event", "notice"]
+
+_CHINA: Final = timezone(timedelta(hours=8))
+_ALGORITHM: Final = "AEAD_AES_256_GCM"
+#: What is about a refund, and stands outside of what is encrypted (``req_info``).
+_OUTSIDE: Final = ("appid", "mch_id", "sub_appid", "sub_mch_id")
+
+
+@frozen
+class Notice:
+    """One notification, to be delivered any number of times."""
+
+    event_type: str
+    #: Its own id; of APIv2's, which have none, one of the sandbox's.
+    id: str
+    family: str
+    #: Headers and body of a delivery that begins at this Unix time.
+    render: Callable[[int], tuple[dict[str, str], bytes]] = field(repr=False, eq=False)
+
+
+def notice(event: Event, merchant: Merchant, platform: Platform, pair: PlatformKeyPair, now: float) -> Notice:
+    """The notification of an event that came about at ``now`` (Unix time), signed with ``pair``."""
+    return _v2(event, merchant, now) if event.family == "v2" else _v3(event, merchant, platform, pair, now)
+
+
+def example_event(declared: Declared, mchid: str, notify_url: str, changes: Mapping[str, Any]) -> Event:
+    """The event that a spec gives as an example; ``changes`` stand in for fields of its resource."""
+    schema = declared.resource or declared.body
+    made = dict(example(schema)) if schema is not None else {}
+    for name in ("mchid", "sp_mchid", "mch_id", "combine_mchid", "combine_mch_id"):
+        if name in made:
+            made[name] = mchid
+    if declared.family == "v2":
+        made = {name: value for name, value in made.items() if name not in ("sign", "nonce_str")}
+        if declared.resource is not None:
+            made["mch_id"] = mchid
+    return Event(
+        mchid,
+        declared.name,
+        _original_type(declared.name) if declared.family == "v3" else "",
+        {**made, **changes},
+        notify_url,
+        declared.summary,
+        declared.family,
+    )
+
+
+def _original_type(name: str) -> str:
+    """What the service calls the resource; of most events the first word of their type."""
+    return name.partition(".")[0].lower()
+
+
+def _v3(event: Event, merchant: Merchant, platform: Platform, pair: PlatformKeyPair, now: float) -> Notice:
+    nonce, kind = secrets.token_hex(6), event.original_type
+    plaintext = json.dumps(event.resource, ensure_ascii=False, separators=(",", ":"))
+    identity = str(uuid.uuid4())
+    envelope = {
+        "id": identity,
+        "create_time": datetime.fromtimestamp(int(now), _CHINA).isoformat(),
+        "resource_type": "encrypt-resource",
+        "event_type": event.event_type,
+        "summary": event.summary,
+        "resource": {
+            "original_type": kind,
+            "algorithm": _ALGORITHM,
+            "ciphertext": ciphers.aead_encrypt(plaintext, merchant.apiv3_key, nonce, kind),
+            "associated_data": kind,
+            "nonce": nonce,
+        },
+    }
+    body = json.dumps(envelope, ensure_ascii=False, separators=(",", ":")).encode()
+
+    def render(now: int) -> tuple[dict[str, str], bytes]:
+        signature = platform.sign(pair, body, now)
+        return {"Content-Type": "application/json", "Request-ID": f"{uuid.uuid4()}", **signature}, body
+
+    return Notice(event.event_type, identity, "v3", render)
+
+
+def _v2(event: Event, merchant: Merchant, now: float) -> Notice:
+    resource = event.resource
+    kind = event.event_type.removeprefix("v2/")
+    if kind == "refund-processed":
+        fields = _refund(resource, merchant)
+    elif "." in kind:
+        fields = _score(kind, resource, merchant, now)
+    else:
+        fields = dict(resource)
+    signed = kind != "refund-processed"
+    sign_type = signing_v2.HMAC_SHA256 if "." in kind else str(resource.get("sign_type") or signing_v2.MD5)
+
+    def render(now: int) -> tuple[dict[str, str], bytes]:
+        written = fields_v2.written({**fields, "nonce_str": authorization.nonce()})
+        if signed:
+            written["sign"] = signing_v2.sign(written, merchant.secret, sign_type)
+        return {"Content-Type": "text/xml"}, xml.dumps(written)
+
+    return Notice(event.event_type, str(uuid.uuid4()), "v2", render)
+
+
+def _refund(resource: Mapping[str, Any], merchant: Merchant) -> dict[str, Any]:
+    inner = xml.dumps(fields_v2.written({name: value for name, value in resource.items() if name not in _OUTSIDE}))
+    plaintext = b"<root>" + inner.removeprefix(b"<xml>").removesuffix(b"</xml>") + b"</root>"
+    outer = {name: resource[name] for name in _OUTSIDE if name in resource}
+    return {"return_code": "SUCCESS", **outer, "req_info": ciphers.ecb_encrypt(plaintext, merchant.secret)}
+
+
+def _score(kind: str, resource: Mapping[str, Any], merchant: Merchant, now: float) -> dict[str, Any]:
+    nonce, data = secrets.token_hex(6), "payscore"
+    inner = {name: value for name, value in resource.items() if name != "mch_id"}
+    moment = datetime.fromtimestamp(int(now), _CHINA)
+    return {
+        "mch_id": merchant.mchid,
+        "event_id": f"EV-{moment:%Y%m%d%H%M%S}{secrets.randbelow(10**8):08d}",
+        "event_create_time": f"{moment:%Y%m%d%H%M%S}",
+        "event_type": kind,
+        "event_algorithm": _ALGORITHM,
+        "event_nonce": nonce,
+        "event_associated_data": data,
+        "event_ciphertext": ciphers.aead_encrypt(
+            json.dumps(inner, ensure_ascii=False), merchant.apiv3_key, nonce, data
+        ),
+        "algorithm": signing_v2.HMAC_SHA256,
+    }
