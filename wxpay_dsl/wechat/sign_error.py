@@ -1,0 +1,72 @@
+"""Finds out why a signature was refused: holds what the service took for the signed message against what was signed.
+
+With ``401 SIGN_ERROR`` comes ``detail.sign_information``: the message as the service built it from the request that it
+received, its body cut short, and the length of the whole in bytes.
+
+https://pay.weixin.qq.com/doc/v3/merchant/4012365342
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+__all__ = ["explain"]
+
+_LINES: Final = ("HTTP method", "request target", "timestamp", "nonce")
+#: Characters of a line that are shown.
+_SHOWN: Final = 120
+
+
+def explain(signed: bytes, detail: Any) -> str:
+    """Which line of the message differs, or that none does; empty where ``detail`` tells nothing of the message.
+
+    ``signed`` is the canonical message (签名串) that was signed, ``detail`` the error's.
+    """
+    seen, length = _information(detail)
+    if not signed or not seen:
+        return ""
+    ours, theirs = signed.split(b"\n", 4), seen.encode().split(b"\n", 4)
+    for number, (name, our, their) in enumerate(zip(_LINES, ours, theirs, strict=False), 1):
+        if our != their:
+            return (
+                f"line {number} of the signed message, the {name}, is {_show(our)} here and {_show(their)} to the "
+                f"service: something between the two changes it"
+            )
+    if len(theirs) < len(ours):
+        return f"the message that the service built has {len(theirs)} lines, ours {len(ours)}"
+    body, seen_body = ours[4].removesuffix(b"\n"), theirs[4].rstrip(b"\n")
+    # Theirs is cut short, perhaps in the middle of a character.
+    if not body.startswith(seen_body.rstrip("\ufffd".encode())):
+        return (
+            f"line 5 of the signed message, the body, begins with {_show(body[: len(seen_body)])} here and with "
+            f"{_show(seen_body)} to the service: it was written anew after it was signed"
+        )
+    if length is not None and length != len(signed):
+        return (
+            f"line 5 of the signed message, the body, makes it {len(signed)} bytes here and {length} to the service: "
+            f"it was written anew, re-encoded or cut after it was signed"
+        )
+    return (
+        "the service built the very same message, so it is the key: `private_key` must be that of the certificate "
+        "whose serial is `serial`, of this `mchid`, and not replaced by a newer one (商户平台-API安全)"
+    )
+
+
+def _information(detail: Any) -> tuple[str, int | None]:
+    """The message as the service saw it, and its length in bytes."""
+    information = detail.get("sign_information") if isinstance(detail, Mapping) else None
+    if not isinstance(information, Mapping):
+        return "", None
+    seen, length = information.get("truncated_sign_message"), information.get("sign_message_length")
+    if not isinstance(seen, str):
+        return "", None
+    if "\n" not in seen:
+        # On some pages and in some answers the line feeds are spelled out.
+        seen = seen.replace("\\n", "\n")
+    return seen, int(length) if isinstance(length, int) or (isinstance(length, str) and length.isdigit()) else None
+
+
+def _show(line: bytes) -> str:
+    text = line[:_SHOWN].decode("utf-8", "replace")
+    return repr(text) + ("…" if len(line) > _SHOWN else "")
