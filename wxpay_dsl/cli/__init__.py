@@ -13,6 +13,7 @@ COMMANDS: Final = {
     "call": "call:call",
     "sandbox": "sandbox:sandbox",
     "spec": "spec:spec",
+    "stubs": "stubs:stubs",
 }
 
 #: What the extra ``cli`` brings.

@@ -41,7 +41,7 @@ async def _nothing() -> None:
 def target_of(tree: Tree, text: str) -> Target:
     """What calling the chain ``text`` would mean. Raises UsageError for text that is no chain."""
     aim = _Aim(tree)
-    node = Node.root(aim)
+    node = Node(aim)
     for literal, name in _steps(text):
         node = node[literal] if literal else _named(node, name)
     node().close()

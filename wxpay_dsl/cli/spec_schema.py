@@ -1,25 +1,50 @@
-"""The JSON Schema of specs, ``spec.schema.json``, held against every file of a folder."""
+"""The JSON Schema of specs: printed for editors, and held against every file of a folder."""
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError, best_match
+import click
 
 from wxpay_dsl.client import SPECS
-from wxpay_dsl.core import yaml12
-from wxpay_dsl.core.errors import SpecError
 
-__all__ = ["schema_findings"]
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
+
+    from wxpay_dsl.core.errors import SpecError
+
+__all__ = ["print_schema", "schema_findings"]
+
+_HELP = """Print the JSON Schema of spec files, with which an editor completes and checks them. 编辑器用的 JSON Schema
+
+\b
+Example:
+  wxpay spec schema > my-specs/spec.schema.json
+  # then, as the first line of a spec:  # yaml-language-server: $schema=spec.schema.json
+"""
+
+
+@click.command("schema", help=_HELP)
+def print_schema() -> None:
+    sys.stdout.write(_schema().read_text("utf-8"))
+
+
+def _schema() -> Path:
+    return Path(SPECS, "spec.schema.json")
 
 
 def schema_findings(files: Sequence[Path]) -> Iterator[SpecError]:
     """What the schema refuses, each with file, line and column. Files that are no YAML are left to the loader."""
-    validator = Draft202012Validator(json.loads(Path(SPECS, "spec.schema.json").read_bytes()))
+    from jsonschema import Draft202012Validator
+
+    from wxpay_dsl.core import yaml12
+    from wxpay_dsl.core.errors import SpecError
+
+    validator = Draft202012Validator(json.loads(_schema().read_bytes()))
     for file in files:
         text = file.read_bytes()
         try:
@@ -31,6 +56,11 @@ def schema_findings(files: Sequence[Path]) -> Iterator[SpecError]:
 
 
 def _located(error: ValidationError, text: bytes, file: Path) -> SpecError:
+    from jsonschema.exceptions import best_match
+
+    from wxpay_dsl.core import yaml12
+    from wxpay_dsl.core.errors import SpecError
+
     # Of a choice between forms, what is wrong with the form that fits best.
     deepest: Any = best_match([error]) or error
     path = (*deepest.absolute_path, *_unknown(deepest))
