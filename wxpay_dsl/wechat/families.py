@@ -27,10 +27,16 @@ def v3(outgoing: Outgoing | None = None, incoming: Incoming | None = None) -> Fa
     # Imported here, since the tree needs the names above at import and the rest only at the first call.
     from wxpay_dsl.core.family import Family
 
+    from .sensitive import check_key
+    from .service_errors import explain_refusal, refusal_v3
+
     return Family(
         "v3",
         chain=CHAINS["v3"],
         supplied=SUPPLIED["v3"],
         outgoing=outgoing,
         incoming=incoming,
+        seal=check_key,
+        refusal=refusal_v3,
+        explain=explain_refusal,
     )
