@@ -182,6 +182,8 @@ class ServiceError(SdkError):
     headers: Mapping[str, str] = field(factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
     hint: str = ""
+    #: True after a 5xx to a request that may have done something: query it, or repeat it with the same numbers.
+    outcome_unknown: bool = False
 
     def __str__(self) -> str:
         line = f"{self.operation}: {self.status}"
@@ -195,6 +197,8 @@ class ServiceError(SdkError):
             line += f" (detail: {str(self.detail)[:_EXCERPT]})"
         if self.request_id:
             line += f" [Request-ID {self.request_id}]"
+        if self.outcome_unknown:
+            line += "; the outcome is unknown: query it, or send it again with the same numbers"
         return f"{line}; {self.hint}" if self.hint else line
 
 
