@@ -82,6 +82,8 @@ class Client:
         operation = request.operation
         if not (200 <= response.status < 300 or (operation is not None and response.status == operation.status)):
             error = family.refusal(operation, response)
+            if family.explain is not None:
+                error = family.explain(exchange, error)
             if operation is None and response.status == 404 and isinstance(error, ServiceError):
                 nearest = self._tree.nearest(request.name.partition(" ")[2])
                 error = evolve(error, hint=f"no spec declares this path; the nearest declared one is {nearest}")
