@@ -148,7 +148,7 @@ def _succeed(schema: Schema | None, fields: Mapping[str, xml_nested.Element], re
             response.headers,
             response.body,
             hint(code, message),
-            fields_v2.read(schema, fields),
+            fields=fields_v2.read(schema, fields),
         )
 
 
