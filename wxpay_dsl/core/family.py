@@ -13,7 +13,7 @@ from .errors import ReplyDecodeError, SdkError, ServiceError
 if TYPE_CHECKING:
     from .model import Operation
     from .request import Request, Sections
-    from .transport import Response
+    from .transport import Exchange, Response
 
 __all__ = ["Family", "decode_json", "encode_json", "json_error"]
 
@@ -72,6 +72,8 @@ def json_error(operation: Operation | None, response: Response) -> SdkError:
         response.headers.get("Request-ID", ""),
         response.headers,
         response.body,
+        # A service, or what stands before it, that broke down may have done it before.
+        outcome_unknown=response.status >= 500 and not response.safe,
     )
 
 
@@ -87,6 +89,8 @@ class Family:
     encode: Callable[[Operation | None, Any], bytes] = encode_json
     decode: Callable[[Operation | None, Response], Any] = decode_json
     refusal: Callable[[Operation | None, Response], SdkError] = json_error
+    #: Adds to a refusal what only the exchange can tell (which bytes were signed, say).
+    explain: Callable[[Exchange, SdkError], SdkError] | None = field(default=None, repr=False)
     #: Fields, by name, that the client fills in itself; a caller may leave them out though the spec requires them.
     supplied: frozenset[str] = frozenset()
     outgoing: Outgoing | None = field(default=None, repr=False)
