@@ -12,6 +12,7 @@ from attrs import evolve
 from .chain import Node, Target
 from .errors import Fault, ServiceError, UndeclaredPathError, ValidationError
 from .family import Family
+from .forms import complete
 from .reply import Reply
 from .request import Request, Validate, build, collect
 from .transport import Exchange, Middleware, Transport
@@ -58,7 +59,7 @@ class Client:
         self._strict = strict
         self._validate: Validate = validate
         self._timeout = timeout
-        self._root = Node.root(self)
+        self._root = Node(self)
 
     @property
     def tree(self) -> Tree:
@@ -86,7 +87,8 @@ class Client:
                 error = family.explain(exchange, error)
             if operation is None and response.status == 404 and isinstance(error, ServiceError):
                 nearest = self._tree.nearest(request.name.partition(" ")[2])
-                error = evolve(error, hint=f"no spec declares this path; the nearest declared one is {nearest}")
+                hint = f"; the nearest declared one is {nearest}" if nearest else ""
+                error = evolve(error, hint=f"no spec declares this path{hint}")
             raise error
         result = family.decode(operation, response)
         if operation is not None and family.incoming is not None:
@@ -102,13 +104,14 @@ class Client:
         operation = target.declared.operation() if target.declared is not None else None
         family_name = operation.family if operation is not None else self._tree.family_of(target.segments)
         family = self._families[family_name]
+        if target.below or (operation is None and len(target.segments) <= len(family.chain)):
+            raise _ends_in_nothing(target)
         if operation is None and self._strict:
             path = "/" + "/".join(target.segments)
             raise UndeclaredPathError(f"{target.verb.upper()} {path}", self._tree.nearest(path))
         sections, options, faults = collect(target, operation, data, fields)
-        if not target.segments:
-            faults.append(Fault("", "a call needs a path: the chain ends in nothing"))
-            raise ValidationError(target.verb.upper(), tuple(faults))
+        if isinstance(sections.get("form"), Mapping):
+            sections["form"] = await complete(operation, sections["form"], family, faults)
         validate = self._validate if options.validate is None else options.validate
         base = self._base(target, operation)
         request = build(target, operation, sections, options, family, base, faults, validate)
@@ -144,3 +147,10 @@ class Client:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+
+def _ends_in_nothing(target: Target) -> ValidationError:
+    shown = ", ".join(target.below[:8]) + (" …" if len(target.below) > 8 else "")
+    below = f"; it goes on with {shown}" if shown else ""
+    message = f"the chain ends in nothing: no operation is declared here{below}"
+    return ValidationError(f"{target.verb.upper()} /{'/'.join(target.segments)}", (Fault("", message),))

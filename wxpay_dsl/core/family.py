@@ -11,6 +11,7 @@ from attrs import field, frozen
 from .errors import ReplyDecodeError, SdkError, ServiceError
 
 if TYPE_CHECKING:
+    from .errors import Fault
     from .model import Operation
     from .request import Request, Sections
     from .transport import Exchange, Response
@@ -21,6 +22,8 @@ __all__ = ["Family", "decode_json", "encode_json", "json_error"]
 Outgoing = Callable[["Operation", "Sections"], Awaitable["Sections"]]
 #: Finishes the data of a reply (to decrypt some of its fields, say).
 Incoming = Callable[["Operation", Any], Awaitable[Any]]
+#: Fills in the fields of an upload that follow from its files (a digest, say); it returns a copy, and adds faults.
+Attach = Callable[["Operation | None", dict[str, Any], "list[Fault]"], Awaitable[dict[str, Any]]]
 #: Finishes a request that is built (where a signature travels among the fields, say); it returns a copy.
 Seal = Callable[["Request"], Awaitable["Request"]]
 
@@ -96,6 +99,9 @@ class Family:
     outgoing: Outgoing | None = field(default=None, repr=False)
     incoming: Incoming | None = field(default=None, repr=False)
     seal: Seal | None = field(default=None, repr=False)
+    attach: Attach | None = field(default=None, repr=False)
+    #: The field of an upload that is signed in the body's place.
+    signed_field: str = ""
 
 
 def _plain(value: Any) -> Any:

@@ -20,7 +20,11 @@ from attrs import field, frozen
 from . import chain
 from .errors import Fault, ValidationError
 from .family import Family
+from .files import Upload
+from .forms import file_fields, has_files, size_faults
 from .model import SECTIONS, Operation, Schema
+from .multipart import Form
+from .multipart import encode as encode_form
 from .rewrite import any_field, rewrite
 from .validate import check
 
@@ -74,6 +78,13 @@ class Request:
     options: Options = field(repr=False)
     #: Sending it twice cannot do anything twice.
     safe: bool = False
+    #: The body where it is an upload; then ``body`` is empty.
+    form: Form | None = field(default=None, repr=False)
+
+    @property
+    def signed_body(self) -> bytes:
+        """What a signature covers of the body: all of it, or the field of an upload that describes its file."""
+        return self.body if self.form is None else self.form.signed
 
 
 def collect(
@@ -93,6 +104,8 @@ def collect(
             sections[main] = dict(data)
         elif operation is not None and operation.body is not None and operation.body.type != "object":
             sections[main] = data
+        elif len(files := file_fields(operation)) == 1:
+            sections[main] = {files[0]: data}
         else:
             faults.append(Fault(main, f"expected an object of fields, got {type(data).__name__}"))
     places = _places(operation) if operation is not None else _template_places(target.segments)
@@ -113,6 +126,8 @@ def collect(
             faults.append(Fault(f"{section}.{name}", "given twice, in the data and by keyword"))
             continue
         fields[name] = value
+    if (operation is None or _open(operation)) and has_files(sections.get("body")):
+        sections["form"] = sections.pop("body")
     return sections, _options(options, faults), faults
 
 
@@ -134,10 +149,15 @@ def build(
     url_path = _fill(pairs, sections.get("path", {}), operation, faults)
     query = _query({**sections.get("query", {}), **options.query}, faults)
     headers = _headers({**sections.get("header", {}), **options.headers}, faults)
-    body = _body(operation, sections, family, target.verb, faults)
+    form = _form(operation, sections, family, faults)
+    body = _body(operation, sections, family, target.verb, faults) if form is None else b""
     if faults:
         raise ValidationError(name, tuple(faults))
-    if body:
+    if form is not None:
+        # A caller's own could not know the boundary.
+        headers = {header: value for header, value in headers.items() if header.lower() != "content-type"}
+        headers["Content-Type"] = form.content_type
+    elif body:
         headers.setdefault("Content-Type", family.content_type)
     headers.setdefault("Accept", (operation.produces if operation else "") or family.accept)
     return Request(
@@ -151,6 +171,7 @@ def build(
         sections=sections,
         options=options,
         safe=operation.safe_to_repeat if operation else target.verb == "get",
+        form=form,
     )
 
 
@@ -167,6 +188,9 @@ def _validate(operation: Operation, sections: Sections, family: Family, faults: 
             if not schema.required:
                 continue
             given = {}
+        if section == "form":
+            faults += size_faults(schema, given)
+            given = {name: "" if isinstance(value, Upload) else value for name, value in given.items()}
         errors, doubts = check(schema, given, section)
         faults += [fault for fault in errors if not _supplied(fault, family)]
         doubtful += doubts
@@ -263,6 +287,15 @@ def _headers(given: Mapping[str, Any], faults: list[Fault]) -> dict[str, str]:
         else:
             headers[str(name)] = value
     return headers
+
+
+def _form(operation: Operation | None, sections: Sections, family: Family, faults: list[Fault]) -> Form | None:
+    fields = sections.get("form")
+    if not isinstance(fields, Mapping) or (operation is not None and operation.form is None and not has_files(fields)):
+        return None
+    signed = fields.get(family.signed_field, "")
+    schema = operation.form if operation is not None else None
+    return encode_form(schema, fields, signed.encode() if isinstance(signed, str) else b"", faults)
 
 
 def _body(operation: Operation | None, sections: Sections, family: Family, verb: str, faults: list[Fault]) -> bytes:

@@ -27,6 +27,7 @@ from .errors import (
     SdkError,
     TransportError,
 )
+from .payload import FormPayload
 from .request import Request
 
 __all__ = ["MAX_REPLY", "Exchange", "Handler", "Middleware", "Response", "Transport", "user_agent"]
@@ -67,7 +68,8 @@ class Response:
 class Exchange:
     """What went over the wire in one attempt, byte for byte: for the log and the support ticket.
 
-    ``request_headers`` and ``request_body`` are as sent; secrets are not in them, a signature is.
+    ``request_headers`` and ``request_body`` are as sent; secrets are not in them, a signature is. Of an upload a line
+    stands in the place of each file.
     """
 
     request: Request = field(repr=False)
@@ -175,7 +177,7 @@ class Transport:
                 response = await session.request(
                     request.method,
                     URL(request.url, encoded=True),
-                    data=request.body or None,
+                    data=FormPayload(request.form) if request.form is not None else request.body or None,
                     headers=request.headers,
                     allow_redirects=False,
                     proxy=self._proxy,
@@ -207,7 +209,7 @@ class Transport:
             try:
                 response = await handler(wire)
                 exchange.request_headers = response.request_info.headers
-                exchange.request_body = request.body
+                exchange.request_body = request.body if request.form is None else request.form.outline()
                 try:
                     body = await _read(request, response, limit)
                 except BaseException:

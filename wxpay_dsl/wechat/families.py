@@ -17,8 +17,8 @@ DEFAULT: Final = "v3"
 CHAINS: Final[dict[str, tuple[str, ...]]] = {"v3": (), "v2": ("v2",)}
 #: Fields and headers (in lower case) that the client fills in, so that a caller need not.
 SUPPLIED: Final = {
-    "v3": frozenset({"wechatpay-serial"}),
-    "v2": frozenset({"mch_id", "mchid", "combine_mch_id", "nonce_str", "sign", "sign_type"}),
+    "v3": frozenset({"wechatpay-serial", "meta"}),
+    "v2": frozenset({"mch_id", "mchid", "combine_mch_id", "nonce_str", "sign", "sign_type", "media_hash"}),
 }
 
 
@@ -29,6 +29,7 @@ def v3(outgoing: Outgoing | None = None, incoming: Incoming | None = None) -> Fa
 
     from .sensitive import check_key
     from .service_errors import explain_refusal, refusal_v3
+    from .uploads import META, attach
 
     return Family(
         "v3",
@@ -39,4 +40,6 @@ def v3(outgoing: Outgoing | None = None, incoming: Incoming | None = None) -> Fa
         seal=check_key,
         refusal=refusal_v3,
         explain=explain_refusal,
+        attach=attach,
+        signed_field=META,
     )

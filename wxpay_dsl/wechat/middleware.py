@@ -59,7 +59,8 @@ async def sign_request(
 ) -> None:
     """Sets ``Authorization``, with a nonce and a timestamp of its own each time."""
     timestamp, nonce = int(clock()), authorization.nonce()
-    message = signing_v3.request_message(wire.method, wire.url.raw_path_qs, timestamp, nonce, exchange.request.body)
+    body = exchange.request.signed_body
+    message = signing_v3.request_message(wire.method, wire.url.raw_path_qs, timestamp, nonce, body)
     exchange.signed_message = message
     signature = await credential.signer.sign(message)
     wire.headers["Authorization"] = authorization.build(
