@@ -1,32 +1,36 @@
 """What APIv2 answers when it says no, in the same tree as APIv3's errors.
 
+``return_code`` FAIL is a ReturnCodeError, ``result_code`` FAIL a ResultCodeError; the latter is also an error of the
+class that APIv3 has for the code, so that ``except OrderPaidError`` catches both.
+
 https://pay.weixin.qq.com/doc/v2/merchant/4011985891
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import field, frozen
 
 from wxpay_dsl.core.errors import ServiceError
 
 from .errors import SignatureError
+from .service_errors import BankError, ServiceSystemError, error_class
 
-__all__ = ["MissingSignError", "ResultCodeError", "ReturnCodeError", "hint"]
+if TYPE_CHECKING:
+    from wxpay_dsl.core.transport import Response
 
-#: Parts of ``return_msg`` or error codes that have one usual cause, and its mend.
+__all__ = ["MissingSignError", "ResultCodeError", "ReturnCodeError", "result_code_error", "return_code_error"]
+
+#: Parts of ``return_msg``, or codes, that have one usual cause, and its mend.
 _HINTS: Final = (
     ("签名错误", "compare `secret` (APIv2密钥) with the merchant platform's: APIv2 has a key of its own"),
     ("SIGNERROR", "compare `secret` (APIv2密钥) with the merchant platform's: APIv2 has a key of its own"),
-    (
-        "证书",
-        "the service did not accept the client certificate (商户API证书): give `p12`, or `certificate` and its key",
-    ),
-    ("NOAUTH", "the product is not switched on for this merchant, or the appid is not bound to it (商户平台-产品中心)"),
-    ("USERPAYING", "the user is typing the password: query the order until it is paid or failed, then reverse it"),
-    ("SYSTEMERROR", "the outcome is unknown: query it, or send it again with the same numbers"),
+    ("API证书", "the service did not accept the client certificate: give `p12`, or `certificate` and its key"),
+    ("商户证书", "the service did not accept the client certificate: give `p12`, or `certificate` and its key"),
+    ("NOAUTH", "switch the product on (商户平台-产品中心), and bind the appid to this merchant"),
+    ("USERPAYING", "query the order until it is paid or failed, then reverse it"),
 )
 
 
@@ -55,6 +59,50 @@ class MissingSignError(SignatureError):
     body: bytes = field(default=b"", repr=False)
 
 
-def hint(code: str, message: str) -> str:
-    """What to do about an error that has one usual cause, or nothing."""
-    return next((text for part, text in _HINTS if part == code or part in message), "")
+def return_code_error(response: Response, code: str, message: str) -> ReturnCodeError:
+    """The error of an answer whose ``return_code`` is ``code``, or that has that ``error_code``."""
+    return ReturnCodeError(**_common(response, code, message))
+
+
+def result_code_error(response: Response, code: str, message: str, fields: Mapping[str, Any]) -> ResultCodeError:
+    """The error of an answer whose ``err_code`` is ``code``: a ResultCodeError, and one of the code's own class."""
+    kind = error_class(code)
+    common = _common(response, code, message)
+    common["outcome_unknown"] = not response.safe and issubclass(kind, (BankError, ServiceSystemError))
+    return _of_both(kind)(**common, fields=fields)
+
+
+def _common(response: Response, code: str, message: str) -> dict[str, Any]:
+    return {
+        "operation": response.name,
+        "status": response.status,
+        "code": code,
+        "message": message,
+        "request_id": response.headers.get("Request-ID", ""),
+        "headers": response.headers,
+        "body": response.body,
+        "hint": next((text for part, text in _HINTS if part == code or part in message), ""),
+    }
+
+
+def _of_both(kind: type[ServiceError]) -> type[ResultCodeError]:
+    """The class of both, under the name of the code's own: made once, and found here again by pickle."""
+    if kind is ServiceError:
+        return ResultCodeError
+    known: type[ResultCodeError] | None = globals().get(kind.__name__ + "V2")
+    if known is None:
+        name = kind.__name__ + "V2"
+        words: dict[str, Any] = {"__module__": __name__, "__qualname__": name, "__doc__": kind.__doc__}
+        known = frozen(str=False)(type(name, (kind, ResultCodeError), words))
+        globals()[name] = known
+    return known
+
+
+def __getattr__(name: str) -> Any:
+    """The class of a code and :class:`ResultCodeError`, for a process that unpickles one before it made any."""
+    from . import service_errors
+
+    kind = getattr(service_errors, name.removesuffix("V2"), None) if name.endswith("ErrorV2") else None
+    if kind is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return _of_both(kind)

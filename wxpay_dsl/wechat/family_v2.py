@@ -12,8 +12,8 @@ from wxpay_dsl.core.errors import ReplyDecodeError, SdkError, ServiceError
 from wxpay_dsl.core.family import Family
 
 from . import fields_v2, xml, xml_nested
-from .errors_v2 import ResultCodeError, ReturnCodeError, hint
-from .families import CHAINS
+from .errors_v2 import result_code_error, return_code_error
+from .families import CHAINS, SUPPLIED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,12 +22,10 @@ if TYPE_CHECKING:
     from wxpay_dsl.core.model import Operation, Schema
     from wxpay_dsl.core.transport import Response
 
-__all__ = ["MERCHANT_FIELDS", "SUPPLIED", "UNDERSTOOD", "decode", "encode", "is_xml", "read_fields", "refusal", "v2"]
+__all__ = ["MERCHANT_FIELDS", "UNDERSTOOD", "decode", "encode", "is_xml", "read_fields", "refusal", "v2"]
 
 #: What a merchant's own id is called: 商户号, 合单商户号.
 MERCHANT_FIELDS: Final = ("mch_id", "mchid", "combine_mch_id")
-#: The fields that the client fills in where a caller leaves them out.
-SUPPLIED: Final = frozenset({*MERCHANT_FIELDS, "nonce_str", "sign_type", "sign"})
 
 #: What ``return_code`` and ``result_code`` are in an answer that is no error.
 UNDERSTOOD: Final = ("", "SUCCESS")
@@ -45,7 +43,7 @@ def v2(outgoing: Outgoing | None = None, seal: Seal | None = None) -> Family:
         encode=encode,
         decode=decode,
         refusal=refusal,
-        supplied=SUPPLIED,
+        supplied=SUPPLIED["v2"],
         outgoing=outgoing,
         seal=seal,
     )
@@ -89,8 +87,15 @@ def refusal(operation: Operation | None, response: Response) -> SdkError:
         except SdkError as error:
             if isinstance(error, ServiceError):
                 return error
-    request_id = response.headers.get("Request-ID", "")
-    return ServiceError(response.name, response.status, "", "", None, request_id, response.headers, response.body)
+    return ServiceError(
+        response.name,
+        response.status,
+        request_id=response.headers.get("Request-ID", ""),
+        headers=response.headers,
+        body=response.body,
+        # A service, or what stands before it, that broke down may have done it before.
+        outcome_unknown=response.status >= 500 and not response.safe,
+    )
 
 
 def is_xml(body: bytes) -> bool:
@@ -118,38 +123,12 @@ def read_fields(schema: Schema | None, response: Response) -> Mapping[str, xml_n
 def _succeed(schema: Schema | None, fields: Mapping[str, xml_nested.Element], response: Response) -> None:
     """Raises the error that the answer's two codes say, if they do."""
     return_code, result_code = _text(fields, "return_code"), _text(fields, "result_code")
-    request_id = response.headers.get("Request-ID", "")
-    code = _text(fields, "err_code") or _text(fields, "error_code")
+    code = _text(fields, "err_code", "error_code")
     if return_code not in UNDERSTOOD:
-        code = code or return_code
-        message = _text(fields, "return_msg") or _text(fields, "error_code_des")
-        raise ReturnCodeError(
-            response.name,
-            response.status,
-            code,
-            message,
-            None,
-            request_id,
-            response.headers,
-            response.body,
-            hint(code, message),
-        )
+        raise return_code_error(response, code or return_code, _text(fields, "return_msg", "error_code_des"))
     if result_code not in UNDERSTOOD:
-        names = ("err_code_des", "error_code_des", "err_msg", "result_msg", "return_msg")
-        message = next((text for name in names if (text := _text(fields, name))), "")
-        code = code or result_code
-        raise ResultCodeError(
-            response.name,
-            response.status,
-            code,
-            message,
-            None,
-            request_id,
-            response.headers,
-            response.body,
-            hint(code, message),
-            fields=fields_v2.read(schema, fields),
-        )
+        message = _text(fields, "err_code_des", "error_code_des", "err_msg", "result_msg", "return_msg")
+        raise result_code_error(response, code or result_code, message, fields_v2.read(schema, fields))
 
 
 def _json(response: Response) -> Any:
@@ -160,11 +139,7 @@ def _json(response: Response) -> Any:
         raise _undecodable(response, f"the answer is not JSON ({type(error).__name__}: {error})") from None
     code = data.get("retcode", 0) if isinstance(data, dict) else 0
     if code not in (0, "0"):
-        request_id = response.headers.get("Request-ID", "")
-        message = str(data.get("retmsg") or "")
-        raise ReturnCodeError(
-            response.name, response.status, str(code), message, None, request_id, response.headers, response.body
-        )
+        raise return_code_error(response, str(code), str(data.get("retmsg") or ""))
     return data
 
 
@@ -175,9 +150,10 @@ def _page(operation: Operation | None, response: Response) -> bytes:
     raise _undecodable(response, "the answer is a page, or XML of somebody else's")
 
 
-def _text(fields: Mapping[str, xml_nested.Element], name: str) -> str:
-    value = fields.get(name, "")
-    return value if isinstance(value, str) else ""
+def _text(fields: Mapping[str, xml_nested.Element], *names: str) -> str:
+    """The first of the fields that says something."""
+    values = (fields.get(name) for name in names)
+    return next((value for value in values if isinstance(value, str) and value), "")
 
 
 def _undecodable(response: Response, message: str) -> ReplyDecodeError:

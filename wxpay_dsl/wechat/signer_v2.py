@@ -58,7 +58,7 @@ def seal_v2(mchid: str, environment: EnvironmentV2, agent_secret: str | None = N
         if not isinstance(given, Mapping):
             raise ValidationError(request.name, (Fault("body", "expected an object of fields"),))
         schema = operation.body if operation is not None else None
-        fields = complete(fields_v2.written(given), operation, schema, mchid, request.name)
+        fields = complete(fields_v2.written(given), schema, mchid, request.name, nonce=_nonce(operation))
         if schema is not None and agent_secret is not None and "workwx_sign" in schema.properties:
             _sign_for_wecom(fields, schema, agent_secret)
         fields["sign"] = signing_v2.sign(fields, secret, fields.get("sign_type") or signing_v2.MD5)
@@ -69,12 +69,10 @@ def seal_v2(mchid: str, environment: EnvironmentV2, agent_secret: str | None = N
     return seal
 
 
-def complete(
-    fields: Mapping[str, str], operation: Operation | None, schema: Schema | None, mchid: str, name: str
-) -> dict[str, str]:
-    """``fields`` with the merchant's id, ``nonce_str`` and ``sign_type`` where they belong and are missing.
+def complete(fields: Mapping[str, str], schema: Schema | None, mchid: str, name: str, *, nonce: bool) -> dict[str, str]:
+    """``fields`` with the merchant's id, ``sign_type`` and, with ``nonce``, ``nonce_str``, where they are missing.
 
-    What ``schema`` does not declare is not added, except for the nonce; where nothing is declared, ``mch_id`` is.
+    An id or a signature type that ``schema`` does not declare is not added; where nothing is declared, ``mch_id`` is.
     ``name`` is the operation's, for errors. Raises ValidationError for the id of another merchant, or for an unknown
     ``sign_type``.
     """
@@ -82,7 +80,7 @@ def complete(
     # A signature that came with the fields is of other fields.
     completed.pop("sign", None)
     _fill_merchant(completed, schema, mchid, name)
-    if not completed.get("nonce_str") and (operation is None or operation.nonce):
+    if nonce and not completed.get("nonce_str"):
         completed["nonce_str"] = authorization.nonce()
     declared = schema.properties.get("sign_type") if schema is not None else None
     if not completed.get("sign_type") and declared is not None:
@@ -104,6 +102,10 @@ def sign_type_of(declared: Schema, *, required: bool) -> str:
     if declared.example is not ABSENT and (required or not declared.enum) and declared.example in _SIGN_TYPES:
         return str(declared.example)
     return signing_v2.MD5
+
+
+def _nonce(operation: Operation | None) -> bool:
+    return operation is None or operation.nonce
 
 
 def path_of(request: Request) -> str:
@@ -143,7 +145,7 @@ def _signed_query(request: Request, mchid: str, secret: str) -> Request:
     if len(given) < len(pairs):
         raise ValidationError(request.name, (Fault("query", "a name is there twice, which cannot be signed"),))
     schema = operation.query if operation is not None else None
-    fields = complete(given, operation, schema, mchid, request.name)
+    fields = complete(given, schema, mchid, request.name, nonce=_nonce(operation))
     fields["sign"] = signing_v2.sign(fields, secret, fields.get("sign_type") or signing_v2.MD5)
     query = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in fields.items())
     return evolve(request, url=f"{head}?{query}", sections={**request.sections, "query": fields})
