@@ -109,7 +109,7 @@ class Wechatpay(Chain):
         self._settings: Settings | None = Settings.load(given, profile=profile)
         self._tree = tree(self._settings.specs)
         self._client: Client | None = None
-        self._root = Node.root(self)
+        self._root = Node(self)
 
     @classmethod
     def deferred(cls) -> Self:
@@ -118,7 +118,7 @@ class Wechatpay(Chain):
         self._settings = None
         self._tree = tree([folder for folder in os.environ.get("WXPAY_SPECS", "").split(os.pathsep) if folder])
         self._client = None
-        self._root = Node.root(self)
+        self._root = Node(self)
         return self
 
     @property

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 
+from tests.core.library_api.api import client
+from tests.core.library_api.server import Library
+from wxpay_dsl.core.client import Client
 from wxpay_dsl.core.tree import Tree
 
 #: Two families: one whose chain is its path, one with a name in the chain that its URLs do not have.
@@ -40,3 +43,17 @@ def write(folder: Path) -> Write:
 def tree_of(*folders: Path | str) -> Tree:
     """The operations of some folders; ``json`` is the family of a spec that names none."""
     return Tree([str(folder) for folder in folders], CHAINS, "json")
+
+
+@pytest.fixture
+async def library() -> AsyncIterator[Library]:
+    """The library, open."""
+    async with Library() as library:
+        yield library
+
+
+@pytest.fixture
+async def api(library: Library) -> AsyncIterator[Client]:
+    """A client of the library."""
+    async with client(library.url) as api:
+        yield api

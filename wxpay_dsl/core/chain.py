@@ -29,10 +29,15 @@ class Literal(str):
 class Target:
     """What a call means: the verb, the segments, and the declared operation where there is one."""
 
-    __slots__ = ("bound", "declared", "segments", "verb")
+    __slots__ = ("below", "bound", "declared", "segments", "verb")
 
     def __init__(
-        self, verb: str, segments: tuple[str, ...], declared: Declared | None, bound: Mapping[str, str]
+        self,
+        verb: str,
+        segments: tuple[str, ...],
+        declared: Declared | None,
+        bound: Mapping[str, str],
+        below: tuple[str, ...] = (),
     ) -> None:
         self.verb = verb
         #: Of the chain, the family's prefix included.
@@ -40,6 +45,8 @@ class Target:
         self.declared = declared
         #: Path parameters given as literal segments.
         self.bound = bound
+        #: Of a chain that was called in the middle, where nothing is declared: the names that it goes on with.
+        self.below = below
 
 
 class Caller(Protocol):
@@ -64,15 +71,15 @@ class Node:
     #: What calling it means, once that was found out.
     _aimed: Target | None
 
-    def __init__(self, caller: Caller, segments: tuple[str, ...] = (), branches: tuple[Branch, ...] = ()) -> None:
+    def __init__(
+        self, caller: Caller, segments: tuple[str, ...] = (), branches: tuple[Branch, ...] | None = None
+    ) -> None:
+        # Without segments it is the empty path, from which every chain begins.
+        if branches is None:
+            branches = (caller.tree.root,)
         # Straight into the instance's dict, where the children are cached too: a child once resolved is then an
         # ordinary attribute, found without calling anything.
         self.__dict__.update(_caller=caller, _segments=segments, _branches=branches, _parent=None, _aimed=None)
-
-    @classmethod
-    def root(cls, caller: Caller) -> Node:
-        """The empty path, from which every chain begins."""
-        return cls(caller, (), (caller.tree.root,))
 
     def __getattr__(self, name: str) -> Node:
         probe = name.startswith(("__", "_repr_", "_ipython_")) or name in _PROBES
@@ -121,16 +128,19 @@ class Node:
                 return parent._aim(verb, declared)  # noqa: SLF001
         verbs = {verb: found for branch in reversed(self._branches) for verb, found in branch.verbs.items()}
         verb = "post" if "post" in verbs or len(verbs) != 1 else next(iter(verbs))
-        return self._aim(verb, verbs.get(verb))
+        return self._aim(verb, verbs.get(verb), shorthand=True)
 
     def _declared(self, verb: str) -> Declared | None:
         return next((branch.verbs[verb] for branch in self._branches if verb in branch.verbs), None)
 
-    def _aim(self, verb: str, declared: Declared | None) -> Target:
+    def _aim(self, verb: str, declared: Declared | None, *, shorthand: bool = False) -> Target:
         segments = self._segments
         bound = {}
         if declared is None:
             self._refuse_broken()
+            # A verb makes a path of the middle of a chain; without one, or on the first name alone, it is a slip.
+            if shorthand or len(segments) < 2:
+                return Target(verb, segments, None, bound, tuple(dir(self)))
         else:
             template = declared.path.split("/")[1:]
             # The family's prefix is in the chain and not in the path: align them at their ends.
@@ -141,15 +151,17 @@ class Node:
 
     def _refuse_broken(self) -> None:
         """A path below a spec that cannot be read: say so, rather than send it unvalidated."""
-        branch = self._caller.tree.root
-        for segment in self._segments:
-            for file in branch.broken or ():
-                file.product()
-            if segment not in branch.children:
-                return
-            branch = branch.children[segment]
-        for file in branch.broken or ():
-            file.product()
+        branches = [self._caller.tree.root]
+        for segment in (*self._segments, ""):
+            for branch in branches:
+                for file in branch.broken or ():
+                    file.refuse()
+            branches = [
+                branch.children[name]
+                for branch in branches
+                for name in ([segment, *branch.templates()] if isinstance(segment, Literal) else [segment])
+                if name in branch.children
+            ]
 
     def _meant(self) -> list[Declared]:
         """The declared operations that this node stands for."""
@@ -168,7 +180,7 @@ class Node:
     def __repr__(self) -> str:
         from .errors import SpecError
 
-        lines = [f"{_dotted(self._segments)}"]
+        lines = [_dotted(self._segments) or "the chain"]
         for declared in self._meant():
             line = f"{declared.verb.upper()} {declared.path} {declared.summary}".rstrip()
             try:
@@ -185,12 +197,16 @@ class Node:
 
     @property
     def __doc__(self) -> str:  # type: ignore[override]  # a text per instance, which is what help() shows
+        from .errors import SpecError
         from .page import describe
 
         meant = self._meant()
         if not meant:
             return repr(self)
-        return "\n\n".join(describe(declared.operation()) for declared in meant)
+        try:
+            return "\n\n".join(describe(declared.operation()) for declared in meant)
+        except SpecError as error:
+            return str(error)
 
     # Copies are the node itself: it is a name, and what it hangs on must not be copied by accident.
     def __copy__(self) -> Node:

@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
 
 from .index import index_folder
 
@@ -55,6 +55,13 @@ class SpecFile:
             tree = self._tree
             product = self._product = load(tree.folders[: self.root + 1], self.path, tree.default_family, tree.chains)
         return product
+
+    def refuse(self) -> NoReturn:
+        """Raises the SpecError for which the tree could take nothing from this file."""
+        from .errors import SpecError
+
+        self.product()
+        raise SpecError("could not be read when this process began, and can be now: begin again", self.path)
 
     def changed(self, name: str) -> SpecError:
         """The error for what the file declared when the tree was built, and does no more."""

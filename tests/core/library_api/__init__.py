@@ -1,0 +1,1 @@
+"""A public library's little API: unsigned JSON, specs and a server of its own. It runs through the framework alone."""
