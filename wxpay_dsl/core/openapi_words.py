@@ -48,7 +48,7 @@ class Vocabulary:
     """What a document's vendor words mean.
 
     ``words`` maps a vendor word to the DSL's; ``values`` translates what a DSL word then holds, item by item of a list
-    (``{"roles": {"商户": "merchant"}}``); ``silent`` names vendor words that carry nothing and need not be reported.
+    (``{"roles": {"shop": "merchant"}}``); ``silent`` names vendor words that carry nothing and need not be reported.
     """
 
     words: Mapping[str, str]
