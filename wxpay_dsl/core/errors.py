@@ -16,6 +16,7 @@ __all__ = [
     "ConfigurationError",
     "ConnectionFailedError",
     "Fault",
+    "FileCorruptedError",
     "ReplyDecodeError",
     "ReplyTooLargeError",
     "ReplyTruncatedError",
@@ -163,6 +164,14 @@ class ReplyDecodeError(TransportError):
 
     def __str__(self) -> str:
         return f"{TransportError.__str__(self)}: {_excerpt(self.body)}"
+
+
+@frozen(str=False)
+class FileCorruptedError(TransportError):
+    """A download that is not the file it should be: another hash, damaged, or larger than allowed.
+
+    Whatever was read of it before must not be used. ``save()`` leaves nothing of it.
+    """
 
 
 @frozen(str=False)
