@@ -11,7 +11,7 @@ import math
 import platform
 import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
 import aiohttp
@@ -30,7 +30,7 @@ from .errors import (
 from .payload import FormPayload
 from .request import Request
 
-__all__ = ["MAX_REPLY", "Exchange", "Handler", "Middleware", "Response", "Transport", "user_agent"]
+__all__ = ["MAX_REPLY", "Exchange", "Handler", "Middleware", "Response", "Stream", "Transport", "user_agent"]
 
 #: Bytes of an answer that are read; what is larger is a file, and comes by download.
 MAX_REPLY: Final = 8 * 1024 * 1024
@@ -167,14 +167,46 @@ class Transport:
         that no connection is held by an error above. ``tls`` is this request's own, which keeps its connections apart
         from those of others. Raises TransportError, or whatever a middleware raises.
         """
+        response = await self._request(exchange, middlewares, timeout, tls, self._receiver(exchange))
+        response.release()
+
+    @asynccontextmanager
+    async def stream(
+        self,
+        exchange: Exchange,
+        middlewares: Sequence[Middleware],
+        timeout: float,
+        tls: ssl.SSLContext | None = None,
+    ) -> AsyncGenerator[Stream, None]:
+        """As :meth:`send`, but the body of a success is left to be read from the :class:`Stream`; ``exchange.response``
+        has an empty one.
+
+        The answer must begin within ``timeout`` seconds, and no part of it may be longer in coming. What is not read
+        to its end closes its connection.
+        """
+        opened: list[aiohttp.ClientResponse] = []
+        try:
+            response = await self._request(exchange, middlewares, timeout, tls, self._receiver(exchange, opened))
+            yield Stream(exchange.request, response, timeout)
+        finally:
+            for each in opened:
+                each.close()
+
+    async def _request(
+        self,
+        exchange: Exchange,
+        middlewares: Sequence[Middleware],
+        timeout: float,
+        tls: ssl.SSLContext | None,
+        receive: Middleware,
+    ) -> aiohttp.ClientResponse:
         request = exchange.request
         session = self.session()
-        receive = self._receiver(exchange)
         exchange.deadline = asyncio.get_running_loop().time() + timeout
         try:
             async with asyncio.timeout(timeout):
                 # aiohttp would quote a URL again that is not marked as encoded: what was signed is what is sent.
-                response = await session.request(
+                return await session.request(
                     request.method,
                     URL(request.url, encoded=True),
                     data=FormPayload(request.form) if request.form is not None else request.body or None,
@@ -188,7 +220,6 @@ class Transport:
                     max_line_size=16384,
                     max_field_size=16384,
                 )
-                response.release()
         except SdkError:
             raise
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
@@ -197,7 +228,8 @@ class Transport:
                 raise RequestTimeoutError(request.name, message, not request.safe) from error
             raise _transport_error(request, error) from error
 
-    def _receiver(self, exchange: Exchange) -> Middleware:
+    def _receiver(self, exchange: Exchange, opened: list[aiohttp.ClientResponse] | None = None) -> Middleware:
+        """The innermost middleware, which reads answers whole; successes not, where ``opened`` collects them."""
         request, limit = exchange.request, self._max_reply
 
         async def receive(wire: aiohttp.ClientRequest, handler: Handler) -> aiohttp.ClientResponse:
@@ -210,6 +242,10 @@ class Transport:
                 response = await handler(wire)
                 exchange.request_headers = response.request_info.headers
                 exchange.request_body = request.body if request.form is None else request.form.outline()
+                if opened is not None and 200 <= response.status < 300:
+                    opened.append(response)
+                    exchange.response = Response(request.name, response.status, response.headers, b"", request.safe)
+                    return response
                 try:
                     body = await _read(request, response, limit)
                 except BaseException:
@@ -225,6 +261,36 @@ class Transport:
             return response
 
         return receive
+
+
+class Stream:
+    """An answer whose body is still coming."""
+
+    def __init__(self, request: Request, response: aiohttp.ClientResponse, timeout: float) -> None:
+        self._request = request
+        self._response = response
+        self._timeout = timeout
+        self.status: Final = response.status
+        #: Case-insensitive.
+        self.headers: Final[Mapping[str, str]] = response.headers
+        #: Bytes that the body is said to have; None where nothing is said.
+        self.size: Final = response.content_length
+
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
+        """The body as it comes. Raises ReplyTruncatedError, RequestTimeoutError or ConnectionFailedError."""
+        request, content = self._request, self._response.content
+        try:
+            while True:
+                async with asyncio.timeout(self._timeout):
+                    chunk = await content.readany()
+                if not chunk:
+                    return
+                yield chunk
+        except TimeoutError as error:
+            message = f"nothing came for {self._timeout:g} s in the middle of the answer"
+            raise RequestTimeoutError(request.name, message, not request.safe) from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise _transport_error(request, error) from error
 
 
 async def _close_with_loop(session: aiohttp.ClientSession) -> AsyncGenerator[None, None]:
