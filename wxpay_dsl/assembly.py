@@ -2,49 +2,156 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
+from functools import partial
+
+from attrs import field, frozen
 
 from wxpay_dsl._version import __version__
 from wxpay_dsl.assembly_v2 import assemble_v2
 from wxpay_dsl.core.client import Client
+from wxpay_dsl.core.hosts import Hosts
+from wxpay_dsl.core.retry import RetryPolicy, retry
 from wxpay_dsl.core.transport import Exchange, Middleware, Transport, user_agent
 from wxpay_dsl.core.tree import Tree
 from wxpay_dsl.settings import Settings
+from wxpay_dsl.wechat.certificate_download import certificate_download
 from wxpay_dsl.wechat.families import v3
-from wxpay_dsl.wechat.keyring import StaticKeyring
+from wxpay_dsl.wechat.keyring import Keyring, Preference, StaticKeyring
 from wxpay_dsl.wechat.middleware import sign_v3
 from wxpay_dsl.wechat.middleware_v2 import verify_v2
 from wxpay_dsl.wechat.mutual_tls import mutual_tls, trusting
+from wxpay_dsl.wechat.platform_keys import RefreshPolicy, decrypt_certificates, is_public_key_id
+from wxpay_dsl.wechat.refreshing_keyring import RefreshingKeyring
+from wxpay_dsl.wechat.sensitive import decrypt_sensitive, encrypt_sensitive
 from wxpay_dsl.wechat.signer import Credential
 
-__all__ = ["assemble"]
+__all__ = ["Machinery", "Shared", "assemble"]
 
 
-def assemble(settings: Settings, tree: Tree, transport: Transport | None = None) -> Client:
-    """A client that signs as the settings' merchant and believes the settings' platform keys."""
-    if transport is None:
-        tls = trusting(settings.ca) if settings.ca is not None else None
-        transport = Transport(user_agent("wxpay-dsl", __version__), proxy=settings.proxy, tls=tls)
+@frozen
+class Shared:
+    """What the clients of all merchants of a process have in common."""
+
+    transport: Transport
+    retries: RetryPolicy
+    hosts: Hosts | None
+    #: The keyrings that download, by merchant: whoever comes again finds his certificates.
+    keyrings: dict[bytes, RefreshingKeyring] = field(factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Shared:
+        """The connections of a first client."""
+        connections = settings.connections
+        transport = Transport(
+            user_agent("wxpay-dsl", __version__),
+            limit=connections.max_connections,
+            proxy=settings.proxy,
+            tls=trusting(settings.ca) if settings.ca is not None else None,
+        )
+        hosts = Hosts(settings.base_url, connections.backup_url) if connections.backup_url else None
+        return cls(transport, RetryPolicy(attempts=1 + connections.retries), hosts)
+
+    async def close(self) -> None:
+        """Ends what runs in the background, and closes the connections."""
+        for keyring in self.keyrings.values():
+            await keyring.close()
+        await self.transport.close()
+
+
+@frozen
+class Machinery:
+    """What a client is made of."""
+
+    client: Client
+    credential: Credential
+    keyring: Keyring
+    shared: Shared = field(repr=False)
+    #: Whether the connections are its own, to be closed with it.
+    owner: bool = True
+
+    async def close(self) -> None:
+        """Ends the client; the connections only where it is the one that made them."""
+        await self.client.close()
+        if self.owner:
+            await self.shared.close()
+
+
+def assemble(settings: Settings, tree: Tree, shared: Shared | None = None) -> Machinery:
+    """The machinery of a client that signs as the settings' merchant and believes the settings' platform keys.
+
+    ``shared`` is another client's, whose connections are used, and left open.
+    """
+    common = Shared.of(settings) if shared is None else shared
     credential = Credential(settings.mchid, settings.serial, settings.signer)
-    keyring = StaticKeyring(settings.keys)
-
+    keyring = _keyring(settings, tree, credential, common)
     parts_v2 = assemble_v2(settings, keyring, lambda: client.chain)
 
     def middlewares(exchange: Exchange) -> Sequence[Middleware]:
         if exchange.request.family == "v2":
-            return (verify_v2(exchange, parts_v2.environment),)
-        return (sign_v3(exchange, credential, keyring),)
+            speak = verify_v2(exchange, parts_v2.environment)
+        else:
+            speak = sign_v3(exchange, credential, keyring)
+        again = retry(exchange, common.retries, common.hosts)
+        return (speak,) if again is None else (again, speak)
 
+    decryptor = settings.decryptor
+    incoming = decrypt_sensitive(decryptor) if decryptor is not None else None
     client = Client(
         tree,
-        {"v3": v3(), "v2": parts_v2.family},
+        {"v3": v3(encrypt_sensitive(keyring), incoming), "v2": parts_v2.family},
         settings.base_url,
-        transport,
+        common.transport,
         middlewares=middlewares,
         tls=mutual_tls(settings.client_certificate, settings.ca, demanded=settings.v2_sandbox is None),
         own_hosts=not settings.one_host,
         strict=settings.strict,
         validate=settings.validate,
         timeout=settings.timeout,
+        owns_transport=False,
     )
-    return client
+    return Machinery(client, credential, keyring, common, owner=shared is None)
+
+
+def _keyring(settings: Settings, tree: Tree, credential: Credential, shared: Shared) -> Keyring:
+    preference = Preference(settings.platform_keys.public_key_ratio)
+    if settings.apiv3_key is None:
+        return StaticKeyring(settings.keys, preference)
+    digest = hashlib.sha256(settings.apiv3_key)
+    for key in settings.keys:
+        digest.update(f"{key.id} {key.public_key.public_numbers().n}".encode())
+    identity = f"{settings.mchid} {settings.serial} ".encode() + digest.digest()
+    found = shared.keyrings.get(identity)
+    if found is None:
+        found = shared.keyrings[identity] = _refreshing(settings, tree, credential, shared, preference)
+    return found
+
+
+def _refreshing(
+    settings: Settings, tree: Tree, credential: Credential, shared: Shared, preference: Preference
+) -> RefreshingKeyring:
+    apiv3_key = settings.apiv3_key or b""
+    path = settings.platform_keys.certificates_path
+    host = "" if settings.one_host else tree.host_of(tuple(path.partition("?")[0].strip("/").split("/")))
+    download = certificate_download(
+        shared.transport,
+        credential,
+        apiv3_key,
+        (host or settings.base_url) + path,
+        timeout=settings.timeout,
+        policy=shared.retries,
+        hosts=shared.hosts,
+    )
+    # A merchant in public-key mode has no certificates to keep current; one that migrates, either way, has.
+    public_keys_only = len(settings.keys) > 0 and all(is_public_key_id(key.id) for key in settings.keys)
+    scheduled = not public_keys_only or preference.ratio < 1.0
+    return RefreshingKeyring(
+        settings.keys,
+        download,
+        policy=RefreshPolicy() if scheduled else RefreshPolicy(interval=None),
+        preference=preference,
+        store=settings.platform_keys.certificate_store,
+        name=f"platform-certificates-{settings.mchid}",
+        open_answer=partial(decrypt_certificates, apiv3_key=apiv3_key),
+    )

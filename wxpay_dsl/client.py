@@ -15,10 +15,12 @@ from wxpay_dsl.wechat.families import CHAINS, DEFAULT
 
 if TYPE_CHECKING:
     # Generated from the specs when the package is built or installed; at run time the chain needs no types.
+    from wxpay_dsl.assembly import Machinery
     from wxpay_dsl.core.client import Client
     from wxpay_dsl.core.reply import Reply
     from wxpay_dsl.settings import Settings
     from wxpay_dsl.typed import Chain
+    from wxpay_dsl.wechat.keyring import Keyring
 else:
     Chain = object
 
@@ -68,6 +70,12 @@ class Wechatpay(Chain):
         timeout: float | None = None,
         proxy: str | None = None,
         ca: str | Path | None = None,
+        max_connections: int | None = None,
+        retries: int | None = None,
+        backup_url: str | None = None,
+        public_key_ratio: float | None = None,
+        certificate_store: Any = None,
+        certificates_path: str | None = None,
         profile: str | Path | None = None,
     ) -> None:
         """Takes what is not given here from the environment (``WXPAY_MCHID`` …), then from ``profile``, a TOML file.
@@ -81,6 +89,14 @@ class Wechatpay(Chain):
         ``p12_password`` says another) or ``certificate`` with ``private_key`` for mutual TLS; ``agent_secret`` WeCom's
         (企业微信应用), for ``workwx_sign``; ``v2_sandbox``: ``"sandboxnew"`` or ``"apiv2sandbox"``, WeChat Pay's own
         sandbox environments. A client that calls APIv2 alone needs ``mchid`` and ``secret`` only.
+
+        ``max_connections``: connections at once (100); ``retries``: how often a call that is safe to repeat is sent
+        again (2; 0 for never); ``backup_url``: the origin that stands in while ``base_url`` cannot be reached (the
+        service's own second host by default, ``"none"`` for none).
+
+        Platform certificates (平台证书): ``certificate_store``: a folder or a ``redis://`` URL where they are kept for
+        the next start; ``public_key_ratio``: the share of calls that ask for the public key (微信支付公钥) while a
+        merchant moves over, 1.0 by default; ``certificates_path``: ``/v3/global/certificates`` for a merchant overseas.
 
         Raises ConfigurationError for settings that cannot work together.
         """
@@ -105,10 +121,16 @@ class Wechatpay(Chain):
             "timeout": timeout,
             "proxy": proxy,
             "ca": ca,
+            "max_connections": max_connections,
+            "retries": retries,
+            "backup_url": backup_url,
+            "public_key_ratio": public_key_ratio,
+            "certificate_store": certificate_store,
+            "certificates_path": certificates_path,
         }
         self._settings: Settings | None = Settings.load(given, profile=profile)
         self._tree = tree(self._settings.specs)
-        self._client: Client | None = None
+        self._machinery: Machinery | None = None
         self._root = Node(self)
 
     @classmethod
@@ -117,9 +139,50 @@ class Wechatpay(Chain):
         self = cls.__new__(cls)
         self._settings = None
         self._tree = tree([folder for folder in os.environ.get("WXPAY_SPECS", "").split(os.pathsep) if folder])
-        self._client = None
+        self._machinery = None
         self._root = Node(self)
         return self
+
+    def as_merchant(
+        self,
+        *,
+        mchid: str,
+        serial: str | None = None,
+        private_key: Any = None,
+        certificate: Any = None,
+        p12: Any = None,
+        p12_password: str | None = None,
+        certs: Mapping[str, Any] | None = None,
+        apiv3_key: str | bytes | None = None,
+        secret: str | None = None,
+        agent_secret: str | None = None,
+    ) -> Self:
+        """A client of another merchant that shares this one's connections, specs and all other settings.
+
+        It costs a few kilobytes and no connection; make it when it is needed, or keep it. Closing it ends it alone;
+        closing the client that it comes from ends both. The sub-merchants of a service provider need none of their own:
+        ``sub_mchid`` is a field. Raises ConfigurationError for settings that cannot work.
+        """
+        from wxpay_dsl.assembly import assemble
+
+        given = {
+            "mchid": mchid,
+            "serial": serial,
+            "private_key": private_key,
+            "certificate": certificate,
+            "p12": p12,
+            "p12_password": p12_password,
+            "certs": certs,
+            "apiv3_key": apiv3_key,
+            "secret": secret,
+            "agent_secret": agent_secret,
+        }
+        other = type(self).__new__(type(self))
+        other._settings = self.settings.for_merchant(given)  # noqa: SLF001 (of the same class)
+        other._tree = self._tree  # noqa: SLF001
+        other._root = Node(other)  # noqa: SLF001
+        other._machinery = assemble(other._settings, self._tree, self.machinery.shared)  # noqa: SLF001
+        return other
 
     @property
     def tree(self) -> Tree:
@@ -136,13 +199,23 @@ class Wechatpay(Chain):
         return self._settings
 
     @property
-    def client(self) -> Client:
-        """The machinery below the chain, made at the first call."""
-        if self._client is None:
+    def machinery(self) -> Machinery:
+        """What is below the chain, made at the first call."""
+        if self._machinery is None:
             from wxpay_dsl.assembly import assemble
 
-            self._client = assemble(self.settings, self._tree)
-        return self._client
+            self._machinery = assemble(self.settings, self._tree)
+        return self._machinery
+
+    @property
+    def client(self) -> Client:
+        """The core client below the chain."""
+        return self.machinery.client
+
+    @property
+    def keyring(self) -> Keyring:
+        """The platform keys (微信支付公钥 / 平台证书) that this client believes."""
+        return self.machinery.keyring
 
     def call(self, target: Target, data: Any, fields: Mapping[str, Any]) -> Coroutine[Any, Any, Reply[Any]]:
         """What the chain does when it is called."""
@@ -174,8 +247,8 @@ class Wechatpay(Chain):
 
     async def close(self) -> None:
         """Closes the connections; further calls raise ClosedError."""
-        if self._client is not None or self._settings is not None:
-            await self.client.close()
+        if self._machinery is not None or self._settings is not None:
+            await self.machinery.close()
 
     async def __aenter__(self) -> Self:
         return self

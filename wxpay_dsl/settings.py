@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any, Final, get_args
 from urllib.parse import urlsplit
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
+from wxpay_dsl.connection_settings import ConnectionSettings
 from wxpay_dsl.core.errors import ConfigurationError
 from wxpay_dsl.core.grammar import nearest
 from wxpay_dsl.core.request import Validate
+from wxpay_dsl.platform_key_settings import PlatformKeySettings
 from wxpay_dsl.wechat.absent import AbsentSigner
 from wxpay_dsl.wechat.certificates import (
     Pkcs12,
@@ -33,7 +35,7 @@ from wxpay_dsl.wechat.mutual_tls import ClientCertificate
 from wxpay_dsl.wechat.platform_keys import PlatformKeys, platform_key
 from wxpay_dsl.wechat.signer import LocalSigner, Signer
 
-__all__ = ["ENVIRONMENT", "NAMES", "Settings", "read_profile"]
+__all__ = ["ENVIRONMENT", "MERCHANT", "NAMES", "Settings", "read_profile"]
 
 #: Each setting that text can say, and the environment variable that says it.
 ENVIRONMENT: Final = {
@@ -53,8 +55,29 @@ ENVIRONMENT: Final = {
     "timeout": "WXPAY_TIMEOUT",
     "certs": "WXPAY_CERTS",
     "specs": "WXPAY_SPECS",
+    "max_connections": "WXPAY_MAX_CONNECTIONS",
+    "retries": "WXPAY_RETRIES",
+    "backup_url": "WXPAY_BACKUP_URL",
+    "public_key_ratio": "WXPAY_PUBLIC_KEY_RATIO",
+    "certificate_store": "WXPAY_CERTIFICATE_STORE",
+    "certificates_path": "WXPAY_CERTIFICATES_PATH",
 }
 NAMES: Final = (*ENVIRONMENT, "strict", "validate")
+#: The settings that are a merchant's own; all others are shared by the merchants of a process.
+MERCHANT: Final = (
+    "mchid",
+    "serial",
+    "private_key",
+    "certificate",
+    "p12",
+    "p12_password",
+    "certs",
+    "apiv3_key",
+    "secret",
+    "agent_secret",
+)
+#: What becomes of them.
+_OWN: Final = ("mchid", "serial", "signer", "keys", "apiv3_key", "secret", "client_certificate", "agent_secret")
 
 _PROFILE: Final = "WXPAY_PROFILE"
 _MCHID: Final = re.compile(r"[0-9]{6,16}\Z")
@@ -93,6 +116,8 @@ class Settings:
     proxy: str | None = field(default=None, repr=False)
     #: A PEM file, or its text, of authorities that are trusted beside the system's.
     ca: str | None = None
+    connections: ConnectionSettings = field(factory=ConnectionSettings)
+    platform_keys: PlatformKeySettings = field(factory=PlatformKeySettings)
 
     @classmethod
     def load(
@@ -118,6 +143,14 @@ class Settings:
             return self.signer
         return LocalDecryptor(self.signer.private_key) if isinstance(self.signer, LocalSigner) else None
 
+    def for_merchant(self, given: Mapping[str, Any]) -> Settings:
+        """The settings of another merchant in the same process: :data:`MERCHANT` as ``given``, all others as here.
+
+        Neither the environment nor the profile is looked at: they are the first merchant's. Raises ConfigurationError.
+        """
+        own = Settings.load(given, environment={})
+        return evolve(self, **{name: getattr(own, name) for name in _OWN})
+
     def __reduce__(self) -> str:
         raise TypeError("settings hold a private key and are never pickled")
 
@@ -140,6 +173,9 @@ def read_profile(file: str | Path) -> Mapping[str, Any]:
     for name in ("private_key", "certificate", "p12", "ca"):
         if name in raw:
             raw[name] = _beside(folder, raw[name])
+    store = raw.get("certificate_store")
+    if isinstance(store, str) and "://" not in store:
+        raw["certificate_store"] = str(folder / Path(store).expanduser())
     certs = raw.get("certs", {})
     if not isinstance(certs, dict):
         raise ConfigurationError(f"{path}: `certs` is a table of platform key id to file")
@@ -189,6 +225,8 @@ def _checked(merged: Mapping[str, Any]) -> Settings:
         timeout=_timeout(merged),
         proxy=merged.get("proxy"),
         ca=os.fspath(merged["ca"]).removeprefix("file://") if merged.get("ca") is not None else None,
+        connections=ConnectionSettings.of(merged, base_url),
+        platform_keys=PlatformKeySettings.of(merged, base_url),
     )
 
 

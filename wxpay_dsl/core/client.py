@@ -10,7 +10,7 @@ from typing import Any, Final, Self
 from attrs import evolve
 
 from .chain import Node, Target
-from .errors import Fault, ServiceError, UndeclaredPathError, ValidationError
+from .errors import ClosedError, Fault, ServiceError, UndeclaredPathError, ValidationError
 from .family import Family
 from .forms import complete
 from .reply import Reply
@@ -45,9 +45,10 @@ class Client:
         strict: bool = False,
         validate: Validate = True,
         timeout: float = TIMEOUT,
+        owns_transport: bool = True,
     ) -> None:
         """``own_hosts`` False sends everything to ``base_url``, whatever host a spec names; ``strict`` refuses
-        undeclared paths.
+        undeclared paths; ``owns_transport`` False leaves the connections open for others when this client is closed.
         """
         self._tree = tree
         self._families = families
@@ -59,6 +60,8 @@ class Client:
         self._strict = strict
         self._validate: Validate = validate
         self._timeout = timeout
+        self._owns_transport = owns_transport
+        self._closed = False
         self._root = Node(self)
 
     @property
@@ -123,6 +126,8 @@ class Client:
 
     async def send(self, request: Request) -> Exchange:
         """Sends a prepared request through the middlewares; every answer is whole, whatever its status."""
+        if self._closed:
+            raise ClosedError
         exchange = Exchange(request)
         middlewares = self._middlewares(exchange) if self._middlewares is not None else ()
         timeout = self._timeout if request.options.timeout is None else request.options.timeout
@@ -137,8 +142,10 @@ class Client:
         return host or self._base_url
 
     async def close(self) -> None:
-        """Closes the connections."""
-        await self._transport.close()
+        """Ends this client: further calls raise ClosedError. Its own connections are closed."""
+        self._closed = True
+        if self._owns_transport:
+            await self._transport.close()
 
     async def __aenter__(self) -> Self:
         return self

@@ -12,7 +12,6 @@ from typing import Final
 import aiohttp
 
 from wxpay_dsl.core.errors import SdkError
-from wxpay_dsl.core.family import json_error
 from wxpay_dsl.core.hosts import Hosts
 from wxpay_dsl.core.request import Options, Request
 from wxpay_dsl.core.retry import RetryPolicy, retry
@@ -22,6 +21,7 @@ from .keyring import utc_now
 from .middleware import sign_request
 from .platform_keys import PlatformKey, PlatformKeys, decrypt_certificates
 from .refreshing_keyring import Download, Downloaded
+from .service_errors import explain_refusal, refusal_v3
 from .signer import Credential
 from .verification import check_clock, check_signature, read_headers, unknown_serial
 
@@ -57,7 +57,7 @@ def certificate_download(
         await transport.send(exchange, (sign,) if again is None else (again, sign), timeout)
         answer = exchange.answer
         if answer.status != 200:
-            raise json_error(None, answer)
+            raise explain_refusal(exchange, refusal_v3(None, answer))
         signed = read_headers(answer.headers, answer.name)
         check_clock(signed, clock(), answer.name)
         trusted = _trusted(known, signed.serial)

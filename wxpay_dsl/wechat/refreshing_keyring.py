@@ -99,6 +99,9 @@ class RefreshingKeyring:
         self._error: SdkError | None = None
         self._lock = threading.Lock()
 
+    def __repr__(self) -> str:
+        return f"<RefreshingKeyring {', '.join(self.known()) or 'empty'}>"
+
     @property
     def keys(self) -> PlatformKeys:
         """All keys at hand, those that have ended included."""
@@ -206,8 +209,8 @@ class RefreshingKeyring:
             if self._flight is flight:
                 self._error = error if isinstance(error, SdkError) else None
                 self._land(flight, failed=task.cancelled() or error is not None)
-        if error is None:
-            return
+        if error is None or not len(self._keys):
+            return  # Without any key at hand whoever waited raises it.
         if not isinstance(error, SdkError):
             _log.error("platform certificates: the refresh broke; the keys at hand stay in force", exc_info=error)
         elif any(is_public_key_id(key.id) for key in self._keys):
