@@ -157,7 +157,7 @@ def _file_name(segment: str) -> str:
 
 def _spec(prefix: str, family: str, operations: Mapping[tuple[str, str], Entry], contents: Contents) -> dict[str, Any]:
     entries = list(operations.values())
-    title = _title(entries) or contents.title
+    title = _title(entries, contents)
     spec: dict[str, Any] = {"title": title} if title else {}
     if prefix:
         spec["path"] = prefix
@@ -185,18 +185,20 @@ def hoisted(operations: Iterable[Mapping[str, Any]], title: str) -> dict[str, An
     return shared
 
 
-def _title(entries: Iterable[Entry]) -> str:
-    """What most of the operations are filed under."""
+def _title(entries: Iterable[Entry], contents: Contents) -> str:
+    """What most of the operations are filed under, where the document does not say it itself."""
+    if any(entry.family for entry in entries):
+        return next((entry.product for entry in entries if entry.product), "")
     names = Counter(entry.product or (entry.words.get("tags") or [""])[0] for entry in entries)
     del names[""]
-    return names.most_common(1)[0][0] if names else ""
+    return names.most_common(1)[0][0] if names else contents.title
 
 
 def _event_specs(contents: Contents, family: str) -> Iterator[tuple[str, dict[str, Any]]]:
     grouped: dict[tuple[str, str, str], dict[str, Any]] = {}
     for name, entry in contents.events.items():
         own = entry.family if entry.family != family else ""
-        title = entry.product or contents.title
+        title = entry.product or ("" if entry.family else contents.title)
         stem = re.split(r"[./]", name)[0].lower() if entry.product else "events"
         if entry.words.get("tags") == [title]:
             del entry.words["tags"]

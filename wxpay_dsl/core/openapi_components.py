@@ -47,19 +47,20 @@ class SchemaWriter:
         self._keys: dict[tuple[str, int], _Key] = {}
         self._names: dict[_Key, str] = {}
         self._common: dict[_Key, dict[str, Any]] = {}
+        self._uses: Counter[_Key] = Counter()
         samples: dict[_Key, tuple[str, Schema]] = {}
         for file, schema in uses:
             self._collect(file, schema, samples)
         self._name()
-        for key, (file, schema) in samples.items():
-            body = self._words(file, schema)
+        for key, name in self._names.items():
+            body = self._words(*samples[key])
             kept = {word: value for word, value in body.items() if word not in _ANNOTATIONS}
-            self.components[self._names[key]] = {**self._common[key], **kept}
+            self.components[name] = {**self._common[key], **kept}
 
     def write(self, file: str, schema: Schema) -> dict[str, Any]:
         """A schema that stands in ``file``: whole, or as a ``$ref`` with what is its own beside it."""
         key = self._key(file, schema)
-        if key is None:
+        if key is None or key not in self._names:
             return self._words(file, schema)
         common = self._common[key]
         own = _annotations(self._inline(schema))
@@ -75,6 +76,7 @@ class SchemaWriter:
         key = self._key(file, schema)
         if key is None:
             return
+        self._uses[key] += 1
         own = _annotations(self._inline(schema))
         if key in samples:
             # What every use says stays with the component; a use can add to it, and not take from it.
@@ -100,9 +102,15 @@ class SchemaWriter:
         return known
 
     def _name(self) -> None:
-        """Names each component after its definition, its file's name before it where two differ."""
-        wanted = Counter(ref.rpartition("/")[2] for ref, _ in self._common)
-        for key in self._common:
+        """Names components after their definitions: the most used first, its file's name before one that two share.
+
+        A use that says more than its definition is a component of its own where it recurs, and is whole otherwise.
+        """
+        wanted = Counter(ref.rpartition("/")[2] for ref in {ref for ref, _ in self._uses})
+        named: set[str] = set()
+        for key, uses in self._uses.most_common():
+            if uses == 1 and key[0] in named:
+                continue
             target, _, name = key[0].rpartition("/")
             if wanted[name] > 1:
                 stem = posixpath.splitext(posixpath.basename(target.partition("#")[0]))[0]
@@ -113,6 +121,7 @@ class SchemaWriter:
                 number += 1
                 unique = f"{name}{number}"
             self._names[key] = unique
+            named.add(key[0])
 
     def _inline(self, schema: Schema) -> dict[str, Any]:
         """A schema with nothing left to look up; kept, since products share what they refer to."""

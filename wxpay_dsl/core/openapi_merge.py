@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from .openapi_words import Losses
 
-__all__ = ["At", "References"]
+__all__ = ["At", "References", "mapping"]
 
 #: The way from the document's root to where a thing stands.
 At = tuple[str, ...]
@@ -120,3 +120,8 @@ def _all_objects(options: Iterable[Any]) -> bool:
     return all(
         isinstance(option, Mapping) and (option.get("type") == "object" or "properties" in option) for option in options
     )
+
+
+def mapping(raw: Any) -> Mapping[str, Any]:
+    """A mapping; an empty one for anything else, since a document may be wrong anywhere."""
+    return raw if isinstance(raw, Mapping) else {}

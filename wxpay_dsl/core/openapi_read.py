@@ -13,8 +13,9 @@ from .errors import SpecError
 from .grammar import EVENT_WORDS, OPERATION_WORDS
 from .model import VERBS
 from .openapi_body import BodyReader
-from .openapi_merge import At, References
-from .openapi_schema import SchemaReader, sayable, short
+from .openapi_merge import At, References, mapping
+from .openapi_parameters import ParameterReader, identifier
+from .openapi_schema import SchemaReader
 from .openapi_words import EVENT_VENDOR, OPERATION_VENDOR, Losses, Lost, Vocabulary
 
 __all__ = ["Contents", "Entry", "read_contents"]
@@ -24,16 +25,11 @@ _OPERATION: Final = frozenset(
     {"summary", "description", "tags", "deprecated", "operationId", "externalDocs", "servers", "parameters"}
     | {"requestBody", "responses"}
 )
-_PARAMETER: Final = frozenset(
-    {"name", "in", "required", "schema", "content", "description", "deprecated", "example", "examples", "style"}
-    | {"explode", "allowEmptyValue", "allowReserved"}
-)
 _DOCUMENT: Final = frozenset(
     {"openapi", "info", "servers", "tags", "paths", "webhooks", "components", "jsonSchemaDialect"}
 )
 _TEMPLATE: Final = re.compile(r"\{([^{}]*)\}")
 _SEGMENT: Final = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*\}\Z|[A-Za-z0-9._~!$&'()*+,;=:@%-]*\Z")
-_DEFAULT_STYLES: Final = {"query": "form", "header": "simple", "path": "simple"}
 
 
 class Entry(NamedTuple):
@@ -75,15 +71,16 @@ class _Reader:
         self._losses = Losses()
         self._references = References(document, self._losses)
         self._schemas = SchemaReader(self._references, vocabulary, self._losses)
+        self._parameters = ParameterReader(self._references, self._schemas, self._losses)
         self._bodies = BodyReader(self._references, self._schemas, media_types, self._losses)
 
     def read(self) -> Contents:
-        info = _mapping(self._document.get("info"))
+        info = mapping(self._document.get("info"))
         operations: dict[tuple[str, str], Entry] = {}
-        for path, item in _mapping(self._document.get("paths")).items():
+        for path, item in mapping(self._document.get("paths")).items():
             self._path(path, item, operations)
         events: dict[str, Entry] = {}
-        for name, item in _mapping(self._document.get("webhooks")).items():
+        for name, item in mapping(self._document.get("webhooks")).items():
             self._webhook(name, item, events)
         self._schemas.read_definitions()
         self._rest(info)
@@ -102,8 +99,8 @@ class _Reader:
             return
         item = self._item(raw, at)
         host, prefix = self._server(item if "servers" in item else self._document, at)
-        where = prefix + _TEMPLATE.sub(lambda found: "{" + _identifier(found[1]) + "}", path)
-        templates = [_identifier(name) for name in _TEMPLATE.findall(path)]
+        where = prefix + _TEMPLATE.sub(lambda found: "{" + identifier(found[1]) + "}", path)
+        templates = [identifier(name) for name in _TEMPLATE.findall(path)]
         segments = where.split("/")
         if segments[0] or not all(map(_SEGMENT.match, segments)) or len(set(templates)) < len(templates):
             self._losses.add(at, "a path that is not whole segments and whole {templates}, each of another name")
@@ -115,7 +112,7 @@ class _Reader:
                 self._losses.add((*at, verb), f"the verb {verb!r}")
 
     def _operation(self, item: Mapping[str, Any], raw: Any, host: str, templates: list[str], at: At) -> Entry:
-        raw = _mapping(raw)
+        raw = mapping(raw)
         words = self._head(item, raw, at, OPERATION_VENDOR)
         family, product = str(words.pop("family", "")), str(words.pop("product", ""))
         if "servers" in raw:
@@ -124,7 +121,7 @@ class _Reader:
                 self._losses.add((*at, "servers"), f"the path {prefix!r} of the operation's own server")
         if host:
             words["host"] = host
-        words |= self._parameters(item, raw, templates, at)
+        words |= self._parameters.read(item, raw, templates, at)
         words |= self._bodies.request(raw.get("requestBody"), (*at, "requestBody"))
         words |= self._bodies.response(raw.get("responses"), family, (*at, "responses"))
         for word in raw:
@@ -139,7 +136,7 @@ class _Reader:
         for verb in verbs[1:]:
             self._losses.add((*at, verb), "an event is one message: this verb")
         for verb in verbs[:1]:
-            message = _mapping(item[verb])
+            message = mapping(item[verb])
             words = self._head(item, message, (*at, verb), EVENT_VENDOR)
             family, product = str(words.pop("family", "")), str(words.pop("product", ""))
             resource = words.pop("resource", None)
@@ -168,7 +165,7 @@ class _Reader:
             words["tags"] = [str(tag) for tag in raw["tags"]]
         if raw.get("deprecated") is True:
             words["deprecated"] = True
-        page = _mapping(raw.get("externalDocs")).get("url")
+        page = mapping(raw.get("externalDocs")).get("url")
         if page and page not in words.get("docs", ()):
             words["docs"] = [*words.get("docs", ()), page]
         known = {**OPERATION_WORDS, **EVENT_WORDS}
@@ -177,85 +174,15 @@ class _Reader:
                 self._losses.add(at, f"`{word}`: {words.pop(word)!r:.60}")
         return words
 
-    def _parameters(
-        self, item: Mapping[str, Any], raw: Mapping[str, Any], templates: list[str], at: At
-    ) -> dict[str, Any]:
-        found: dict[tuple[str, str], tuple[Mapping[str, Any], At]] = {}
-        for source, where in ((item, at[:-1]), (raw, at)):
-            for number, unresolved in enumerate(source.get("parameters") or ()):
-                place = (*where, "parameters", str(number))
-                parameter = _mapping(self._references.resolve(unresolved, place))
-                found[str(parameter.get("in")), str(parameter.get("name"))] = parameter, place
-        sections: dict[str, Any] = {}
-        for (where_in, name), (parameter, place) in found.items():
-            if where_in == "query" and self._spreads(parameter):
-                self._spread(sections, parameter, place)
-            elif where_in == "path" and _identifier(name) in templates:
-                field = short(self._parameter(parameter, place))
-                if field:
-                    sections.setdefault("path", {})[_identifier(name)] = field
-            elif where_in in ("query", "header"):
-                key = name if parameter.get("required") is True else f"{name}?"
-                sections.setdefault(where_in, {})[key] = short(self._parameter(parameter, place))
-            else:
-                self._losses.add(place, f"the {where_in} parameter {name!r}")
-        return sections
-
-    def _spreads(self, parameter: Mapping[str, Any]) -> bool:
-        """Whether it is an object whose fields are the query's own parameters."""
-        if parameter.get("style", "form") != "form" or parameter.get("explode", True) is not True:
-            return False
-        return _mapping(self._references.resolve(parameter.get("schema"), ())).get("type") == "object"
-
-    def _spread(self, sections: dict[str, Any], parameter: Mapping[str, Any], at: At) -> None:
-        schema = self._references.resolve(parameter["schema"], at)
-        words = self._schemas.field(schema, (*at, "schema"))
-        fields = {**sections.get("query", {}), **words.get("properties", {})}
-        more = words.get("additionalProperties", not words.get("properties"))
-        if more is False or not fields:
-            sections["query"] = fields
-        else:
-            sections["query"] = {"$schema": {"additionalProperties": more, "properties": fields}}
-
-    def _parameter(self, raw: Mapping[str, Any], at: At) -> dict[str, Any]:
-        schema = raw.get("schema")
-        words: dict[str, Any] = {}
-        for kind, media in _mapping(raw.get("content")).items():
-            schema, words["contentMediaType"] = _mapping(media).get("schema"), kind
-        if words:
-            self._losses.add((*at, "content"), "the shape inside a parameter that is a document")
-            schema = {"type": "string"}
-        words |= self._schemas.field({} if schema is None else schema, (*at, "schema"))
-        description = raw.get("description")
-        if isinstance(description, str) and description and "description" not in words:
-            words["description"] = description
-        if raw.get("deprecated") is True:
-            words["deprecated"] = True
-        examples = [_mapping(inner).get("value") for inner in _mapping(raw.get("examples")).values()]
-        example = raw.get("example", examples[0] if examples else None)
-        if example is not None and "example" not in words and sayable(example):
-            words["example"] = example
-        style = _DEFAULT_STYLES[str(raw["in"])]
-        kinds = words.get("type"), "array" if "items" in words else "", "object" if "properties" in words else ""
-        composite = "array" in kinds or "object" in kinds
-        if raw.get("style", style) != style or (composite and raw.get("explode", style == "form") != (style == "form")):
-            self._losses.add((*at, "style"), f"how {raw['name']!r} is written: {raw.get('style', style)}")
-        if raw.get("allowReserved") is True:
-            self._losses.add((*at, "allowReserved"), "`allowReserved`")
-        for word in raw:
-            if word not in _PARAMETER and not word.startswith("x-"):
-                self._losses.add((*at, word), f"`{word}`")
-        return words
-
     def _server(self, holder: Mapping[str, Any], at: At) -> tuple[str, str]:
         """The origin and the path of the first server."""
         servers = holder.get("servers")
         if not isinstance(servers, list) or not servers:
             return "", ""
-        server = _mapping(servers[0])
+        server = mapping(servers[0])
         url = str(server.get("url", ""))
-        for name, variable in _mapping(server.get("variables")).items():
-            url = url.replace("{" + name + "}", str(_mapping(variable).get("default", "")))
+        for name, variable in mapping(server.get("variables")).items():
+            url = url.replace("{" + name + "}", str(mapping(variable).get("default", "")))
         if len(servers) > 1 and holder is not self._document:
             self._losses.add((*at, "servers"), "the servers after the first")
         parts = urlsplit(url)
@@ -263,10 +190,10 @@ class _Reader:
         return host, parts.path.rstrip("/") if not parts.path or parts.path.startswith("/") else ""
 
     def _item(self, raw: Any, at: At) -> Mapping[str, Any]:
-        item = _mapping(raw)
+        item = mapping(raw)
         if "$ref" in item:
             rest = {word: value for word, value in item.items() if word != "$ref"}
-            item = {**_mapping(self._references.resolve({"$ref": item["$ref"]}, at)), **rest}
+            item = {**mapping(self._references.resolve({"$ref": item["$ref"]}, at)), **rest}
         return item
 
     def _rest(self, info: Mapping[str, Any]) -> None:
@@ -283,20 +210,10 @@ class _Reader:
         for word in document:
             if word not in _DOCUMENT and word not in self._vocabulary.silent:
                 self._losses.add((word,), f"`{word}`")
-        for word in _mapping(document.get("components")):
+        for word in mapping(document.get("components")):
             if word == "securitySchemes":
                 self._losses.add(("components", word), f"`{word}`: the client's family signs")
 
 
-def _mapping(raw: Any) -> Mapping[str, Any]:
-    return raw if isinstance(raw, Mapping) else {}
-
-
 def _mapping_list(raw: Any) -> list[Mapping[str, Any]]:
-    return [_mapping(item) for item in raw] if isinstance(raw, list) else []
-
-
-def _identifier(name: str) -> str:
-    """A template's name as the DSL takes it; it is not on the wire."""
-    plain = re.sub(r"[^A-Za-z0-9_]", "_", name)
-    return plain if plain[:1].isalpha() or plain.startswith("_") else f"_{plain}"
+    return [mapping(item) for item in raw] if isinstance(raw, list) else []

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
-__all__ = ["EVENT_VENDOR", "FIELD_VENDOR", "GENERIC", "OPERATION_VENDOR", "Losses", "Lost", "Vocabulary"]
+__all__ = ["EVENT_VENDOR", "FIELD_VENDOR", "GENERIC", "OPERATION_VENDOR", "SPREAD", "Losses", "Lost", "Vocabulary"]
 
 #: Words of a field that OpenAPI lacks, and the vendor words they are exported as.
 FIELD_VENDOR: Final[Mapping[str, str]] = {
@@ -33,6 +33,8 @@ OPERATION_VENDOR: Final[Mapping[str, str]] = {
     "updated": "x-updated",
     "version": "x-version",
 }
+#: Of a parameter: its fields travel by their own names, and its own name does not.
+SPREAD: Final = "x-spread"
 EVENT_VENDOR: Final[Mapping[str, str]] = {
     "family": "x-family",
     "product": "x-product",

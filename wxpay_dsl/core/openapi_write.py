@@ -7,13 +7,11 @@ from typing import Any, Final
 
 from .model import Event, Operation, Schema
 from .openapi_components import SchemaWriter
-from .openapi_words import EVENT_VENDOR, OPERATION_VENDOR
+from .openapi_words import EVENT_VENDOR, OPERATION_VENDOR, SPREAD
 
 __all__ = ["write_document"]
 
 _FORM: Final = "multipart/form-data"
-#: An object of no fixed fields as the query: its name is not on the wire.
-_ANY_QUERY: Final = "*"
 #: What is not worth saying.
 _DEFAULTS: Final[Mapping[str, Any]] = {"mutual_tls": False, "verify": True, "sign": True, "nonce": True}
 
@@ -134,11 +132,13 @@ class _Writer:
                 parameter: dict[str, Any] = {"name": name, "in": place}
                 if name in section.required:
                     parameter["required"] = True
+                if place == "query" and field.type == "object":
+                    parameter[SPREAD] = False
                 written.append({**parameter, "schema": self._schemas.write(operation.file, field)})
             if section.additional is not None or (not section.properties and place != "path"):
                 free = Schema(type="object", additional=section.additional)
                 schema = self._schemas.write(operation.file, free)
-                written.append({"name": _ANY_QUERY, "in": place, "schema": schema})
+                written.append({"name": "*", "in": place, SPREAD: True, "schema": schema})
         return written
 
     def _name(self, operation: Operation) -> str:

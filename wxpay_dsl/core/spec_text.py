@@ -32,6 +32,8 @@ _FIELD_ORDER: Final = (
     *("contentMediaType", "contentEncoding", "nullable", "encrypted", "media", "encoded", "deprecated"),
     *("default", "example", "additionalProperties", "items", "properties"),
 )
+#: Any of these makes a file a spec; without them it holds definitions alone.
+_SPEC_WORDS: Final = ("path", "family", "definitions", "operations", "events")
 _SECTION_WORDS: Final = frozenset((*SECTIONS, "returns", "resource"))
 
 #: Looks like a number, a boolean or null to one YAML or another: quoted, to be text for every reader.
@@ -55,7 +57,7 @@ def write(spec: Mapping[str, Any], schema: str = "") -> str:
     ``schema`` is the path of ``spec.schema.json`` as seen from the file; editors find it by the comment it becomes.
     """
     lines = [f"# yaml-language-server: $schema={schema}"] if schema else []
-    if any(word in spec for word in ("operations", "events", "path")):
+    if any(word in spec for word in _SPEC_WORDS):
         for word, value in _sorted(spec, _FILE_ORDER):
             lines += _file_word(word, value)
     else:
