@@ -13,7 +13,7 @@ from typing import Any, Final, NoReturn, Protocol
 
 from .tree import Branch, Declared, Tree, kebab, spelling
 
-__all__ = ["Caller", "Literal", "Node", "Target"]
+__all__ = ["Caller", "Literal", "Node", "Target", "aim"]
 
 _VERBS: Final = frozenset({"get", "post", "put", "patch", "delete"})
 #: Names that tools look for to find out what an object can do; none of them is a segment unless a spec says so.
@@ -135,7 +135,7 @@ class Node:
 
     def _aim(self, verb: str, declared: Declared | None, *, shorthand: bool = False) -> Target:
         segments = self._segments
-        bound = {}
+        bound: dict[str, str] = {}
         if declared is None:
             self._refuse_broken()
             # A verb makes a path of the middle of a chain; without one, or on the first name alone, it is a slip.
@@ -226,6 +226,11 @@ class Node:
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError("a chain cannot be assigned to: endpoints are added in YAML")
+
+
+def aim(node: Node) -> Target:
+    """What calling ``node`` would do. Raises SpecError for a spec that cannot be read."""
+    return node._target()  # noqa: SLF001 (of this module)
 
 
 def _dotted(segments: tuple[str, ...]) -> str:

@@ -31,6 +31,8 @@ __all__ = [
 
 #: How much of a reply's body an error shows in its line; the whole body stays in the error's ``body``.
 _EXCERPT = 200
+#: How many faults of a request an error shows in its line; all of them stay in its ``faults``.
+_FAULTS = 20
 
 
 class SdkError(Exception):
@@ -82,7 +84,10 @@ class ValidationError(SdkError):
     faults: tuple[Fault, ...]
 
     def __str__(self) -> str:
-        return f"{self.operation}: " + "; ".join(map(str, self.faults))
+        shown = [str(fault) for fault in self.faults[:_FAULTS]]
+        if len(self.faults) > _FAULTS:
+            shown.append(f"and {len(self.faults) - _FAULTS} more")
+        return f"{self.operation}: " + "; ".join(shown)
 
 
 @frozen(str=False)

@@ -5,42 +5,40 @@ Everything wrong is found before anything is sent, and reported at once in one :
 
 from __future__ import annotations
 
-import json
 import keyword
-import math
-import re
+import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, Final, Literal
-from urllib.parse import quote
 from weakref import WeakKeyDictionary
 
 from attrs import field, frozen
 
 from . import chain
+from .body import MAX_BODY, body_of
 from .errors import Fault, ValidationError
 from .family import Family
 from .files import Upload
 from .forms import file_fields, has_files, size_faults
-from .model import SECTIONS, Operation, Schema
+from .head import headers_of, path_of, query_of
+from .model import SECTIONS, Operation
 from .multipart import Form
 from .multipart import encode as encode_form
-from .rewrite import any_field, rewrite
 from .validate import check
 
 __all__ = ["MAX_BODY", "OPTIONS", "Options", "Request", "Sections", "SpecWarning", "build", "collect"]
 
 #: ``{section: {name: value}}`` of one call.
 Sections = dict[str, Any]
-#: Bytes of a request's body; what is larger is a file, and goes by upload.
-MAX_BODY: Final = 1024 * 1024
 #: The keywords of a call that are options rather than fields.
 OPTIONS: Final = ("headers", "query", "timeout", "validate")
 Validate = Literal[True, False, "strict"]
 
-_ENCODED: Final = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})+\Z")
-_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
-_HEADER_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*\Z")
+#: Seconds of a call at most: everything ends.
+_LONGEST: Final = 86400
+#: Files of this package are not where a warning belongs.
+_PACKAGE: Final = str(Path(__file__).parent.parent)
 
 
 class SpecWarning(UserWarning):
@@ -90,7 +88,10 @@ class Request:
 def collect(
     target: chain.Target, operation: Operation | None, data: Any, given: Mapping[str, Any]
 ) -> tuple[Sections, Options, list[Fault]]:
-    """Sorts positional data and keywords into sections and options; the faults are names with no place."""
+    """Sorts positional data and keywords into sections and options; the faults are names with no place.
+
+    Positional data is the body, or the form, or the query of a GET or DELETE. Keywords go where the spec says.
+    """
     faults: list[Fault] = []
     options: dict[str, Any] = {}
     # A path parameter given as a literal segment comes filled.
@@ -102,7 +103,7 @@ def collect(
     if data is not None:
         if isinstance(data, Mapping):
             sections[main] = dict(data)
-        elif operation is not None and operation.body is not None and operation.body.type != "object":
+        elif _may_be_the_body(operation, data, main):
             sections[main] = data
         elif len(files := file_fields(operation)) == 1:
             sections[main] = {files[0]: data}
@@ -122,10 +123,12 @@ def collect(
             place = main, name
         section, name = place
         fields = sections.setdefault(section, {})
-        if not isinstance(fields, dict) or name in fields:
-            faults.append(Fault(f"{section}.{name}", "given twice, in the data and by keyword"))
-            continue
-        fields[name] = value
+        if not isinstance(fields, dict):
+            faults.append(Fault(f"{section}.{name}", f"the {section} is given as {type(fields).__name__} already"))
+        elif name in fields:
+            faults.append(Fault(f"{section}.{name}", "given twice"))
+        else:
+            fields[name] = value
     if (operation is None or _open(operation)) and has_files(sections.get("body")):
         sections["form"] = sections.pop("body")
     return sections, _options(options, faults), faults
@@ -144,22 +147,27 @@ def build(
     """The request, or a ValidationError that holds all ``faults``, those found before included."""
     pairs = _pairs(target, operation, family)
     name = operation.name if operation else f"{target.verb.upper()} /{'/'.join(segment for segment, _ in pairs)}"
+    doubts: list[Fault] = []
     if operation is not None and validate is not False:
-        _validate(operation, sections, family, faults, strict=validate == "strict")
-    url_path = _fill(pairs, sections.get("path", {}), operation, faults)
-    query = _query({**sections.get("query", {}), **options.query}, faults)
-    headers = _headers({**sections.get("header", {}), **options.headers}, faults)
+        doubts = _validate(operation, sections, family, faults)
+        if validate == "strict":
+            faults += doubts
+    url_path = path_of(pairs, sections.get("path", {}), operation, faults)
+    query = query_of(_joined("query", sections.get("query", {}), options.query, faults), faults)
+    headers = headers_of(_joined("header", sections.get("header", {}), options.headers, faults), faults)
     form = _form(operation, sections, family, faults)
     body = _body(operation, sections, family, target.verb, faults) if form is None else b""
     if faults:
         raise ValidationError(name, tuple(faults))
+    for doubt in doubts:
+        warnings.warn(f"{name}: {doubt}", SpecWarning, stacklevel=_callers_level())
     if form is not None:
         # A caller's own could not know the boundary.
         headers = {header: value for header, value in headers.items() if header.lower() != "content-type"}
         headers["Content-Type"] = form.content_type
-    elif body:
-        headers.setdefault("Content-Type", family.content_type)
-    headers.setdefault("Accept", (operation.produces if operation else "") or family.accept)
+    else:
+        _default(headers, "Content-Type", family.content_type)
+    _default(headers, "Accept", (operation.produces if operation else "") or family.accept)
     return Request(
         name=name,
         method=target.verb.upper(),
@@ -175,16 +183,19 @@ def build(
     )
 
 
-def _validate(operation: Operation, sections: Sections, family: Family, faults: list[Fault], *, strict: bool) -> None:
+def _validate(operation: Operation, sections: Sections, family: Family, faults: list[Fault]) -> list[Fault]:
+    """Adds what must not be sent to ``faults``; gives what is only doubtful."""
     doubtful: list[Fault] = []
     for section in SECTIONS:
         schema = operation.section(section)
         given = sections.get(section)
         if schema is None:
             if given and not _open(operation):
-                faults.append(Fault(section, f"{operation.name} takes no {section}"))
+                faults.append(Fault(section, f"{operation.name} takes no {section}{_hint(operation, section, given)}"))
             continue
         if given is None:
+            if section == "body" and schema.type != "object":
+                faults.append(Fault(section, f"missing: it is one {schema.type}"))
             if not schema.required:
                 continue
             given = {}
@@ -192,101 +203,56 @@ def _validate(operation: Operation, sections: Sections, family: Family, faults: 
             faults += size_faults(schema, given)
             given = {name: "" if isinstance(value, Upload) else value for name, value in given.items()}
         errors, doubts = check(schema, given, section)
-        faults += [fault for fault in errors if not _supplied(fault, family)]
+        if errors:
+            faults += _unsupplied(errors, section, given, family)
+            if isinstance(given, Mapping) and schema.additional is None:
+                hint = _hint(operation, section, [name for name in given if name not in schema.properties])
+                if hint:
+                    faults.append(Fault(section, hint.removeprefix(": ")))
         doubtful += doubts
-    if doubtful and strict:
-        faults += doubtful
-    elif doubtful:
-        for fault in doubtful:
-            warnings.warn(f"{operation.name}: {fault}", SpecWarning, stacklevel=2)
+    return doubtful
 
 
-def _supplied(fault: Fault, family: Family) -> bool:
-    """Whether only a field is missing that the client itself will fill in."""
-    return fault.message.startswith("missing") and fault.path.partition(".")[2].lower() in family.supplied
+def _unsupplied(errors: Iterable[Fault], section: str, given: Any, family: Family) -> list[Fault]:
+    """The errors without those of absent fields that the client itself fills in."""
+    return [
+        fault
+        for fault in errors
+        if (name := fault.path.removeprefix(f"{section}.")).lower() not in family.supplied or name in given
+    ]
 
 
-def _fill(
-    pairs: list[tuple[str, str]], given: Mapping[str, Any], operation: Operation | None, faults: list[Fault]
-) -> str:
-    """The URL's path, from pairs of a segment as declared and as the chain has it."""
-    filled = []
-    for segment, written in pairs:
-        if segment.startswith("{") and not isinstance(segment, chain.Literal):
-            name = segment[1:-1]
-            encoded = operation is not None and operation.parameters.properties[name].encoded
-            if name in given:
-                filled.append(_parameter(name, given[name], faults, encoded=encoded))
-            elif not any(fault.path == f"path.{name}" for fault in faults):
-                faults.append(Fault(f"path.{name}", f"missing: fill it by keyword, {name}=…"))
-        elif isinstance(written, chain.Literal):
-            filled.append(_parameter(written, str(written), faults))
-        else:
-            filled.append(segment)
-    return "/" + "/".join(filled)
+def _hint(operation: Operation, section: str, names: Iterable[Any]) -> str:
+    """Where the names belong that do not belong to ``section``."""
+    places = _places(operation)
+    other = {name: places[name][0] for name in names if isinstance(name, str) and name in places}
+    words = [f"{name} belongs to the {place}" for name, place in other.items() if place != section]
+    return f": {', '.join(words)} (give it by keyword)" if words else ""
 
 
-def _parameter(name: str, value: Any, faults: list[Fault], *, encoded: bool = False) -> str:
-    path = f"path.{name}"
-    if isinstance(value, bool) or not isinstance(value, (str, int)):
-        if not any(fault.path == path for fault in faults):
-            faults.append(Fault(path, f"expected a string, got {type(value).__name__}"))
-        return ""
-    text = str(value)
-    if not text:
-        faults.append(Fault(path, "empty: the path would be another"))
-    elif any(part in (".", "..") for part in re.split(r"[/\\]|%2[fF]|%5[cC]", text)):
-        faults.append(Fault(path, f"{text[:60]!r} climbs out of the path"))
-    elif encoded:
-        if _ENCODED.match(text):
-            return text
-        faults.append(Fault(path, f"{text[:60]!r} must come percent-encoded, as the service gave it"))
-    elif len(text) > 1024:
-        faults.append(Fault(path, f"{len(text)} characters are too long for a path"))
-    else:
-        try:
-            return quote(text, safe="")
-        except UnicodeEncodeError:
-            faults.append(Fault(path, "holds half a character (a lone surrogate)"))
-    return ""
+def _joined(
+    section: str, fields: Mapping[str, Any], extra: Mapping[str, Any], faults: list[Fault]
+) -> Mapping[str, Any]:
+    """The section's fields and those of the option of that name, which may add to them and not replace them."""
+    if not extra:
+        return fields
+    names = {str(name).lower() if section == "header" else name for name in fields}
+    twice = [name for name in extra if (str(name).lower() if section == "header" else name) in names]
+    faults += [Fault(f"{section}.{name}", "given twice, as a field and as an option") for name in twice]
+    return {**fields, **extra}
 
 
-def _query(given: Mapping[str, Any], faults: list[Fault]) -> str:
-    pairs = []
-    for name, value in given.items():
-        for item in value if isinstance(value, (list, tuple)) else (value,):
-            if not isinstance(item, (str, int, float)) or (isinstance(item, float) and not math.isfinite(item)):
-                path = f"query.{name}"
-                if not any(fault.path == path for fault in faults):
-                    faults.append(Fault(path, f"expected a string or a number, got {_kind(item)}"))
-                continue
-            try:
-                pairs.append(f"{quote(str(name), safe='')}={quote(_query_text(item), safe='')}")
-            except UnicodeEncodeError:
-                faults.append(Fault(f"query.{name}", "holds half a character (a lone surrogate)"))
-    query = "?" + "&".join(pairs) if pairs else ""
-    if len(query) > 8192:
-        faults.append(Fault("query", f"{len(query)} characters are too long for a URL"))
-    return query
+def _default(headers: dict[str, str], name: str, value: str) -> None:
+    if not any(header.lower() == name.lower() for header in headers):
+        headers[name] = value
 
 
-def _query_text(value: str | float) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
-
-
-def _headers(given: Mapping[str, Any], faults: list[Fault]) -> dict[str, str]:
-    headers: dict[str, str] = {}
-    for name, value in given.items():
-        # A line break in a value would begin a header, or a request, of somebody else's making.
-        if not _HEADER_NAME.match(str(name)):
-            faults.append(Fault(f"header.{name!r}", "is no name of a header"))
-        elif not isinstance(value, str) or not _HEADER_VALUE.match(value) or len(value) > 4096:
-            faults.append(Fault(f"header.{name}", "expected one line of text of at most 4096 characters"))
-        else:
-            headers[str(name)] = value
-    return headers
+def _callers_level() -> int:
+    """How far up the stack the call is that a warning is about, so that it names the caller's own line."""
+    level, frame = 1, sys._getframe(1)  # noqa: SLF001 (what `warnings` itself does)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 def _form(operation: Operation | None, sections: Sections, family: Family, faults: list[Fault]) -> Form | None:
@@ -300,66 +266,14 @@ def _form(operation: Operation | None, sections: Sections, family: Family, fault
 
 def _body(operation: Operation | None, sections: Sections, family: Family, verb: str, faults: list[Fault]) -> bytes:
     if "body" not in sections:
-        if operation is None or operation.body is None or verb in ("get", "delete"):
+        schema = operation.body if operation is not None else None
+        if schema is None or schema.type != "object" or verb in ("get", "delete"):
             return b""
         sections["body"] = {}
-    data = sections["body"]
-    if operation is not None and operation.body is not None and _embeds(operation.body):
-        data = rewrite(operation.body, data, _is_embedded, _embed, "body")
-    try:
-        body = family.encode(operation, data)
-    except (TypeError, ValueError, RecursionError) as error:
-        found = list(_unencodable(data, "body", 0)) or [Fault("body", str(error))]
-        known = {fault.path for fault in faults}
-        faults += [fault for fault in found if fault.path not in known]
-        return b""
-    if len(body) > MAX_BODY:
-        faults.append(Fault("body", f"{len(body)} bytes; at most {MAX_BODY} are sent (files go by upload)"))
-    return body
+    return body_of(operation, sections["body"], family, faults)
 
 
-def _unencodable(value: Any, path: str, depth: int) -> Iterator[Fault]:
-    """Where, in data that would not encode, the reason is."""
-    if depth > 100:
-        yield Fault(path[:200], "nested more than 100 levels deep, or inside itself")
-    elif isinstance(value, Mapping):
-        for name, item in value.items():
-            if isinstance(name, str):
-                yield from _unencodable(item, f"{path}.{name}", depth + 1)
-            else:
-                yield Fault(f"{path}.{name!r}", "a field's name is text")
-    elif isinstance(value, (list, tuple)):
-        for position, item in enumerate(value):
-            yield from _unencodable(item, f"{path}[{position}]", depth + 1)
-    elif isinstance(value, float) and not math.isfinite(value):
-        yield Fault(path, f"{value} is no JSON number")
-    elif isinstance(value, str):
-        if any("\ud800" <= character <= "\udfff" for character in value):
-            yield Fault(path, "holds half a character (a lone surrogate)")
-    elif value is not None and not isinstance(value, (bool, int, float)):
-        yield Fault(path, f"{_kind(value)} is no JSON value")
-
-
-def _is_embedded(schema: Schema) -> bool:
-    return schema.media_type == "application/json" and schema.type == "string"
-
-
-def _embed(schema: Schema, value: Any, path: str) -> Any:
-    """A value for a field that holds JSON as text; text is taken for that JSON already."""
-    if isinstance(value, (dict, list)):
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return value
-
-
-_embedding: WeakKeyDictionary[Schema, bool] = WeakKeyDictionary()
 _placed: WeakKeyDictionary[Operation, dict[str, tuple[str, str]]] = WeakKeyDictionary()
-
-
-def _embeds(schema: Schema) -> bool:
-    found = _embedding.get(schema)
-    if found is None:
-        found = _embedding[schema] = any_field(schema, _is_embedded)
-    return found
 
 
 def _places(operation: Operation) -> dict[str, tuple[str, str]]:
@@ -375,6 +289,13 @@ def _places(operation: Operation) -> dict[str, tuple[str, str]]:
                 places.setdefault(alias + "_" if keyword.iskeyword(alias) else alias, (section, name))
         _placed[operation] = places
     return places
+
+
+def _may_be_the_body(operation: Operation | None, data: Any, main: str) -> bool:
+    """Whether a body may be something else than fields."""
+    if operation is not None and operation.body is not None:
+        return operation.body.type != "object"
+    return main == "body" and isinstance(data, (list, tuple)) and (operation is None or _open(operation))
 
 
 def _template_places(segments: tuple[str, ...]) -> dict[str, tuple[str, str]]:
@@ -397,11 +318,13 @@ def _open(operation: Operation) -> bool:
 
 def _options(given: dict[str, Any], faults: list[Fault]) -> Options:
     timeout = given.get("timeout")
-    if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not timeout > 0):
-        faults.append(Fault("timeout", f"expected seconds above 0, got {timeout!r}"))
+    if timeout is not None and (
+        isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not 0 < timeout <= _LONGEST
+    ):
+        faults.append(Fault("timeout", f"expected seconds above 0 and up to {_LONGEST}, got {timeout!r:.40}"))
         given["timeout"] = None
     if given.get("validate") not in (None, True, False, "strict"):
-        faults.append(Fault("validate", f"expected True, False or 'strict', got {given['validate']!r}"))
+        faults.append(Fault("validate", f"expected True, False or 'strict', got {given['validate']!r:.40}"))
         given["validate"] = True
     for name in ("headers", "query"):
         if not isinstance(given.get(name, {}), Mapping):
@@ -415,7 +338,3 @@ def _nearest(name: str, words: Mapping[str, Any]) -> str:
 
     close = get_close_matches(name, [*words, *OPTIONS], n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
-
-
-def _kind(value: Any) -> str:
-    return "null" if value is None else type(value).__name__

@@ -12,12 +12,17 @@ __all__ = ["any_field", "rewrite"]
 
 def any_field(schema: Schema | None, wanted: Callable[[Schema], bool]) -> bool:
     """Whether ``wanted`` holds for the schema or any below it."""
-    if schema is None:
-        return False
-    if wanted(schema):
-        return True
-    below = (*schema.properties.values(), schema.items, schema.additional)
-    return any(any_field(child, wanted) for child in below)
+    waiting, seen = [schema], set[int]()
+    while waiting:
+        found = waiting.pop()
+        # Definitions are shared, and may be so at every level: each is looked at once.
+        if found is None or id(found) in seen:
+            continue
+        if wanted(found):
+            return True
+        seen.add(id(found))
+        waiting += [*found.properties.values(), found.items, found.additional]
+    return False
 
 
 def rewrite(

@@ -94,7 +94,7 @@ def _object(schema: Schema) -> Check:
             inner = get(name, additional)
             if inner is None:
                 found = found or []
-                found.append(("." + str(name), f"no such field{_nearest(name, fields)}", True))
+                found.append(("." + str(name)[:_SHOWN], f"no such field{_nearest(name, fields)}", True))
                 continue
             below = inner(item)
             if below:
@@ -218,12 +218,15 @@ def _show(value: Any, schema: Schema) -> str:
         return f"{name} (a sensitive value, not shown)"
     if isinstance(value, (Mapping, list, tuple)):
         return "object" if isinstance(value, Mapping) else f"array of {len(value)}"
-    shown = repr(value)
+    try:
+        shown = repr(value)
+    except ValueError:  # an integer of more digits than Python writes
+        return f"{name} out of range"
     if len(shown) > _SHOWN:
         shown = f"{shown[:_SHOWN]}… ({len(value)} long)" if isinstance(value, (str, bytes)) else shown[:_SHOWN] + "…"
     return shown if isinstance(value, (str, int, float)) else f"{name} {shown}"
 
 
 def _nearest(name: Any, fields: Mapping[str, Check]) -> str:
-    close = get_close_matches(str(name), fields, n=1)
+    close = get_close_matches(str(name)[:_SHOWN], fields, n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
