@@ -244,7 +244,7 @@ class Transport:
                 exchange.request_body = request.body if request.form is None else request.form.outline()
                 if opened is not None and 200 <= response.status < 300:
                     opened.append(response)
-                    exchange.response = Response(request.name, response.status, response.headers, b"", request.safe)
+                    exchange.response = Response(request.name, response.status, response.headers.copy(), b"", request.safe)
                     return response
                 try:
                     body = await _read(request, response, limit)
@@ -257,7 +257,7 @@ class Transport:
                 # methods again by itself, unseen and past the policy, does not.
                 raise _transport_error(request, error) from error
             response.release()
-            exchange.response = Response(request.name, response.status, response.headers, body, request.safe)
+            exchange.response = Response(request.name, response.status, response.headers.copy(), body, request.safe)
             return response
 
         return receive
