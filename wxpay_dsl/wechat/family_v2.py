@@ -144,8 +144,7 @@ def _json(response: Response) -> Any:
 
 
 def _page(operation: Operation | None, response: Response) -> bytes:
-    if operation is not None and (operation.returns is None or operation.produces.startswith("text/html")):
-        # What a browser is sent to, and a spec says nothing of.
+    if operation is not None and operation.produces.startswith("text/html"):
         return response.body
     raise _undecodable(response, "the answer is a page, or XML of somebody else's")
 
