@@ -20,6 +20,7 @@ from wxpay_dsl.wechat.family_v2 import v2
 from wxpay_dsl.wechat.keyring import Keyring
 from wxpay_dsl.wechat.keys import load_public_key
 from wxpay_dsl.wechat.signer_v2 import EnvironmentV2, seal_v2
+from wxpay_dsl.wechat.uploads_v2 import attach_v2
 
 __all__ = ["PartsV2", "assemble_v2"]
 
@@ -56,6 +57,7 @@ def assemble_v2(settings: Settings, keyring: Keyring, chain: Callable[[], Node])
     family = v2(
         encrypt_v2(Cached(bank_key, _BANK_KEY_LIFETIME), keyring),
         seal_v2(settings.mchid, environment, settings.agent_secret),
+        attach_v2(settings.mchid, environment),
     )
     return PartsV2(family, environment)
 

@@ -18,7 +18,7 @@ from .families import CHAINS, SUPPLIED
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from wxpay_dsl.core.family import Outgoing, Seal
+    from wxpay_dsl.core.family import Attach, Outgoing, Seal
     from wxpay_dsl.core.model import Operation, Schema
     from wxpay_dsl.core.transport import Response
 
@@ -33,8 +33,11 @@ UNDERSTOOD: Final = ("", "SUCCESS")
 _SPACE: Final = b"\xef\xbb\xbf \t\r\n"
 
 
-def v2(outgoing: Outgoing | None = None, seal: Seal | None = None) -> Family:
-    """APIv2: XML, signed inside; ``outgoing`` encrypts sensitive fields (敏感信息), ``seal`` completes and signs."""
+def v2(outgoing: Outgoing | None = None, seal: Seal | None = None, attach: Attach | None = None) -> Family:
+    """APIv2: XML, signed inside.
+
+    ``outgoing`` encrypts sensitive fields (敏感信息), ``seal`` completes and signs, ``attach`` does so with a form.
+    """
     return Family(
         "v2",
         chain=CHAINS["v2"],
@@ -46,6 +49,7 @@ def v2(outgoing: Outgoing | None = None, seal: Seal | None = None) -> Family:
         supplied=SUPPLIED["v2"],
         outgoing=outgoing,
         seal=seal,
+        attach=attach,
     )
 
 

@@ -49,7 +49,8 @@ def seal_v2(mchid: str, environment: EnvironmentV2, agent_secret: str | None = N
     async def seal(request: Request) -> Request:
         request = environment.moved(request)
         operation = request.operation
-        if operation is not None and not operation.sign:
+        if request.form is not None or (operation is not None and not operation.sign):
+            # A form was signed before it was encoded.
             return request
         secret = await environment.secret(path_of(request))
         if request.method in ("GET", "DELETE"):
