@@ -1,0 +1,93 @@
+"""A real Redis for the tests: the one that WXPAY_TEST_REDIS names, or a server of our own on a free port."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import redis
+
+__all__ = ["RedisServer", "own_redis", "running_redis"]
+
+
+class RedisServer:
+    """A redis-server process that keeps its data over restarts."""
+
+    def __init__(self, folder: Path) -> None:
+        program = shutil.which("redis-server")
+        if program is None:
+            raise RuntimeError(
+                "these tests need a Redis: apt-get install redis-server, or name one in WXPAY_TEST_REDIS (redis://…)"
+            )
+        self._program = program
+        self._folder = folder
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port: int = probe.getsockname()[1]
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        options = ["--save", "", "--appendonly", "yes", "--appendfsync", "always", "--bind", "127.0.0.1"]
+        self._process = subprocess.Popen(
+            [self._program, "--port", str(self.port), "--dir", str(self._folder), *options],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        deadline = time.monotonic() + 10
+        with redis.Redis.from_url(self.url) as client:
+            while True:
+                try:
+                    client.ping()
+                except redis.exceptions.ConnectionError:
+                    if time.monotonic() > deadline:
+                        raise
+                    time.sleep(0.05)
+                else:
+                    return
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def suspend(self) -> None:
+        """It answers nobody, and its connections stay open."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
+
+
+@contextmanager
+def running_redis() -> Iterator[str]:
+    """The URL of a Redis that runs."""
+    named = os.environ.get("WXPAY_TEST_REDIS")
+    if named:
+        yield named
+        return
+    with own_redis() as server:
+        yield server.url
+
+
+@contextmanager
+def own_redis() -> Iterator[RedisServer]:
+    """A server that a test may stop and start."""
+    with tempfile.TemporaryDirectory() as folder:
+        server = RedisServer(Path(folder))
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()

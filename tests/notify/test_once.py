@@ -1,0 +1,439 @@
+"""Exactly once: duplicates at once, crashes, handlers that take long, stores that are gone. Each with each store."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.notify.conftest import Sender, Wire, make_sender
+from tests.notify.redis_server import RedisServer, own_redis
+from wxpay_dsl import Notification, Notifications
+from wxpay_dsl.notify import Claim, Store, StoreUnavailableError
+from wxpay_dsl.notify.stores import Finished
+from wxpay_dsl.notify.stores.memory import MemoryStore
+from wxpay_dsl.notify.stores.redis import RedisStore
+
+
+class Machine:
+    """One of several that share a store: notifications, and the effects of their handler."""
+
+    def __init__(self, sender: Sender, store: Store, effects: list[str], **options: Any) -> None:
+        self.notifications = Notifications(sender.recipient, store=store, **options)
+        self.effects = effects
+        self.may_end = asyncio.Event()
+        self.may_end.set()
+        self.begun = asyncio.Event()
+
+        @self.notifications.default
+        async def handler(notification: Notification[Any]) -> None:
+            self.begun.set()
+            await self.may_end.wait()
+            self.effects.append(notification.id)
+
+    async def deliver(self, wire: Wire) -> int:
+        return (await self.notifications.handle(wire.headers, wire.body)).status
+
+
+MakeMachine = Callable[..., Machine]
+
+
+@pytest.fixture
+async def machine(sender: Sender, open_store: Callable[[], Store]) -> AsyncIterator[MakeMachine]:
+    """Makes machines with one store, and a list of effects, between them."""
+    effects: list[str] = []
+    made: list[Machine] = []
+
+    def make(**options: Any) -> Machine:
+        made.append(Machine(sender, open_store(), effects, **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.may_end.set()
+        await one.notifications.close()
+
+
+async def test_fifty_deliveries_at_once_on_two_machines_have_one_effect(machine: MakeMachine, sender: Sender) -> None:
+    first, second = machine(), machine()
+    wire = sender.event()
+    statuses = await asyncio.gather(*(one.deliver(wire) for one in (first, second) * 25))
+    assert len(first.effects) == 1
+    assert set(statuses) <= {204, 503}
+    assert 204 in statuses
+    assert await first.deliver(wire) == await second.deliver(wire) == 204
+    assert len(first.effects) == 1
+
+
+async def test_another_notification_of_the_same_order_is_another(machine: MakeMachine, sender: Sender) -> None:
+    one = machine()
+    for _ in range(3):
+        await one.deliver(sender.event())
+    assert len(set(one.effects)) == 3
+
+
+async def test_two_merchants_may_use_one_id(store_url: str, sender: Sender, open_store: Callable[[], Store]) -> None:
+    other = make_sender("1900000110")
+    notifications, seen = Notifications(sender.recipient, other.recipient, store=open_store()), []
+    notifications.default(lambda notification: seen.append(notification.key))
+    for one in (sender, other):
+        wire = one.sealed('{"a": 1}')
+        assert (await notifications.handle(wire.headers, wire.body)).accepted
+    assert seen == ["1900000109/EV-1", "1900000110/EV-1"]
+    await notifications.close()
+
+
+async def test_while_it_is_handled_a_duplicate_is_told_later_not_yes(machine: MakeMachine, sender: Sender) -> None:
+    first, second = machine(), machine()
+    wire = sender.event()
+    first.may_end.clear()
+    running = asyncio.create_task(first.deliver(wire))
+    await first.begun.wait()
+    assert await first.deliver(wire) == await second.deliver(wire) == 503
+    assert not second.begun.is_set()
+    first.may_end.set()
+    assert await running == 204
+    assert await second.deliver(wire) == 204
+    assert len(first.effects) == 1
+
+
+async def test_a_handler_that_outlasts_its_lease_keeps_it(machine: MakeMachine, sender: Sender) -> None:
+    first, second = machine(lease=0.3, answer_within=0.1), machine(lease=0.3, answer_within=0.1)
+    wire = sender.event()
+    first.may_end.clear()
+    assert await first.deliver(wire) == 503
+    for _ in range(6):
+        await asyncio.sleep(0.15)
+        assert await second.deliver(wire) == 503
+    first.may_end.set()
+    await asyncio.sleep(0.05)
+    assert await second.deliver(wire) == 204
+    assert len(first.effects) == 1
+
+
+async def test_a_handler_that_hangs_is_cancelled_and_run_again(machine: MakeMachine, sender: Sender) -> None:
+    one = machine(run_limit=0.2, answer_within=0.1)
+    wire = sender.event()
+    one.may_end.clear()
+    assert await one.deliver(wire) == 503
+    await asyncio.sleep(0.3)
+    assert one.effects == []
+    one.may_end.set()
+    assert await one.deliver(wire) == 204
+    assert len(one.effects) == 1
+
+
+async def test_what_a_sync_handler_began_is_never_run_beside_itself(
+    sender: Sender, open_store: Callable[[], Store]
+) -> None:
+    """It cannot be cancelled: whatever the limit, nobody else gets the claim until it ends."""
+    notifications = Notifications(sender.recipient, store=open_store(), answer_within=0.05, lease=0.2, run_limit=0.1)
+    may_end, runs = threading.Event(), []
+
+    @notifications.default
+    def handler(notification: Notification[Any]) -> None:
+        runs.append(notification)
+        may_end.wait(10)
+
+    wire = sender.event()
+    for _ in range(6):
+        assert (await notifications.handle(wire.headers, wire.body)).status == 503
+        await asyncio.sleep(0.1)
+    may_end.set()
+    await asyncio.sleep(0.1)
+    assert (await notifications.handle(wire.headers, wire.body)).status == 204
+    assert len(runs) == 1
+    await notifications.close()
+
+
+async def test_a_client_that_hangs_up_does_not_stop_the_handler(machine: MakeMachine, sender: Sender) -> None:
+    one = machine()
+    wire = sender.event()
+    one.may_end.clear()
+    delivery = asyncio.create_task(one.deliver(wire))
+    await one.begun.wait()
+    delivery.cancel()
+    await asyncio.gather(delivery, return_exceptions=True)
+    one.may_end.set()
+    await asyncio.sleep(0.05)
+    assert await one.deliver(wire) == 204
+    assert len(one.effects) == 1
+
+
+async def test_closing_waits_for_handlers_and_gives_back_those_that_do_not_end(
+    sender: Sender, open_store: Callable[[], Store]
+) -> None:
+    effects: list[str] = []
+    ends, hangs = Machine(sender, open_store(), effects), Machine(sender, open_store(), effects)
+    first, second = sender.event(), sender.event()
+    for one, wire in ((ends, first), (hangs, second)):
+        one.may_end.clear()
+        task = asyncio.create_task(one.deliver(wire))
+        await one.begun.wait()
+        task.cancel()
+    asyncio.get_running_loop().call_later(0.1, ends.may_end.set)
+    await ends.notifications.close(grace=5)
+    assert len(effects) == 1
+    await hangs.notifications.close(grace=0.05)
+    assert len(effects) == 1
+    after = Machine(sender, open_store(), effects)
+    assert await after.deliver(first) == await after.deliver(second) == 204
+    assert len(effects) == 2
+    await after.notifications.close()
+
+
+def test_an_end_without_grace_waits_for_a_sync_handler_and_marks_it(
+    sender: Sender, open_store: Callable[[], Store]
+) -> None:
+    runs: list[str] = []
+
+    def handler(notification: Notification[Any]) -> None:
+        time.sleep(0.3)
+        runs.append(notification.id)
+
+    wire = sender.event()
+
+    async def once(*, within: float) -> int:
+        notifications = Notifications(sender.recipient, store=open_store(), answer_within=within)
+        notifications.default(handler)
+        status = (await notifications.handle(wire.headers, wire.body)).status
+        await notifications.close(grace=0)
+        return status
+
+    assert asyncio.run(once(within=0.05)) == 503
+    assert asyncio.run(once(within=2)) == 204
+    assert len(runs) == 1
+
+
+def _handle_and_hang(store: Store, wire: Wire, begun: Any) -> None:
+    async def main() -> None:
+        sender = make_sender()
+        notifications = Notifications(sender.recipient, store=store, lease=0.5, answer_within=0.1)
+
+        @notifications.default
+        async def handler(notification: Notification[Any]) -> None:
+            begun.set()
+            await asyncio.sleep(60)
+
+        await notifications.handle(wire.headers, wire.body)
+        await asyncio.sleep(60)
+
+    asyncio.run(main())
+
+
+async def test_a_process_that_is_killed_in_mid_handler_loses_nothing(
+    sender: Sender, open_store: Callable[[], Store], store_url: str
+) -> None:
+    if store_url == "memory":
+        return  # it dies with its process; nobody else can see it
+    context = multiprocessing.get_context("fork")  # the child inherits this process's keys
+    begun, wire, effects = context.Event(), sender.event(), []
+    process = context.Process(target=_handle_and_hang, args=(open_store(), wire, begun))
+    process.start()
+    assert await asyncio.to_thread(begun.wait, 20)
+    one = Machine(sender, open_store(), effects)
+    assert await one.deliver(wire) == 503
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    statuses = []
+    for _ in range(40):
+        statuses.append(await one.deliver(wire))
+        if statuses[-1] == 204:
+            break
+        await asyncio.sleep(0.05)
+    assert statuses[0] == 503
+    assert statuses[-1] == 204
+    assert len(effects) == 1
+    await one.notifications.close()
+
+
+class _Flaky(MemoryStore):
+    """A store that is gone when it is told to be."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gone: set[str] = set()
+        self.calls: list[str] = []
+
+    async def claim(self, claim: Claim, lease: float) -> Finished | bool:
+        self._ask("claim")
+        return await super().claim(claim, lease)
+
+    async def renew(self, claim: Claim, lease: float) -> bool:
+        self._ask("renew")
+        return await super().renew(claim, lease)
+
+    async def done(self, claim: Claim, answer: bytes) -> bool:
+        self._ask("done")
+        return await super().done(claim, answer)
+
+    async def release(self, claim: Claim) -> None:
+        self._ask("release")
+        await super().release(claim)
+
+    def _ask(self, what: str) -> None:
+        self.calls.append(what)
+        if what in self.gone:
+            raise StoreUnavailableError("gone")
+
+
+class TestFaults:
+    async def test_a_store_that_is_gone_is_later_and_nothing_is_handled(self, sender: Sender) -> None:
+        store, effects = _Flaky(), []
+        one = Machine(sender, store, effects)
+        wire = sender.event()
+        store.gone.add("claim")
+        assert await one.deliver(wire) == 503
+        assert effects == []
+        store.gone.clear()
+        assert await one.deliver(wire) == 204
+        assert len(effects) == 1
+
+    async def test_what_was_handled_while_the_store_went_is_yes_and_marked_when_it_is_back(
+        self, sender: Sender
+    ) -> None:
+        store, effects = _Flaky(), []
+        one = Machine(sender, store, effects, lease=0.3, answer_within=0.1)
+        wire = sender.event()
+        store.gone |= {"done"}
+        assert await one.deliver(wire) == 204
+        store.gone |= {"claim"}
+        assert await one.deliver(wire) == 204
+        store.gone.clear()
+        await asyncio.sleep(0.25)
+        assert await Machine(sender, store, effects).deliver(wire) == 204
+        assert len(effects) == 1
+        await one.notifications.close()
+
+    async def test_renewals_that_fail_do_not_stop_a_handler(self, sender: Sender) -> None:
+        store, effects = _Flaky(), []
+        one = Machine(sender, store, effects, lease=0.2, answer_within=0.1)
+        wire = sender.event()
+        store.gone.add("renew")
+        one.may_end.clear()
+        assert await one.deliver(wire) == 503
+        await asyncio.sleep(0.2)
+        assert store.calls.count("renew") >= 2
+        one.may_end.set()
+        await asyncio.sleep(0.02)
+        assert await one.deliver(wire) == 204
+        assert len(effects) == 1
+
+    async def test_a_handler_whose_claim_was_lost_is_cancelled(
+        self, sender: Sender, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """As when the machine slept for longer than the lease: the other one does it."""
+        store, effects = _Flaky(), []
+        slept, other = (Machine(sender, store, effects, lease=0.15, answer_within=0.1) for _ in range(2))
+        wire = sender.event()
+        slept.may_end.clear()
+        assert await slept.deliver(wire) == 503
+        ((key, _),) = store._claims.items()
+        store._claims[key] = ("somebody else's", time.monotonic() + 0.2)
+        await asyncio.sleep(0.1)
+        slept.may_end.set()
+        await asyncio.sleep(0.15)
+        assert effects == []
+        assert "another has it" in caplog.text
+        assert await other.deliver(wire) == 204
+        assert len(effects) == 1
+
+
+@pytest.fixture
+def redis_of_ones_own() -> Iterator[RedisServer]:
+    with own_redis() as server:
+        yield server
+
+
+class TestRedis:
+    async def test_gone_and_back_loses_nothing(self, sender: Sender, redis_of_ones_own: RedisServer) -> None:
+        server, effects = redis_of_ones_own, []
+        one = Machine(sender, RedisStore(server.url, timeout=0.3), effects)
+        before, meanwhile = sender.event(), sender.event()
+        assert await one.deliver(before) == 204
+        server.stop()
+        assert await one.deliver(before) == 503
+        assert await one.deliver(meanwhile) == 503
+        server.start()
+        assert await one.deliver(before) == 204
+        assert await one.deliver(meanwhile) == 204
+        assert len(effects) == 2
+        await one.notifications.close()
+
+    async def test_gone_while_a_handler_runs(self, sender: Sender, redis_of_ones_own: RedisServer) -> None:
+        server, effects = redis_of_ones_own, []
+        one = Machine(sender, RedisStore(server.url, timeout=0.3), effects, lease=0.9, answer_within=0.8)
+        wire = sender.event()
+        one.may_end.clear()
+        delivery = asyncio.create_task(one.deliver(wire))
+        await one.begun.wait()
+        server.stop()
+        one.may_end.set()
+        assert await delivery in (204, 503)
+        assert len(effects) == 1
+        await asyncio.to_thread(server.start)
+        await asyncio.sleep(1)
+        other = Machine(sender, RedisStore(server.url), effects)
+        assert await other.deliver(wire) == 204
+        assert len(effects) == 1
+        for machine in (one, other):
+            await machine.notifications.close()
+
+    async def test_slow_is_later(self, sender: Sender, redis_of_ones_own: RedisServer) -> None:
+        server, effects = redis_of_ones_own, []
+        one = Machine(sender, RedisStore(server.url, timeout=0.2), effects, answer_within=1)
+        wire = sender.event()
+        assert await one.deliver(sender.event()) == 204
+        server.suspend()
+        began = time.monotonic()
+        assert await one.deliver(wire) == 503
+        assert time.monotonic() - began < 0.9
+        server.resume()
+        assert len(effects) == 1
+        await one.notifications.close()
+
+    async def test_a_password_is_in_no_message(self, sender: Sender) -> None:
+        store = RedisStore("redis://user:geheim@127.0.0.1:1/0", timeout=0.2)
+        with pytest.raises(StoreUnavailableError) as caught:
+            await store.claim(Claim("1"), 60)
+        assert "geheim" not in str(caught.value)
+        assert "geheim" not in repr(store)
+
+
+async def test_sqlite_in_ones_own_database_makes_effect_and_mark_one(sender: Sender, tmp_path: Path) -> None:
+    """The crash between effect and mark cannot happen where they are one transaction."""
+    import sqlite3
+
+    from wxpay_dsl.notify.stores.sqlite import SqliteStore
+
+    store = SqliteStore(tmp_path / "shop.db")
+    notifications = Notifications(sender.recipient, store=store)
+    with sqlite3.connect(tmp_path / "shop.db") as shop:
+        shop.execute("CREATE TABLE payments (transaction_id TEXT)")
+    shop.close()
+
+    @notifications.on("TRANSACTION.SUCCESS")
+    def book(event: Notification[Any], claim: Claim) -> None:
+        shop = sqlite3.connect(tmp_path / "shop.db")
+        with shop:
+            shop.execute("INSERT INTO payments VALUES (?)", (event.resource["transaction_id"],))
+            store.mark_done(claim, shop)
+        shop.close()
+        raise SystemError("the machine loses power right after the commit")
+
+    wire = sender.event()
+    assert (await notifications.handle(wire.headers, wire.body)).status == 500
+    assert (await notifications.handle(wire.headers, wire.body)).status == 204
+    shop = sqlite3.connect(tmp_path / "shop.db")
+    assert len(shop.execute("SELECT * FROM payments").fetchall()) == 1
+    shop.close()
+    await notifications.close()

@@ -1,0 +1,280 @@
+"""Stores: of any number that ask at once one is told yes, and what is finished stays so. Each test with each store."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wxpay_dsl import ConfigurationError
+from wxpay_dsl.notify import Claim, ClaimLostError, Store, StoreUnavailableError
+from wxpay_dsl.notify.stores import Finished, open_store
+from wxpay_dsl.notify.stores.memory import MemoryStore
+from wxpay_dsl.notify.stores.sqlite import SqliteStore
+
+KEY = "1900000109/EV-1"
+
+
+@pytest.fixture
+async def store(open_store: Callable[[], Store]) -> AsyncIterator[Store]:
+    store = open_store()
+    yield store
+    await store.close()
+
+
+async def test_a_claim_is_one_s_until_it_is_released(store: Store) -> None:
+    first, second = Claim(KEY), Claim(KEY)
+    assert await store.claim(first, 60) is True
+    assert await store.claim(second, 60) is False
+    assert await store.claim(first, 60) is True
+    assert await store.claim(Claim("another"), 60) is True
+    await store.release(second)
+    assert await store.claim(second, 60) is False
+    await store.release(first)
+    assert await store.claim(second, 60) is True
+
+
+async def test_of_a_hundred_at_once_one_gets_it(store: Store) -> None:
+    taken = await asyncio.gather(*(store.claim(Claim(KEY), 60) for _ in range(100)))
+    assert taken.count(True) == 1
+    assert taken.count(False) == 99
+
+
+async def test_what_is_finished_stays_so_with_its_answer(store: Store, open_store: Callable[[], Store]) -> None:
+    claim = Claim(KEY)
+    await store.claim(claim, 60)
+    assert await store.done(claim, b'{"a": 1}') is True
+    assert await store.done(claim, b"") is True
+    await store.release(claim)
+    again = open_store()
+    for one in (claim, Claim(KEY)):
+        assert await again.claim(one, 60) == Finished(b'{"a": 1}')
+    await again.close()
+
+
+async def test_a_lease_that_ran_out_is_anybody_s(store: Store) -> None:
+    crashed, next_one = Claim(KEY), Claim(KEY)
+    assert await store.claim(crashed, 0.05) is True
+    assert await store.claim(next_one, 60) is False
+    await asyncio.sleep(0.1)
+    assert await store.claim(next_one, 60) is True
+    # Whoever comes back from the dead finds that it is not his any more, and changes nothing.
+    assert await store.renew(crashed, 60) is False
+    assert await store.done(crashed, b"") is False
+    await store.release(crashed)
+    assert await store.claim(Claim(KEY), 60) is False
+    assert await store.done(next_one, b"") is True
+    assert await store.done(crashed, b"") is False
+    assert await store.renew(crashed, 60) is False
+
+
+async def test_a_lease_that_ran_out_and_nobody_took_is_still_good(store: Store) -> None:
+    late = Claim(KEY)
+    await store.claim(late, 0.02)
+    await asyncio.sleep(0.05)
+    assert await store.renew(late, 60) is True
+    assert await store.claim(Claim(KEY), 60) is False
+    later = Claim("later")
+    await store.claim(later, 0.02)
+    await asyncio.sleep(0.05)
+    assert await store.done(later, b"") is True
+    assert await store.claim(Claim("later"), 60) == Finished(b"")
+
+
+async def test_a_renewed_lease_lasts(store: Store) -> None:
+    claim = Claim(KEY)
+    await store.claim(claim, 0.1)
+    for _ in range(4):
+        await asyncio.sleep(0.05)
+        assert await store.renew(claim, 0.1) is True
+    assert await store.claim(Claim(KEY), 60) is False
+
+
+async def test_one_who_marked_it_may_renew_and_release_without_harm(store: Store) -> None:
+    claim = Claim(KEY)
+    await store.claim(claim, 60)
+    await store.done(claim, b"")
+    assert await store.renew(claim, 60) is True
+    await store.release(claim)
+    assert await store.claim(Claim(KEY), 60) == Finished(b"")
+
+
+@pytest.mark.parametrize("key", ["密钥/编号 1", "a:b\n\0'\";--", "x" * 500])
+async def test_keys_are_taken_as_they_are(key: str, store: Store) -> None:
+    claim = Claim(key)
+    assert await store.claim(claim, 60) is True
+    assert await store.done(claim, b"") is True
+    assert await store.claim(Claim(key), 60) == Finished(b"")
+
+
+async def test_it_may_be_used_from_one_loop_after_another(open_store: Callable[[], Store]) -> None:
+    store, claim = open_store(), Claim(KEY)
+
+    async def both() -> Finished | bool:
+        try:
+            return await store.claim(claim, 60)
+        finally:
+            await store.close()
+
+    assert await asyncio.to_thread(lambda: asyncio.run(both())) is True
+    assert await asyncio.to_thread(lambda: asyncio.run(both())) is True
+
+
+class TestMemory:
+    async def test_it_forgets_what_is_old_and_what_is_too_much(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        now = [0.0]
+        store = MemoryStore(keep=10, clock=lambda: now[0])
+        monkeypatch.setattr("wxpay_dsl.notify.stores.memory._LIMIT", 3)
+        for number in range(5):
+            claim = Claim(str(number))
+            await store.claim(claim, 60)
+            await store.done(claim, b"")
+        assert [await store.claim(Claim(str(number)), 0) for number in range(5)] == [True, True, *[Finished()] * 3]
+        now[0] = 11
+        assert await store.claim(Claim("4"), 60) is True
+
+
+class TestSqlite:
+    async def test_it_forgets_what_is_old(self, tmp_path: Path) -> None:
+        now = [1e9]
+        store = SqliteStore(tmp_path / "n.db", keep=86400, clock=lambda: now[0])
+        done, crashed = Claim("done"), Claim("crashed")
+        for claim in (done, crashed):
+            await store.claim(claim, 60)
+        await store.done(done, b"")
+        now[0] += 86400 + 3600
+        await store.claim(Claim("new"), 60)
+        await store.close()
+        with sqlite3.connect(tmp_path / "n.db") as connection:
+            assert connection.execute("SELECT key FROM wxpay_notifications").fetchall() == [("new",)]
+
+    async def test_a_file_that_cannot_be_written_is_told(self, tmp_path: Path) -> None:
+        store = SqliteStore(tmp_path / "nowhere" / "n.db")
+        with pytest.raises(StoreUnavailableError, match="cannot be written"):
+            await store.claim(Claim(KEY), 60)
+        (tmp_path / "nowhere").mkdir()
+        assert await store.claim(Claim(KEY), 60) is True
+        await store.close()
+
+    async def test_a_lock_that_somebody_holds_is_waited_for_and_then_told(self, tmp_path: Path) -> None:
+        store = SqliteStore(tmp_path / "n.db", timeout=0.2)
+        await store.claim(Claim("first"), 60)
+        with sqlite3.connect(tmp_path / "n.db", isolation_level=None) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(StoreUnavailableError, match="locked"):
+                await store.claim(Claim(KEY), 60)
+            other.execute("COMMIT")
+        other.close()
+        assert await store.claim(Claim(KEY), 60) is True
+        await store.close()
+
+    async def test_a_claim_that_nobody_waits_for_any_more_is_not_taken(self, tmp_path: Path) -> None:
+        store = SqliteStore(tmp_path / "n.db", timeout=5)
+        await store.claim(Claim("first"), 60)
+        with sqlite3.connect(tmp_path / "n.db", isolation_level=None) as other:
+            other.execute("BEGIN IMMEDIATE")
+            blocked = asyncio.create_task(store.claim(Claim("blocked"), 60))
+            await asyncio.sleep(0.05)
+            abandoned = asyncio.create_task(store.claim(Claim(KEY), 60))
+            await asyncio.sleep(0.05)
+            abandoned.cancel()
+            await asyncio.sleep(0)
+            other.execute("COMMIT")
+        other.close()
+        assert await blocked is True
+        assert await store.claim(Claim(KEY), 60) is True
+        await store.close()
+
+    async def test_effect_and_mark_are_one_transaction(self, tmp_path: Path) -> None:
+        store, claim = SqliteStore(tmp_path / "shop.db"), Claim(KEY)
+        shop = sqlite3.connect(tmp_path / "shop.db")
+        shop.execute("CREATE TABLE orders (number TEXT)")
+        await store.claim(claim, 60)
+
+        def book(*, fails: bool) -> None:
+            with shop:
+                shop.execute("INSERT INTO orders VALUES ('1')")
+                store.mark_done(claim, shop)
+                if fails:
+                    raise LookupError
+
+        with pytest.raises(LookupError):
+            book(fails=True)
+        assert shop.execute("SELECT * FROM orders").fetchall() == []
+        assert await store.claim(Claim(KEY), 60) is False
+        book(fails=False)
+        assert shop.execute("SELECT * FROM orders").fetchall() == [("1",)]
+        assert await store.claim(Claim(KEY), 60) == Finished(b"")
+        assert await store.done(claim, b"") is True
+        shop.close()
+        await store.close()
+
+    async def test_a_lost_claim_cannot_be_marked_so_that_the_effect_is_rolled_back(self, tmp_path: Path) -> None:
+        store, late = SqliteStore(tmp_path / "shop.db"), Claim(KEY)
+        await store.claim(late, 0.01)
+        await asyncio.sleep(0.05)
+        assert await store.claim(Claim(KEY), 60) is True
+        shop = sqlite3.connect(tmp_path / "shop.db")
+        shop.execute("CREATE TABLE orders (number TEXT)")
+
+        def book() -> None:
+            with shop:
+                shop.execute("INSERT INTO orders VALUES ('1')")
+                store.mark_done(late, shop)
+
+        with pytest.raises(ClaimLostError, match=KEY):
+            book()
+        assert shop.execute("SELECT * FROM orders").fetchall() == []
+        shop.close()
+        await store.close()
+
+    def test_a_forked_process_opens_the_file_anew(self, tmp_path: Path) -> None:
+        store = SqliteStore(tmp_path / "n.db")
+        assert asyncio.run(store.claim(Claim("parent"), 60)) is True
+        context = multiprocessing.get_context("fork")
+        results = context.SimpleQueue()
+
+        def child() -> None:
+            results.put(asyncio.run(store.claim(Claim("parent"), 60)))
+            results.put(asyncio.run(store.claim(Claim("child"), 60)))
+
+        process = context.Process(target=child)
+        process.start()
+        process.join(20)
+        assert process.exitcode == 0
+        assert [results.get(), results.get()] == [False, True]
+        assert asyncio.run(store.claim(Claim("child"), 60)) is False
+        asyncio.run(store.close())
+
+
+@pytest.mark.parametrize(
+    ("where", "kind"),
+    [
+        (None, "MemoryStore"),
+        ("memory", "MemoryStore"),
+        ("n.db", "SqliteStore"),
+        (Path("n.db"), "SqliteStore"),
+        ("sqlite:///n.db", "SqliteStore"),
+        ("redis://localhost:1/0", "RedisStore"),
+        ("rediss://localhost:1/0", "RedisStore"),
+    ],
+)
+def test_a_store_is_told_by_its_url(where: Any, kind: str) -> None:
+    assert type(open_store(where)).__name__ == kind
+
+
+def test_a_store_of_ones_own_is_taken_as_it_is() -> None:
+    store = MemoryStore()
+    assert open_store(store) is store
+
+
+@pytest.mark.parametrize("where", ["mysql://root:geheim@localhost/x", "redis://:geheim@localhost:port/0"])
+def test_a_url_that_is_none_is_refused_without_its_password(where: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        open_store(where)
+    assert "geheim" not in str(caught.value)
