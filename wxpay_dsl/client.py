@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     # Generated from the specs when the package is built or installed; at run time the chain needs no types.
     from wxpay_dsl.assembly import Machinery
     from wxpay_dsl.core.client import Client
+    from wxpay_dsl.core.download import Download, Plan, Progress
     from wxpay_dsl.core.reply import Reply
     from wxpay_dsl.settings import Settings
     from wxpay_dsl.typed import Chain
@@ -220,6 +221,55 @@ class Wechatpay(Chain):
     def call(self, target: Target, data: Any, fields: Mapping[str, Any]) -> Coroutine[Any, Any, Reply[Any]]:
         """What the chain does when it is called."""
         return self.client.call(target, data, fields)
+
+    async def upload(
+        self,
+        file: Any,
+        to: Any = None,
+        /,
+        *,
+        name: str | None = None,
+        content_type: str | None = None,
+        **fields: Any,
+    ) -> Reply[Any]:
+        """Uploads ``file``: a path, bytes, a binary file open for reading, or an async iterator of bytes.
+
+        ``to`` is any endpoint that takes a form, and ``fields`` what else it takes; without it a video goes to
+        ``v3.merchant.media.video_upload``, anything else to ``v3.merchant.media.upload``. ``name`` and
+        ``content_type`` are found out by themselves where the file has a name, or is an image or a PDF. The digest,
+        and the form's ``meta``, are made here.
+
+        Raises ValidationError for a file that cannot be read or is too large, before anything is sent.
+        """
+        from wxpay_dsl.wechat.uploads import upload
+
+        return await upload(self._root, file, to, name=name, content_type=content_type, fields=fields)
+
+    def download(
+        self,
+        source: Any,
+        data: Any = None,
+        /,
+        *,
+        progress: Callable[[Progress], None] | None = None,
+        limit: int | None = None,
+        **fields: Any,
+    ) -> Download:
+        """A file, to be read inside ``async with``: streamed, unpacked, held against its hash.
+
+        ``source`` is an endpoint (``wxpay.v3.bill.tradebill.get``, with its ``fields``), a reply that names a
+        ``download_url``, or that link. ``progress`` is called with every piece that comes; ``limit``: bytes of the
+        file, unpacked, at most.
+
+        Entering it raises ValidationError for a link to a foreign host, and what a call raises.
+        """
+        from wxpay_dsl.core.download import MAX_UNPACKED, Download
+        from wxpay_dsl.wechat.downloads import plan
+
+        def made() -> Coroutine[Any, Any, Plan]:
+            return plan(self.client, source, data, fields, self.settings.decryptor)
+
+        return Download(made, progress=progress, limit=MAX_UNPACKED if limit is None else limit)
 
     def preload(self) -> None:
         """Reads all specs now, for servers that want no first touch later. Raises SpecError for one that is broken."""

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Final, Self
 
 from attrs import evolve
 
 from .chain import Node, Target
-from .errors import ClosedError, Fault, ServiceError, UndeclaredPathError, ValidationError
+from .errors import ClosedError, Fault, SdkError, ServiceError, UndeclaredPathError, ValidationError
 from .family import Family
 from .forms import complete
 from .reply import Reply
 from .request import Request, Validate, build, collect
-from .transport import Exchange, Middleware, Transport
+from .transport import Exchange, Middleware, Response, Stream, Transport
 from .tree import Tree
 
 __all__ = ["TIMEOUT", "Client", "Middlewares"]
@@ -82,8 +83,18 @@ class Client:
         request = await self.prepare(target, data, fields)
         family = self._families[request.family]
         exchange = await self.send(request)
-        response = exchange.answer
-        operation = request.operation
+        self._check(exchange)
+        response, operation = exchange.answer, request.operation
+        result = family.decode(operation, response)
+        if operation is not None and family.incoming is not None:
+            result = await family.incoming(operation, result)
+        request_id = response.headers.get("Request-ID", "")
+        return Reply(result, response.status, response.headers, request_id, exchange)
+
+    def _check(self, exchange: Exchange) -> None:
+        """Raises what the family makes of an answer that is no success."""
+        request, response = exchange.request, exchange.answer
+        family, operation = self._families[request.family], request.operation
         if not (200 <= response.status < 300 or (operation is not None and response.status == operation.status)):
             error = family.refusal(operation, response)
             if family.explain is not None:
@@ -93,11 +104,6 @@ class Client:
                 hint = f"; the nearest declared one is {nearest}" if nearest else ""
                 error = evolve(error, hint=f"no spec declares this path{hint}")
             raise error
-        result = family.decode(operation, response)
-        if operation is not None and family.incoming is not None:
-            result = await family.incoming(operation, result)
-        request_id = response.headers.get("Request-ID", "")
-        return Reply(result, response.status, response.headers, request_id, exchange)
 
     async def prepare(self, target: Target, data: Any, fields: Mapping[str, Any]) -> Request:
         """The request that a call would send; signed where the signature is one of its fields, but not in its headers.
@@ -134,6 +140,32 @@ class Client:
         tls = self._tls(request) if self._tls is not None else None
         await self._transport.send(exchange, middlewares, timeout, tls)
         return exchange
+
+    @asynccontextmanager
+    async def stream(self, request: Request) -> AsyncGenerator[Stream, None]:
+        """Sends a prepared request; the body of a success is left to be read, unverified. Raises as :meth:`call`."""
+        if self._closed:
+            raise ClosedError
+        exchange = Exchange(request)
+        middlewares = self._middlewares(exchange) if self._middlewares is not None else ()
+        timeout = self._timeout if request.options.timeout is None else request.options.timeout
+        tls = self._tls(request) if self._tls is not None else None
+        async with self._transport.stream(exchange, middlewares, timeout, tls) as stream:
+            self._check(exchange)
+            yield stream
+
+    def refuse(self, request: Request, response: Response) -> SdkError | None:
+        """The error that an answer of status 200 says in its body, if it says one."""
+        try:
+            self._families[request.family].decode(request.operation, response)
+        except SdkError as error:
+            return error
+        return None
+
+    @property
+    def only_origin(self) -> str | None:
+        """Where everything goes, whatever host a spec or a link names; None where they count."""
+        return None if self._own_hosts else self._base_url
 
     def _base(self, target: Target, operation: Any) -> str:
         if not self._own_hosts:

@@ -9,14 +9,16 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from wxpay_dsl.core.errors import Fault
-from wxpay_dsl.core.files import Upload
+from wxpay_dsl.core.errors import Fault, ValidationError
+from wxpay_dsl.core.files import File, Upload, prepare
 from wxpay_dsl.core.model import ABSENT
 
 if TYPE_CHECKING:
+    from wxpay_dsl.core.chain import Node
     from wxpay_dsl.core.model import Operation
+    from wxpay_dsl.core.reply import Reply
 
-__all__ = ["META", "attach"]
+__all__ = ["META", "attach", "upload"]
 
 #: The part that describes the file.
 META: Final = "meta"
@@ -80,3 +82,25 @@ def _example(operation: Operation | None) -> dict[str, Any]:
         return {}
     example = json.loads(schema.example)
     return example if isinstance(example, dict) else {}
+
+
+async def upload(
+    root: Node, given: Any, to: Any, *, name: str | None, content_type: str | None, fields: Mapping[str, Any]
+) -> Reply[Any]:
+    """Calls ``to``, or the endpoint of images or of videos, with a file. Raises ValidationError."""
+    file = given
+    if name is not None or content_type is not None:
+        file = (
+            File(given.content, name or given.name, content_type or given.content_type)
+            if isinstance(given, File)
+            else File(given, name, content_type)
+        )
+    if to is None:
+        faults: list[Fault] = []
+        file = await prepare(file, faults, "file")
+        if file is None:
+            raise ValidationError("upload", tuple(faults))
+        media = root.v3.merchant.media
+        to = media.video_upload if file.content_type.startswith("video/") else media.upload
+    reply: Reply[Any] = await to(file, **fields)
+    return reply
