@@ -129,9 +129,10 @@ class RefreshingKeyring:
         Where there is none at all the certificates are downloaded first. Raises what that raised, or
         ConfigurationError where even they are not valid.
         """
-        self._look_at_clock()
         when = self._now()
-        if not any(key.valid_at(when) for key in self._keys):
+        if any(key.valid_at(when) for key in self._keys):
+            self._look_at_clock()
+        else:
             await self._wait(self._policy_says(RefreshPolicy.on_need, needed=True))
             if self._error is not None and not any(key.valid_at(when) for key in self._keys):
                 raise copy(self._error)
