@@ -10,6 +10,7 @@ import stat
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -105,7 +106,7 @@ class TestFile:
         (tmp_path / "one.json" / "inside").touch()
         with pytest.raises(KeyStoreError, match=r"one\.json cannot be written"):
             await FileKeyStore(tmp_path).save("one", b"data")
-        assert [path.name for path in tmp_path.iterdir()] == ["one.json"]
+        assert os.listdir(tmp_path) == ["one.json"]
 
     @pytest.mark.parametrize("name", ["../one", "", "a/b", "a.b", "a\x00b", "a" * 65])
     async def test_a_name_cannot_leave_the_folder(self, name: str, tmp_path: Path) -> None:
@@ -167,7 +168,5 @@ def test_an_entry_survives_as_it_was(answer: str, fetched_at: float) -> None:
 
 @given(st.binary())
 def test_any_bytes_are_an_entry_or_an_error(data: bytes) -> None:
-    try:
-        StoredCertificates.loads(data)
-    except KeyStoreError as error:
-        assert "damaged" in str(error)
+    with suppress(KeyStoreError):
+        assert isinstance(StoredCertificates.loads(data).answer, bytes)
