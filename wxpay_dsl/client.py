@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from wxpay_dsl.settings import Settings
     from wxpay_dsl.typed import Chain
     from wxpay_dsl.wechat.keyring import Keyring
+    from wxpay_dsl.wechat.recipient import Recipient
 else:
     Chain = object
 
@@ -217,6 +218,14 @@ class Wechatpay(Chain):
     def keyring(self) -> Keyring:
         """The platform keys (微信支付公钥 / 平台证书) that this client believes."""
         return self.machinery.keyring
+
+    @property
+    def recipient(self) -> Recipient:
+        """This client's merchant as a receiver of notifications: ``Notifications(wxpay)`` asks for it."""
+        from wxpay_dsl.wechat.recipient import Recipient
+
+        settings = self.settings
+        return Recipient(settings.mchid, self.keyring, settings.apiv3_key, settings.secret)
 
     def call(self, target: Target, data: Any, fields: Mapping[str, Any]) -> Coroutine[Any, Any, Reply[Any]]:
         """What the chain does when it is called."""

@@ -27,10 +27,10 @@ _TOLD: Final = 1000
 class Declared:
     """The declared notifications. The specs are loaded when first asked for."""
 
-    def __init__(self, folders: Sequence[str]) -> None:
-        """``folders``: specs of one's own, on top of the package's."""
+    def __init__(self, folders: Sequence[str], tree: Tree | None) -> None:
+        """``folders``: specs of one's own, on top of the package's; where there are none ``tree``, if that is known."""
         self._folders = tuple(folders)
-        self._tree: Tree | None = None
+        self._tree = None if folders else tree
         self._schemas: dict[str, Schema | None] = {}
         self._told: set[tuple[str, str]] = set()
 

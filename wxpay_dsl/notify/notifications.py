@@ -76,7 +76,7 @@ class Notifications:
 
         Seconds: after ``answer_within`` the service is told to send again, while the handler goes on; ``lease`` after
         a crash another delivery may run the handler; one that runs longer than ``run_limit`` is cancelled (a sync one
-        cannot be). ``specs``: folders with notifications of one's own. ``clock``: Unix time.
+        cannot be). ``specs``: folders with notifications of one's own, if not the client's. ``clock``: Unix time.
 
         Raises ConfigurationError.
         """
@@ -87,7 +87,8 @@ class Notifications:
         self._once = Once(open_store(store), lease=lease, limit=run_limit)
         self._clock = clock
         self._routes = Routes()
-        self._declared = Declared([str(folder) for folder in specs])
+        trees = (one.tree for one in recipients if not isinstance(one, Recipient))
+        self._declared = Declared([str(folder) for folder in specs], next(trees, None))
         self._threads = Threads()
         self._answer_within = answer_within
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from inspect import isawaitable
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from wxpay_dsl.core.errors import ConfigurationError
+from wxpay_dsl.core.tree import Tree
 from wxpay_dsl.wechat.errors import UnknownSerialError
 from wxpay_dsl.wechat.notification import SUBJECT, UnknownMerchantError
 from wxpay_dsl.wechat.platform_keys import PlatformKey
@@ -19,9 +20,12 @@ __all__ = ["Client", "Find", "Recipients"]
 Find = Callable[[str], Recipient | Awaitable[Recipient | None] | None]
 
 
-@runtime_checkable
 class Client(Protocol):
     """A client, such as :class:`~wxpay_dsl.Wechatpay`, that knows its merchant's keys and keeps them current."""
+
+    @property
+    def tree(self) -> Tree:
+        """The specs that it knows."""
 
     @property
     def recipient(self) -> Recipient:
