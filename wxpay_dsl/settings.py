@@ -198,11 +198,13 @@ def _checked(merged: Mapping[str, Any]) -> Settings:
     mchid = _text(merged, "mchid", "the merchant id (商户号)")
     if not _MCHID.match(mchid):
         raise ConfigurationError(f"`mchid` (商户号) is digits only, such as 1900000109, not {mchid!r:.40}")
+    # APIv2 alone needs its own key, and a container for some operations; APIv3 says what it lacks when it is called.
+    alone = merged.get("private_key") is None and merged.get("secret") is not None
     container = _container(merged, mchid)
     if container is not None:
         merged = {"private_key": container.private_key, "certificate": container.certificate, **merged}
     signer, serial = _signing(merged)
-    keys = _platform_keys(merged, serial, signer)
+    keys = _platform_keys(merged, serial, signer, alone=alone)
     base_url = _base_url(merged)
     validate = merged.get("validate", True)
     if validate not in get_args(Validate):
@@ -236,7 +238,6 @@ def _signing(merged: Mapping[str, Any]) -> tuple[Signer, str]:
         message = _missing("private_key", "the merchant's private key (商户API私钥, apiclient_key.pem)")
         if merged.get("secret") is None:
             raise ConfigurationError(message)
-        # APIv2 alone needs no more than its own key; what else is missing is said when APIv3 is called.
         return AbsentSigner(message), ""
     certificate = load_certificate(merged["certificate"]) if merged.get("certificate") is not None else None
     serial = str(merged.get("serial") or (certificate_serial(certificate) if certificate is not None else ""))
@@ -266,7 +267,7 @@ def _signing(merged: Mapping[str, Any]) -> tuple[Signer, str]:
     return LocalSigner(private_key), serial
 
 
-def _platform_keys(merged: Mapping[str, Any], serial: str, signer: Signer) -> PlatformKeys:
+def _platform_keys(merged: Mapping[str, Any], serial: str, signer: Signer, *, alone: bool) -> PlatformKeys:
     certs = merged.get("certs") or {}
     if isinstance(certs, str):  # from the environment: ID=FILE,ID=FILE
         pairs = [pair.partition("=") for pair in certs.split(",") if pair.strip()]
@@ -291,7 +292,7 @@ def _platform_keys(merged: Mapping[str, Any], serial: str, signer: Signer) -> Pl
                 f"(微信支付公钥, pub_key.pem of the merchant platform)"
             )
         keys.append(key)
-    if not keys and merged.get("apiv3_key") is None and not isinstance(signer, AbsentSigner):
+    if not keys and merged.get("apiv3_key") is None and not alone:
         raise ConfigurationError(
             "nothing to verify answers with: give `certs`, {'PUB_KEY_ID_…': 'pub_key.pem'} (微信支付公钥), or "
             "`apiv3_key` (APIv3密钥) so that the platform certificates (平台证书) can be downloaded"
