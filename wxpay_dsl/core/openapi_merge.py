@@ -8,13 +8,26 @@ from urllib.parse import unquote
 
 from .openapi_words import Losses
 
-__all__ = ["At", "References", "mapping"]
+__all__ = ["At", "References", "listed", "mapping"]
 
 #: The way from the document's root to where a thing stands.
 At = tuple[str, ...]
 
 #: Deeper chains of references are taken for circles.
 _DEEPEST: Final = 50
+#: What the words that are followed must hold, and what a list of them.
+_SHAPES: Final[Mapping[str, tuple[tuple[type, ...], type]]] = {
+    "$ref": ((str,), object),
+    "type": ((str, list), str),
+    "properties": ((dict,), object),
+    "required": ((list,), str),
+    "enum": ((list,), object),
+    "items": ((dict, bool), object),
+    "additionalProperties": ((dict, bool), object),
+    "allOf": ((list,), object),
+    "oneOf": ((list,), object),
+    "anyOf": ((list,), object),
+}
 #: Words that may differ without changing what is allowed.
 _ANNOTATIONS: Final = frozenset({"title", "description", "example", "examples", "default", "deprecated"})
 
@@ -37,7 +50,8 @@ class References:
         return {}
 
     def merged(self, schema: Mapping[str, Any], at: At) -> Mapping[str, Any]:
-        """The schema without ``allOf``, and without a choice that only means null."""
+        """The schema without ``allOf``, without a choice that only means null, and without words of a wrong shape."""
+        schema = self._sound(schema, at)
         for choice in ("oneOf", "anyOf"):
             options = schema.get(choice)
             if options is None:
@@ -46,20 +60,21 @@ class References:
             some = [option for option in options if not (isinstance(option, Mapping) and option.get("type") == "null")]
             if len(some) == 1:
                 null = {"nullable": True} if len(some) < len(options) else {}
-                return self.merged({"allOf": [some[0]], **rest, **null}, at)
+                return self.merged({**rest, **null, "allOf": [some[0], *rest.get("allOf", ())]}, at)
             if some and all(isinstance(option, Mapping) and "const" in option for option in some):
                 null = {"nullable": True} if len(some) < len(options) else {}
                 return self.merged({"enum": [option["const"] for option in some], **rest, **null}, at)
             self._losses.add((*at, choice), f"`{choice}`: a choice of {len(options)} shapes")
             return self.merged({"type": "object", **rest} if _all_objects(some) else rest, at)
-        parts = schema.get("allOf")
-        if not isinstance(parts, list):
+        parts: list[Any] | None = schema.get("allOf")
+        if parts is None:
             return schema
         rest = {word: value for word, value in schema.items() if word != "allOf"}
-        first, *others = [*parts, rest]
+        every: list[Any] = [*parts, rest]
+        first, others = every[0], every[1:]
         together: dict[str, Any] = {}
         for part in others:
-            self._merge(together, self._flat(part, at) if part is not rest else part, at)
+            self._merge(together, rest if part is rest else self._flat(part, at), at)
         fields = together.get("properties", {})
         if isinstance(first, Mapping) and set(first) == {"$ref"} and set(together.get("required", ())) <= set(fields):
             return {**first, **together}
@@ -67,6 +82,12 @@ class References:
         self._merge(whole, self._flat(first, at), at)
         self._merge(whole, together, at)
         return whole
+
+    def _sound(self, schema: Mapping[str, Any], at: At) -> Mapping[str, Any]:
+        wrong = [word for word in schema if word in _SHAPES and not _shaped(schema[word], _SHAPES[word])]
+        for word in wrong:
+            self._losses.add((*at, word), f"`{word}`: {schema[word]!r:.40}")
+        return {word: value for word, value in schema.items() if word not in wrong} if wrong else schema
 
     def _flat(self, schema: Any, at: At) -> Mapping[str, Any]:
         """The schema with what its ``$ref`` and ``allOf`` say in it."""
@@ -116,6 +137,11 @@ class References:
         return node
 
 
+def _shaped(value: Any, shape: tuple[tuple[type, ...], type]) -> bool:
+    outer, inner = shape
+    return isinstance(value, outer) and (not isinstance(value, list) or all(isinstance(item, inner) for item in value))
+
+
 def _all_objects(options: Iterable[Any]) -> bool:
     return all(
         isinstance(option, Mapping) and (option.get("type") == "object" or "properties" in option) for option in options
@@ -125,3 +151,8 @@ def _all_objects(options: Iterable[Any]) -> bool:
 def mapping(raw: Any) -> Mapping[str, Any]:
     """A mapping; an empty one for anything else, since a document may be wrong anywhere."""
     return raw if isinstance(raw, Mapping) else {}
+
+
+def listed(raw: Any) -> list[Any]:
+    """A list; an empty one for anything else."""
+    return raw if isinstance(raw, list) else []

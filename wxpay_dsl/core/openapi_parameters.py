@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from .openapi_merge import At, References, mapping
+from .openapi_merge import At, References, listed, mapping
 from .openapi_schema import SchemaReader, sayable, short
 from .openapi_words import SPREAD, Losses
 
@@ -31,7 +31,7 @@ class ParameterReader:
         """The sections that the parameters of a path and of its operation make, the operation's own first."""
         found: dict[tuple[str, str], tuple[Mapping[str, Any], At]] = {}
         for source, where in ((item, at[:-1]), (raw, at)):
-            for number, unresolved in enumerate(source.get("parameters") or ()):
+            for number, unresolved in enumerate(listed(source.get("parameters"))):
                 place = (*where, "parameters", str(number))
                 parameter = mapping(self._references.resolve(unresolved, place))
                 found[str(parameter.get("in")), str(parameter.get("name"))] = parameter, place

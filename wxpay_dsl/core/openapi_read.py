@@ -13,7 +13,7 @@ from .errors import SpecError
 from .grammar import EVENT_WORDS, OPERATION_WORDS
 from .model import VERBS
 from .openapi_body import BodyReader
-from .openapi_merge import At, References, mapping
+from .openapi_merge import At, References, listed, mapping
 from .openapi_parameters import ParameterReader, identifier
 from .openapi_schema import SchemaReader
 from .openapi_words import EVENT_VENDOR, OPERATION_VENDOR, Losses, Lost, Vocabulary
@@ -161,7 +161,7 @@ class _Reader:
                     words[word] = str(source[word])
         if "summary" not in raw and "summary" not in words and raw.get("operationId"):
             words["summary"] = str(raw["operationId"])
-        if raw.get("tags"):
+        if listed(raw.get("tags")):
             words["tags"] = [str(tag) for tag in raw["tags"]]
         if raw.get("deprecated") is True:
             words["deprecated"] = True
@@ -202,9 +202,9 @@ class _Reader:
         for word in info:
             if word not in ("title", "description") and word not in self._vocabulary.silent:
                 self._losses.add(("info", word), f"`{word}`: {info[word]!r:.60}")
-        for number, server in enumerate(_mapping_list(document.get("servers"))[1:], 1):
+        for number, server in enumerate(map(mapping, listed(document.get("servers"))[1:]), 1):
             self._losses.add(("servers", str(number)), f"the server {server.get('url')!r}")
-        for number, tag in enumerate(_mapping_list(document.get("tags"))):
+        for number, tag in enumerate(map(mapping, listed(document.get("tags")))):
             if set(tag) - {"name"}:
                 self._losses.add(("tags", str(number)), f"what is said of the tag {tag.get('name')!r}")
         for word in document:
@@ -213,7 +213,3 @@ class _Reader:
         for word in mapping(document.get("components")):
             if word == "securitySchemes":
                 self._losses.add(("components", word), f"`{word}`: the client's family signs")
-
-
-def _mapping_list(raw: Any) -> list[Mapping[str, Any]]:
-    return [mapping(item) for item in raw] if isinstance(raw, list) else []

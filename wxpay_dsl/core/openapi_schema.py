@@ -72,10 +72,10 @@ class SchemaReader:
         self._additional(schema, words, at)
         self._type(schema, words, at)
         self._values(schema, words, at)
-        self._limits(schema, words, at)
         for word in _SAME:
             if word in schema:
                 self._say(words, word, schema[word], at)
+        self._limits(schema, words, at)
         for word, value in self._vocabulary.known(schema, FIELD_VENDOR).items():
             self._say(words, word, value, at)
         for word in self._vocabulary.unknown(schema, FIELD_VENDOR):
@@ -125,11 +125,7 @@ class SchemaReader:
 
     def _object(self, schema: Mapping[str, Any], at: At) -> dict[str, Any]:
         """``properties``, each name with a ``?`` unless it is required."""
-        fields = schema.get("properties") or {}
-        required = schema.get("required") or ()
-        if not isinstance(fields, Mapping) or not isinstance(required, (list, tuple)):
-            self._losses.add(at, "`properties` that is no mapping, or `required` that is no list")
-            return {}
+        fields, required = schema.get("properties", {}), schema.get("required", [])
         read: dict[str, Any] = {}
         for name, inner in fields.items():
             where = (*at, "properties", name)
@@ -161,7 +157,7 @@ class SchemaReader:
         kinds = [kind for kind in several if kind != "null"]
         if "null" in several or schema.get("nullable") is True:
             words["nullable"] = True
-        if "$ref" in words:
+        if "$ref" in schema and ("$ref" in words or not several):
             self._agree(words, self._kind(words), at)
             return
         if not several:
@@ -228,7 +224,7 @@ class SchemaReader:
         if not fits or not sayable(value):
             self._losses.add((*at, word), f"`{word}`: {value!r:.60}")
         elif (value is not False and value != "") or word in ("default", "example") or "$ref" in words:
-            words.setdefault(word, value)
+            words[word] = value
 
 
 def _kind_of(words: Mapping[str, Any]) -> str:

@@ -1,0 +1,181 @@
+"""Users' OpenAPI documents to spec files: each case is a document, the files it becomes, and what it loses."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.core.test_openapi_export import loaded, unpacked
+from wxpay_dsl.core.errors import SpecError
+from wxpay_dsl.core.openapi import Imported, Vocabulary, parse, read_document
+
+CASES = yaml.safe_load((Path(__file__).parent.parent / "cases" / "openapi_import.yaml").read_text("utf-8"))
+PARTS = ("servers", "paths", "webhooks", "components")
+
+
+def imported(case: dict[str, Any], **options: Any) -> Imported:
+    parts = {part: case[part] for part in PARTS if part in case}
+    return read_document({"openapi": "3.1.0", "info": {"title": "Document"}, "paths": {}, **parts}, **options)
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
+def test_import(case: dict[str, Any], tmp_path: Path) -> None:
+    read = imported(case)
+    assert {file: text.partition("\n")[2] for file, text in read.files.items()} == case["files"]
+    lost = case.get("lost", [])
+    assert [found.what for found in read.lost] == [what for _, what in lost]
+    assert all(found.place.endswith(place) for found, (place, _) in zip(read.lost, lost, strict=True))
+    operations, events = loaded(unpacked(read.files, tmp_path))
+    assert operations or events
+
+
+def test_each_file_knows_where_the_schema_is() -> None:
+    case = {"paths": {"/v3/a/b": {"get": {"summary": "a"}}, "/c": {"get": {"summary": "c"}}}}
+    first_lines = {
+        file: text.splitlines()[0] for file, text in imported(case, schema="../spec.schema.json").files.items()
+    }
+    assert first_lines == {
+        "v3/a.yaml": "# yaml-language-server: $schema=../../spec.schema.json",
+        "c.yaml": "# yaml-language-server: $schema=../spec.schema.json",
+    }
+
+
+def test_a_host_that_the_client_talks_to_anyway_is_not_said() -> None:
+    case = {"servers": [{"url": "https://pay.example"}], "paths": {"/a": {"get": {"summary": "a"}}}}
+    assert "host: https://pay.example" in imported(case).files["a.yaml"]
+    assert "host" not in imported(case, host="https://pay.example").files["a.yaml"]
+
+
+def test_other_vendor_words_are_a_table() -> None:
+    case = {
+        "paths": {
+            "/a": {
+                "x-signed-answer": False,
+                "post": {"summary": "a", "x-audience": ["商户", "服务商", "商户"], "x-noise": 1},
+            }
+        }
+    }
+    vocabulary = Vocabulary(
+        {"x-audience": "roles", "x-signed-answer": "verify"},
+        {"roles": {"商户": "merchant", "服务商": "partner"}},
+        frozenset({"x-noise"}),
+    )
+    read = imported(case, vocabulary=vocabulary)
+    assert read.files["a.yaml"].endswith("      summary: a\n      roles: [merchant, partner]\n      verify: false\n")
+    assert read.lost == ()
+    assert {found.what for found in imported(case).lost} == {
+        "`x-audience`: ['商户', '服务商', '商户']",
+        "`x-noise`: 1",
+        "`x-signed-answer`: False",
+    }
+
+
+def test_a_file_that_would_be_too_long_is_a_folder() -> None:
+    fields = {f"field_{number}": {"type": "integer"} for number in range(400)}
+    body = {"content": {"application/json": {"schema": {"type": "object", "properties": fields}}}}
+    paths = {
+        f"/v1/shop/{name}/{{id}}/{verb}": {"post": {"summary": verb, "requestBody": body}}
+        for name in ("orders", "refunds")
+        for verb in ("open", "close")
+    }
+    files = imported({"paths": {**paths, "/v1/shop/{id}": {"get": {"summary": "one"}}}}).files
+    assert list(files) == ["v1/shop/orders.yaml", "v1/shop/refunds.yaml", "v1/shop.yaml"]
+    assert "path: /v1/shop/orders\n" in files["v1/shop/orders.yaml"]
+    assert all(text.count("\n") <= 1_500 for text in files.values())
+
+
+def test_the_same_document_as_json_and_as_yaml() -> None:
+    text = """
+openapi: 3.0.3
+info: {title: 日期, version: 2020-01-01}
+x-shared: &money {type: integer, example: 0700}
+paths:
+  /a:
+    get:
+      summary: no
+      responses:
+        200: {description: ok, content: {application/json: {schema: {type: object, properties: {total: *money}}}}}
+"""
+    document = parse(text)
+    assert document["info"]["version"] == "2020-01-01"
+    assert document["paths"]["/a"]["get"]["summary"] == "no"
+    assert list(document["paths"]["/a"]["get"]["responses"]) == ["200"]
+    assert parse(json.dumps(document).encode()) == document
+    assert "total?: {type: integer, example: 700}" in read_document(document).files["a.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("{", "document.yaml:1:2: not JSON: Expecting property name enclosed in double quotes"),
+        ("a: [1\n", "document.yaml:2:1: not YAML: did not find expected ',' or ']'"),
+        ("- a", "document.yaml: not an OpenAPI document: it is no mapping"),
+        (b"\xff", "document.yaml: not UTF-8 (byte 0)"),
+    ],
+)
+def test_what_is_no_document_says_where(text: str | bytes, says: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        parse(text, "document.yaml")
+    assert str(caught.value) == says
+
+
+@pytest.mark.parametrize("document", [{}, {"swagger": "2.0"}, {"openapi": "4.0.0"}, {"openapi": 3.1}])
+def test_other_versions_are_refused(document: dict[str, Any]) -> None:
+    with pytest.raises(SpecError, match=r"not an OpenAPI 3\.0 or 3\.1 document"):
+        read_document(document)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    *(
+                        "type",
+                        "properties",
+                        "items",
+                        "required",
+                        "allOf",
+                        "oneOf",
+                        "$ref",
+                        "enum",
+                        "additionalProperties",
+                    ),
+                    *(
+                        "parameters",
+                        "in",
+                        "name",
+                        "schema",
+                        "requestBody",
+                        "content",
+                        "responses",
+                        "200",
+                        "get",
+                        "post",
+                    ),
+                    *("application/json", "/a", "tags", "servers", "url", "example", "examples", "nullable", "x-roles"),
+                ]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(st.sampled_from(["/a", "/a/{b}", "/x-y"]), JSON), st.dictionaries(st.text(max_size=3), JSON))
+def test_a_document_that_is_wrong_anywhere_gives_files_that_load(paths: Any, schemas: Any) -> None:
+    document = {"openapi": "3.1.0", "info": {"title": "x"}, "paths": paths, "components": {"schemas": schemas}}
+    read = read_document(document)
+    with tempfile.TemporaryDirectory() as name:
+        loaded(unpacked(read.files, Path(name)))
