@@ -167,6 +167,11 @@ class Notifications:
     def _add(self, function: Function, kind: str, original_type: str, merchant: str) -> None:
         self._routes.add(prepare(function), kind, original_type, merchant)
 
+    def handler_of(self, notification: Notification[Any]) -> Function | None:
+        """The handler that a notification goes to, or None where there is none."""
+        handler = self._routes.find(notification)
+        return None if handler is None else handler.function
+
     async def handle(self, headers: Mapping[str, str], body: bytes, merchant: str = "") -> Answer:
         """Parses, routes, handles once, and gives the answer to send: never an exception of a notification's making.
 

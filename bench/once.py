@@ -1,0 +1,172 @@
+"""Exactly once: processes that get the same notifications again and again, at once, and share a store.
+
+2,000 events, each delivered three times, in random order, to four processes with 50 deliveries on their way each; what
+is told "later" is delivered again until it is told yes, as the service does. ``effects`` are what handlers did,
+``lost`` events without one, ``doubled`` events with more than one. The memory store has one process only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import multiprocessing
+import os
+import random
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from wxpay_dsl.notify import Notification, Notifications, Recipient
+from wxpay_dsl.notify.stores import Store, open_store
+from wxpay_dsl.notify.stores.redis import RedisStore
+from wxpay_dsl.sandbox.identity import throwaway_merchant, throwaway_public_key
+from wxpay_dsl.sandbox.notices import notice
+from wxpay_dsl.sandbox.platform import Platform
+from wxpay_dsl.sandbox.state import Event
+
+_STORES: Final = ("memory", "sqlite", "redis")
+_EVENTS: Final = 2000
+_COPIES: Final = 3
+_PROCESSES: Final = 4
+_AT_ONCE: Final = 50
+
+Wire = tuple[dict[str, str], bytes]
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The command line's options."""
+    parser.add_argument("--store", choices=_STORES, action="append", help="one store alone; may be given again")
+
+
+def run(*, quick: bool, store: list[str] | None = None) -> dict[str, Any]:
+    """The figures of each store."""
+    events = 200 if quick else _EVENTS
+    wires = _signed(events)
+    result = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name in store or _STORES:
+            if name == "redis":
+                with _redis(Path(folder)) as url:
+                    result[name] = _measured(wires, url)
+            else:
+                result[name] = _measured(wires, "memory" if name == "memory" else str(Path(folder, "once.db")))
+    return result
+
+
+def _recipient() -> Recipient:
+    merchant, pair = throwaway_merchant(), throwaway_public_key()
+    return Recipient.of(merchant.mchid, certs={pair.id: pair.private_key.public_key()}, apiv3_key=merchant.apiv3_key)
+
+
+def _signed(events: int) -> list[Wire]:
+    merchant, pair = throwaway_merchant(), throwaway_public_key()
+    platform = Platform("public-key", pair, ())
+    wires = []
+    for number in range(events):
+        resource = {"mchid": merchant.mchid, "out_trade_no": f"{number}", "amount": {"total": number + 1}}
+        event = Event(merchant.mchid, "TRANSACTION.SUCCESS", "transaction", resource, "", "支付成功")
+        wires.append(notice(event, merchant, platform, pair, time.time()).render(int(time.time())))
+    return wires
+
+
+def _measured(wires: list[Wire], url: str) -> dict[str, Any]:
+    processes = 1 if url == "memory" else _PROCESSES
+    order = list(range(len(wires))) * _COPIES
+    random.shuffle(order)
+    # Forked, so that the processes have the keys; the measure itself has no threads.
+    context = multiprocessing.get_context("fork")
+    ready, results = context.Barrier(processes + 1), context.Queue()
+    prefix = f"bench:{os.getpid()}:{time.time_ns()}:"
+    workers = [
+        context.Process(target=_deliver_all, args=(wires, order[number::processes], url, prefix, ready, results))
+        for number in range(processes)
+    ]
+    for worker in workers:
+        worker.start()
+    ready.wait(60)
+    begun = time.perf_counter()
+    outcomes = [results.get(timeout=300) for _ in workers]
+    elapsed = time.perf_counter() - begun
+    for worker in workers:
+        worker.join()
+    effects = Counter(number for done, _ in outcomes for number in done)
+    return {
+        "events": len(wires),
+        "deliveries": sum(deliveries for _, deliveries in outcomes),
+        "effects": sum(effects.values()),
+        "lost": len(wires) - len(effects),
+        "doubled": sum(count > 1 for count in effects.values()),
+        "events_per_s": round(len(wires) / elapsed),
+    }
+
+
+def _deliver_all(wires: list[Wire], order: list[int], url: str, prefix: str, ready: Any, results: Any) -> None:
+    """One process: delivers its share, and tells what its handler did and how many deliveries that took."""
+    results.put(asyncio.run(_deliveries(wires, order, url, prefix, ready)))
+
+
+async def _deliveries(wires: list[Wire], order: list[int], url: str, prefix: str, ready: Any) -> tuple[list[int], int]:
+    store: Store = RedisStore(url, prefix=prefix, timeout=10) if url.startswith("redis") else open_store(url)
+    notifications = Notifications(_recipient(), store=store, answer_within=20)
+    effects: list[int] = []
+    deliveries = 0
+
+    @notifications.on("TRANSACTION.SUCCESS")
+    async def handler(event: Notification[Any]) -> None:
+        # Long enough for a duplicate to come in between.
+        await asyncio.sleep(random.uniform(0, 0.01))  # noqa: S311 - nothing secret
+        effects.append(int(event.resource["out_trade_no"]))
+
+    waiting = iter(order)
+
+    async def deliver() -> None:
+        nonlocal deliveries
+        for number in waiting:
+            headers, body = wires[number]
+            while True:
+                deliveries += 1
+                if (await notifications.handle(headers, body)).accepted:
+                    break
+                await asyncio.sleep(random.uniform(0.005, 0.05))  # noqa: S311 - nothing secret
+
+    ready.wait(60)
+    await asyncio.gather(*(deliver() for _ in range(_AT_ONCE)))
+    await notifications.close()
+    return effects, deliveries
+
+
+@contextmanager
+def _redis(folder: Path) -> Iterator[str]:
+    """The Redis that WXPAY_TEST_REDIS names, or one of our own."""
+    named = os.environ.get("WXPAY_TEST_REDIS")
+    if named:
+        yield named
+        return
+    program = shutil.which("redis-server")
+    assert program is not None, "apt-get install redis-server, or name one in WXPAY_TEST_REDIS (redis://…)"
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    options = ["--save", "", "--appendonly", "yes", "--dir", str(folder), "--bind", "127.0.0.1"]
+    process = subprocess.Popen([program, "--port", str(port), *options], stdout=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                break
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+        yield f"redis://127.0.0.1:{port}/0"
+    finally:
+        process.terminate()
+        process.wait()
