@@ -12,6 +12,13 @@ import pytest
 
 from tests.cli.shell import Ran, Serve, Wxpay, environment, sandbox
 
+OWN = """\
+path: /v3/my
+operations:
+  /thing: {post: {}}
+  /things/{id}: {get: {returns: {id: 号}}, delete: {status: 204}}
+"""
+
 
 @pytest.fixture
 def wxpay(tmp_path: Path) -> Wxpay:
@@ -40,10 +47,18 @@ def serve(tmp_path: Path) -> Serve:
 
 
 @pytest.fixture(scope="session")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The home of a running ``wxpay sandbox``; its profile is in it."""
+def own_specs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of endpoints that a user has added."""
+    folder = tmp_path_factory.mktemp("own")
+    (folder / "mine.yaml").write_text(OWN)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory, own_specs: Path) -> Iterator[Path]:
+    """The home of a running ``wxpay sandbox``, which knows the user's endpoints too; its profile is in it."""
     folder = tmp_path_factory.mktemp("sandbox")
-    with sandbox(folder, "--home", "."):
+    with sandbox(folder, "--home", ".", env={"WXPAY_SPECS": str(own_specs)}):
         yield folder
 
 

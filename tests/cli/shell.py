@@ -40,7 +40,7 @@ Serve = Callable[..., AbstractContextManager["subprocess.Popen[bytes]"]]
 
 def environment(extra: Mapping[str, str] = {}) -> dict[str, str]:
     """This process's environment without any setting of ours."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("WXPAY_")}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("WXPAY_") and name != "COLUMNS"}
     return {**kept, "PYTHONUTF8": "1", "PYTHONPATH": str(ROOT), **extra}
 
 

@@ -10,17 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.shell import PRESIGN, Serve, Wxpay
+from tests.cli.shell import PRESIGN, Wxpay
 
 CHAIN = "v3.eduPapay.contracts.presign.post"
-
-
-@pytest.fixture
-def own_specs(tmp_path: Path) -> Path:
-    folder = tmp_path / "own"
-    folder.mkdir()
-    (folder / "mine.yaml").write_text("path: /v3/my\noperations:\n  /thing: {post: {}}\n")
-    return folder
 
 
 def test_the_replys_data_is_the_only_thing_on_stdout(wxpay: Wxpay, profile: Path, tmp_path: Path) -> None:
@@ -63,11 +55,12 @@ def test_parameters_are_sorted_and_converted_by_the_spec(wxpay: Wxpay, profile: 
     assert "total_count" in json.loads(ran.out)
 
 
-def test_a_literal_segment_fills_the_path(wxpay: Wxpay, profile: Path) -> None:
-    chain = 'v3.eduPapay.transactions.id["4200/1"].get'
-    ran = wxpay("call", chain, "--verbose", "--profile", str(profile))
+def test_a_literal_segment_fills_the_path(wxpay: Wxpay, profile: Path, own_specs: Path) -> None:
+    env = {"WXPAY_SPECS": str(own_specs)}
+    ran = wxpay("call", 'v3.my.things["4200/1"].get', "--verbose", "--profile", str(profile), env=env)
     assert ran.code == 0
-    assert "GET /v3/edu-papay/transactions/id/4200%2F1\n" in ran.err
+    assert "GET /v3/my/things/4200%2F1\n" in ran.err
+    assert json.loads(ran.out) == {"id": "4200/1"}
 
 
 def test_a_dotted_parameter_reaches_into_the_body(wxpay: Wxpay, profile: Path) -> None:
@@ -76,28 +69,24 @@ def test_a_dotted_parameter_reaches_into_the_body(wxpay: Wxpay, profile: Path) -
     assert "body.amount.total: expected integer, got 'x'" in ran.err
 
 
-def test_an_answer_without_content_is_null(wxpay: Wxpay, profile: Path) -> None:
-    ran = wxpay("call", "v3.eduPapay.contracts._contract_id_.delete", "-p", "contract_id=1", "--profile", str(profile))
+def test_an_answer_without_content_is_null(wxpay: Wxpay, profile: Path, own_specs: Path) -> None:
+    env = {"WXPAY_SPECS": str(own_specs)}
+    ran = wxpay("call", "v3.my.things._id_.delete", "-p", "id=1", "--profile", str(profile), env=env)
     assert (ran.code, ran.out, ran.err) == (0, "null\n", "")
 
 
-def test_three_lines_of_yaml_are_an_endpoint(wxpay: Wxpay, own_specs: Path, serve: Serve) -> None:
-    with serve("--home", "home", env={"WXPAY_SPECS": str(own_specs)}):
-        ran = wxpay(
-            *("call", "v3.my.thing.post", "-d", "{}", "-v", "--profile", "home/wxpay.toml"),
-            env={"WXPAY_SPECS": str(own_specs)},
-        )
+def test_three_lines_of_yaml_are_an_endpoint(wxpay: Wxpay, profile: Path, own_specs: Path) -> None:
+    env = {"WXPAY_SPECS": str(own_specs)}
+    ran = wxpay("call", "v3.my.thing.post", "-d", "{}", "-v", "--profile", str(profile), env=env)
     assert (ran.code, ran.out) == (0, "{}\n")
     assert "POST /v3/my/thing\n" in ran.err
     assert 'mchid="1900000109",nonce_str=' in ran.err
 
 
-def test_an_open_endpoint_takes_any_parameter(wxpay: Wxpay, own_specs: Path, serve: Serve) -> None:
-    with serve("--home", "home", env={"WXPAY_SPECS": str(own_specs)}):
-        ran = wxpay(
-            *("call", "v3.my.thing.post", "-p", "query=1", "-p", "total=2", "-v", "--profile", "home/wxpay.toml"),
-            env={"WXPAY_SPECS": str(own_specs)},
-        )
+def test_an_open_endpoint_takes_any_parameter(wxpay: Wxpay, profile: Path, own_specs: Path) -> None:
+    parameters = ("-p", "query=1", "-p", "total=2")
+    env = {"WXPAY_SPECS": str(own_specs)}
+    ran = wxpay("call", "v3.my.thing.post", *parameters, "-v", "--profile", str(profile), env=env)
     assert '{"query":"1","total":"2"}' in ran.err
 
 
@@ -160,9 +149,9 @@ def test_an_invalid_request_is_exit_code_4_and_shows_every_fault(wxpay: Wxpay, p
     assert "Nothing was sent" in ran.err
 
 
-def test_a_broken_spec_is_exit_code_4_with_file_and_line(wxpay: Wxpay, profile: Path, own_specs: Path) -> None:
-    (own_specs / "mine.yaml").write_text("path: /v3/my\noperations:\n  /thing: {pots: {}}\n")
-    ran = wxpay("call", "v3.my.thing.post", "--profile", str(profile), env={"WXPAY_SPECS": str(own_specs)})
+def test_a_broken_spec_is_exit_code_4_with_file_and_line(wxpay: Wxpay, profile: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("path: /v3/my\noperations:\n  /thing: {pots: {}}\n")
+    ran = wxpay("call", "v3.my.thing.post", "--profile", str(profile), env={"WXPAY_SPECS": str(tmp_path)})
     assert ran.code == 4
     assert "mine.yaml:3:12: 'pots' is not a verb; did you mean 'post'?" in ran.err
 

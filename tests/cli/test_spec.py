@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.shell import Wxpay
+from tests.cli.shell import Serve, Wxpay
 
 PRESIGN = "v3.eduPapay.contracts.presign.post\tPOST /v3/edu-papay/contracts/presign\t预签约\t教育续费通"
 
@@ -90,3 +90,94 @@ def test_an_unknown_endpoint_names_the_nearest(wxpay: Wxpay, chain: str) -> None
     ran = wxpay("spec", "show", chain)
     assert (ran.code, ran.out) == (2, "")
     assert "presign" in ran.err.replace(chain, "")
+
+
+def test_the_package_s_own_specs_have_nothing_wrong(wxpay: Wxpay) -> None:
+    ran = wxpay("spec", "check", "--strict")
+    assert (ran.code, ran.out) == (0, "")
+    assert "nothing wrong" in ran.err
+
+
+def test_everything_wrong_is_said_at_once_with_its_place(wxpay: Wxpay, tmp_path: Path) -> None:
+    folder = tmp_path / "own"
+    folder.mkdir()
+    (folder / "a.yaml").write_text(
+        "path: /v3/a\noperations:\n  /thing:\n    post:\n      sumary: x\n      body:\n        a: {minLength: x}\n"
+    )
+    (folder / "b.yaml").write_text(
+        "path: /v3/b\noperations:\n  /thing/{id}:\n    post:\n      summary: 事\n      query: {id: 号}\n"
+    )
+    ran = wxpay("spec", "check", "own")
+    assert ran.code == 1
+    assert "own/a.yaml:5:7: error: 'sumary' is not a word of an operation; did you mean 'summary'?\n" in ran.out
+    assert "own/a.yaml:7:13: error: 'x' is not of type 'integer' (spec.schema.json)\n" in ran.out
+    assert "own/b.yaml:6:15: error: 'id' is in the path and the query" in ran.out
+    assert "2 files: 3 errors, 0 warnings" in ran.err
+
+
+def test_a_warning_fails_a_strict_check_alone(wxpay: Wxpay, tmp_path: Path) -> None:
+    folder = tmp_path / "own"
+    folder.mkdir()
+    (folder / "mine.yaml").write_text("path: /v3/my\noperations:\n  /thing: {post: {}}\n")
+    ran = wxpay("spec", "check", "own")
+    assert ran.code == 0
+    assert "own/mine.yaml:3:12: warning: POST /v3/my/thing has no `summary`" in ran.out
+    assert wxpay("spec", "check", "own", "--strict").code == 1
+
+
+def test_editors_get_the_schema(wxpay: Wxpay) -> None:
+    assert "An API as data" in json.loads(wxpay("spec", "schema").out)["title"]
+
+
+OPENAPI = """
+openapi: 3.0.3
+info: {title: Shop, version: '1'}
+servers: [{url: 'https://api.mch.weixin.qq.com'}]
+paths:
+  /v3/shop/orders/{id}:
+    get:
+      summary: 查询门店订单
+      x-mystery: 5
+      parameters:
+        - {name: id, in: path, required: true, schema: {type: string}}
+      responses:
+        '200':
+          description: ok
+          content: {application/json: {schema: {type: object, properties: {n: {type: integer}}}}}
+"""
+
+
+def test_an_imported_document_is_called(wxpay: Wxpay, tmp_path: Path, serve: Serve) -> None:
+    (tmp_path / "openapi.yaml").write_text(OPENAPI)
+    ran = wxpay("spec", "import", "openapi.yaml", "--into", "own")
+    assert ran.code == 0
+    assert "x-mystery" in ran.err
+    env = {"WXPAY_SPECS": str(tmp_path / "own")}
+    assert wxpay("spec", "check", "own").code == 0
+    with serve("--home", "home", env=env):
+        called = wxpay("call", 'v3.shop.orders["1"].get', "--profile", "home/wxpay.toml", env=env)
+    assert called.code == 0
+    assert list(json.loads(called.out)) == ["n"]
+    assert wxpay("spec", "import", "openapi.yaml", "--into", "own").code == 2
+    assert wxpay("spec", "import", "openapi.yaml", "--into", "own", "--force").code == 0
+
+
+def test_a_document_that_is_not_openapi_is_refused(wxpay: Wxpay, tmp_path: Path) -> None:
+    (tmp_path / "other.json").write_text('{"swagger": "2.0"}')
+    ran = wxpay("spec", "import", "other.json", "--into", "own")
+    assert (ran.code, ran.out) == (4, "")
+    assert not (tmp_path / "own").exists()
+
+
+@pytest.mark.parametrize("name", ["all.json", "all.yaml", "-"])
+def test_an_export_holds_every_endpoint(wxpay: Wxpay, tmp_path: Path, name: str) -> None:
+    ran = wxpay("spec", "export", "--openapi", name)
+    assert ran.code == 0
+    text = ran.out if name == "-" else (tmp_path / name).read_text("utf-8")
+    if name.endswith(".yaml"):
+        assert "\n  /v3/edu-papay/contracts/presign:\n    post:\n      summary: 预签约\n" in text
+    else:
+        document = json.loads(text)
+        operations = sum(len(verbs) for verbs in document["paths"].values())
+        counted = wxpay("spec", "list", "--count").out
+        assert counted == f"{len(document['paths'])} paths, {operations} operations\n"

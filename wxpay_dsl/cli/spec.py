@@ -13,6 +13,8 @@ COMMANDS: Final = {
     "show": "spec_show:show_operation",
     "check": "spec_check:check_specs",
     "schema": "spec_schema:print_schema",
+    "import": "openapi:import_document",
+    "export": "openapi:export_document",
 }
 
-spec = LazyGroup("spec", COMMANDS, help="List, show and check the specs. 接口定义")
+spec = LazyGroup("spec", COMMANDS, help="Find, show, check, import and export endpoints. 接口定义")

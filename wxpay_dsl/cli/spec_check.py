@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from wxpay_dsl.core.errors import SpecError
-    from wxpay_dsl.core.tree import Tree
+    from wxpay_dsl.core.lint import Finding
 
-__all__ = ["check_specs", "findings"]
+__all__ = ["check_specs"]
 
 _HELP = """Check specs and say what is wrong with them, as FILE:LINE:COLUMN: message. 检查接口定义
 
-Without DIR: the package's own specs and the folders in WXPAY_SPECS. Exit code 1 when something is found.
+Without DIR: the package's own specs and the folders in WXPAY_SPECS. Exit code 1 when there is an error; with --strict,
+a warning too.
 
 \b
 Examples:
@@ -29,48 +29,47 @@ Examples:
 
 @click.command("check", help=_HELP)
 @click.argument("folders", metavar="[DIR]...", nargs=-1, type=click.Path(exists=True, file_okay=False))
+@click.option("--strict", is_flag=True, help="Exit with 1 for warnings too.")
 @click.pass_context
-def check_specs(context: click.Context, folders: tuple[str, ...]) -> None:
-    from wxpay_dsl.client import SPECS, tree
+def check_specs(context: click.Context, folders: tuple[str, ...], strict: bool) -> None:  # noqa: FBT001 (a flag)
+    from wxpay_dsl.client import SPECS
 
     from .terminal import note
 
-    own = folders or (SPECS, *filter(None, os.environ.get("WXPAY_SPECS", "").split(os.pathsep)))
-    checked = tree([folder for folder in own if folder != SPECS])
-    found = sorted(findings(checked, own), key=lambda error: (error.file, error.line, error.column))
-    for error in found:
-        sys.stdout.write(f"{error}\n")
-    files = sum(1 for _ in _files(own))
-    note(f"{len(found)} findings in {files} files" if found else f"{files} files, nothing wrong")
-    if found:
+    checked = folders or (SPECS, *filter(None, os.environ.get("WXPAY_SPECS", "").split(os.pathsep)))
+    found = _findings(checked)
+    for finding in found:
+        sys.stdout.write(f"{finding}\n")
+    files = sum(1 for _ in _files(checked))
+    errors = sum(finding.severity == "error" for finding in found)
+    note(
+        f"{files} files: {errors} errors, {len(found) - errors} warnings" if found else f"{files} files, nothing wrong"
+    )
+    if errors or (strict and found):
         context.exit(1)
 
 
-def findings(tree: Tree, folders: Sequence[str]) -> Iterator[SpecError]:
-    """Everything wrong with the files of ``folders``, which ``tree`` has loaded."""
-    from wxpay_dsl.core.errors import SpecError
+def _findings(folders: Sequence[str]) -> list[Finding]:
+    from wxpay_dsl.client import SPECS, tree
+    from wxpay_dsl.core.lint import Finding, lint
 
     from .spec_schema import schema_findings
 
-    seen = set()
-    for file in tree.files:
-        if not any(Path(file.path).is_relative_to(folder) for folder in folders):
-            continue
-        try:
-            file.product()
-        except SpecError as error:
-            seen.add((error.file, error.line))
-            yield error
-    for refused in schema_findings(list(_files(folders))):
-        # What the loader says of a place it says better.
-        if (refused.file, refused.line) not in seen:
-            yield refused
+    checked = lint(tree([folder for folder in folders if folder != SPECS]))
+    own = [finding for finding in checked if any(Path(finding.file).is_relative_to(folder) for folder in folders)]
+    # What the loader says of a place it says better than the schema.
+    seen = {(finding.file, finding.line) for finding in own}
+    refused = [
+        Finding(error.file, error.line, error.column, error.message)
+        for error in schema_findings(list(_files(folders)))
+        if (error.file, error.line) not in seen
+    ]
+    return sorted([*own, *refused])
 
 
 def _files(folders: Sequence[str]) -> Iterator[Path]:
     for folder in folders:
         for path in sorted(Path(folder).rglob("*.y*ml")):
-            if path.suffix in (".yaml", ".yml") and not any(
-                part.startswith((".", "_")) for part in path.relative_to(folder).parts
-            ):
+            hidden = any(part.startswith((".", "_")) for part in path.relative_to(folder).parts)
+            if path.suffix in (".yaml", ".yml") and not hidden:
                 yield path

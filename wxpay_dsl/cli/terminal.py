@@ -13,7 +13,7 @@ from rich.console import Console
 __all__ = ["json_bytes", "note", "stderr", "stdout", "write_json"]
 
 #: Columns where there is no terminal to ask: in a log a line is better long than broken.
-_UNKNOWN_WIDTH = 160
+_UNKNOWN_WIDTH = 1000
 
 
 @cache

@@ -1,0 +1,108 @@
+"""``wxpay spec import`` and ``wxpay spec export``: OpenAPI documents to specs, and back."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["export_document", "import_document"]
+
+_IMPORT: Final = """Write specs from an OpenAPI 3.x document, JSON or YAML. 导入 OpenAPI 文档
+
+What the document says and a spec cannot is named on stderr.
+
+\b
+Examples:
+  wxpay spec import openapi.json --into my-specs
+  wxpay spec check my-specs
+"""
+
+_EXPORT: Final = """Write an OpenAPI 3.1 document of all endpoints, one's own in WXPAY_SPECS included. 导出 OpenAPI 文档
+
+\b
+Examples:
+  wxpay spec export --openapi wechatpay.openapi.json
+  wxpay spec export --openapi - | jq '.paths | keys'
+"""
+
+#: What bodies are of families that do not speak JSON.
+_MEDIA_TYPES: Final = {"v2": "text/xml"}
+
+
+@click.command("import", help=_IMPORT)
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--into",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("specs"),
+    show_default=True,
+    help="The folder that gets the files.",
+)
+@click.option("--force", is_flag=True, help="Replace files that are there already.")
+def import_document(file: Path, into: Path, force: bool) -> None:  # noqa: FBT001 (a flag)
+    from wxpay_dsl.client import SPECS
+    from wxpay_dsl.core.openapi import parse, read_document
+    from wxpay_dsl.wechat.families import BASE_URL, DEFAULT
+
+    from .terminal import note
+
+    try:
+        document = parse(file.read_bytes(), str(file))
+    except OSError as error:
+        raise click.UsageError(f"{file}: {error.strerror}") from None
+    imported = read_document(document, family=DEFAULT, host=BASE_URL, media_types=_MEDIA_TYPES)
+    there = [name for name in imported.files if (into / name).exists()]
+    if there and not force:
+        raise click.UsageError(f"{into / there[0]} is there already (--force replaces it)")
+    files = dict(imported.files)
+    if not (into / "spec.schema.json").exists():
+        # The first line of each file names it to editors.
+        files["spec.schema.json"] = Path(SPECS, "spec.schema.json").read_text("utf-8")
+    try:
+        for name, text in files.items():
+            (into / name).parent.mkdir(parents=True, exist_ok=True)
+            (into / name).write_text(text, "utf-8")
+    except OSError as error:
+        raise click.UsageError(f"{error.filename}: {error.strerror}") from None
+    for lost in imported.lost:
+        note(f"lost: {lost}")
+    note(f"{len(imported.files)} files in {into}; `wxpay spec check {into}` checks them")
+
+
+@click.command("export", help=_EXPORT)
+@click.option("--openapi", "out", metavar="FILE", required=True, help="JSON, or YAML by its name; - is stdout, JSON.")
+def export_document(out: str) -> None:
+    from wxpay_dsl import __version__, wxpay
+    from wxpay_dsl.core.openapi import write_document
+    from wxpay_dsl.wechat.families import BASE_URL
+
+    from .terminal import json_bytes, note
+
+    tree = wxpay.tree
+    events = [event for name in tree.event_names() if (event := tree.event(name)) is not None]
+    info = {"title": "微信支付 WeChat Pay", "version": __version__}
+    document = write_document(tree.operations(), events, info, host=BASE_URL, media_types=_MEDIA_TYPES)
+    if out == "-":
+        sys.stdout.buffer.write(json_bytes(document, indent=2) + b"\n")
+        return
+    text = _yaml(document) if out.endswith((".yaml", ".yml")) else json_bytes(document, indent=2) + b"\n"
+    try:
+        Path(out).write_bytes(text)
+    except OSError as error:
+        raise click.UsageError(f"{out}: {error.strerror}") from None
+    note(f"{len(document['paths'])} paths, {len(events)} events in {out}")
+
+
+def _yaml(document: Mapping[str, Any]) -> bytes:
+    import yaml
+
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    text: str = yaml.dump(document, Dumper=dumper, allow_unicode=True, sort_keys=False, width=120)
+    return text.encode()
