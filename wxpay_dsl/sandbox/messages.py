@@ -49,6 +49,8 @@ class Answer:
     content_type: str = "application/json; charset=utf-8"
     #: False where the service signs nothing: downloads, and refusals of whom it does not know.
     signed: bool = True
+    #: The header whose SHA-1 of the body is signed in the body's place, as for overseas statements.
+    digest_header: str = ""
 
 
 class Refusal(Exception):  # noqa: N818 - no fault of the program's: it is one of its answers

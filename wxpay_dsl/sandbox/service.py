@@ -5,6 +5,7 @@ Routing, authentication, validation, the operation itself, encryption, signature
 
 from __future__ import annotations
 
+import hashlib
 import json
 import secrets
 from collections.abc import Callable, Mapping
@@ -16,6 +17,7 @@ from wxpay_dsl.core.errors import SdkError
 from wxpay_dsl.core.model import Operation, Schema
 from wxpay_dsl.core.rewrite import any_field, rewrite
 from wxpay_dsl.wechat import ciphers
+from wxpay_dsl.wechat.sensitive import padding
 
 from . import examples, multipart, routing, validation
 from .authentication import authenticate
@@ -28,8 +30,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Inquiry", "Service", "Wire"]
 
-#: The overseas API pads differently.
-_OVERSEAS: Final = ("/v3/global/", "/hk/v3/", "/global/v3/")
 
 
 @frozen
@@ -123,7 +123,7 @@ class Service:
         handler = self._handlers.get(operation.name, _from_spec)
         answer = handler(inquiry)
         if answer.signed and not operation.verify:
-            answer = evolve(answer, signed=False)
+            answer = evolve(answer, signed=bool(operation.digest_header), digest_header=operation.digest_header)
         if operation.returns is not None and answer.status < 300:
             answer = _encrypted(answer, operation, merchant)
         return answer
@@ -140,7 +140,7 @@ class Service:
             pair = self._platform.find(key_id)
             if pair is None:
                 raise Refusal(400, "PARAM_ERROR", "平台证书序列号Wechatpay-Serial错误")
-            open_sealed = ciphers.pkcs1_decrypt if operation.path.startswith(_OVERSEAS) else ciphers.oaep_decrypt
+            open_sealed = ciphers.pkcs1_decrypt if padding(operation) == "pkcs1" else ciphers.oaep_decrypt
             try:
                 return open_sealed(value, pair.private_key)
             except SdkError:
@@ -166,7 +166,11 @@ class Service:
         if body:
             headers["Content-Type"] = answer.content_type
         if answer.signed:
-            headers |= self._platform.sign(self._platform.signing(wanted), body, int(self._clock()))
+            vouched = body
+            if answer.digest_header:
+                headers[answer.digest_header] = hashlib.sha1(body, usedforsecurity=False).hexdigest()
+                vouched = f'{{"sha1":"{headers[answer.digest_header]}"}}'.encode()
+            headers |= self._platform.sign(self._platform.signing(wanted), vouched, int(self._clock()))
         return Wire(answer.status, headers, body)
 
 
@@ -190,7 +194,7 @@ def _encrypted(answer: Answer, operation: Operation, merchant: Merchant) -> Answ
     if schema is None or isinstance(answer.data, bytes) or not any_field(schema, _is_encrypted):
         return answer
     key = merchant.private_key.public_key()
-    seal = ciphers.pkcs1_encrypt if operation.path.startswith(_OVERSEAS) else ciphers.oaep_encrypt
+    seal = ciphers.pkcs1_encrypt if padding(operation) == "pkcs1" else ciphers.oaep_encrypt
 
     def encrypt(field: Schema, value: Any, path: str) -> Any:
         return seal(value, key) if isinstance(value, str) else value
