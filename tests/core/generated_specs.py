@@ -130,6 +130,7 @@ OPERATIONS = st.one_of(
                 "host": st.sampled_from(["https://a.example", "https://b.example"]),
                 "mutual_tls": FLAGS,
                 "verify": FLAGS,
+                "digest_header": TEXTS,
                 "sign": FLAGS,
                 "nonce": FLAGS,
                 "idempotent": FLAGS,

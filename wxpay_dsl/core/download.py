@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Final, Self
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from .errors import FileCorruptedError, ReplyTooLargeError, ServiceError, TransportError
 from .transport import Stream
@@ -51,6 +51,8 @@ class Plan:
     #: None where nobody said; then a broken download is not taken up again, as nothing could prove the result.
     digest: Digest | None = None
     cipher: StreamCipher | None = field(default=None, repr=False)
+    #: Finds the digest in the headers of the answer, where it is there that it is promised.
+    digest_of: Callable[[Mapping[str, str]], Digest] | None = field(default=None, repr=False)
     #: Looks at the first bytes of the body; where they begin a refusal in the place of the file, it gives the error to
     #: raise, for which it is called again with all of the body.
     refused: Refused | None = field(default=None, repr=False)
@@ -109,6 +111,8 @@ class Download:
         try:
             self._plan = await self._make_plan()
             self._stream = await self._exits.enter_async_context(self._plan.fetch(0))
+            if self._plan.digest_of is not None:
+                self._plan = evolve(self._plan, digest=self._plan.digest_of(self._stream.headers))
         except BaseException:
             await self._exits.aclose()
             raise

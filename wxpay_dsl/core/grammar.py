@@ -69,6 +69,7 @@ OPERATION_WORDS: Final[Mapping[str, tuple[type, ...]]] = {
     "host": (str,),
     "mutual_tls": (bool,),
     "verify": (bool,),
+    "digest_header": (str,),
     "sign": (bool,),
     "nonce": (bool,),
     "idempotent": (bool,),

@@ -105,6 +105,8 @@ class Operation:
     host: str = ""
     mutual_tls: bool = False
     verify: bool = True
+    #: The header that holds the SHA-1 of the answer, where that is signed in the answer's place (``verify`` is False).
+    digest_header: str = ""
     sign: bool = True
     #: False where the family's nonce field must not be added.
     nonce: bool = True

@@ -27,6 +27,7 @@ OPERATION_VENDOR: Final[Mapping[str, str]] = {
     "roles": "x-roles",
     "mutual_tls": "x-mutual-tls",
     "verify": "x-verify",
+    "digest_header": "x-digest-header",
     "sign": "x-sign",
     "nonce": "x-nonce",
     "idempotent": "x-idempotent",

@@ -42,7 +42,9 @@ def remarks(operation: Operation) -> list[str]:
         found.append("deprecated (已下线)")
     if operation.mutual_tls:
         found.append("needs the client certificate (双向证书)")
-    if not operation.verify:
+    if operation.digest_header:
+        found.append(f"the digest of its answer is signed ({operation.digest_header})")
+    elif not operation.verify:
         found.append("its answer is not signed")
     if operation.host:
         found.append(f"served by {operation.host}")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -26,6 +27,7 @@ from wxpay_dsl.core.transport import Response, Stream
 from wxpay_dsl.core.unpack import Digest
 
 from .encrypted_files import GcmStream, open_key
+from .statements import digest_of
 
 if TYPE_CHECKING:
     from wxpay_dsl.core.client import Client
@@ -121,7 +123,12 @@ def _endpoint(client: Client, request: Request) -> Plan:
         return client.refuse(request, response)
 
     v2 = operation.family == "v2"
-    return Plan(request.name, lambda offset: client.stream(_from(request, offset)), refused=refused if v2 else None)
+    return Plan(
+        request.name,
+        lambda offset: client.stream(_from(request, offset)),
+        digest_of=partial(digest_of, operation) if operation.digest_header else None,
+        refused=refused if v2 else None,
+    )
 
 
 async def _link(client: Client, link: Link, decryptor: Decryptor | None) -> Plan:

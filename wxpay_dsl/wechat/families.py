@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from wxpay_dsl.core.family import Family, Incoming, Outgoing
+    from wxpay_dsl.core.model import Operation
+    from wxpay_dsl.core.transport import Response
 
 __all__ = ["BASE_URL", "CHAINS", "DEFAULT", "SUPPLIED", "v3"]
 
@@ -25,15 +27,22 @@ SUPPLIED: Final = {
 def v3(outgoing: Outgoing | None = None, incoming: Incoming | None = None) -> Family:
     """APIv3: JSON, signed in headers; ``outgoing`` and ``incoming`` encrypt and decrypt sensitive fields (敏感信息)."""
     # Imported here, since the tree needs the names above at import and the rest only at the first call.
-    from wxpay_dsl.core.family import Family
+    from wxpay_dsl.core.family import Family, decode_json
 
     from .sensitive import check_key
     from .service_errors import explain_refusal, refusal_v3
+    from .statements import content
     from .uploads import META, attach
+
+    def decode(operation: Operation | None, response: Response) -> Any:
+        if operation is not None and operation.digest_header:
+            return content(operation, response)
+        return decode_json(operation, response)
 
     return Family(
         "v3",
         chain=CHAINS["v3"],
+        decode=decode,
         supplied=SUPPLIED["v3"],
         outgoing=outgoing,
         incoming=incoming,

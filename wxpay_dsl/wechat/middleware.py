@@ -17,6 +17,7 @@ from wxpay_dsl.core.transport import Exchange, Handler, Middleware
 from . import authorization, signing_v3
 from .keyring import Keyring
 from .signer import Credential
+from .statements import digest_of, signed_body
 from .verification import check_clock, check_signature, read_headers, unknown_serial
 
 __all__ = ["SERIAL", "sign_request", "sign_v3", "verify_v3"]
@@ -36,7 +37,7 @@ def sign_v3(
     request = exchange.request
     operation = request.operation
     signs = operation is None or operation.sign
-    verifies = operation is None or operation.verify
+    verifies = operation is None or operation.verify or bool(operation.digest_header)
     # What was encrypted for one key is sent with the name of this key.
     pinned = any(name.lower() == "wechatpay-serial" for name in request.headers)
 
@@ -48,7 +49,10 @@ def sign_v3(
             await sign_request(exchange, wire, credential, clock)
         response = await handler(wire)
         if verifies and 200 <= response.status < 300:
-            await verify_v3(exchange, keyring, clock)
+            body = exchange.answer.body
+            if operation is not None and operation.digest_header:
+                body = signed_body(digest_of(operation, exchange.answer.headers))
+            await verify_v3(exchange, keyring, clock, body)
         return response
 
     return middleware
@@ -68,8 +72,13 @@ async def sign_request(
     )
 
 
-async def verify_v3(exchange: Exchange, keyring: Keyring, clock: Callable[[], float] = time.time) -> None:
-    """Raises SignatureError unless the exchange's answer is the service's own, and fresh."""
+async def verify_v3(
+    exchange: Exchange, keyring: Keyring, clock: Callable[[], float] = time.time, body: bytes | None = None
+) -> None:
+    """Raises SignatureError unless the exchange's answer is the service's own, and fresh.
+
+    ``body`` is what was signed, where that is not the answer's own.
+    """
     answer = exchange.answer
     unknown = not exchange.request.safe
     signed = read_headers(answer.headers, answer.name, outcome_unknown=unknown)
@@ -77,4 +86,4 @@ async def verify_v3(exchange: Exchange, keyring: Keyring, clock: Callable[[], fl
     key = await keyring.find(signed.serial)
     if key is None:
         raise unknown_serial(signed, keyring.known(), answer.name, outcome_unknown=unknown)
-    check_signature(signed, answer.body, key, answer.name, outcome_unknown=unknown)
+    check_signature(signed, answer.body if body is None else body, key, answer.name, outcome_unknown=unknown)
