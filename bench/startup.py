@@ -1,8 +1,9 @@
-"""What starting costs: the import, a product's first touch, all products at once, and the check of all specs.
+"""What starting costs: the import, a product's first touch, all products at once, the check of all specs and types.
 
 ``import_own_ms`` is the import once every dependency is imported already; ``import_total_ms`` the import from nothing.
 Memory is what the process grew by. ``first_touch_ms`` is over all files of specs, each in a process that has touched
-another one before, since the first of all also loads the reader.
+another one before, since the first of all also loads the reader. ``mypy_s`` and ``pyright_s`` are a small user program
+checked with nothing cached.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import time
 from typing import Any
 
 from bench._probe import medians, run_python
+from bench._typing import seconds as typing_seconds
 
 _DEPENDENCIES = """
 import aiohttp, attrs, yaml, yarl
@@ -80,6 +82,7 @@ def run(quick: bool) -> dict[str, Any]:  # noqa: FBT001 (every measure's signatu
     )
     touches = [run_python(_TOUCH) for _ in range(3 if quick else 7)]
     by_file = [statistics.median(times) for times in zip(*touches, strict=True)]
+    found |= typing_seconds(1 if quick else 3)
     return {
         **{name: round(value, 3) for name, value in found.items()},
         "first_touch_ms": {"median": round(statistics.median(by_file), 3), "worst": round(max(by_file), 3)},
