@@ -36,8 +36,9 @@ async def test_a_client_calls_it_with_its_credentials(sandbox: Sandbox) -> None:
 
 
 async def test_what_the_request_says_comes_back_in_the_answer(shop: Shop) -> None:
-    _, body = await shop.send("GET", "/v3/edu-papay/contracts/id/12?appid=wx1234")
+    _, body = await shop.send("GET", "/v3/payscore/permissions/openid/oTest?service_id=500001&appid=wx1234")
     assert json.loads(body)["appid"] == "wx1234"
+    assert json.loads(body)["openid"] == "oTest"
 
 
 async def test_each_answer_is_signed_by_the_key_that_the_request_names(shop: Shop) -> None:

@@ -6,6 +6,7 @@ What a request says comes back in the answer under the same name, so that an ans
 from __future__ import annotations
 
 import base64
+import re
 import string
 from collections.abc import Mapping
 from typing import Any, Final
@@ -37,6 +38,8 @@ _NAMES: Final = (
     ("_date", "2026-01-02"),
     ("currency", "CNY"),
 )
+#: Times without separators, and plain numbers, for fields that have a pattern and no example.
+_DIGITS: Final = ("20260102150405", "20260102", "150405", "1504", "100", "1")
 _LETTERS: Final = string.ascii_letters + string.digits
 
 _made: WeakKeyDictionary[Schema, Any] = WeakKeyDictionary()
@@ -95,6 +98,8 @@ def _text(schema: Schema, name: str) -> str:
         text = next((value for part, value in _NAMES if part in lowered), "")
     if schema.encoding == "base64" or schema.format == "binary":
         text = base64.b64encode(b"wxpay-dsl sandbox").decode()
+    if schema.pattern and not re.search(schema.pattern, text):
+        text = next((digits for digits in _DIGITS if re.search(schema.pattern, digits)), text)
     if not text:
         # Ids and tokens: a name that says what it is, and enough behind it to look like one.
         text = f"{name or 'value'}_{_LETTERS[:16]}"

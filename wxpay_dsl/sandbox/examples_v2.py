@@ -13,8 +13,8 @@ from wxpay_dsl.core.model import Schema
 from wxpay_dsl.wechat import fields_v2, xml
 
 from . import examples
+from .inquiry import Inquiry
 from .messages import Answer
-from .service import Inquiry
 
 __all__ = ["answer", "document", "embedded"]
 

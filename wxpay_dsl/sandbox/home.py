@@ -27,7 +27,7 @@ from wxpay_dsl.wechat.keys import load_private_key
 
 from .identity import Merchant, PlatformKeyPair
 
-__all__ = ["STATE", "read", "write"]
+__all__ = ["STATE", "read", "state_file", "write"]
 
 #: Where the platform's own things are, inside a home.
 STATE: Final = ".sandbox"
@@ -65,6 +65,13 @@ def read(home: Path) -> tuple[Merchant, PlatformKeyPair, PlatformKeyPair] | None
         raise ConfigurationError(
             f"the sandbox's home {home} cannot be read ({error}): remove the folder to start anew"
         ) from None
+
+
+def state_file(home: Path) -> Path:
+    """The file of a home's business; its folder is made where it is missing. Raises OSError."""
+    folder = home / STATE
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder / "state.sqlite"
 
 
 def write(

@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-__all__ = ["Answer", "Call", "Refusal"]
+__all__ = ["Answer", "Call", "Refusal", "Wire"]
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -65,7 +65,9 @@ class Refusal(Exception):  # noqa: N818 - no fault of the program's: it is one o
         *,
         headers: Mapping[str, str] = _NOTHING,
         signed: bool = True,
+        keeps: bool = False,
     ) -> None:
+        """``keeps``: what was done before it is raised stays done; the call itself was no mistake."""
         super().__init__(f"{status} {code}: {message}")
         self.status = status
         self.code = code
@@ -73,6 +75,7 @@ class Refusal(Exception):  # noqa: N818 - no fault of the program's: it is one o
         self.detail = detail
         self.headers = headers
         self.signed = signed
+        self.keeps = keeps
 
     def answer(self) -> Answer:
         """``{"code", "message", "detail"}``, the last where there is one."""
@@ -80,3 +83,18 @@ class Refusal(Exception):  # noqa: N818 - no fault of the program's: it is one o
         if self.detail is not None:
             data["detail"] = dict(self.detail)
         return Answer(self.status, data, self.headers, signed=self.signed)
+
+
+@frozen
+class Wire:
+    """An answer as it is sent."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    #: Seconds before it is sent.
+    delay: float = 0.0
+    #: Only so many bytes of the body are sent, and then the connection ends.
+    cut: int | None = None
+    #: Nothing is sent: the connection is reset.
+    reset: bool = False

@@ -9,9 +9,10 @@ import hashlib
 import json
 import secrets
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
-from attrs import evolve, field, frozen
+from attrs import evolve
 
 from wxpay_dsl.core.errors import SdkError
 from wxpay_dsl.core.model import Operation, Schema
@@ -21,55 +22,19 @@ from wxpay_dsl.wechat.sensitive import padding
 
 from . import examples, multipart, routing, validation
 from .authentication import authenticate
+from .faults import Fault, Faults, instead, mangled
 from .identity import Merchant
-from .messages import Answer, Call, Refusal
+from .inquiry import Handler, Inquiry
+from .messages import Answer, Call, Refusal, Wire
 from .platform import Platform
 
 if TYPE_CHECKING:
     from wxpay_dsl.core.tree import Tree
 
-__all__ = ["Inquiry", "Service", "Wire"]
+__all__ = ["Handler", "Inquiry", "Service"]
 
 
-
-@frozen
-class Inquiry:
-    """A call that is understood: who asks, for which operation, with which fields (decrypted)."""
-
-    merchant: Merchant
-    operation: Operation
-    fields: validation.Fields = field(repr=False)
-    call: Call = field(repr=False)
-    #: The parts of an upload.
-    parts: Mapping[str, multipart.Part] = field(factory=dict, repr=False)
-
-    @property
-    def body(self) -> dict[str, Any]:
-        """The body's fields."""
-        return self.fields["body"]
-
-    @property
-    def query(self) -> dict[str, Any]:
-        """The query's fields."""
-        return self.fields["query"]
-
-    @property
-    def path(self) -> dict[str, Any]:
-        """What the path's templates were filled with."""
-        return self.fields["path"]
-
-
-#: Answers one operation. Raises Refusal.
-Handler = Callable[[Inquiry], Answer]
-
-
-@frozen
-class Wire:
-    """An answer as it is sent."""
-
-    status: int
-    headers: Mapping[str, str] = field(repr=False)
-    body: bytes = field(repr=False)
+_sensitive: WeakKeyDictionary[Schema, bool] = WeakKeyDictionary()
 
 
 class Service:
@@ -85,11 +50,14 @@ class Service:
         clock: Callable[[], float],
         handlers: Mapping[str, Handler],
         *,
-        answer_v2: Callable[[Call, Operation], Answer] | None = None,
+        answer_v2: Callable[[Call, Operation], Answer],
+        faults: Faults,
         strict: bool = False,
     ) -> None:
+        """``clock``: the Unix time that signatures are made at and checked by, always the machine's own."""
         self._tree = tree
         self._answer_v2 = answer_v2
+        self._faults = faults
         self._platform = platform
         self._merchants = merchants
         self._clock = clock
@@ -98,19 +66,23 @@ class Service:
 
     def respond(self, call: Call) -> Wire:
         """The answer to a call, signed. Never raises for what a caller can send."""
+        drawn: list[Fault] = []
         try:
-            answer = self._answer(call)
+            drawn = self._faults.drawn(call)
+            answer = instead(drawn) or self._answer(call)
         except Refusal as refusal:
             answer = refusal.answer()
-        return self._sealed(answer, call.headers.get("Wechatpay-Serial"))
+        if not drawn:
+            return self.sealed(answer, call.headers.get("Wechatpay-Serial"))
+        if any(fault.kind == "rotate-key" for fault in drawn):
+            self._platform.rotate()
+        return mangled(self.sealed(answer, call.headers.get("Wechatpay-Serial")), drawn, self._platform)
 
     def _answer(self, call: Call) -> Answer:
         route = routing.find(self._tree, call.method, call.path)
         operation = route.operation
-        if operation.family == "v2" and self._answer_v2 is not None:
+        if operation.family == "v2":
             return self._answer_v2(call, operation)
-        if operation.family != "v3":
-            raise Refusal(404, "RESOURCE_NOT_EXISTS", "沙箱尚不支持此接口", signed=False)
         parts = multipart.parse(call) if operation.form is not None else {}
         signed_body = parts["meta"].content if "meta" in parts else call.body
         merchant = authenticate(call, signed_body, self._merchants, self._clock())
@@ -130,7 +102,7 @@ class Service:
 
     def _decrypted(self, call: Call, operation: Operation, body: Any) -> Any:
         """The body with its sensitive fields in clear. Raises Refusal for those not meant for the platform."""
-        if not any_field(operation.body, _is_encrypted):
+        if not _is_sensitive(operation.body):
             return body
 
         def decrypt(schema: Schema, value: Any, path: str) -> Any:
@@ -154,7 +126,8 @@ class Service:
     def _certificates(self, inquiry: Inquiry) -> Answer:
         return Answer(data=self._platform.download(inquiry.merchant))
 
-    def _sealed(self, answer: Answer, wanted: str | None) -> Wire:
+    def sealed(self, answer: Answer, wanted: str | None) -> Wire:
+        """An answer serialised, and signed with the key that a request's ``Wechatpay-Serial`` asks for."""
         data = answer.data
         if data is None:
             body = b""
@@ -191,7 +164,7 @@ def _from_spec(inquiry: Inquiry) -> Answer:
 def _encrypted(answer: Answer, operation: Operation, merchant: Merchant) -> Answer:
     """The answer with its sensitive fields under the merchant's certificate."""
     schema = operation.returns
-    if schema is None or isinstance(answer.data, bytes) or not any_field(schema, _is_encrypted):
+    if schema is None or isinstance(answer.data, bytes) or not _is_sensitive(schema):
         return answer
     key = merchant.private_key.public_key()
     seal = ciphers.pkcs1_encrypt if padding(operation) == "pkcs1" else ciphers.oaep_encrypt
@@ -200,6 +173,15 @@ def _encrypted(answer: Answer, operation: Operation, merchant: Merchant) -> Answ
         return seal(value, key) if isinstance(value, str) else value
 
     return evolve(answer, data=rewrite(schema, answer.data, _is_encrypted, encrypt, ""))
+
+
+def _is_sensitive(schema: Schema | None) -> bool:
+    if schema is None:
+        return False
+    found = _sensitive.get(schema)
+    if found is None:
+        found = _sensitive[schema] = any_field(schema, _is_encrypted)
+    return found
 
 
 def _is_encrypted(schema: Schema) -> bool:

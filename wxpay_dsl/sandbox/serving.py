@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from .platform import Mode
@@ -23,6 +23,9 @@ async def serve(
     allow_remote: bool = False,
     mode: Mode = "both",
     strict: bool = False,
+    stateful: bool = True,
+    tls: bool = False,
+    faults: Mapping[str, float] | None = None,
     ready: Callable[[str], None] = print,
 ) -> None:
     """Serves until SIGINT, SIGTERM or cancellation; calls ``ready("ready http://127.0.0.1:N")`` once it does.
@@ -30,7 +33,18 @@ async def serve(
     The arguments are those of :class:`~wxpay_dsl.sandbox.Sandbox`, and it raises what that raises: ValueError for a
     host beyond loopback, OSError for a port that is taken, ConfigurationError for a home that cannot be read.
     """
-    sandbox = Sandbox(port, home, specs, host=host, allow_remote=allow_remote, mode=mode, strict=strict)
+    sandbox = Sandbox(
+        port,
+        home,
+        specs,
+        host=host,
+        allow_remote=allow_remote,
+        mode=mode,
+        strict=strict,
+        stateful=stateful,
+        tls=tls,
+        faults=faults,
+    )
     async with sandbox:
         ended = asyncio.Event()
         loop = asyncio.get_running_loop()

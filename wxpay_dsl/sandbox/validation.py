@@ -19,10 +19,29 @@ from wxpay_dsl.core.validate import check
 
 from .messages import Call, Refusal
 
-__all__ = ["Fields", "read", "read_json"]
+__all__ = ["LOOSE", "Fields", "is_loose", "read", "read_json"]
 
 #: ``{section: {name: value}}`` of one call.
 Fields = dict[str, dict[str, Any]]
+
+#: Fields that pages list as required though the service takes another in their place, or none at all.
+LOOSE: Final[Mapping[str, frozenset[str]]] = {
+    **dict.fromkeys(
+        ("POST /pay/orderquery", "POST /secapi/pay/refund", "POST /secapi/pay/refundv2", "POST /secapi/pay/reverse"),
+        frozenset({"transaction_id", "out_trade_no"}),
+    ),
+    **dict.fromkeys(
+        ("POST /pay/refundquery", "POST /pay/refundqueryv2"),
+        frozenset({"transaction_id", "out_trade_no", "out_refund_no", "refund_id"}),
+    ),
+    **dict.fromkeys(
+        (
+            "POST /v3/combine-transactions/out-trade-no/{combine_out_trade_no}/close",
+            *(f"POST /v3/combine-transactions/{kind}" for kind in ("app", "h5", "jsapi", "native", "miniprogram")),
+        ),
+        frozenset({"sub_mchid", "attach", "combine_payer_info"}),
+    ),
+}
 
 _STEP: Final = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
 _INTEGER: Final = re.compile(r"-?[0-9]{1,18}\Z")
@@ -41,7 +60,7 @@ def read(call: Call, operation: Operation, parameters: Mapping[str, str], body: 
         schema = operation.section(name)
         # `{post: {}}` says nothing of what may be sent.
         if schema is not None:
-            _check(schema, given[name], name, strict=strict)
+            _check(operation, schema, given[name], name, strict=strict)
     return given
 
 
@@ -90,10 +109,17 @@ def _value(schema: Schema | None, value: Any) -> Any:
     return value
 
 
-def _check(schema: Schema, value: Any, section: str, *, strict: bool) -> None:
+def is_loose(operation: Operation, fault: Fault) -> bool:
+    """Whether a field is missing that the service can do without."""
+    missing = fault.message.startswith("missing") and operation.name in LOOSE
+    return missing and fault.path.rpartition(".")[2] in LOOSE[operation.name]
+
+
+def _check(operation: Operation, schema: Schema, value: Any, section: str, *, strict: bool) -> None:
     errors, limits = check(schema, value, section)
     for fault in errors:
-        if strict or not fault.message.startswith("no such field"):
+        unknown = fault.message.startswith("no such field")
+        if (strict or not unknown) and not is_loose(operation, fault):
             raise _refusal(schema, value, section, fault)
     for fault in limits:
         field, given = _at(schema, value, fault.path.removeprefix(section))

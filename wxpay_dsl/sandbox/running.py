@@ -1,0 +1,79 @@
+"""The parts of a sandbox that serves: from a call to its answer, and to what that sets going."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from . import control_api, guard, pages
+from .business import v2_handlers, v3_handlers
+from .control import Control
+from .delivery import Courier, Manner
+from .faults import Faults
+from .flows.settling import settle
+from .identity import Merchant
+from .messages import Call, Refusal, Wire
+from .platform import Platform
+from .service import Service
+from .state import State
+from .v2 import ServiceV2
+
+if TYPE_CHECKING:
+    from wxpay_dsl.core.tree import Tree
+
+__all__ = ["Running"]
+
+
+class Running:
+    """Service, control and courier around one state."""
+
+    def __init__(
+        self,
+        tree: Tree,
+        merchant: Merchant,
+        platform: Platform,
+        state: State,
+        faults: Faults,
+        *,
+        manner: Manner | None,
+        seed: int | None,
+        strict: bool,
+        stateful: bool,
+    ) -> None:
+        self.merchant = merchant
+        self.platform = platform
+        self.state = state
+        merchants = {merchant.mchid: merchant}
+        self.courier = Courier(platform, merchants, manner=manner, clock=lambda: state.now, seed=seed)
+        state.listen(self.courier.send)
+        self.control = Control(state, platform, merchants, faults, self.courier.wake)
+        v2 = ServiceV2(platform, merchants, v2_handlers(state) if stateful else {}, strict=strict)
+        self._service = Service(
+            tree,
+            platform,
+            merchants,
+            # Signatures are of the machine's time, wherever the sandbox's own clock has been moved.
+            time.time,
+            v3_handlers(state) if stateful else {},
+            answer_v2=v2.answer,
+            faults=faults,
+            strict=strict,
+        )
+
+    def respond(self, call: Call, peer: str | None) -> Wire:
+        """The answer to a call. What it has set going is done when it is computed, and before any other call."""
+        if call.path == control_api.PREFIX or call.path.startswith(f"{control_api.PREFIX}/"):
+            return self._controlled(call, peer)
+        wire = self._service.respond(call)
+        if len(self.state.pending) and self.state.automatic:
+            settle(self.state)
+        return wire
+
+    def _controlled(self, call: Call, peer: str | None) -> Wire:
+        try:
+            guard.admit(call, peer)
+            shown = call.path in (control_api.PREFIX, f"{control_api.PREFIX}/") or call.path.startswith(pages.PREFIXES)
+            answer = (pages if shown else control_api).answer(self.control, call)
+        except Refusal as refusal:
+            answer = refusal.answer()
+        return self._service.sealed(answer, None)

@@ -1,0 +1,1 @@
+"""Records as the service writes them, in answers and in notifications."""
