@@ -133,7 +133,7 @@ class SqliteStore:
             writer, self._writer = self._writer, None
         if writer is not None and writer.pid == os.getpid():
             writer.stop()
-            await asyncio.to_thread(writer.thread.join)
+            await asyncio.wrap_future(writer.ended)
 
     def _take(self, connection: sqlite3.Connection, row: Any, claim: Claim, lease: float) -> bool:
         now = self._clock()
@@ -165,8 +165,9 @@ class _Writer:
         self._clock = clock
         self._tidied = 0.0
         self._queue: queue.SimpleQueue[tuple[_Step, Future[Any]] | None] = queue.SimpleQueue()
-        self.thread = threading.Thread(target=self._run, name="wxpay-notify-sqlite", daemon=True)
-        self.thread.start()
+        #: Done when the thread has closed the file.
+        self.ended: Future[None] = Future()
+        threading.Thread(target=self._run, name="wxpay-notify-sqlite", daemon=True).start()
 
     def submit(self, step: _Step) -> Future[Any]:
         """A future of what ``step`` gives, in the next transaction."""
@@ -194,6 +195,7 @@ class _Writer:
                 connection = self._commit(connection, batch)
         if connection is not None:
             connection.close()
+        self.ended.set_result(None)
 
     def _commit(
         self, connection: sqlite3.Connection | None, batch: list[tuple[_Step, Future[Any]]]
