@@ -96,9 +96,11 @@ def test_the_same_document_as_json_and_as_yaml() -> None:
 openapi: 3.0.3
 info: {title: 日期, version: 2020-01-01}
 x-shared: &money {type: integer, example: 0700}
+x-more: &more {deprecated: true}
 paths:
   /a:
     get:
+      <<: *more
       summary: no
       responses:
         200: {description: ok, content: {application/json: {schema: {type: object, properties: {total: *money}}}}}
@@ -107,8 +109,15 @@ paths:
     assert document["info"]["version"] == "2020-01-01"
     assert document["paths"]["/a"]["get"]["summary"] == "no"
     assert list(document["paths"]["/a"]["get"]["responses"]) == ["200"]
+    assert document["paths"]["/a"]["get"]["deprecated"] is True
     assert parse(json.dumps(document).encode()) == document
     assert "total?: {type: integer, example: 700}" in read_document(document).files["a.yaml"]
+
+
+def test_half_a_character_is_named() -> None:
+    read = imported({"paths": {"/a": {"get": {"summary": "half \ud83d"}}}})
+    assert read.files["a.yaml"].encode().decode().endswith('summary: "half \ufffd"\n')
+    assert [found.what for found in read.lost] == ["half characters (lone surrogates) in a.yaml"]
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ __all__ = ["GENERIC", "Imported", "Lost", "Vocabulary", "parse", "read_document"
 MAX_LINES: Final = 1_500
 
 _VERSION: Final = re.compile(r"v[0-9]+\Z")
+_HALF: Final = re.compile("[\ud800-\udfff]")
 #: Words that a file may say once for all its operations.
 _SHARED: Final = ("host", "roles", "tags")
 
@@ -81,10 +82,14 @@ def read_document(
     specs = dict(_specs(contents, family, host))
     specs |= dict(_event_specs(contents, family))
     _settle_definitions(specs, contents.definitions, common)
-    return Imported(
-        {file: write(spec, posixpath.relpath(schema, posixpath.dirname(file) or ".")) for file, spec in specs.items()},
-        contents.lost,
-    )
+    files, lost = {}, list(contents.lost)
+    for file, spec in specs.items():
+        text = write(spec, posixpath.relpath(schema, posixpath.dirname(file) or "."))
+        # JSON can hold half a character; UTF-8 cannot.
+        files[file] = _HALF.sub("\ufffd", text)
+        if files[file] != text:
+            lost.append(Lost("#/", f"half characters (lone surrogates) in {file}"))
+    return Imported(files, tuple(lost))
 
 
 def _specs(contents: Contents, family: str, host: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -264,6 +269,7 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
 
 
 _Loader.yaml_implicit_resolvers = {}
+_Loader.add_implicit_resolver("tag:yaml.org,2002:merge", re.compile(r"<<\Z"), "<")
 _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"(?:true|True|TRUE|false|False|FALSE)\Z"), "tTfF")
 _Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"(?:~|null|Null|NULL|)\Z"), ["~", "n", "N", ""])
 _Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"[-+]?[0-9]+\Z"), "-+0123456789")

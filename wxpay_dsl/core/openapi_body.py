@@ -121,8 +121,8 @@ def _exemplify(section: dict[str, Any], example: Any) -> bool:
         key = names.get(name)
         if key is None:
             return False
-        words = section[key]
-        words = {"title": words} if isinstance(words, str) else words
+        said = section[key]
+        words: dict[str, Any] = {"title": said} if isinstance(said, str) else said
         if "properties" in words and isinstance(value, Mapping):
             if not _exemplify(words["properties"], value):
                 return False

@@ -220,7 +220,7 @@ class SchemaReader:
         types = FIELD_WORDS[word][1]
         fits = object in types or (isinstance(value, types) and (bool in types or not isinstance(value, bool)))
         if fits and word == "pattern":
-            fits = _compiles(value)
+            fits = _compiles(str(value))
         if not fits or not sayable(value):
             self._losses.add((*at, word), f"`{word}`: {value!r:.60}")
         elif (value is not False and value != "") or word in ("default", "example") or "$ref" in words:
