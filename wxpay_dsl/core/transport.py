@@ -12,9 +12,12 @@ import platform
 import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from contextvars import ContextVar
 from typing import Any, Final
 
 import aiohttp
+from aiohttp.connector import Connection
+from aiohttp.tracing import Trace
 from attrs import define, field, frozen
 from yarl import URL
 
@@ -78,6 +81,8 @@ class Exchange:
     request_headers: Mapping[str, str] = field(factory=dict, repr=False)
     request_body: bytes = field(default=b"", repr=False)
     attempts: int = 0
+    #: Whether there was a connection for it, so that it may have reached the service.
+    sent: bool = False
     #: What was signed, where the request is signed; empty elsewhere.
     signed_message: bytes = field(default=b"", repr=False)
     #: None until an answer came whole.
@@ -130,7 +135,7 @@ class Transport:
             for ended in [other for other in self._sessions if other.is_closed()]:
                 del self._sessions[ended]
             session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._limit, keepalive_timeout=KEEP_ALIVE),
+                connector=_Connector(limit=self._limit, keepalive_timeout=KEEP_ALIVE),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
                 # The answer is signed as it is without compression; see also auto_decompress.
@@ -224,6 +229,9 @@ class Transport:
             raise
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
             if isinstance(error, TimeoutError) and not isinstance(error, aiohttp.ClientError):
+                if not exchange.sent:
+                    message = f"no connection within {timeout:g} s"
+                    raise RequestTimeoutError(request.name, message, outcome_unknown=False) from error
                 message = f"no whole answer within {timeout:g} s"
                 raise RequestTimeoutError(request.name, message, not request.safe) from error
             raise _transport_error(request, error) from error
@@ -238,13 +246,16 @@ class Transport:
             exchange.attempts += 1
             exchange.response = None
             exchange.method, exchange.url = wire.method, str(wire.url)
+            token = _connecting.set(exchange)
             try:
                 response = await handler(wire)
                 exchange.request_headers = response.request_info.headers
                 exchange.request_body = request.body if request.form is None else request.form.outline()
                 if opened is not None and 200 <= response.status < 300:
                     opened.append(response)
-                    exchange.response = Response(request.name, response.status, response.headers.copy(), b"", request.safe)
+                    exchange.response = Response(
+                        request.name, response.status, response.headers.copy(), b"", request.safe
+                    )
                     return response
                 try:
                     body = await _read(request, response, limit)
@@ -256,11 +267,30 @@ class Transport:
                 # Translated here, so that middlewares see our own errors only, and aiohttp, which would send some
                 # methods again by itself, unseen and past the policy, does not.
                 raise _transport_error(request, error) from error
+            finally:
+                _connecting.reset(token)
             response.release()
             exchange.response = Response(request.name, response.status, response.headers.copy(), body, request.safe)
             return response
 
         return receive
+
+
+#: The exchange that a connection is sought for, in the task that seeks it.
+_connecting: Final[ContextVar[Exchange]] = ContextVar("_connecting")
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Notes when an exchange has its connection: until then it cannot have reached anybody."""
+
+    async def connect(
+        self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
+    ) -> Connection:
+        connection = await super().connect(req, traces, timeout)
+        exchange = _connecting.get(None)
+        if exchange is not None:
+            exchange.sent = True
+        return connection
 
 
 class Stream:

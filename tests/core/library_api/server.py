@@ -34,7 +34,7 @@ class Library:
                 web.delete("/v1/books/{isbn}", self._remove),
                 web.get("/v1/books/{isbn}/cover", self._cover),
                 web.post("/cgi/card", self._card),
-                web.route("*", "/{any:.*}", self._any),
+                web.route("*", r"/{any:[\s\S]*}", self._any),
             ]
         )
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
