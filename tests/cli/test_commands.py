@@ -118,3 +118,17 @@ def test_a_reader_that_goes_away_ends_the_command_quietly(tmp_path: Path) -> Non
     )
     assert ran.stderr == ""
     assert ran.stdout.strip() in ("0", "1")
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("v3.eduPapay.con", ["v3.eduPapay.contracts"]),
+        ("v3.eduPapay.contracts.presign.", ["v3.eduPapay.contracts.presign.post"]),
+        ("v3.no.such.", []),
+        ("v3..x", []),
+    ],
+)
+def test_the_shell_completes_chains(wxpay: Wxpay, typed: str, offered: list[str]) -> None:
+    env = {"_WXPAY_COMPLETE": "bash_complete", "COMP_WORDS": f"wxpay call {typed}", "COMP_CWORD": "2"}
+    assert [line.partition(",")[2] for line in wxpay(env=env).out.split()] == offered

@@ -12,6 +12,7 @@ COMMANDS: Final = {
     "demo": "demo:demo",
     "call": "call:call",
     "sandbox": "sandbox:sandbox",
+    "notify": "notify:notify",
     "spec": "spec:spec",
     "stubs": "stubs:stubs",
 }

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .chain_text import complete, target_of
+
 if TYPE_CHECKING:
     from wxpay_dsl import Wechatpay
     from wxpay_dsl.core.chain import Target
@@ -39,7 +41,7 @@ profile_option = click.option(
 
 
 @click.command(help=_HELP)
-@click.argument("chain", metavar="CHAIN.VERB")
+@click.argument("chain", metavar="CHAIN.VERB", shell_complete=complete)
 @click.option("-d", "--data", metavar="JSON|@FILE|-", help="The body (the query, of GET and DELETE).")
 @click.option(
     "-p",
@@ -70,11 +72,10 @@ def call(
 ) -> None:
     from wxpay_dsl import Wechatpay
 
-    from .chain_text import target_of
     from .parameters import fields_of, read_data
 
     client = Wechatpay(profile=profile)
-    target = target_of(client.tree, chain)
+    target = target_of(client, chain)
     operation = target.declared.operation() if target.declared is not None else None
     fields, loose = fields_of(target, operation, parameters)
     given = _with_loose(None if data is None else read_data(data), loose)

@@ -3,61 +3,55 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Coroutine, Mapping
-from typing import Any, Final
+from typing import Final
 
 import click
 
-from wxpay_dsl.core.chain import Node, Target
-from wxpay_dsl.core.tree import Declared, Tree
+from wxpay_dsl.core.chain import Caller, Node, Target, aim
+from wxpay_dsl.core.tree import Declared
 
-__all__ = ["declared_by", "target_of"]
+__all__ = ["complete", "declared_by", "target_of"]
 
 #: ``["literal"]``, ``{template}``, or a name; dots stand between names.
 _STEP: Final = re.compile(r"""\[(?:"([^"]+)"|'([^']+)')\]|\.?(\{\w+\})|\.?([A-Za-z0-9_$-]+)""")
 _FORMS: Final = 'a chain is names and dots, with ["…"] around a literal segment: v3.pay.transactions.id["4200"].get'
 
 
-class _Aim:
-    """A caller that sends nothing: what a chain means comes back as it is."""
-
-    def __init__(self, tree: Tree) -> None:
-        self._tree = tree
-        self.targets: list[Target] = []
-
-    @property
-    def tree(self) -> Tree:
-        return self._tree
-
-    def call(self, target: Target, data: Any, fields: Mapping[str, Any]) -> Coroutine[Any, Any, None]:
-        self.targets.append(target)
-        return _nothing()
-
-
-async def _nothing() -> None:
-    return None
-
-
-def target_of(tree: Tree, text: str) -> Target:
+def target_of(caller: Caller, text: str) -> Target:
     """What calling the chain ``text`` would mean. Raises UsageError for text that is no chain."""
-    aim = _Aim(tree)
-    node = Node(aim)
-    for literal, name in _steps(text):
-        node = node[literal] if literal else _named(node, name)
-    node().close()
-    return aim.targets[0]
+    return aim(_walk(caller, _steps(text)))
 
 
-def declared_by(tree: Tree, text: str) -> list[Declared]:
+def declared_by(caller: Caller, text: str) -> list[Declared]:
     """Every declared operation that ``text`` names: a chain with its verb, a chain without, or a URL's path."""
+    tree = caller.tree
     if text.startswith("/"):
         return [declared for declared in tree.declared() if declared.path == text.rstrip("/")]
-    target = target_of(tree, text)
+    target = target_of(caller, text)
     ends_in_verb = len(_steps(text)) > len(target.segments)
     branch = tree.find(target.segments)
     if branch is not None and not ends_in_verb:
         return list(branch.walk()) if not branch.verbs else list(branch.verbs.values())
     return [target.declared] if target.declared is not None else []
+
+
+def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """The chains that begin with ``incomplete``, one segment further: what a shell offers at the tab key."""
+    from wxpay_dsl import wxpay
+
+    done, dot, begun = incomplete.rpartition(".")
+    try:
+        node = _walk(wxpay, _steps(done) if done else [])
+    except click.UsageError:
+        return []
+    return [f"{done}{dot}{name}" for name in dir(node) if name.startswith(begun)]
+
+
+def _walk(caller: Caller, steps: list[tuple[str, str]]) -> Node:
+    node = Node(caller)
+    for literal, name in steps:
+        node = node[literal] if literal else _named(node, name)
+    return node
 
 
 def _steps(text: str) -> list[tuple[str, str]]:
@@ -78,13 +72,7 @@ def _steps(text: str) -> list[tuple[str, str]]:
 
 
 def _named(node: Node, name: str) -> Node:
-    try:
-        found = getattr(node, name)
-    except AttributeError as error:
-        raise click.UsageError(f"{name!r} is no segment: {error}") from None
-    if isinstance(found, Node):
-        return found
-    if name.startswith("_"):
-        raise click.UsageError(f"{name!r} is no segment of a path")
-    # The few names that a node keeps for itself are segments all the same.
-    return node[name]
+    found = getattr(node, name, None)
+    if not isinstance(found, Node):
+        raise click.UsageError(f"{name!r} is no segment of a path: {_FORMS}")
+    return found

@@ -14,7 +14,7 @@ import click
 from wxpay_dsl.core.chain import Target
 from wxpay_dsl.core.model import SECTIONS, Operation, Schema
 
-__all__ = ["fields_of", "read_data"]
+__all__ = ["fields_of", "fields_within", "read_data"]
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9]+\Z")
 _BOOLEANS: Final = {"true": True, "false": False}
@@ -62,6 +62,21 @@ def fields_of(
         known = schema is not None or key in templates
         _put(fields if known else loose, path, _value(schema, text), schema)
     return fields, loose
+
+
+def fields_within(schema: Schema | None, given: Sequence[str]) -> dict[str, Any]:
+    """``-p KEY=VALUE`` as the fields of one object; a key may reach into an object. Raises UsageError."""
+    fields: dict[str, Any] = {}
+    for pair in given:
+        key, equals, text = pair.partition("=")
+        if not equals or not key:
+            raise click.UsageError(f"-p takes KEY=VALUE, not {pair!r}")
+        path = (key,) if schema is not None and key in schema.properties else tuple(key.split("."))
+        found = schema
+        for name in path:
+            found = found.properties.get(name) if found is not None else None
+        _put(fields, path, _value(found, text), found)
+    return fields
 
 
 def _find(operation: Operation, key: str) -> tuple[tuple[str, ...], Schema | None]:

@@ -33,6 +33,9 @@ Credentials come from --profile FILE (TOML), or WXPAY_PROFILE, WXPAY_MCHID, WXPA
 WXPAY_CERTS, WXPAY_APIV3_KEY in the environment; endpoints of one's own from the folders in WXPAY_SPECS.
 
 \b
+The shell completes commands and chains:  eval "$(_WXPAY_COMPLETE=bash_source wxpay)"  (or zsh_source, fish_source)
+
+\b
 Exit codes:
   0 done                                   4 invalid request or spec (参数或接口定义有误)
   1 findings of a check; an error of ours  5 transport: no answer, or half of one (网络错误)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .chain_text import complete, declared_by
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -30,14 +32,13 @@ Examples:
 
 
 @click.command("show", help=_HELP)
-@click.argument("chain")
+@click.argument("chain", shell_complete=complete)
 def show_operation(chain: str) -> None:
     from wxpay_dsl import wxpay
 
-    from .chain_text import declared_by
     from .terminal import stdout
 
-    found = declared_by(wxpay.tree, chain)
+    found = declared_by(wxpay, chain)
     if not found:
         raise click.UsageError(f"no spec declares {chain}{_nearest(wxpay.tree, chain)}")
     console = stdout()
