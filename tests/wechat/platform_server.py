@@ -17,6 +17,7 @@ from aiohttp import web
 from attrs import define, field, frozen
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
@@ -27,7 +28,20 @@ from wxpay_dsl.wechat.ciphers import aead_encrypt
 from wxpay_dsl.wechat.keys import load_private_key
 from wxpay_dsl.wechat.platform_keys import PlatformKey, platform_key
 
-__all__ = ["APIV3_KEY", "MCHID", "PUB_KEY_ID", "SERIAL", "Cert", "Platform", "cert", "keys", "serving", "wechatpay"]
+__all__ = [
+    "APIV3_KEY",
+    "MCHID",
+    "PUB_KEY_ID",
+    "SERIAL",
+    "Cert",
+    "Platform",
+    "cert",
+    "keys",
+    "newer_key",
+    "sealed",
+    "serving",
+    "wechatpay",
+]
 
 APIV3_KEY = "0123456789abcdef0123456789ABCDEF"
 PUB_KEY_ID = "PUB_KEY_ID_0119000001092024120300383000001234"
@@ -43,6 +57,12 @@ def keys() -> tuple[RSAPrivateKey, RSAPrivateKey]:
     path = Path(__file__).parents[1] / "cases/keys.yaml"
     texts: dict[str, str] = yaml.safe_load(path.read_text("utf-8"))
     return load_private_key(texts["pkcs8"]), load_private_key(texts["other_pkcs8"])
+
+
+@lru_cache(maxsize=1)
+def newer_key() -> RSAPrivateKey:
+    """Another key of the platform's."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 @frozen

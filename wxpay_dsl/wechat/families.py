@@ -29,7 +29,6 @@ def v3(outgoing: Outgoing | None = None, incoming: Incoming | None = None) -> Fa
     # Imported here, since the tree needs the names above at import and the rest only at the first call.
     from wxpay_dsl.core.family import Family, decode_json
 
-    from .sensitive import check_key
     from .service_errors import explain_refusal, refusal_v3
     from .statements import content
     from .uploads import META, attach
@@ -46,7 +45,6 @@ def v3(outgoing: Outgoing | None = None, incoming: Incoming | None = None) -> Fa
         supplied=SUPPLIED["v3"],
         outgoing=outgoing,
         incoming=incoming,
-        seal=check_key,
         refusal=refusal_v3,
         explain=explain_refusal,
         attach=attach,

@@ -24,7 +24,7 @@ from .ciphers import EncryptionError, oaep_encrypt, pkcs1_encrypt
 if TYPE_CHECKING:
     from wxpay_dsl.core.family import Incoming, Outgoing
     from wxpay_dsl.core.model import Operation, Schema
-    from wxpay_dsl.core.request import Request, Sections
+    from wxpay_dsl.core.request import Sections
 
     from .decryptor import Decryptor, Padding
     from .keyring import Keyring
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 __all__ = [
     "Ciphertext",
     "SensitiveText",
-    "check_key",
     "decrypt_fields",
     "decrypt_sensitive",
     "encrypt_sensitive",
@@ -123,20 +122,6 @@ def encrypt_sensitive(keyring: Keyring) -> Outgoing:
         return changed
 
     return outgoing
-
-
-async def check_key(request: Request) -> Request:
-    """The request, unless a header of its own names another key than its sensitive fields are encrypted for.
-
-    Raises ValidationError.
-    """
-    operation = request.operation
-    chosen = request.sections.get("header", {}).get(_header_name(request.sections))
-    named = next((value for name, value in request.options.headers.items() if name.lower() == _SERIAL.lower()), chosen)
-    if operation is not None and chosen and named != chosen and _sensitive_sections(operation):
-        message = f"the sensitive fields are encrypted for {chosen}: name another key as `wechatpay_serial=…`"
-        raise ValidationError(operation.name, (Fault(f"headers.{_SERIAL}", message),))
-    return request
 
 
 def decrypt_sensitive(decryptor: Decryptor) -> Incoming:
