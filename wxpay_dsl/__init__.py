@@ -12,6 +12,7 @@ from ._version import __version__
 from .client import Wechatpay
 
 if TYPE_CHECKING:
+    from .core.download import Download, Progress
     from .core.errors import (
         ClosedError,
         ConfigurationError,
@@ -29,9 +30,13 @@ if TYPE_CHECKING:
         UndeclaredPathError,
         ValidationError,
     )
+    from .core.files import File
     from .core.reply import Reply
     from .core.request import SpecWarning
     from .notify.notifications import Notifications
+    from .wechat import bills
+    from .wechat.bills import BillFormatError
+    from .wechat.decryptor import Decryptor
     from .wechat.errors import (
         BadSignatureError,
         ClockSkewError,
@@ -46,17 +51,22 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BadSignatureError",
+    "BillFormatError",
     "ClockSkewError",
     "ClosedError",
     "ConfigurationError",
     "ConnectionFailedError",
+    "Decryptor",
+    "Download",
     "Fault",
+    "File",
     "FileCorruptedError",
     "MalformedTimestampError",
     "MissingHeaderError",
     "Notification",
     "NotificationError",
     "Notifications",
+    "Progress",
     "Recipient",
     "Reply",
     "ReplyDecodeError",
@@ -75,6 +85,7 @@ __all__ = [
     "ValidationError",
     "Wechatpay",
     "__version__",
+    "bills",
     "wxpay",
 ]
 
@@ -82,9 +93,14 @@ __all__ = [
 wxpay = Wechatpay.deferred()
 
 _HOMES = {
+    "BillFormatError": "wechat.bills",
+    "Decryptor": "wechat.decryptor",
+    "Download": "core.download",
+    "File": "core.files",
     "Notification": "wechat.notification",
     "NotificationError": "wechat.notification",
     "Notifications": "notify.notifications",
+    "Progress": "core.download",
     "Recipient": "wechat.recipient",
     "Reply": "core.reply",
     "Signer": "wechat.signer",
@@ -102,10 +118,15 @@ _HOMES = {
     ),
 }
 
+#: Names that are modules.
+_MODULES = {"bills": "wechat.bills"}
+
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
+    if name in _MODULES:
+        return import_module(f"{__name__}.{_MODULES[name]}")
     return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'core.errors')}"), name)

@@ -167,7 +167,7 @@ def test_yuan_may_be_written_short_or_long(text: str, fen: int) -> None:
 
 @pytest.mark.parametrize("text", ["1.2.3", "x", "1.005", "1,00", "0.0x", "--1.00", "1.-1"])
 def test_what_is_no_amount_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="literal|fen"):
+    with pytest.raises(ValueError, match=r"literal|fen"):
         read_fen(text)
 
 
