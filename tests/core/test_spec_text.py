@@ -194,14 +194,14 @@ LAYOUTS: dict[str, tuple[dict[str, Any], str]] = {
     "words of an operation stand in the order of the DSL": (
         {
             "returns": {"$ref": "#/definitions/Order"},
-            "docs": ["https://a.example", "https://b.example"],
+            "docs": ["https://a.example?b=c", "https://b.example"],
             "summary": "下单",
             "roles": ["a", "b"],
         },
         """
         summary: 下单
         docs:
-          - https://a.example
+          - https://a.example?b=c
           - https://b.example
         roles: [a, b]
         returns: {$ref: '#/definitions/Order'}

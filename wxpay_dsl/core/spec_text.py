@@ -179,7 +179,7 @@ def _block(name: str, value: Any, indent: str) -> Iterator[str]:
             yield from _entry(key, inner, deeper)
     else:
         for inner in value:
-            yield f"{deeper}- {_flow(inner)}"
+            yield f"{deeper}- {_text(inner) if isinstance(inner, str) else _flow(inner)}"
 
 
 def _flow(value: Any) -> str:
