@@ -1,0 +1,68 @@
+"""``wxpay docs``: the documentation, built and served from this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+__all__ = ["docs"]
+
+_HELP = """The documentation (文档): every operation and notification, the guides, the reference.
+
+\b
+Examples:
+  wxpay docs                        build it once, and serve it on loopback
+  wxpay docs build --out site       write the pages, to look at without a server or network
+"""
+
+_SPECS = click.option(
+    "--specs",
+    "folders",
+    multiple=True,
+    type=click.Path(exists=True, file_okay=False),
+    help="A folder of your own specs, documented with the rest; again for more.",
+)
+
+
+@click.group(help=_HELP, invoke_without_command=True)
+@click.pass_context
+def docs(context: click.Context) -> None:
+    """Serves, if nothing else is asked for."""
+    if context.invoked_subcommand is None:
+        context.invoke(serve)
+
+
+@docs.command(help="Write the whole site into a folder; its pages open without a server.")
+@click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="The folder to write.")
+@_SPECS
+def build(out: Path, folders: tuple[str, ...]) -> None:
+    """Builds the site."""
+    _build(out, folders)
+    click.echo(f"{out / 'index.html'}", err=True)
+
+
+@docs.command(help="Build the site where that has not been done, and serve it on loopback until Ctrl-C.")
+@click.option("--port", default=8008, show_default=True, type=click.IntRange(0, 65535))
+@_SPECS
+def serve(port: int = 8008, folders: tuple[str, ...] = ()) -> None:
+    """Serves the site."""
+    from functools import partial
+    from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+    from tempfile import TemporaryDirectory
+
+    with TemporaryDirectory() as folder:
+        click.echo("building (建立文档) …", err=True)
+        _build(Path(folder), folders)
+        handler = partial(SimpleHTTPRequestHandler, directory=folder)
+        with ThreadingHTTPServer(("127.0.0.1", port), handler) as server:
+            click.echo(f"ready http://127.0.0.1:{server.server_address[1]}")
+            server.serve_forever()
+
+
+def _build(out: Path, folders: tuple[str, ...]) -> None:
+    try:
+        from wxpay_dsl.site.build import build as build_site
+    except ModuleNotFoundError as error:
+        raise click.ClickException(f"the documentation needs {error.name}: pip install 'wxpay-dsl[docs]'") from None
+    build_site(out, folders)

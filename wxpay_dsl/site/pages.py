@@ -1,0 +1,164 @@
+"""The pages of the site as Markdown: one for each path, each family of notifications, each product. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from wxpay_dsl.core.model import Event, Operation
+from wxpay_dsl.core.page import FieldEntry, dotted, fields, sections
+from wxpay_dsl.wechat.families import SUPPLIED
+from wxpay_dsl.wechat.roles import ROLES
+
+from .snippets import Example, call_snippet, event_snippet
+
+__all__ = ["event_page", "operation_page", "product_page"]
+
+_SECTIONS: Final = {
+    "path": "路径参数 Path",
+    "query": "查询参数 Query",
+    "header": "请求头 Header",
+    "body": "请求体 Body",
+    "form": "上传表单 Form",
+    "returns": "应答参数 Reply",
+}
+_ERRORS: Final = """
+| 何时 When | 异常 Raised |
+| --- | --- |
+| 发送之前：缺字段、类型不符、未知字段 before sending: missing, wrong type, unknown name | `ValidationError` |
+| 连不上、超时、应答残缺 no connection, no answer in time, half an answer | `TransportError`（`outcome_unknown`） |
+| 应答验签失败 an answer that cannot be believed | `SignatureError` |
+| 微信支付拒绝 the service says no | `ServiceError`，及各错误码的子类 and a class for each code |
+"""
+
+
+def operation_page(path: str, operations: Sequence[Operation], example: Example, errors: str) -> str:
+    """The page of a path: each of its verbs. ``errors`` is the URL of the page about errors."""
+    first = operations[0]
+    title = first.summary or path
+    lines = ["---", f"title: {json.dumps(title, ensure_ascii=False)}", "---", ""]
+    lines += [f"# {_text(title)}", ""] if len(operations) == 1 else [f"# `{path}`", ""]
+    for operation in operations:
+        if len(operations) > 1:
+            lines += [f"## {_text(operation.summary or operation.name)} {{#{operation.verb}}}", ""]
+        lines += _operation(operation, example, errors)
+    return "\n".join(lines) + "\n"
+
+
+def product_page(title: str, description: str, operations: Iterable[tuple[Operation, str]]) -> str:
+    """The page of a product: a table of its operations, each with the URL of its page."""
+    lines = [f"# {_text(title)}", ""]
+    if description:
+        lines += [_text(description), ""]
+    lines += ["| 接口 Operation | 路径 Path | 调用 Call |", "| --- | --- | --- |"]
+    for operation, url in operations:
+        name = _text(operation.summary or operation.name)
+        gone = " ~~已下线~~" if operation.deprecated else ""
+        lines.append(f"| [{name}]({url}){gone} | `{operation.name}` | `wxpay.{dotted(operation)}` |")
+    return "\n".join(lines) + "\n"
+
+
+def event_page(title: str, events: Sequence[Event], example: Example, guide: str) -> str:
+    """The page of a family of notifications. ``guide`` is the URL of the guide about receiving them."""
+    lines = [f"# {_text(title)}", "", f"怎样接收：[回调通知 Receiving notifications]({guide})", ""]
+    for event in events:
+        lines += [f"## {_text(event.summary or event.name)} `{event.name}`", ""]
+        lines += _links(event.docs)
+        for heading, schema in (("通知内容 Resource", event.resource), ("报文 Body", event.body)):
+            if schema is not None and schema.properties:
+                lines += [f"### {heading}", "", *_table(fields(schema), frozenset()), ""]
+                lines += [_fence("json"), _json(example(schema, "")), "```", ""]
+        lines += [_fence("python"), event_snippet(event).rstrip(), "```", ""]
+    return "\n".join(lines) + "\n"
+
+
+def _operation(operation: Operation, example: Example, errors: str) -> list[str]:
+    lines = []
+    if operation.description:
+        lines += [_text(operation.description), ""]
+    lines += [*_links(operation.docs), f"`{operation.name}`", "", *_facts(operation), ""]
+    lines += [_fence("python"), call_snippet(operation, example).rstrip(), "```", ""]
+    supplied = SUPPLIED[operation.family]
+    for name, schema in sections(operation):
+        if name == "returns":
+            continue
+        lines += [f"### {_SECTIONS[name]}", "", *_table(fields(schema), supplied), ""]
+    lines += [f"### {_SECTIONS['returns']}", "", *_reply(operation, example), ""]
+    lines += ["### 错误 Errors { data-search-exclude }", "", f"[错误处理 Errors]({errors})", _ERRORS]
+    return lines
+
+
+def _facts(operation: Operation) -> list[str]:
+    facts = [f"- 调用 Call：`await wxpay.{dotted(operation)}(…)`"]
+    if operation.verb == "post":
+        facts[0] += f"，简写 or `await wxpay.{dotted(operation).removesuffix('.post')}(…)`"
+    if operation.roles:
+        facts.append("- 适用 Roles：" + "、".join(ROLES.get(role, role) for role in operation.roles))
+    if operation.tags:
+        facts.append("- 产品 Product：" + "、".join(operation.tags))
+    if operation.updated:
+        facts.append(f"- 文档更新 Updated：{operation.updated}")
+    if operation.host:
+        facts.append(f"- 域名 Host：`{operation.host}`")
+    if operation.mutual_tls:
+        facts.append("- 需要双向证书 Needs the client certificate (mutual TLS)")
+    if not operation.verify:
+        facts.append("- 应答没有签名 Its answer is not signed")
+    if operation.safe_to_repeat:
+        facts.append("- 可安全重试 Safe to repeat")
+    if operation.deprecated:
+        facts.append("- **已下线 Deprecated**")
+    return facts
+
+
+def _reply(operation: Operation, example: Example) -> list[str]:
+    schema = operation.returns
+    if operation.produces:
+        return [f"`{operation.produces}`，`reply.data` 是字节 is bytes"]
+    if schema is None:
+        return [f"没有内容 Nothing（{operation.status}）"]
+    lines = _table(fields(schema), frozenset()) if schema.properties or schema.items else []
+    return [*lines, "", _fence("json"), _json(example(schema, "")), "```"]
+
+
+def _table(entries: Iterable[FieldEntry], supplied: frozenset[str]) -> list[str]:
+    lines = ["| 字段 Field | 类型 Type | 必填 Required | 说明 Meaning |", "| --- | --- | --- | --- |"]
+    for entry in entries:
+        # Markdown has no nested tables: the depth is shown as an indent that a screen reader can skip.
+        indent = "&emsp;" * entry.depth
+        required = "" if entry.optional else "是 yes"
+        if entry.depth == 0 and entry.name.lower() in supplied:
+            required = "自动 filled in"
+        meaning = "；".join(filter(None, (_text(entry.title), *map(_note, entry.notes))))
+        lines.append(f"| {indent}`{entry.name}` | {entry.type} | {required} | {meaning} |")
+    return lines
+
+
+def _note(note: str) -> str:
+    # What a spec quotes may hold anything; a table's cell may not.
+    return _text(note) if not note.startswith("e.g. ") else f"例 `{_cell(note.removeprefix('e.g. '))}`"
+
+
+def _fence(language: str) -> str:
+    # Not for the search: what is in it stands in the tables too.
+    return f"``` {{ .{language} data-search-exclude }}"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("`", "'").replace("\n", " ")
+
+
+def _text(text: str) -> str:
+    """Text as Markdown that means nothing else."""
+    for letter in "\\`*_{}[]<>|":
+        text = text.replace(letter, "\\" + letter) if letter != "<" else text.replace("<", "&lt;")
+    return " ".join(text.split())
+
+
+def _links(docs: Sequence[str]) -> list[str]:
+    return [" ".join(f"[官方文档 Official]({page})" for page in docs), ""] if docs else []
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2)

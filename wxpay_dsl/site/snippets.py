@@ -1,0 +1,113 @@
+"""Python to copy: the call of an operation with the examples of its spec, as a program that runs."""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Callable, Iterator
+from pprint import pformat
+from typing import Any, Final
+
+from wxpay_dsl.core.model import Event, Operation, Schema
+from wxpay_dsl.core.page import dotted
+from wxpay_dsl.wechat.families import SUPPLIED
+
+__all__ = ["Example", "call_snippet", "event_snippet", "fewest"]
+
+#: Makes a value that fits a schema; the sandbox has one, and answers with the same.
+Example = Callable[[Schema, str], Any]
+
+_WIDTH: Final = 96
+_FILE: Final = "image.png"
+
+_PROGRAM: Final = """\
+import asyncio
+
+from wxpay_dsl import Wechatpay
+
+
+async def main() -> None:
+    async with Wechatpay(profile="wxpay.toml") as wxpay:
+{call}
+
+
+asyncio.run(main())
+"""
+
+_HANDLER: Final = """\
+from wxpay_dsl import Notifications
+
+notifications = Notifications({client})
+
+
+@notifications.on("{name}")
+async def handle(event) -> None:
+    print({field})
+"""
+
+
+def call_snippet(operation: Operation, example: Example) -> str:
+    """A whole program that calls ``operation`` with what is required, and shows the first field of the reply."""
+    lines = [f"reply = await wxpay.{dotted(operation)}("]
+    for name, value in _arguments(operation, example):
+        text = value if name == "file" and value == f'"{_FILE}"' else _literal(value)
+        lines.append(f"    {name}={text},".replace("\n", "\n    "))
+    lines = [lines[0] + ")"] if len(lines) == 1 else [*lines, ")"]
+    lines.append(_shown(operation))
+    call = "\n".join(f"        {line}".rstrip() for line in "\n".join(lines).split("\n"))
+    return _PROGRAM.format(call=call)
+
+
+def event_snippet(event: Event) -> str:
+    """A handler of ``event``."""
+    schema = event.resource or event.body
+    name = next(iter(schema.properties), None) if schema is not None else None
+    field = f'event.resource["{name}"]' if name is not None else "event.resource"
+    return _HANDLER.format(name=event.name, client="wxpay", field=field)
+
+
+def fewest(schema: Schema, value: Any) -> Any:
+    """``value`` with its required fields alone, at every depth."""
+    if isinstance(value, dict) and schema.properties:
+        return {
+            name: fewest(schema.properties[name], item)
+            for name, item in value.items()
+            if name in schema.required and name in schema.properties
+        }
+    if isinstance(value, list) and schema.items is not None:
+        return [fewest(schema.items, item) for item in value]
+    return value
+
+
+def _arguments(operation: Operation, example: Example) -> Iterator[tuple[str, Any]]:
+    supplied = SUPPLIED[operation.family]
+    for section in ("path", "query", "header", "body", "form"):
+        schema = operation.section(section)
+        if schema is None:
+            continue
+        for name, below in schema.properties.items():
+            if name not in schema.required or name.lower() in supplied:
+                continue
+            if section == "form" and below.format == "binary":
+                yield _spelled(name), _FILE
+            elif not (section == "form" and below.media_type):
+                argument = name.lower().replace("-", "_") if section == "header" else name
+                yield _spelled(argument), fewest(below, example(below, name))
+
+
+def _spelled(name: str) -> str:
+    return name + "_" if keyword.iskeyword(name) else name
+
+
+def _literal(value: Any) -> str:
+    text = pformat(value, width=_WIDTH - 20, sort_dicts=False)
+    # Double quotes, as formatters have them, where the text has none of its own.
+    return text.replace("'", '"') if '"' not in text and "\\" not in text else text
+
+
+def _shown(operation: Operation) -> str:
+    if operation.produces:
+        return "print(len(reply.data))"
+    if operation.returns is None or not operation.returns.properties:
+        return "print(reply.status)"
+    first = next((name for name in operation.returns.properties if name in operation.returns.required), None)
+    return f'print(reply.data["{first}"])' if first is not None else "print(reply.data)"
