@@ -186,12 +186,12 @@ BAD_ANSWERS: dict[str, tuple[bytes | Say, type[SdkError], str]] = {
     "compressed, though nobody asked": (
         json_answer(PACKED, headers="Content-Encoding: gzip\r\n"),
         ReplyDecodeError,
-        "the answer is not JSON",
+        r"the answer is not JSON \(packed with gzip, unasked\)",
     ),
     "a redirect": (
         json_answer(b"", "302 Found", "Location: http://127.0.0.1:9/\r\n"),
         ServiceError,
-        "GET /v1/books: 302",
+        "GET /v1/books: 302 .* redirects to http://127.0.0.1:9/, and redirects are not followed",
     ),
     "a proxy's refusal": (
         json_answer(HTML, "502 Bad Gateway"),

@@ -103,6 +103,9 @@ class Client:
                 nearest = self._tree.nearest(request.name.partition(" ")[2])
                 hint = f"; the nearest declared one is {nearest}" if nearest else ""
                 error = evolve(error, hint=f"no spec declares this path{hint}")
+            if 300 <= response.status < 400 and isinstance(error, ServiceError):
+                location = response.headers.get("Location", "nowhere")[:200]
+                error = evolve(error, hint=f"it redirects to {location}, and redirects are not followed")
             raise error
 
     async def prepare(self, target: Target, data: Any, fields: Mapping[str, Any]) -> Request:

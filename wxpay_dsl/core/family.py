@@ -49,7 +49,9 @@ def decode_json(operation: Operation | None, response: Response) -> Any:
     try:
         return _DECODE(str(body, "utf-8-sig"))
     except (ValueError, RecursionError) as error:
-        raise _undecodable(response, f"the answer is not JSON ({type(error).__name__}: {error})") from None
+        packed = response.headers.get("Content-Encoding", "identity")
+        reason = f"{type(error).__name__}: {error}" if packed == "identity" else f"packed with {packed[:40]}, unasked"
+        raise _undecodable(response, f"the answer is not JSON ({reason})") from None
 
 
 def json_error(operation: Operation | None, response: Response) -> SdkError:

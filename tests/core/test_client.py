@@ -1,0 +1,176 @@
+"""A whole little API through the framework alone: the library, with its two families and its refusals."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+from tests.core.conftest import Write
+from tests.core.library_api import api as library_api
+from tests.core.library_api.server import Library
+from wxpay_dsl.core.client import Client
+from wxpay_dsl.core.errors import ServiceError, SpecError
+from wxpay_dsl.core.model import Operation
+from wxpay_dsl.core.reply import Reply
+from wxpay_dsl.core.request import Sections
+from wxpay_dsl.core.transport import Transport
+
+CORE = Path(__file__).parents[2] / "wxpay_dsl" / "core"
+
+
+async def test_a_life_of_a_book(api: Client, library: Library) -> None:
+    books = api.chain.v1.books
+    added = await books.post(isbn="9787020002207", title="红楼梦", price={"total": 5900})
+    assert isinstance(added, Reply)
+    assert (added.status, added.data, added.request_id) == (201, {"isbn": "9787020002207"}, "lib-1")
+    found = await books["9787020002207"].get()
+    assert found["title"] == "红楼梦"
+    assert (await books.get(author="曹雪芹")).data == {"books": []}
+    assert (await books["9787020002207"].cover()).data == b"\x89PNG..."
+    removed = await books._isbn_.delete(isbn="9787020002207")
+    assert (removed.status, removed.data) == (204, None)
+    assert library.books == {}
+
+
+async def test_a_refusal_is_whole(api: Client) -> None:
+    await api.chain.v1.books.post(isbn="9787020002207", title="T")
+    with pytest.raises(ServiceError) as raised:
+        await api.chain.v1.books.post(isbn="9787020002207", title="T")
+    error = raised.value
+    assert (error.operation, error.status, error.code) == ("POST /v1/books", 409, "ALREADY_THERE")
+    assert (error.message, error.detail) == ("We have this book", {"field": "isbn", "issue": "taken"})
+    assert error.request_id == "lib-2"
+    assert error.body.startswith(b'{"code": "ALREADY_THERE"')
+    assert "409 ALREADY_THERE We have this book" in str(error)
+
+
+async def test_a_declared_path_that_is_not_found_has_no_hint(api: Client) -> None:
+    with pytest.raises(ServiceError, match="404 NO_SUCH_BOOK 没有这本书") as raised:
+        await api.chain.v1.books["9787020002207"].get()
+    assert raised.value.hint == ""
+
+
+async def test_an_undeclared_path_that_is_not_found_names_the_nearest(api: Client) -> None:
+    with pytest.raises(ServiceError) as raised:
+        await api.chain.v1.boks.post(a=1)
+    assert raised.value.hint == "no spec declares this path; the nearest declared one is /v1/books"
+    with pytest.raises(ServiceError) as raised:
+        await api.chain.v1.nowhere.near.any_thing.that.isKnown()
+    assert raised.value.hint == "no spec declares this path"
+
+
+class TestAnotherFamily:
+    async def test_has_a_form_of_its_own_and_a_prefix_in_the_chain(self, api: Client, library: Library) -> None:
+        reply = await api.chain.desk.cgi.card(name="Ada")
+        assert reply.data == {"number": "42", "lines": "2"}
+        assert library.seen[0].target == "/cgi/card"
+
+    async def test_and_refusals_of_its_own(self, api: Client) -> None:
+        with pytest.raises(ServiceError) as raised:
+            await api.chain.desk.cgi.card(name="")
+        assert (raised.value.code, raised.value.message) == ("ERR", "a card needs a name")
+
+    async def test_its_client_fills_in_what_the_spec_requires(self, api: Client, library: Library) -> None:
+        await api.chain.desk.cgi.card(name="Ada", stamp="x")
+        assert library.seen[0].body == b"name=Ada\nstamp=2026\n"
+
+
+class TestHooks:
+    @staticmethod
+    def api(library: Library, **hooks: Any) -> Client:
+        families = {**library_api.FAMILIES, "json": evolve(library_api.FAMILIES["json"], **hooks)}
+        return Client(library_api.tree(), families, library.url, Transport("library/1.0"))
+
+    async def test_fields_are_finished_after_they_are_checked_and_before_they_are_sent(self, library: Library) -> None:
+        async def outgoing(operation: Operation, sections: Sections) -> Sections:
+            assert operation.name == "POST /v1/books"
+            return {**sections, "body": {**sections["body"], "phone": "sealed"}, "header": {"X-Librarian-Card": "9"}}
+
+        async with self.api(library, outgoing=outgoing) as api:
+            reply = await api.chain.v1.books.post(isbn="9787020002207", title="T", phone="138")
+        (seen,) = library.seen
+        assert seen.body == b'{"isbn":"9787020002207","title":"T","phone":"sealed"}'
+        assert seen.headers["X-Librarian-Card"] == "9"
+        assert reply.exchange.request_body == seen.body
+
+    async def test_an_answer_is_finished_before_it_is_handed_on(self, library: Library) -> None:
+        async def incoming(operation: Operation, data: Any) -> Any:
+            return {**data, "opened": operation.verb}
+
+        async with self.api(library, incoming=incoming) as api:
+            assert (await api.chain.v1.books.get()).data == {"books": [], "opened": "get"}
+            assert "opened" not in (await api.chain.v1.my.thing.get()).data
+
+
+async def test_a_request_can_be_prepared_and_not_sent(api: Client, library: Library) -> None:
+    target = api.chain.v1.books.post._target()
+    request = await api.prepare(target, {"isbn": "9787020002207"}, {"title": "T", "timeout": 5})
+    assert (request.name, request.method, request.url) == ("POST /v1/books", "POST", f"{library.url}/v1/books")
+    assert request.options.timeout == 5
+    assert "9787020002207" not in repr(request)
+    assert library.seen == []
+    exchange = await api.send(request)
+    assert exchange.answer.status == 201
+
+
+async def test_three_lines_of_yaml_are_an_endpoint(library: Library, folder: Path, write: Write) -> None:
+    write("mine.yaml", "path: /v1/my\noperations:\n  /thing: {post: {}}\n")
+    async with library_api.client(library.url, folders=(str(folder),), strict=True) as api:
+        assert (await api.chain.v1.my.thing(a=1)).data == {"method": "POST", "target": "/v1/my/thing"}
+        assert (await api.chain.v1.books.get()).status == 200
+
+
+async def test_a_broken_file_takes_down_its_own_calls_alone(library: Library, folder: Path, write: Write) -> None:
+    write("mine.yaml", "path: /v1/my\noperations:\n  /thing: {post: {}\n")
+    async with library_api.client(library.url, folders=(str(folder),)) as api:
+        assert (await api.chain.v1.books.get()).status == 200
+        with pytest.raises(SpecError, match=r"mine\.yaml:4:1: "):
+            await api.chain.v1.my.thing(a=1)
+    assert len(library.seen) == 1
+
+
+async def test_a_base_url_may_have_a_path(library: Library) -> None:
+    async with library_api.client(f"{library.url}/proxied/") as api:
+        await api.chain.v1.books.get(query={"a": 1})
+    assert library.seen[0].target == "/proxied/v1/books?a=1"
+
+
+class TestTheFrameworkKnowsNoApi:
+    MODULES = sorted(CORE.glob("*.py"))
+
+    @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.stem)
+    def test_it_imports_nothing_from_the_rest(self, module: Path) -> None:
+        for node in ast.walk(ast.parse(module.read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                inside = node.level == 1 or (node.module or "").startswith("wxpay_dsl.core")
+                others = node.level > 1 or (node.module or "").startswith("wxpay_dsl")
+                assert inside or not others, ast.unparse(node)
+            elif isinstance(node, ast.Import):
+                assert not any(name.name.startswith("wxpay_dsl") for name in node.names), ast.unparse(node)
+
+    @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.stem)
+    def test_it_says_no_word_of_one(self, module: Path) -> None:
+        text = module.read_text("utf-8").replace("wxpay_dsl.core", "").lower()
+        for word in ("wechat", "weixin", "wxpay", "tenpay", "微信", "mchid", "apiv3"):
+            assert word not in text, f"{module.name} says {word}"
+
+    def test_it_is_imported_without_it(self) -> None:
+        # In a package of the same name that holds nothing but the framework's folder.
+        program = """
+import sys, types
+package = types.ModuleType("wxpay_dsl")
+package.__path__ = [sys.argv[1]]
+sys.modules["wxpay_dsl"] = package
+import wxpay_dsl.core.client
+print(*[name for name in sys.modules if name.startswith("wxpay_dsl.") and not name.startswith("wxpay_dsl.core")])
+"""
+        run = subprocess.run(
+            [sys.executable, "-c", program, str(CORE.parent)], capture_output=True, text=True, check=True
+        )
+        assert run.stdout.strip() == ""
