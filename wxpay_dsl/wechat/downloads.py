@@ -110,7 +110,7 @@ def _digest(named: Mapping[str, Any]) -> Digest | None:
 def _endpoint(client: Client, request: Request) -> Plan:
     """An endpoint that answers the file itself."""
     operation = request.operation
-    if operation is None or operation.verify:
+    if operation is None or (operation.verify and not operation.produces):
         raise ValidationError(
             request.name, (Fault("", "its answer is signed, and small: call it, instead of downloading it"),)
         )
