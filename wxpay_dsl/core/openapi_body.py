@@ -108,7 +108,7 @@ class BodyReader:
         chosen = min(kinds, key=lambda kind: ranks.get(plain[kind], 0.5 if plain[kind].endswith("+json") else 9))
         for kind in kinds:
             if kind != chosen:
-                self._losses.add((*at, kind), f"the same as {kind}")
+                self._losses.add((*at, kind), f"the form {kind}: only one is taken")
         return plain[chosen], content[chosen]
 
 
