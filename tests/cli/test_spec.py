@@ -42,8 +42,13 @@ def test_a_role_and_a_tag_choose(wxpay: Wxpay, tmp_path: Path) -> None:
         "  /thing: {post: {roles: [partner]}}\n  /other: {get: {roles: [merchant]}}\n"
     )
     env = {"WXPAY_SPECS": str(tmp_path)}
-    assert wxpay("spec", "list", "--tag", "mine", "--count", env=env).out == "2 paths, 2 operations\n"
-    assert wxpay("spec", "list", "--tag", "mine", "--role", "partner", env=env).out.startswith("v3.my.thing.post\t")
+    assert wxpay("spec", "list", "--tag", "MIN", "--count", env=env).out == "2 paths, 2 operations\n"
+    for role in ("partner", "服务商"):
+        chosen = wxpay("spec", "list", "--tag", "mine", "--role", role, env=env)
+        assert chosen.out == "v3.my.thing.post\tPOST /v3/my/thing\t\t\n"
+    unknown = wxpay("spec", "list", "--role", "nobody")
+    assert (unknown.code, unknown.out) == (2, "")
+    assert "ordinary_partner (普通服务商)" in unknown.err
 
 
 def test_json_lists_what_a_script_needs(wxpay: Wxpay) -> None:

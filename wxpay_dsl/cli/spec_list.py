@@ -38,8 +38,8 @@ class _Hit(NamedTuple):
 
 @click.command("list", help=_HELP)
 @click.argument("words", metavar="[WORD]...", nargs=-1)
-@click.option("--tag", metavar="TAG", help="Only those with this tag.")
-@click.option("--role", metavar="ROLE", help="Only those for this role: merchant (商户), partner (服务商) …")
+@click.option("--tag", metavar="TAG", help="Only those with this in a tag: 分账 …")
+@click.option("--role", metavar="ROLE", help="Only those for this role: merchant, partner …, or 服务商 …")
 @click.option("--count", is_flag=True, help="Only how many there are.")
 @click.option("--json", "as_json", is_flag=True, help="As a JSON array.")
 def list_operations(
@@ -53,6 +53,7 @@ def list_operations(
 
     from .terminal import note, write_json
 
+    _check_role(role)
     hits = list(_found(wxpay.tree, [word.casefold() for word in words], tag, role))
     if count:
         paths = {(hit.operation.family, hit.operation.path) for hit in hits}
@@ -68,11 +69,24 @@ def list_operations(
             sys.stdout.write(f"{chain}\t{operation.name}\t{operation.summary}\t{operation.product}\n")
 
 
+def _check_role(role: str | None) -> None:
+    from wxpay_dsl.wechat.roles import ROLES, plays
+
+    if role is not None and not any(plays(known, role) for known in ROLES):
+        roles = ", ".join(f"{word} ({official})" for word, official in ROLES.items())
+        raise click.UsageError(f"--role {role}: the roles are {roles}")
+
+
 def _found(tree: Tree, words: Sequence[str], tag: str | None, role: str | None) -> Iterator[_Hit]:
     from wxpay_dsl.core.page import dotted
+    from wxpay_dsl.wechat.roles import plays
 
     for operation in _operations(tree):
-        if (tag is not None and tag not in operation.tags) or (role is not None and role not in operation.roles):
+        # What has no tags is filed under its product.
+        tags = operation.tags or (operation.product,)
+        if tag is not None and not any(tag.casefold() in its.casefold() for its in tags):
+            continue
+        if role is not None and not any(plays(its, role) for its in operation.roles):
             continue
         chain = dotted(operation)
         text = f"{operation.name} {chain} {operation.summary} {operation.product}".casefold()

@@ -75,6 +75,7 @@ def _page(console: Console, operation: Operation) -> None:
     from rich.text import Text
 
     from wxpay_dsl.core.page import dotted, heading, remarks, sections
+    from wxpay_dsl.wechat.roles import ROLES
 
     title = Text.assemble((operation.summary or operation.path, "bold"), "  ", (operation.product, "dim"))
     console.print(title)
@@ -83,7 +84,10 @@ def _page(console: Console, operation: Operation) -> None:
     if operation.description:
         console.print(Text(operation.description))
     for remark in remarks(operation):
-        console.print(Text(remark, style="red" if remark.startswith("deprecated") else ""))
+        if not remark.startswith("roles: "):
+            console.print(Text(remark, style="red" if remark.startswith("deprecated") else ""))
+    if operation.roles:
+        console.print(Text("roles: " + ", ".join(f"{role} {ROLES.get(role, '')}".strip() for role in operation.roles)))
     for page in operation.docs:
         console.print(Text(page, style=f"blue link {page}", overflow="fold"))
     for name, schema in sections(operation):
