@@ -280,6 +280,16 @@ class Wechatpay(Chain):
 
         return Download(made, progress=progress, limit=MAX_UNPACKED if limit is None else limit)
 
+    async def signed_url(self, source: Any, data: Any = None, /, **fields: Any) -> str:
+        """The link that a call of APIv2 would get, signed, for a browser to be sent to: to sign a contract (委托代扣)
+        with ``wxpay.v2.papay.entrustweb.get``, say.
+
+        Nothing is sent. Raises ValidationError for what is signed in its headers or its body, and as a call does.
+        """
+        from wxpay_dsl.wechat.links import signed_url
+
+        return await signed_url(self.client, source, data, fields)
+
     def preload(self) -> None:
         """Reads all specs now, for servers that want no first touch later. Raises SpecError for one that is broken."""
         self._tree.preload()

@@ -120,6 +120,17 @@ async def test_a_get_is_signed_in_its_query() -> None:
             await wxpay.v2.papay.entrustweb.get(query={"appid": ["wx1", "wx2"]})
 
 
+async def test_a_link_for_a_browser_is_signed_and_nothing_is_sent() -> None:
+    async with answering(b"") as loopback, wechatpay(loopback) as wxpay:
+        url = await wxpay.signed_url(wxpay.v2.papay.entrustweb.get, appid=APPID, plan_id=12535, return_web=1)
+        assert url.startswith(f"{loopback.url}/papay/entrustweb?")
+        assert signing_v2.verify(dict(parse_qsl(urlsplit(url).query)), SECRET)
+        for node in (wxpay.v2.pay.closeorder, "v2.papay.entrustweb"):
+            with pytest.raises(ValidationError):
+                await wxpay.signed_url(node, validate=False)
+        assert not loopback.requests
+
+
 async def test_no_nonce_where_the_spec_says_so() -> None:
     async with answering(signed()) as loopback, wechatpay(loopback) as wxpay:
         await wxpay.v2.papay.querycontract(appid=APPID, version="1.0", validate=False)
