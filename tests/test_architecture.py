@@ -20,7 +20,8 @@ ALLOWED = {
     "core": {"core"},
     "wechat": {"core", "wechat"},
     "sandbox": {"core", "wechat", "sandbox", "top"},
-    "cli": {"core", "wechat", "sandbox", "top", "cli"},
+    "site": {"core", "wechat", "sandbox", "top", "site"},
+    "cli": {"core", "wechat", "sandbox", "site", "top", "cli"},
     "top": {"core", "wechat", "top"},
 }
 #: What may be imported without loading anything that the layer must not know.

@@ -32,7 +32,7 @@ Examples:
 """
 
 #: What bodies are of families that do not speak JSON.
-_MEDIA_TYPES: Final = {"v2": "text/xml"}
+_MEDIA_TYPES: Final = {"v2": "application/xml"}
 
 
 @click.command("import", help=_IMPORT)

@@ -278,7 +278,7 @@ def _extend(base: Schema, ref: str, words: dict[str, Any]) -> Schema:
     if "properties" in words:
         own = words["properties"]
         words["properties"] = {**base.properties, **own}
-        words["required"] = (base.required - own.keys()) | words["required"]
+        words["required"] = frozenset(base.required - own.keys()) | words["required"]
     values = {attribute: getattr(base, attribute) for attribute in _ATTRIBUTES}
     return Schema(**{**values, **words, "ref": ref})
 
