@@ -15,6 +15,7 @@ COMMANDS: Final = {
     "notify": "notify:notify",
     "spec": "spec:spec",
     "stubs": "stubs:stubs",
+    "docs": "docs:docs",
 }
 
 #: What the extra ``cli`` brings.

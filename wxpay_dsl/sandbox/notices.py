@@ -26,6 +26,12 @@ __all__ = ["Notice", "example_event", "notice"]
 
 _CHINA: Final = timezone(timedelta(hours=8))
 _ALGORITHM: Final = "AEAD_AES_256_GCM"
+#: Where APIv2 says when something happened, and how.
+_TIMES: Final = {
+    "time_end": "%Y%m%d%H%M%S",
+    "vehicle_event_createtime": "%Y%m%d%H%M%S",
+    "success_time": "%Y-%m-%d %H:%M:%S",
+}
 #: What is about a refund, and stands outside of what is encrypted (``req_info``).
 _OUTSIDE: Final = ("appid", "mch_id", "sub_appid", "sub_mch_id")
 
@@ -47,8 +53,8 @@ def notice(event: Event, merchant: Merchant, platform: Platform, pair: PlatformK
     return _v2(event, merchant, now) if event.family == "v2" else _v3(event, merchant, platform, pair, now)
 
 
-def example_event(declared: Declared, mchid: str, notify_url: str, changes: Mapping[str, Any]) -> Event:
-    """The event that a spec gives as an example; ``changes`` stand in for fields of its resource."""
+def example_event(declared: Declared, mchid: str, notify_url: str) -> Event:
+    """The event that a spec gives as an example."""
     schema = declared.resource or declared.body
     made = dict(example(schema)) if schema is not None else {}
     for name in ("mchid", "sp_mchid", "mch_id", "combine_mchid", "combine_mch_id"):
@@ -56,13 +62,16 @@ def example_event(declared: Declared, mchid: str, notify_url: str, changes: Mapp
             made[name] = mchid
     if declared.family == "v2":
         made = {name: value for name, value in made.items() if name not in ("sign", "nonce_str")}
+        # An old one would be taken for a replay.
+        present = datetime.now(_CHINA)
+        made |= {name: f"{present:{form}}" for name, form in _TIMES.items() if name in made}
         if declared.resource is not None:
             made["mch_id"] = mchid
     return Event(
         mchid,
         declared.name,
         _original_type(declared.name) if declared.family == "v3" else "",
-        {**made, **changes},
+        made,
         notify_url,
         declared.summary,
         declared.family,
