@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from wxpay_dsl.client import tree
-from wxpay_dsl.core.model import Operation
+from wxpay_dsl.core.model import Operation, Schema
 from wxpay_dsl.core.stubs import Packaged, Vocabulary, generate, overlay
 from wxpay_dsl.wechat.families import SUPPLIED
+from wxpay_dsl.wechat.fields_v2 import shape
 from wxpay_dsl.wechat.roles import ROLES
 
 __all__ = ["GENERATED", "PACKAGE", "packaged", "write_overlay", "write_packaged"]
@@ -75,4 +76,7 @@ def _vocabulary() -> Vocabulary:
     def supplied(operation: Operation, name: str) -> bool:
         return name.lower() in SUPPLIED[operation.family]
 
-    return Vocabulary(supplied, ROLES)
+    def returns(operation: Operation) -> Schema | None:
+        return shape(operation.returns) if operation.family == "v2" and operation.returns else operation.returns
+
+    return Vocabulary(supplied, ROLES, returns)

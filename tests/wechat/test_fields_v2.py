@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wxpay_dsl.core.model import Schema
-from wxpay_dsl.wechat.fields_v2 import read, written
+from wxpay_dsl.core.validate import check
+from wxpay_dsl.wechat.fields_v2 import read, shape, written
 from wxpay_dsl.wechat.numbered import collect
 
 INTEGER, TEXT, BOOLEAN = Schema(type="integer"), Schema(), Schema(type="boolean")
@@ -107,3 +108,17 @@ def test_many_numbers_cost_little() -> None:
     data = read(schema, fields)
     assert len(data["a_$n"]) == len(data["b_$n_$m"]) == 5_000
     assert json.dumps(data)
+
+
+def test_the_shape_of_what_is_read_is_what_types_say() -> None:
+    schema = Schema(
+        type="object",
+        properties={"refund_id_$n": TEXT, "fee_$n_$m": INTEGER, "detail": JSON, "count": INTEGER},
+        required=frozenset({"count"}),
+    )
+    made = shape(schema)
+    assert made.required == {"count", "refund_id_$n", "fee_$n_$m"}
+    for fields in ({"count": "0"}, {"count": "1", "refund_id_1": "a", "fee_1_0": "5", "detail": '{"a":[1]}'}):
+        data = read(schema, fields)
+        declared = {name: value for name, value in data.items() if name in made.properties}
+        assert check(made, declared, "data") == ((), ())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import keyword
 from collections.abc import Callable, Iterable, Mapping
+from operator import attrgetter
 from typing import Final
 
 from attrs import define, field, frozen
@@ -40,6 +41,8 @@ class Vocabulary:
     supplied: Callable[[Operation, str], bool]
     #: Role words of the specs, as docstrings say them.
     roles: Mapping[str, str]
+    #: What the data of a reply is, where its family makes more of it than the spec's ``returns`` say.
+    returns: Callable[[Operation], Schema | None] = attrgetter("returns")
 
 
 @frozen
@@ -235,11 +238,12 @@ class _Module:
         return self.types.fields(schema, prefix, request=True, supplied=supplied, spell=spell)
 
     def _reply(self, operation: Operation, prefix: str) -> str:
-        if operation.produces:
+        if operation.produces not in ("", "application/json"):
             return "bytes"
-        if operation.returns is None:
+        returns = self.vocabulary.returns(operation)
+        if returns is None:
             return "None" if operation.status == 204 else "Any"
-        return self.types.annotation(operation.returns, prefix + "Reply", request=False)
+        return self.types.annotation(returns, prefix + "Reply", request=False)
 
     def _docstring(self, operation: Operation) -> str:
         parts = [operation.summary or operation.name, f"`{operation.name}`"]

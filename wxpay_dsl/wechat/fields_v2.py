@@ -9,14 +9,18 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import evolve
 
 from wxpay_dsl.core.model import Schema
 
 from .numbered import collect, numbered
-from .xml_nested import Element
 
-__all__ = ["read", "written"]
+if TYPE_CHECKING:
+    from .xml_nested import Element
+
+__all__ = ["read", "shape", "written"]
 
 #: As many digits as any number of the service has, with room; Python would take thousands, slowly.
 _DIGITS: Final = re.compile(r"-?[0-9]{1,30}")
@@ -45,6 +49,22 @@ def read(schema: Schema | None, fields: Mapping[str, Element]) -> dict[str, Any]
             field = next((each.schema for each in counted if each.position(name) is not None), None)
         typed[name] = _read(field, value)
     return {**typed, **collect(typed, schema)} if counted else typed
+
+
+def shape(schema: Schema) -> Schema:
+    """The schema of what :func:`read` gives by ``schema``: lists for numbered fields, anything for embedded JSON."""
+    properties = {name: _shape(name, field) for name, field in schema.properties.items()}
+    counted = {each.name for each in numbered(schema)}
+    return evolve(schema, properties=properties, required=schema.required | counted)
+
+
+def _shape(name: str, schema: Schema) -> Schema:
+    if schema.media_type == "application/json":
+        return evolve(schema, type="any", media_type="")
+    made = schema
+    for depth in range(name.count("$")):
+        made = Schema(type="array", title=schema.title, items=made if depth else evolve(made, nullable=True))
+    return made
 
 
 def _written(name: str, value: Any) -> str:
