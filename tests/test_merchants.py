@@ -1,0 +1,162 @@
+"""Thousands of merchants in one process: settings of their own; connections, specs and certificates shared."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import tracemalloc
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from tests.wechat.platform_server import APIV3_KEY, PUB_KEY_ID, Platform, cert, keys, newer_key, serving, wechatpay
+from wxpay_dsl import ClosedError, ConfigurationError, Wechatpay
+
+CERTS = {PUB_KEY_ID: keys()[1].public_key()}
+FIRST = cert(1)
+PEM = keys()[0].private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+def merchant(number: int, **settings: Any) -> dict[str, Any]:
+    return {
+        "mchid": f"19{number:08d}",
+        "serial": f"{number:040X}",
+        "private_key": PEM,
+        "certs": CERTS,
+        "apiv3_key": APIV3_KEY,
+        **settings,
+    }
+
+
+async def call(wxpay: Wechatpay) -> Any:
+    return await wxpay["v3"]["pay"]["orders"]["1"].get()
+
+
+async def test_each_merchant_signs_for_itself_over_the_same_connections() -> None:
+    platform = Platform()
+    async with serving(platform), wechatpay(platform, certs=CERTS) as wxpay:
+        others = [wxpay.as_merchant(**merchant(number)) for number in range(1, 51)]
+        for one in [wxpay, *others]:
+            await call(one)
+        transport = wxpay.machinery.shared.transport
+        assert all(one.machinery.shared.transport is transport for one in others)
+        session = transport.session()
+        assert session.connector is not None
+        assert len(session.connector._conns) == 1  # one after the other, so one connection
+    signed = [headers["Authorization"] for _, headers, _ in platform.requests]
+    assert [text.split('mchid="')[1].split('"')[0] for text in signed[1:]] == [f"19{n:08d}" for n in range(1, 51)]
+    assert [text.split('serial_no="')[1].split('"')[0] for text in signed[1:]] == [f"{n:040X}" for n in range(1, 51)]
+
+
+async def test_a_merchant_costs_at_most_30_kb_and_no_session() -> None:
+    platform = Platform()
+    async with serving(platform), wechatpay(platform, certs=CERTS) as wxpay:
+        warm = wxpay.as_merchant(**merchant(1))
+        await call(warm)
+        sessions = len(wxpay.machinery.shared.transport._sessions)
+        gc.collect()
+        tracemalloc.start()
+        before = tracemalloc.get_traced_memory()[0]
+        others = [wxpay.as_merchant(**merchant(number)) for number in range(2, 102)]
+        for one in others:
+            await call(one)
+        platform.requests.clear()
+        gc.collect()
+        each = (tracemalloc.get_traced_memory()[0] - before) / len(others)
+        tracemalloc.stop()
+        assert len(wxpay.machinery.shared.transport._sessions) == sessions == 1
+    assert each < 30_000, f"{each:.0f} bytes a merchant"
+
+
+async def test_the_specs_and_all_other_settings_are_shared() -> None:
+    async with serving(Platform()) as platform:
+        wxpay = wechatpay(platform, certs=CERTS, timeout=7.5, strict=True, retries=1)
+        other = wxpay.as_merchant(**merchant(1))
+        assert other.tree is wxpay.tree
+        assert (other.settings.timeout, other.settings.strict, other.settings.base_url) == (7.5, True, platform.url)
+        assert other.settings.mchid != wxpay.settings.mchid
+        await wxpay.close()
+
+
+async def test_closing_a_merchant_ends_it_alone() -> None:
+    async with serving(Platform()) as platform, wechatpay(platform, certs=CERTS) as wxpay:
+        async with wxpay.as_merchant(**merchant(1)) as one:
+            await call(one)
+        with pytest.raises(ClosedError):
+            await call(one)
+        await call(wxpay)
+        await call(wxpay.as_merchant(**merchant(1)))
+
+
+async def test_closing_the_first_client_ends_them_all() -> None:
+    async with serving(Platform()) as platform:
+        async with wechatpay(platform, certs=CERTS) as wxpay:
+            one = wxpay.as_merchant(**merchant(1))
+            two = one.as_merchant(**merchant(2))
+            await call(two)
+        for each in (one, two, wxpay):
+            with pytest.raises(ClosedError):
+                await call(each)
+
+
+async def test_a_merchant_made_for_each_request_downloads_its_certificates_once() -> None:
+    async with serving(Platform(signing=FIRST)) as platform, wechatpay(platform, certs=CERTS) as wxpay:
+        for _ in range(10):
+            async with wxpay.as_merchant(**merchant(1, certs=None)) as one:
+                await call(one)
+    assert platform.downloads == 1
+
+
+async def test_each_merchant_has_certificates_of_its_own() -> None:
+    async with serving(Platform(signing=FIRST)) as platform, wechatpay(platform, certs=CERTS) as wxpay:
+        others = [wxpay.as_merchant(**merchant(number, certs=None)) for number in range(1, 6)]
+        await asyncio.gather(*(call(one) for one in others for _ in range(3)))
+        assert len({id(one.keyring) for one in others}) == 5
+    assert platform.downloads == 5
+
+
+async def test_the_environment_and_the_profile_are_the_first_merchants(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(Platform()) as platform, wechatpay(platform, certs=CERTS) as wxpay:
+        monkeypatch.setenv("WXPAY_SECRET", "0" * 32)
+        monkeypatch.setenv("WXPAY_APIV3_KEY", "0" * 32)
+        one = wxpay.as_merchant(**merchant(1, apiv3_key=None))
+        assert (one.settings.secret, one.settings.apiv3_key) == (None, None)
+
+
+async def test_what_cannot_work_is_refused_as_for_any_client() -> None:
+    async with serving(Platform()) as platform, wechatpay(platform, certs=CERTS) as wxpay:
+        with pytest.raises(ConfigurationError, match="apiv3_key"):
+            wxpay.as_merchant(**merchant(1, apiv3_key="short"))
+        with pytest.raises(ConfigurationError, match="nothing to verify answers with"):
+            wxpay.as_merchant(**merchant(1, certs=None, apiv3_key=None))
+        with pytest.raises(TypeError):
+            wxpay.as_merchant(**merchant(1), base_url="http://127.0.0.1:1")
+
+
+async def test_a_signer_and_a_platform_key_of_ones_own() -> None:
+    other = {PUB_KEY_ID.replace("1234", "9999"): newer_key().public_key(), **CERTS}
+    async with serving(Platform()) as platform, wechatpay(platform, certs=CERTS) as wxpay:
+        one = wxpay.as_merchant(**merchant(1, private_key=wxpay.settings.signer, certs=other))
+        await call(one)
+    assert "PUB_KEY_ID" in platform.requests[0][1]["Wechatpay-Serial"]
+
+
+async def test_the_sub_merchants_of_a_service_provider_are_fields() -> None:
+    platform = Platform()
+    async with serving(platform), wechatpay(platform, certs=CERTS, validate=False) as wxpay:
+        for sub_mchid in ("1900000201", "1900000202"):
+            await wxpay.v3.profitsharing.orders.unfreeze.post(
+                sub_mchid=sub_mchid, transaction_id="4", out_order_no="P1", description="x"
+            )
+    assert [json.loads(body)["sub_mchid"] for _, _, body in platform.requests] == ["1900000201", "1900000202"]
+
+
+async def test_nothing_secret_is_in_a_repr() -> None:
+    async with serving(Platform()) as platform, wechatpay(platform, certs=CERTS) as wxpay:
+        one = wxpay.as_merchant(**merchant(1, secret="s" * 32))
+        shown = f"{one!r} {one.settings!r} {one.machinery!r} {one.keyring!r} {one.client!r}"
+    assert APIV3_KEY not in shown
+    assert "s" * 32 not in shown
+    assert "PRIVATE" not in shown
