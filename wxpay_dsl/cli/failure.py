@@ -3,53 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 import click
+from rich.cells import cell_len
 from rich.panel import Panel
 from rich.text import Text
 
-from wxpay_dsl.core.errors import (
-    ClosedError,
-    ConfigurationError,
-    SdkError,
-    ServiceError,
-    SpecError,
-    TransportError,
-    UndeclaredPathError,
-    ValidationError,
-)
-from wxpay_dsl.wechat.errors import SignatureError
+from wxpay_dsl.core.errors import SdkError, ServiceError, ValidationError
 
 from .terminal import stderr
 
 __all__ = ["report"]
 
-#: The kinds of error, their exit codes and names; the first that fits counts.
-_KINDS: tuple[tuple[type[Exception], int, str], ...] = (
-    (click.ClickException, 2, "usage 用法有误"),
-    (ConfigurationError, 3, "configuration 配置有误"),
-    (ValidationError, 4, "invalid request 请求参数有误"),
-    (UndeclaredPathError, 4, "undeclared path 未声明的接口"),
-    (SpecError, 4, "spec 接口定义有误"),
-    (TransportError, 5, "transport 网络错误"),
-    (ClosedError, 5, "transport 网络错误"),
-    (SignatureError, 6, "signature 验签失败"),
-    (ServiceError, 7, "refused by WeChat Pay 微信支付拒绝"),
+#: The kinds of error by the names of their classes, the exit code and title of each; the first that fits counts. Names,
+#: since importing all these classes would load all that may raise them.
+_KINDS: Final = (
+    (("ClickException",), 2, "usage 用法有误"),
+    (("ConfigurationError",), 3, "configuration 配置有误"),
+    (("ValidationError", "EncryptionError"), 4, "invalid request 请求参数有误"),
+    (("UndeclaredPathError",), 4, "undeclared path 未声明的接口"),
+    (("SpecError",), 4, "spec 接口定义有误"),
+    (("TransportError", "ClosedError", "KeyStoreError"), 5, "transport 网络错误"),
+    (("SignatureError",), 6, "signature 验签失败"),
+    (("NotificationError", "DecryptionError", "PlatformCertificatesError"), 6, "not to be believed 验签或解密失败"),
+    (("ServiceError",), 7, "refused by WeChat Pay 微信支付拒绝"),
 )
 
 
 def report(error: SdkError | click.ClickException) -> int:
     """Shows the error and gives the exit code of its kind; 1 for one of no kind."""
-    code, title = next(((code, title) for kind, code, title in _KINDS if isinstance(error, kind)), (1, "error 错误"))
+    names = {kind.__name__ for kind in type(error).__mro__}
+    code, title = next(((code, title) for kinds, code, title in _KINDS if names & {*kinds}), (1, "error 错误"))
+    lines = list(_lines(error))
+    subtitle = f"{type(error).__name__} · exit {code}"
+    # A panel is as wide as its text, and cuts what stands in its frame to that.
+    widest = max(cell_len(line) for text in (*lines, f"{title}    ", f"{subtitle}    ") for line in text.split("\n"))
     stderr().print(
         Panel(
-            Text("\n".join(_lines(error))),
+            Text("\n".join(lines)),
             title=Text(title, style="bold red"),
             title_align="left",
-            subtitle=Text(f"{type(error).__name__} · exit {code}", style="dim"),
+            subtitle=Text(subtitle, style="dim"),
             subtitle_align="right",
             border_style="red",
-            expand=False,
+            width=min(stderr().width, widest + 4),
         )
     )
     return code

@@ -39,7 +39,7 @@ The shell completes commands and chains:  eval "$(_WXPAY_COMPLETE=bash_source wx
 Exit codes:
   0 done                                   4 invalid request or spec (参数或接口定义有误)
   1 findings of a check; an error of ours  5 transport: no answer, or half of one (网络错误)
-  2 wrong usage                            6 an answer that cannot be believed (验签失败)
+  2 wrong usage                            6 something not to be believed (验签或解密失败)
   3 configuration (配置有误)               7 WeChat Pay said no (微信支付拒绝)
 """
 
