@@ -56,6 +56,9 @@ def read(call: Call, operation: Operation, parameters: Mapping[str, str], body: 
         given["query"] = _typed(operation.query, _query(operation.query, call.query))
     section = "form" if operation.form is not None else "body"
     given[section] = body if body is not None else {}
+    if operation.form is not None:
+        # The parts of a form are texts, as those of a URL are.
+        given["form"] = _typed(operation.form, given["form"])
     for name in ("path", "query", section):
         schema = operation.section(name)
         # `{post: {}}` says nothing of what may be sent.
