@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         SignatureError,
         UnknownSerialError,
     )
+    from .wechat.errors_v2 import MissingSignError, ResultCodeError, ReturnCodeError
     from .wechat.notification import Notification, NotificationError
     from .wechat.platform_keys import PlatformCertificatesError
     from .wechat.recipient import Recipient
@@ -99,6 +100,7 @@ __all__ = [
     "MalformedTimestampError",
     "MchNotExistsError",
     "MissingHeaderError",
+    "MissingSignError",
     "NoAuthError",
     "NotEnoughError",
     "Notification",
@@ -123,6 +125,8 @@ __all__ = [
     "RequestTimeoutError",
     "ResourceAlreadyExistsError",
     "ResourceNotExistsError",
+    "ResultCodeError",
+    "ReturnCodeError",
     "RuleLimitError",
     "SdkError",
     "SensitiveText",
@@ -176,6 +180,7 @@ _HOMES = {
         ),
         "wechat.errors",
     ),
+    **dict.fromkeys(("MissingSignError", "ResultCodeError", "ReturnCodeError"), "wechat.errors_v2"),
     **dict.fromkeys(
         (
             "AccountError",

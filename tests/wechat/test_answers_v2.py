@@ -11,14 +11,17 @@ from aiohttp import web
 from tests.wechat.loopback import APPID, MCHID, SECRET, Answer, answering, signed, wechatpay
 from wxpay_dsl import (
     BadSignatureError,
+    MissingSignError,
+    OrderPaidError,
     ReplyDecodeError,
+    ResultCodeError,
+    ReturnCodeError,
     SdkError,
     ServiceError,
+    ServiceSystemError,
     SignatureError,
 )
 from wxpay_dsl.wechat import signing_v2, xml
-from wxpay_dsl.wechat.errors_v2 import MissingSignError, ResultCodeError, ReturnCodeError
-from wxpay_dsl.wechat.service_errors import OrderPaidError, ServiceSystemError
 
 QUERY = {"appid": APPID, "out_trade_no": "1217752501201407033233368018"}
 
@@ -136,9 +139,7 @@ async def test_what_is_not_the_services_xml_is_an_error_that_keeps_it(page: byte
 
 
 async def test_an_answer_that_its_spec_calls_unsigned_is_read_without_a_signature() -> None:
-    answer = (
-        b"<xml><return_code>SUCCESS</return_code><result_code>SUCCESS</result_code><level>LOW</level></xml>"
-    )
+    answer = b"<xml><return_code>SUCCESS</return_code><result_code>SUCCESS</result_code><level>LOW</level></xml>"
     async with answering(answer) as loopback, wechatpay(loopback) as wxpay:
         reply = await wxpay.v2.payitil.report(
             appid=APPID, interface_url="https://a.example", user_ip="8.8.8.8", trades=[{"out_trade_no": "1"}]

@@ -10,10 +10,9 @@ import pytest
 from aiohttp import web
 
 from tests.wechat.loopback import APPID, answering, wechatpay
-from wxpay_dsl import ReplyDecodeError, TransportError, Wechatpay
+from wxpay_dsl import ReplyDecodeError, ResultCodeError, ReturnCodeError, TransportError, Wechatpay
 from wxpay_dsl.sandbox import Sandbox
 from wxpay_dsl.wechat import bills, xml
-from wxpay_dsl.wechat.errors_v2 import ResultCodeError, ReturnCodeError
 
 BILL = {"appid": APPID, "bill_date": "20140603", "bill_type": "ALL"}
 FUND = {"appid": APPID, "bill_date": "20140603", "account_type": "Basic"}

@@ -9,9 +9,8 @@ import pytest
 from aiohttp import web
 
 from tests.wechat.loopback import APPID, MCHID, SECRET, Loopback, answering, signed, wechatpay
-from wxpay_dsl import BadSignatureError, ConfigurationError, Wechatpay
+from wxpay_dsl import BadSignatureError, ConfigurationError, ReturnCodeError, Wechatpay
 from wxpay_dsl.wechat import signing_v2, xml
-from wxpay_dsl.wechat.errors_v2 import ReturnCodeError
 
 KEY = "797657811956e3c6ae1b6c5b9ee5cbd7"
 ORDER = {"appid": APPID, "out_trade_no": "1217752501201407033233368018"}
