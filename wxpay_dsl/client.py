@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from wxpay_dsl.core.chain import Node, Target
 from wxpay_dsl.core.tree import Tree
+from wxpay_dsl.spec_folders import at_import
 from wxpay_dsl.wechat.families import CHAINS, DEFAULT
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ class Wechatpay(Chain):
     validated, signed, verified. One client serves any number of calls at once; use it in ``async with``, or ``await
     close()`` it.
     """
+
+    _closed: bool = False
 
     def __init__(
         self,
@@ -140,7 +143,7 @@ class Wechatpay(Chain):
         """A client whose credentials are looked for at the first call; until then it only knows the specs."""
         self = cls.__new__(cls)
         self._settings = None
-        self._tree = tree([folder for folder in os.environ.get("WXPAY_SPECS", "").split(os.pathsep) if folder])
+        self._tree = tree(at_import(os.environ))
         self._machinery = None
         self._root = Node(self)
         return self
@@ -198,12 +201,19 @@ class Wechatpay(Chain):
             from wxpay_dsl.settings import Settings
 
             self._settings = Settings.load({})
+            if self._settings.specs != self._tree.folders[1:]:  # set since the import
+                self._tree = tree(self._settings.specs)
+                self._root = Node(self)
         return self._settings
 
     @property
     def machinery(self) -> Machinery:
         """What is below the chain, made at the first call."""
         if self._machinery is None:
+            if self._closed:
+                from wxpay_dsl.core.errors import ClosedError
+
+                raise ClosedError
             from wxpay_dsl.assembly import assemble
 
             self._machinery = assemble(self.settings, self._tree)
@@ -316,8 +326,9 @@ class Wechatpay(Chain):
 
     async def close(self) -> None:
         """Closes the connections; further calls raise ClosedError."""
-        if self._machinery is not None or self._settings is not None:
-            await self.machinery.close()
+        self._closed = True
+        if self._machinery is not None:
+            await self._machinery.close()
 
     async def __aenter__(self) -> Self:
         return self

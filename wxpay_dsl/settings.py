@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, get_args
 from urllib.parse import urlsplit
 
 from attrs import evolve, field, frozen
+from cryptography import x509
 
 from wxpay_dsl.connection_settings import ConnectionSettings
 from wxpay_dsl.core.errors import ConfigurationError
 from wxpay_dsl.core.grammar import nearest
 from wxpay_dsl.core.request import Validate
 from wxpay_dsl.platform_key_settings import PlatformKeySettings
+from wxpay_dsl.spec_folders import PROFILE, SPECS, as_list, beside
 from wxpay_dsl.wechat.absent import AbsentSigner
 from wxpay_dsl.wechat.certificates import (
     Pkcs12,
@@ -54,7 +56,7 @@ ENVIRONMENT: Final = {
     "proxy": "WXPAY_PROXY",
     "timeout": "WXPAY_TIMEOUT",
     "certs": "WXPAY_CERTS",
-    "specs": "WXPAY_SPECS",
+    "specs": SPECS,
     "max_connections": "WXPAY_MAX_CONNECTIONS",
     "retries": "WXPAY_RETRIES",
     "backup_url": "WXPAY_BACKUP_URL",
@@ -79,7 +81,6 @@ MERCHANT: Final = (
 #: What becomes of them.
 _OWN: Final = ("mchid", "serial", "signer", "keys", "apiv3_key", "secret", "client_certificate", "agent_secret")
 
-_PROFILE: Final = "WXPAY_PROFILE"
 _MCHID: Final = re.compile(r"[0-9]{6,16}\Z")
 _SERIAL: Final = re.compile(r"[0-9A-F]{8,40}\Z")
 
@@ -127,7 +128,7 @@ class Settings:
 
         ``profile`` is a TOML file; where it is None ``WXPAY_PROFILE`` may name one. Raises ConfigurationError.
         """
-        file = profile if profile is not None else environment.get(_PROFILE) or None
+        file = profile if profile is not None else environment.get(PROFILE) or None
         merged: dict[str, Any] = dict(read_profile(file)) if file is not None else {}
         merged |= {name: environment[variable] for name, variable in ENVIRONMENT.items() if environment.get(variable)}
         merged |= {name: value for name, value in given.items() if value is not None}
@@ -182,13 +183,16 @@ def read_profile(file: str | Path) -> Mapping[str, Any]:
     if "certs" in raw:
         raw["certs"] = {key: _beside(folder, value) for key, value in certs.items()}
     if "specs" in raw:
-        raw["specs"] = [_beside(folder, value) for value in _folders(raw["specs"])]
+        try:
+            raw["specs"] = beside(path, raw["specs"])
+        except TypeError:
+            raise ConfigurationError(f"{path}: `specs` is a list of folders") from None
     return raw
 
 
 def _beside(folder: Path, value: Any) -> Any:
     """A relative file name of a profile, from the profile's folder; anything else as it is."""
-    if not isinstance(value, str) or "-----BEGIN" in value or value.startswith("file://") or len(value) > 1024:
+    if not isinstance(value, str) or "-----BEGIN" in value or value.startswith(("file://", "~")) or len(value) > 1024:
         return value
     candidate = folder / value
     return str(candidate) if candidate.exists() or "." in value or "/" in value else value
@@ -197,7 +201,7 @@ def _beside(folder: Path, value: Any) -> Any:
 def _checked(merged: Mapping[str, Any]) -> Settings:
     mchid = _text(merged, "mchid", "the merchant id (商户号)")
     if not _MCHID.match(mchid):
-        raise ConfigurationError(f"`mchid` (商户号) is digits only, such as 1900000109, not {mchid!r:.40}")
+        raise ConfigurationError(f"`mchid` (商户号) is digits only, such as 1900000109, not {_shown(mchid)}")
     # APIv2 alone needs its own key, and a container for some operations; APIv3 says what it lacks when it is called.
     alone = merged.get("private_key") is None and merged.get("secret") is not None
     container = _container(merged, mchid)
@@ -221,7 +225,7 @@ def _checked(merged: Mapping[str, Any]) -> Settings:
         v2_sandbox=_v2_sandbox(merged),
         base_url=base_url or BASE_URL,
         one_host=base_url is not None,
-        specs=tuple(_folders(merged.get("specs", ()))),
+        specs=_specs(merged),
         strict=bool(merged.get("strict", False)),
         validate=validate,
         timeout=_timeout(merged),
@@ -239,7 +243,7 @@ def _signing(merged: Mapping[str, Any]) -> tuple[Signer, str]:
         if merged.get("secret") is None:
             raise ConfigurationError(message)
         return AbsentSigner(message), ""
-    certificate = load_certificate(merged["certificate"]) if merged.get("certificate") is not None else None
+    certificate = _certificate(merged)
     serial = str(merged.get("serial") or (certificate_serial(certificate) if certificate is not None else ""))
     serial = serial.replace(":", "").upper()
     if not serial:
@@ -250,7 +254,7 @@ def _signing(merged: Mapping[str, Any]) -> tuple[Signer, str]:
             "certificate: openssl x509 -in apiclient_cert.pem -noout -serial"
         )
     if not _SERIAL.match(serial):
-        raise ConfigurationError(f"`serial` is up to 40 hexadecimal digits, leading zeros kept, not {serial!r:.60}")
+        raise ConfigurationError(f"`serial` is up to 40 hexadecimal digits, leading zeros kept, not {_shown(serial)}")
     if certificate is not None and certificate_serial(certificate) != serial:
         raise ConfigurationError(f"`serial` is {serial}, but the certificate's is {certificate_serial(certificate)}")
     if isinstance(thing, Signer):
@@ -330,14 +334,24 @@ def _container(merged: Mapping[str, Any], mchid: str) -> Pkcs12 | None:
         raise ConfigurationError(f"`p12`: {error}") from None
 
 
+def _certificate(merged: Mapping[str, Any]) -> x509.Certificate | None:
+    if merged.get("certificate") is None:
+        return None
+    try:
+        return load_certificate(merged["certificate"])
+    except ConfigurationError as error:
+        raise ConfigurationError(f"`certificate`: {error}") from None
+
+
 def _client_certificate(
     merged: Mapping[str, Any], signer: Signer, container: Pkcs12 | None
 ) -> ClientCertificate | None:
     if container is not None:
         return ClientCertificate(container.private_key, container.certificate, container.chain)
-    if merged.get("certificate") is None or not isinstance(signer, LocalSigner):
+    certificate = _certificate(merged)
+    if certificate is None or not isinstance(signer, LocalSigner):
         return None
-    return ClientCertificate(signer.private_key, load_certificate(merged["certificate"]))
+    return ClientCertificate(signer.private_key, certificate)
 
 
 def _v2_sandbox(merged: Mapping[str, Any]) -> SandboxName | None:
@@ -353,9 +367,13 @@ def _base_url(merged: Mapping[str, Any]) -> str | None:
     value = merged.get("base_url")
     if value is None:
         return None
-    parts = urlsplit(str(value))
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise ConfigurationError(f"`base_url` is an origin such as {BASE_URL}, not {value!r:.80}")
+    try:
+        parts = urlsplit(str(value))
+        whole = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and "@" not in parts.netloc
+    except ValueError:
+        whole = False
+    if not whole or parts.query or parts.fragment:
+        raise ConfigurationError(f"`base_url` is an origin such as {BASE_URL}, not {_shown(str(value))}")
     if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
         raise ConfigurationError(f"`base_url` {value!r:.80}: only a loopback address is called without TLS")
     return str(value).rstrip("/")
@@ -371,12 +389,21 @@ def _timeout(merged: Mapping[str, Any]) -> float:
     return seconds
 
 
-def _folders(value: str | Path | Sequence[str | Path]) -> list[str]:
-    if isinstance(value, str):
-        value = [part for part in value.split(os.pathsep) if part]
-    elif isinstance(value, Path):
-        value = [value]
-    return [os.fspath(folder) for folder in value]
+def _specs(merged: Mapping[str, Any]) -> tuple[str, ...]:
+    try:
+        folders = tuple(as_list(merged.get("specs", ())))
+    except TypeError:
+        raise ConfigurationError(f"`specs` is a list of folders, not {merged['specs']!r:.80}") from None
+    for folder in folders:
+        if not Path(folder).is_dir():
+            raise ConfigurationError(f"`specs`: {folder} is no folder, seen from {Path.cwd()}")
+    return folders
+
+
+def _shown(value: str) -> str:
+    """A setting's value in an error, unless it may be a secret in the wrong place."""
+    short = len(value) <= 20 or (value.isascii() and "://" in value and "@" not in value)
+    return f"{value!r:.80}" if short else f"a text of {len(value)} characters"
 
 
 def _text(merged: Mapping[str, Any], name: str, what: str) -> str:

@@ -1,0 +1,51 @@
+"""Which folders of specs a client reads beside the package's own. Light, as ``import wxpay_dsl`` asks it.
+
+``WXPAY_SPECS=dir[:dir]``, ``specs = […]`` in a profile, ``Wechatpay(specs=[…])``; never the current folder unasked.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+__all__ = ["PROFILE", "SPECS", "as_list", "at_import", "beside"]
+
+#: The environment's variables for spec folders, and for a profile that may name some.
+SPECS: Final = "WXPAY_SPECS"
+PROFILE: Final = "WXPAY_PROFILE"
+
+
+def as_list(value: str | Path | Sequence[str | Path]) -> list[str]:
+    """The folders in a setting: a list, one path, or text with the system's path separator between them."""
+    if isinstance(value, str):
+        value = [part for part in value.split(os.pathsep) if part]
+    elif isinstance(value, Path):
+        value = [value]
+    return [os.fspath(folder) for folder in value]
+
+
+def beside(profile: Path, value: Any) -> list[str]:
+    """The folders that a profile names, from where the profile is."""
+    folder = profile.resolve().parent
+    return [str(folder / Path(named).expanduser()) for named in as_list(value)]
+
+
+def at_import(environment: Mapping[str, str]) -> list[str]:
+    """The folders for a client that has no settings yet.
+
+    Nothing is raised here, since an import must not fail: what is wrong is told when the settings are loaded.
+    """
+    folders: list[str] = []
+    if environment.get(SPECS):
+        folders = as_list(environment[SPECS])
+    elif environment.get(PROFILE):
+        import tomllib
+
+        profile = Path(environment[PROFILE])
+        try:
+            folders = beside(profile, tomllib.loads(profile.read_text("utf-8")).get("specs", ()))
+        except (OSError, ValueError, TypeError):
+            folders = []
+    return [folder for folder in folders if Path(folder).is_dir()]
