@@ -140,16 +140,18 @@ class ServiceV2:
         """
         if not any_field(schema, _is_encrypted):
             return body
-        key = bank_key()
-        if "cert_serial_number" in schema.properties:
+
+        def key() -> rsa.RSAPrivateKey:
+            if "cert_serial_number" not in schema.properties:
+                return bank_key()
             pair = self._platform.find(str(body.get("cert_serial_number", "")))
             if pair is None:
                 raise Refusal(400, "PARAM_ERROR", "cert_serial_number参数错误")
-            key = pair.private_key
+            return pair.private_key
 
         def decrypt(field: Schema, value: Any, path: str) -> Any:
             try:
-                return ciphers.oaep_decrypt(str(value), key)
+                return ciphers.oaep_decrypt(str(value), key())
             except SdkError:
                 raise Refusal(400, "PARAM_ERROR", f"{path.removeprefix('.')}解密失败") from None
 
