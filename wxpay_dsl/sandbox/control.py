@@ -11,6 +11,7 @@ from typing import Any, Final
 import attrs
 
 from . import payer
+from .delivery import Courier
 from .domain import complaints, numbers
 from .domain.complaints import Complaint
 from .domain.contracts import Contract
@@ -53,14 +54,13 @@ class Control:
         platform: Platform,
         merchants: MutableMapping[str, Merchant],
         faults: Faults,
-        moved: Callable[[], None],
+        courier: Courier,
     ) -> None:
-        """``moved`` is called when the clock was moved."""
         self.state = state
         self.platform = platform
         self.merchants = merchants
         self.faults = faults
-        self._moved = moved
+        self.courier = courier
 
     def pay(self, thing: str, openid: str = "") -> dict[str, Any]:
         """Pays an order by its ``code_url``, ``prepay_id``, ``h5_url`` or number; gives its record."""
@@ -145,7 +145,7 @@ class Control:
         """Moves the clock on; gives the sandbox's new present, Unix time. Signatures keep the machine's time."""
         with self.state.unit():
             self.state.advance(seconds)
-        self._moved()
+        self.courier.wake()
         return self.state.now
 
     def set_automatic(self, *, automatic: bool) -> None:
@@ -191,6 +191,7 @@ class Control:
         """Forgets all business and all faults; merchants and keys stay."""
         self.state.reset()
         self.faults.clear()
+        self.courier.forget()
 
     def _approve(self, thing: str, openid: str) -> dict[str, Any]:
         with self.state.unit():

@@ -11,6 +11,9 @@
 ``POST /sandbox/clock``                 ``{"advance": SECONDS}``
 ``POST /sandbox/settings``              ``{"automatic"?: true|false, "mode"?: "public-key"|"certificate"|"both"}``
 ``POST /sandbox/settle``                takes all pending steps
+``POST /sandbox/notifications``         how they come: ``{"speed"?, "copies"?, "shuffled"?, "hold"?, "again"?}``
+``GET /sandbox/notifications``          the deliveries, latest last, and what the merchant answered
+``POST /sandbox/resend``                ``{"id"}``: a notification once more, whatever was answered
 ``POST /sandbox/faults``                ``{"kind", "value"?, "share"?, "times"?, "path"?}``; ``DELETE`` forgets all
 ``POST /sandbox/rotate``                a new platform certificate
 ``POST /sandbox/balance``               ``{"mchid", "amount"}``
@@ -117,6 +120,33 @@ def _add_merchant(control: Control, body: Body) -> Any:
     }
 
 
+def _set_manner(control: Control, body: Body) -> Any:
+    control.courier.manner = attrs.evolve(control.courier.manner, **body)
+    return attrs.asdict(control.courier.manner)
+
+
+def _deliveries(control: Control, body: Body) -> Any:
+    return [
+        {
+            "id": delivery.notice.id,
+            "event_type": delivery.notice.event_type,
+            "url": delivery.url,
+            "state": delivery.state,
+            "attempts": [attrs.asdict(attempt) for attempt in delivery.attempts],
+        }
+        for delivery in control.courier.deliveries
+    ]
+
+
+def _resend(control: Control, body: Body) -> Any:
+    identity = str(body["id"])
+    found = next((one for one in control.courier.deliveries if one.notice.id == identity), None)
+    if found is None:
+        raise Refusal(404, "RESOURCE_NOT_EXISTS", "通知不存在", signed=False)
+    control.courier.resend(found)
+    return {"id": identity}
+
+
 def _reset(control: Control, body: Body) -> Any:
     control.reset()
     return _status(control, body)
@@ -146,6 +176,9 @@ _HANDLERS: Final[Mapping[tuple[str, str], Callable[[Control, Body], Any]]] = {
     ("POST", "/settle"): lambda control, body: {"settled": control.settle()},
     ("POST", "/faults"): _add_fault,
     ("DELETE", "/faults"): _clear_faults,
+    ("POST", "/notifications"): _set_manner,
+    ("GET", "/notifications"): _deliveries,
+    ("POST", "/resend"): _resend,
     ("POST", "/rotate"): lambda control, body: {"serial": control.rotate()},
     ("POST", "/balance"): _set_balance,
     ("POST", "/merchants"): _add_merchant,

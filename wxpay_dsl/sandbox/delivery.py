@@ -18,7 +18,7 @@ from itertools import count
 from typing import Final
 
 import aiohttp
-from attrs import define, field, frozen
+from attrs import define, field, frozen, validators
 from yarl import URL
 
 from wxpay_dsl.wechat import xml
@@ -45,15 +45,18 @@ _REMEMBERED: Final = 10_000
 
 @frozen
 class Manner:
-    """How notifications are delivered. The real service does all of it now and then; a merchant must bear it."""
+    """How notifications are delivered. The real service does all of it now and then; a merchant must bear it.
+
+    Raises ValueError for numbers that are out of range.
+    """
 
     #: How many times faster than the real schedule.
-    speed: float = 1.0
+    speed: float = field(default=1.0, validator=validators.gt(0))
     #: How often each is sent at the same time.
-    copies: int = 1
+    copies: int = field(default=1, validator=[validators.instance_of(int), validators.in_(range(1, 1001))])
     #: Whether they come out of order: each is held back for up to ``hold`` seconds, at random.
     shuffled: bool = False
-    hold: float = 1.0
+    hold: float = field(default=1.0, validator=[validators.ge(0), validators.le(3600)])
     #: Whether each is sent once more after the merchant said yes.
     again: bool = False
 
@@ -133,13 +136,20 @@ class Courier:
         delivery = Delivery(notice(event, merchant, platform, pair, self._clock()), event.notify_url)
         self.deliveries.append(delivery)
         held = self._random.uniform(0, self.manner.hold) if self.manner.shuffled else 0.0
-        for number in range(max(1, self.manner.copies)):
+        for number in range(self.manner.copies):
             self._schedule(delivery, held, follows=number == 0)
         return delivery
 
     def resend(self, delivery: Delivery) -> None:
         """Sends it once more at once, whatever was answered before."""
         self._schedule(delivery, 0.0, follows=False)
+
+    def forget(self) -> None:
+        """Drops what is pending, and the record of what was."""
+        self.deliveries.clear()
+        self._due.clear()
+        self._held.clear()
+        self._look_idle()
 
     def wake(self) -> None:
         """Looks at the clock, which has been moved on."""
@@ -156,7 +166,6 @@ class Courier:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._task = None
-        self._due.clear()
         if self._session is not None:
             await self._session.close()
             self._session = None
@@ -208,9 +217,10 @@ class Courier:
                 status, fault = 0, f"{type(error).__name__}: {error}".removesuffix(": ")
         delivery.attempts.append(Attempt(at, status, fault))
         if not fault:
-            if self.manner.again and delivery.state == "pending":
-                self._schedule(delivery, 0.0, follows=False)
+            again = self.manner.again and delivery.state == "pending"
             delivery.state = "accepted"
+            if again:
+                self._schedule(delivery, 0.0, follows=False)
         elif follows and delivery.state == "pending":
             pause = delivery.next_pause()
             if pause is None:

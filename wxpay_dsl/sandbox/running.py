@@ -46,7 +46,7 @@ class Running:
         merchants = {merchant.mchid: merchant}
         self.courier = Courier(platform, merchants, manner=manner, clock=lambda: state.now, seed=seed)
         state.listen(self.courier.send)
-        self.control = Control(state, platform, merchants, faults, self.courier.wake)
+        self.control = Control(state, platform, merchants, faults, self.courier)
         v2 = ServiceV2(platform, merchants, v2_handlers(state) if stateful else {}, strict=strict)
         self._service = Service(
             tree,
