@@ -1,0 +1,106 @@
+"""Clients that no one here wrote, run unmodified against the sandbox.
+
+The JavaScript original comes from npm (``npm ci --prefix tests/interop``), the others with the extra ``test``. What is
+missing is skipped on a developer's machine, and is a failure where ``CI`` is set.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wxpay_dsl.sandbox import Sandbox
+
+HERE = Path(__file__).parent
+Scenario = Callable[..., Awaitable[Any]]
+
+
+def _missing(what: str) -> None:
+    if os.environ.get("CI"):
+        pytest.fail(f"{what} is missing")
+    pytest.skip(f"{what} is missing: npm ci --prefix tests/interop")
+
+
+@pytest.fixture(scope="session")
+def node() -> str:
+    found = shutil.which("node")
+    if found is None or not (HERE / "node_modules" / "wechatpay-axios-plugin").is_dir():
+        _missing("node, or wechatpay-axios-plugin")
+    return str(found)
+
+
+@pytest.fixture(params=["public-key", "certificate"])
+async def sandbox(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Sandbox]:
+    """A sandbox in each of the platform's two modes, its home written."""
+    async with Sandbox(mode=request.param) as serving:
+        serving.write_home(tmp_path / "home")
+        yield serving
+
+
+async def run(*command: str, stdin: str = "", env: dict[str, str] | None = None) -> tuple[str, str]:
+    """What a command prints, to stdout and to stderr; it must succeed."""
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, **(env or {})},
+        cwd=HERE,
+    )
+    out, err = await process.communicate(stdin.encode())
+    assert process.returncode == 0, err.decode()
+    return out.decode(), err.decode()
+
+
+@pytest.fixture
+def javascript(node: str, sandbox: Sandbox, tmp_path: Path) -> Scenario:
+    """Runs one of the original's scenarios against the sandbox."""
+
+    async def scenario(name: str, env: dict[str, str] | None = None, **more: Any) -> Any:
+        settings = {**settings_of(sandbox, tmp_path / "home"), **more}
+        out, _ = await run(node, str(HERE / "javascript" / "scenarios.cjs"), name, stdin=json.dumps(settings), env=env)
+        return json.loads(out)
+
+    return scenario
+
+
+def settings_of(sandbox: Sandbox, home: Path) -> dict[str, Any]:
+    """What the original's constructor takes, from the sandbox's home."""
+    by_key = sandbox.platform.mode == "public-key"
+    pair = sandbox.platform.public_key if by_key else sandbox.platform.certificates[-1]
+    return {
+        "baseURL": sandbox.url,
+        "home": str(home),
+        "mchid": sandbox.merchant.mchid,
+        "serial": sandbox.merchant.serial,
+        "secret": sandbox.merchant.secret,
+        "apiv3Key": sandbox.merchant.apiv3_key,
+        "platformSerial": pair.id,
+        "platformFile": "pub_key.pem" if by_key else "platform_cert.pem",
+    }
+
+
+@pytest.fixture
+async def javascript_tls(node: str, tmp_path: Path) -> AsyncIterator[Scenario]:
+    """Runs one of the original's scenarios against a sandbox that serves https and asks for client certificates."""
+    async with Sandbox(mode="public-key", tls=True) as serving:
+        home = tmp_path / "home"
+        serving.write_home(home)
+        (tmp_path / "ca.pem").write_text(serving.credentials["ca"], "ascii")
+
+        async def scenario(name: str, **more: Any) -> Any:
+            settings = {**settings_of(serving, home), **more}
+            env = {"NODE_EXTRA_CA_CERTS": str(tmp_path / "ca.pem")}
+            out, _ = await run(
+                node, str(HERE / "javascript" / "scenarios.cjs"), name, stdin=json.dumps(settings), env=env
+            )
+            return json.loads(out)
+
+        yield scenario
