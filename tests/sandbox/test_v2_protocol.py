@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import aiohttp
 import pytest
 
+from wxpay_dsl import Wechatpay
 from wxpay_dsl.sandbox import Sandbox
 from wxpay_dsl.sandbox.v2 import sandbox_key
 from wxpay_dsl.wechat import ciphers, signing_v2, xml
@@ -103,3 +105,11 @@ async def test_pay_bank_takes_fields_under_the_key_of_getpublickey(merchant: Mer
     plain = {**fields, "enc_bank_no": "6222020200112233445"}
     answer = await merchant.post("/mmpaysptrans/pay_bank", merchant.signed(plain))
     assert answer == {"return_code": "FAIL", "return_msg": "enc_bank_no解密失败"}
+
+
+async def test_the_home_of_a_sandbox_with_tls_is_a_profile_that_trusts_it(tmp_path: Path) -> None:
+    async with Sandbox(tls=True, home=tmp_path) as sandbox, Wechatpay(profile=tmp_path / "wxpay.toml") as wxpay:
+        assert wxpay.settings.base_url == sandbox.url
+        assert sandbox.url.startswith("https://")
+        reply = await wxpay.v2.mmpaymkttransfers.gethbinfo(appid="wx8888888888888888", mch_billno="1", bill_type="MCHT")
+        assert reply.data["mch_id"] == sandbox.merchant.mchid

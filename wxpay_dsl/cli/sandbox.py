@@ -36,18 +36,20 @@ Examples:
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="The address, loopback only …")
 @click.option("--allow-remote", is_flag=True, help="… unless you say so: whoever reaches it can do anything in it.")
 @click.option("--strict", is_flag=True, help="Refuse fields that no spec knows.")
+@click.option("--tls", is_flag=True, help="Serve https, and demand the client certificate where the service does.")
 def sandbox(
     port: int,
     home: Path | None,
     host: str,
     allow_remote: bool,  # noqa: FBT001 (flags of the command line)
     strict: bool,  # noqa: FBT001
+    tls: bool,  # noqa: FBT001
 ) -> None:
     from wxpay_dsl.sandbox import serve
 
     specs = [folder for folder in os.environ.get("WXPAY_SPECS", "").split(os.pathsep) if folder]
     try:
-        asyncio.run(serve(port, home, specs, host=host, allow_remote=allow_remote, strict=strict, ready=_say))
+        asyncio.run(serve(port, home, specs, host=host, allow_remote=allow_remote, strict=strict, tls=tls, ready=_say))
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     except OSError as error:

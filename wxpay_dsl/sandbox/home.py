@@ -75,11 +75,16 @@ def state_file(home: Path) -> Path:
 
 
 def write(
-    home: Path, merchant: Merchant, public_key: PlatformKeyPair, certificate: PlatformKeyPair, base_url: str
+    home: Path,
+    merchant: Merchant,
+    public_key: PlatformKeyPair,
+    certificate: PlatformKeyPair,
+    base_url: str,
+    ca: str | None = None,
 ) -> None:
     """Writes a home, or brings its profile up to date with ``base_url``; private keys can be read by their owner only.
 
-    Raises OSError.
+    ``ca``: the authority of a sandbox that serves TLS, in PEM. Raises OSError.
     """
     home.mkdir(parents=True, exist_ok=True)
     state = home / STATE
@@ -96,11 +101,14 @@ def write(
         state / _PUBLIC_KEY: _private_pem(public_key.private_key),
         state / _CERTIFICATE_KEY: _private_pem(certificate.private_key),
     }
+    if ca is not None:
+        files[home / "ca.pem"] = ca.encode()
     for path, content in files.items():
         _put(path, content)
     if not (home / "apiclient_cert.p12").exists():
         _put(home / "apiclient_cert.p12", _pkcs12(merchant))
-    _put(home / "wxpay.toml", _profile(home.resolve(), merchant, public_key.id, certificate.id, base_url).encode())
+    profile = _profile(home.resolve(), merchant, public_key.id, certificate.id, base_url, tls=ca is not None)
+    _put(home / "wxpay.toml", profile.encode())
     # Last: a home whose writing was cut short is none.
     told = {
         "mchid": merchant.mchid,
@@ -132,7 +140,9 @@ def _pkcs12(merchant: Merchant) -> bytes:
     )
 
 
-def _profile(home: Path, merchant: Merchant, public_key_id: str, certificate_id: str, base_url: str) -> str:
+def _profile(
+    home: Path, merchant: Merchant, public_key_id: str, certificate_id: str, base_url: str, *, tls: bool
+) -> str:
     def text(value: str | Path) -> str:
         # A TOML basic string takes what a JSON string takes.
         return json.dumps(str(value), ensure_ascii=False)
@@ -147,6 +157,7 @@ def _profile(home: Path, merchant: Merchant, public_key_id: str, certificate_id:
             f"apiv3_key = {text(merchant.apiv3_key)}",
             f"secret = {text(merchant.secret)}",
             f"base_url = {text(base_url)}",
+            *([f"ca = {text(home / 'ca.pem')}"] if tls else []),
             "",
             "[certs]",
             f"{public_key_id} = {text(home / 'pub_key.pem')}",

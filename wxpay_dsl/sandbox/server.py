@@ -161,7 +161,8 @@ class Sandbox:
         platform_cert.pem`` and a profile, ``wxpay.toml``. Raises OSError.
         """
         platform = self.platform
-        home.write(Path(folder), self.merchant, platform.public_key, platform.certificates[-1], self.url)
+        ca = self._authority.pem if self._authority is not None else None
+        home.write(Path(folder), self.merchant, platform.public_key, platform.certificates[-1], self.url, ca)
 
     async def start(self) -> None:
         """Makes or loads keys and state, and begins to serve.
