@@ -146,12 +146,16 @@ def _refreshing(
     # A merchant in public-key mode has no certificates to keep current; one that migrates, either way, has.
     public_keys_only = len(settings.keys) > 0 and all(is_public_key_id(key.id) for key in settings.keys)
     scheduled = not public_keys_only or preference.ratio < 1.0
+    configured = settings.platform_keys
     return RefreshingKeyring(
         settings.keys,
         download,
-        policy=RefreshPolicy() if scheduled else RefreshPolicy(interval=None),
+        policy=RefreshPolicy(
+            interval=configured.certificates_interval if scheduled else None,
+            minimum_interval=configured.certificates_minimum_interval,
+        ),
         preference=preference,
-        store=settings.platform_keys.certificate_store,
+        store=configured.certificate_store,
         name=f"platform-certificates-{settings.mchid}",
         open_answer=partial(decrypt_certificates, apiv3_key=apiv3_key),
     )

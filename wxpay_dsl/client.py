@@ -81,6 +81,8 @@ class Wechatpay(Chain):
         public_key_ratio: float | None = None,
         certificate_store: Any = None,
         certificates_path: str | None = None,
+        certificates_interval: float | None = None,
+        certificates_minimum_interval: float | None = None,
         profile: str | Path | None = None,
     ) -> None:
         """Takes what is not given here from the environment (``WXPAY_MCHID`` …), then from ``profile``, a TOML file.
@@ -101,7 +103,9 @@ class Wechatpay(Chain):
 
         Platform certificates (平台证书): ``certificate_store``: a folder or a ``redis://`` URL where they are kept for
         the next start; ``public_key_ratio``: the share of calls that ask for the public key (微信支付公钥) while a
-        merchant moves over, 1.0 by default; ``certificates_path``: ``/v3/global/certificates`` for a merchant overseas.
+        merchant moves over, 1.0 by default; ``certificates_path``: ``/v3/global/certificates`` for a merchant overseas;
+        ``certificates_interval``: seconds between two downloads on schedule (12 hours);
+        ``certificates_minimum_interval``: seconds between any two (60), however many answers name an unknown key.
 
         Raises ConfigurationError for settings that cannot work together.
         """
@@ -132,6 +136,8 @@ class Wechatpay(Chain):
             "public_key_ratio": public_key_ratio,
             "certificate_store": certificate_store,
             "certificates_path": certificates_path,
+            "certificates_interval": certificates_interval,
+            "certificates_minimum_interval": certificates_minimum_interval,
         }
         self._settings: Settings | None = Settings.load(given, profile=profile)
         self._tree = tree(self._settings.specs)

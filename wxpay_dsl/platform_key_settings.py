@@ -28,6 +28,9 @@ class PlatformKeySettings:
     certificate_store: KeyStore | None = field(default=None, repr=False)
     #: Where they are downloaded from.
     certificates_path: str = _PATH
+    #: Seconds between two downloads on schedule, and between any two of those that unknown serials cause.
+    certificates_interval: float = 12 * 3600.0
+    certificates_minimum_interval: float = 60.0
 
     @classmethod
     def of(cls, merged: Mapping[str, Any], base_url: str | None) -> PlatformKeySettings:
@@ -42,4 +45,6 @@ class PlatformKeySettings:
             public_key_ratio=number(merged, "public_key_ratio", 1.0, 0.0, 1.0),
             certificate_store=key_store(store) if store is not None else None,
             certificates_path=path,
+            certificates_interval=number(merged, "certificates_interval", 12 * 3600.0, 1, 7 * 86400),
+            certificates_minimum_interval=number(merged, "certificates_minimum_interval", 60.0, 0.1, 86400),
         )

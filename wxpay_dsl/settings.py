@@ -63,6 +63,8 @@ ENVIRONMENT: Final = {
     "public_key_ratio": "WXPAY_PUBLIC_KEY_RATIO",
     "certificate_store": "WXPAY_CERTIFICATE_STORE",
     "certificates_path": "WXPAY_CERTIFICATES_PATH",
+    "certificates_interval": "WXPAY_CERTIFICATES_INTERVAL",
+    "certificates_minimum_interval": "WXPAY_CERTIFICATES_MINIMUM_INTERVAL",
 }
 NAMES: Final = (*ENVIRONMENT, "strict", "validate")
 #: The settings that are a merchant's own; all others are shared by the merchants of a process.

@@ -41,16 +41,16 @@ class World:
     monotonic: float = 1000.0
     wall: datetime = field(factory=lambda: datetime.now(UTC))
     downloads: int = 0
-    needed: list[bool] = field(factory=list)
+    awaited: list[bool] = field(factory=list)
     #: Cleared: downloads wait.
     gate: asyncio.Event = field(factory=asyncio.Event)
 
     def __attrs_post_init__(self) -> None:
         self.gate.set()
 
-    async def download(self, known: PlatformKeys, needed: bool) -> Downloaded:
+    async def download(self, known: PlatformKeys, awaited: bool) -> Downloaded:
         self.downloads += 1
-        self.needed.append(needed)
+        self.awaited.append(awaited)
         await self.gate.wait()
         await asyncio.sleep(0)
         if self.error is not None:
@@ -84,7 +84,7 @@ class TestNeed:
         world = World()
         keyring = world.keyring()
         assert (await keyring.preferred()).id == FIRST.id
-        assert (world.downloads, world.needed) == (1, [True])
+        assert (world.downloads, world.awaited) == (1, [True])
 
     async def test_however_many_calls_wait_there_is_one_download(self) -> None:
         world = World()
@@ -158,7 +158,7 @@ class TestSchedule:
         await settle()
         assert (await keyring.find(SECOND.id)) is not None
         assert world.downloads == 2
-        assert world.needed == [True, False]
+        assert world.awaited == [True, False]
 
     async def test_nothing_is_downloaded_before_it_is_due(self) -> None:
         world = World()
@@ -464,10 +464,10 @@ class TestLifetime:
         started, go = threading.Event(), threading.Event()
         inner = world.download
 
-        async def download(known: PlatformKeys, needed: bool) -> Downloaded:
+        async def download(known: PlatformKeys, awaited: bool) -> Downloaded:
             started.set()
             await asyncio.to_thread(go.wait, 5)
-            return await inner(known, needed)
+            return await inner(known, awaited)
 
         keyring = RefreshingKeyring(PlatformKeys(), download)
         found: list[PlatformKey] = []

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 import aiohttp
+from attrs import evolve
 
 from wxpay_dsl.core.errors import SdkError
 from wxpay_dsl.core.hosts import Hosts
@@ -48,11 +49,9 @@ def certificate_download(
     ServiceError, TransportError, SignatureError or PlatformCertificatesError.
     """
 
-    async def download(known: PlatformKeys, needed: bool) -> Downloaded:  # noqa: FBT001 (the shape of Download)
+    async def download(known: PlatformKeys, awaited: bool) -> Downloaded:  # noqa: FBT001 (the shape of Download)
         exchange = Exchange(_request(url))
-        # A download that nobody waits for comes again on schedule; only one that calls need is sent again at once.
-        once = policy if needed else RetryPolicy(attempts=1)
-        again = retry(exchange, once, hosts)
+        again = retry(exchange, _patience(policy, known, awaited=awaited), hosts)
         sign = _sign(exchange, credential, known, clock)
         await transport.send(exchange, (sign,) if again is None else (again, sign), timeout)
         answer = exchange.answer
@@ -72,6 +71,14 @@ def certificate_download(
         return Downloaded(keys, answer.body)
 
     return download
+
+
+def _patience(policy: RetryPolicy, known: PlatformKeys, *, awaited: bool) -> RetryPolicy:
+    """A download that nobody waits for comes again on schedule; one that calls wait for is sent again at once."""
+    if not awaited:
+        return evolve(policy, attempts=1)
+    # With keys at hand a 500 may just mean that this merchant has no certificates, and says nothing new the next time.
+    return evolve(policy, statuses=policy.statuses - {500}) if len(known) else policy
 
 
 def _request(url: str) -> Request:

@@ -48,7 +48,7 @@ class Downloaded:
     answer: bytes = field(repr=False)
 
 
-#: Downloads and verifies, given the keys in force, and whether calls cannot go on without.
+#: Downloads and verifies, given the keys in force, and whether calls wait for it.
 Download = Callable[[PlatformKeys, bool], Awaitable[Downloaded]]
 #: Decrypts a stored answer. Raises SdkError.
 Open = Callable[[bytes], tuple[PlatformKey, ...]]
@@ -120,7 +120,7 @@ class RefreshingKeyring:
         key = self._valid(serial)
         if key is not None or is_public_key_id(serial) or not _SERIAL.match(serial.upper()):
             return key
-        await self._wait(self._policy_says(RefreshPolicy.on_unknown_serial, wanted=serial))
+        await self._wait(self._policy_says(RefreshPolicy.on_unknown_serial, wanted=serial, awaited=True))
         return self._valid(serial)
 
     async def preferred(self) -> PlatformKey:
@@ -133,7 +133,7 @@ class RefreshingKeyring:
         if any(key.valid_at(when) for key in self._keys):
             self._look_at_clock()
         else:
-            await self._wait(self._policy_says(RefreshPolicy.on_need, needed=True))
+            await self._wait(self._policy_says(RefreshPolicy.on_need, awaited=True))
             if self._error is not None and not any(key.valid_at(when) for key in self._keys):
                 raise copy(self._error)
         return self._preference.choose(self._keys, self._now())
@@ -144,7 +144,7 @@ class RefreshingKeyring:
         Raises what the download raised.
         """
         self._error = None
-        await self._wait(self._policy_says(RefreshPolicy.on_demand, needed=True, skip_store=True))
+        await self._wait(self._policy_says(RefreshPolicy.on_demand, awaited=True, skip_store=True))
         if self._error is not None:
             raise copy(self._error)
         return self._keys
@@ -175,7 +175,7 @@ class RefreshingKeyring:
         ask: Callable[[RefreshPolicy, float], Refresh],
         *,
         wanted: str | None = None,
-        needed: bool = False,
+        awaited: bool = False,
         skip_store: bool = False,
     ) -> _Flight | None:
         """Begins a download, joins the one under way, or neither."""
@@ -194,7 +194,7 @@ class RefreshingKeyring:
             self._set_policy(self._policy.started(now))
             flight = self._flight = _Flight(loop, Future())
         # A context of its own: what the calling task traces or logs is not about this.
-        task = loop.create_task(self._run(wanted, needed=needed, skip_store=skip_store), context=Context())
+        task = loop.create_task(self._run(wanted, awaited=awaited, skip_store=skip_store), context=Context())
         self._task = task
         task.add_done_callback(lambda done: self._ended(flight, done))
         return flight
@@ -228,10 +228,10 @@ class RefreshingKeyring:
         self._policy = policy
         self._due = None if policy.running else policy.next_due()
 
-    async def _run(self, wanted: str | None, *, needed: bool, skip_store: bool) -> None:
+    async def _run(self, wanted: str | None, *, awaited: bool, skip_store: bool) -> None:
         if not skip_store and await self._load(wanted):
             return
-        downloaded = await self._fetch(needed=needed)
+        downloaded = await self._fetch(awaited=awaited)
         self._adopt(downloaded.keys, self._now().timestamp())
         if self._store is not None:
             entry = StoredCertificates(downloaded.answer, self._fetched_at)
@@ -240,9 +240,9 @@ class RefreshingKeyring:
             except SdkError as error:
                 _log.warning("platform certificates are not kept for the next start: %s", error)
 
-    async def _fetch(self, *, needed: bool) -> Downloaded:
+    async def _fetch(self, *, awaited: bool) -> Downloaded:
         try:
-            return await self._download(self._keys, needed)
+            return await self._download(self._keys, awaited)
         except ServiceError as error:
             if error.status in (404, 500) and not error.hint:
                 hint = (
