@@ -11,6 +11,7 @@ __all__ = ["COMMANDS", "main"]
 COMMANDS: Final = {
     "demo": "demo:demo",
     "call": "call:call",
+    "bill": "bill:bill",
     "certs": "certs:certs",
     "sandbox": "sandbox:sandbox",
     "notify": "notify:notify",
