@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from tests.core.library_api import api as library_api
 from tests.core.library_api.server import Library
 from wxpay_dsl.core.client import Client
-from wxpay_dsl.core.errors import UndeclaredPathError, ValidationError
+from wxpay_dsl.core.errors import ServiceError, UndeclaredPathError, ValidationError
 from wxpay_dsl.core.request import SpecWarning
 
 CASES_FOLDER = Path(__file__).parent.parent / "cases"
@@ -331,6 +331,13 @@ class TestUndeclaredPaths:
         assert seen.target.removeprefix("/v1/my/").isascii()
         assert unquote(seen.target.removeprefix("/v1/my/")) == name
         assert "/" not in seen.target.removeprefix("/v1/my/")
+
+    async def test_what_an_error_calls_it_is_one_short_line(self, api: Client, library: Library) -> None:
+        for segment in ("a\nPOST /v1/other", "\x1b[31m", "x" * 900, "\ud800"):
+            with pytest.raises((ServiceError, ValidationError)) as raised:
+                await api.chain.v1.nowhere[segment].get(x="\ud800" if segment == "\ud800" else "")
+            assert str(raised.value).isprintable()
+            assert len(raised.value.operation) < 120
 
     async def test_a_name_that_climbs_is_refused(self, api: Client, library: Library) -> None:
         with pytest.raises(ValidationError, match="climbs out of the path"):

@@ -15,6 +15,7 @@ import warnings
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import aiohttp
 import pytest
 
 from tests.core.library_api.api import client
@@ -33,7 +34,7 @@ from wxpay_dsl.core.errors import (
     ServiceError,
     TransportError,
 )
-from wxpay_dsl.core.transport import MAX_REPLY, Transport, user_agent
+from wxpay_dsl.core.transport import MAX_REPLY, Exchange, Handler, Middleware, Transport, user_agent
 
 #: Seconds that a call of these tests may take.
 TIMEOUT = 0.6
@@ -420,6 +421,57 @@ class TestConnections:
         server.script = [after(0.08, json_answer())] * 5
         replies = await asyncio.gather(*(narrow.chain.v1.books.get() for _ in range(5)))
         assert [reply.status for reply in replies] == [200] * 5
+
+
+class TestMiddlewares:
+    @pytest.mark.parametrize(
+        "error", [PermissionError("locked"), TimeoutError("slow"), ValueError("odd"), KeyError("k")]
+    )
+    async def test_what_one_raises_is_its_own_and_no_fault_of_the_connection(
+        self, server: RawServer, error: Exception
+    ) -> None:
+        async def failing(wire: aiohttp.ClientRequest, handler: Handler) -> aiohttp.ClientResponse:
+            raise error
+
+        async with client(server.url, middlewares=lambda exchange: [failing]) as api:
+            with pytest.raises(type(error)) as raised:
+                await api.chain.v1.books.post(isbn="9787020002207", title="T")
+            assert raised.value is error
+            assert server.requests == []
+
+    async def test_they_see_errors_of_ours_alone(self, server: RawServer) -> None:
+        seen: list[BaseException] = []
+
+        async def watching(wire: aiohttp.ClientRequest, handler: Handler) -> aiohttp.ClientResponse:
+            try:
+                return await handler(wire)
+            except Exception as error:
+                seen.append(error)
+                raise
+
+        server.script = [then_close(b""), json_answer(b"", "500 Oops")]
+        async with client(server.url, middlewares=lambda exchange: [watching]) as api:
+            with pytest.raises(ConnectionFailedError):
+                await api.chain.v1.books.get()
+            with pytest.raises(ServiceError):
+                await api.chain.v1.books.get()
+        assert [type(error) for error in seen] == [ConnectionFailedError]
+
+    async def test_the_first_is_the_outermost_and_the_answer_is_whole_when_it_returns(self, server: RawServer) -> None:
+        order: list[str] = []
+
+        def named(name: str, exchange: Exchange) -> Middleware:
+            async def middleware(wire: aiohttp.ClientRequest, handler: Handler) -> aiohttp.ClientResponse:
+                order.append(f"{name} before")
+                response = await handler(wire)
+                order.append(f"{name} after {len(exchange.answer.body)}")
+                return response
+
+            return middleware
+
+        async with client(server.url, middlewares=lambda exchange: [named("a", exchange), named("b", exchange)]) as api:
+            await api.chain.v1.books.get()
+        assert order == ["a before", "b before", "b after 12", "a after 12"]
 
 
 class TestTheEnd:

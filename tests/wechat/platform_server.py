@@ -162,7 +162,7 @@ class Platform:
 async def serving(platform: Platform) -> AsyncIterator[Platform]:
     """Serves while the block runs."""
     application = web.Application()
-    application.router.add_route("*", "/{path:.*}", platform.handle)
+    application.router.add_route("*", r"/{path:[\s\S]*}", platform.handle)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

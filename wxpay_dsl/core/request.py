@@ -146,7 +146,9 @@ def build(
 ) -> Request:
     """The request, or a ValidationError that holds all ``faults``, those found before included."""
     pairs = _pairs(target, operation, family)
-    name = operation.name if operation else f"{target.verb.upper()} /{'/'.join(segment for segment, _ in pairs)}"
+    name = (
+        operation.name if operation else f"{target.verb.upper()} /{'/'.join(_named(segment) for segment, _ in pairs)}"
+    )
     doubts: list[Fault] = []
     if operation is not None and validate is not False:
         doubts = _validate(operation, sections, family, faults)
@@ -181,6 +183,11 @@ def build(
         safe=operation.safe_to_repeat if operation else target.verb == "get",
         form=form,
     )
+
+
+def _named(segment: str) -> str:
+    """A segment of an undeclared path, in a name that stands in errors and logs: on one line, and short."""
+    return segment[:80] if segment.isprintable() else ascii(segment[:80])[1:-1]
 
 
 def _validate(operation: Operation, sections: Sections, family: Family, faults: list[Fault]) -> list[Fault]:

@@ -221,12 +221,14 @@ class Transport:
                     ssl=tls or self._tls or True,
                     # Waiting for a free connection is no failure to connect: the whole call's timeout bounds it.
                     timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT),
-                    middlewares=(*middlewares, receive),
+                    middlewares=(_set_apart, *middlewares, receive),
                     max_line_size=16384,
                     max_field_size=16384,
                 )
         except SdkError:
             raise
+        except _NotOfTheWire as error:
+            raise error.cause from None
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
             if isinstance(error, TimeoutError) and not isinstance(error, aiohttp.ClientError):
                 if not exchange.sent:
@@ -274,6 +276,24 @@ class Transport:
             return response
 
         return receive
+
+
+class _NotOfTheWire(Exception):  # noqa: N818 (never leaves this module)
+    """Carries what a middleware raised past aiohttp, which would take an OSError for one of the connection's."""
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__()
+        self.cause = cause
+
+
+async def _set_apart(wire: aiohttp.ClientRequest, handler: Handler) -> aiohttp.ClientResponse:
+    """The outermost middleware. What went wrong on the wire is an error of ours already; the rest is somebody's own."""
+    try:
+        return await handler(wire)
+    except SdkError:
+        raise
+    except Exception as error:
+        raise _NotOfTheWire(error) from error
 
 
 #: The exchange that a connection is sought for, in the task that seeks it.
