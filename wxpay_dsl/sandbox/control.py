@@ -61,6 +61,7 @@ class Control:
         self.merchants = merchants
         self.faults = faults
         self.courier = courier
+        self._mode = platform.mode
 
     def pay(self, thing: str, openid: str = "") -> dict[str, Any]:
         """Pays an order by its ``code_url``, ``prepay_id``, ``h5_url`` or number; gives its record."""
@@ -188,8 +189,9 @@ class Control:
         return [_record(record) for record in getattr(self.state, TABLES[what]).all()]
 
     def reset(self) -> None:
-        """Forgets all business and all faults; merchants and keys stay."""
+        """As it was when it started: no business, no faults, the machine's clock; merchants and keys stay."""
         self.state.reset()
+        self.platform.mode = self._mode
         self.faults.clear()
         self.courier.forget()
 
