@@ -9,6 +9,7 @@ https://pay.weixin.qq.com/doc/v2/merchant/4011985891
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import new_class
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import field, frozen
@@ -93,7 +94,8 @@ def _of_both(kind: type[ServiceError]) -> type[ResultCodeError]:
     if known is None:
         name = kind.__name__ + "V2"
         words: dict[str, Any] = {"__module__": __name__, "__qualname__": name, "__doc__": kind.__doc__}
-        known = frozen(str=False)(type(name, (kind, ResultCodeError), words))
+        made = new_class(name, (kind, ResultCodeError), exec_body=lambda namespace: namespace.update(words))
+        known = frozen(str=False)(made)
         globals()[name] = known
     return known
 
