@@ -40,10 +40,6 @@ class Cached(Generic[T]):
                 kept = self._kept = await self._fetch(), self._clock() + self._lifetime
             return kept[0]
 
-    def forget(self) -> None:
-        """Fetches anew when next asked: the value turned out to be wrong."""
-        self._kept = None
-
     def _fresh(self) -> tuple[T, float] | None:
         kept = self._kept
         return kept if kept is not None and self._clock() < kept[1] else None
