@@ -77,7 +77,8 @@ def test_all_of_it_is_there() -> None:
     operations, events = everything()
     assert len({path for path, _ in operations}) == 1_073
     assert len(operations) == 1_156
-    assert len(events) == 68
+    # The 68 of the service's own list; contracts of APIv2, and its payments that failed, which have no name there.
+    assert len(events) == 68 + 3
     sections = ("path", "query", "header", "body", "form")
     schemas = [operation.section(name) for operation in operations.values() for name in sections]
     schemas += [operation.returns for operation in operations.values()]

@@ -48,6 +48,7 @@ async def test_a_payment_is_an_event(sign_type: str, sender: Sender, notificatio
     assert event.merchant == "1900000109"
     assert event.id == "transaction-success/1004400740201409030005092168/1409811653"
     assert event.resource["out_trade_no"] == "1409811653"
+    assert event.resource["total_fee"] == 1
     assert "sign" not in event.resource
     assert event.signed
 
@@ -84,7 +85,7 @@ async def test_its_time_is_china_s(
         ({"combine_out_trade_no": "1", "result_code": "FAIL"}, "v2/combined-transactions-fail"),
         ({"change_type": "ADD", "contract_id": "Wx15463511252015071056489715"}, "v2/contract-changed"),
         ({"vehicle_event_type": "NORMAL"}, "v2/vehicle-state-changed-for-parking"),
-        ({"out_trade_no": ""}, "v2/transaction-success"),
+        ({"trade_state": "PAY_BACK"}, "v2/transaction-pay-back"),
     ],
     ids=str,
 )

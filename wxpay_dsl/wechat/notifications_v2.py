@@ -106,48 +106,35 @@ def _shape(fields: Fields, recipient: Recipient, secret: str) -> tuple[str, dict
         kind = fields.get("event_type", "")
         resource = _sealed_event(fields, recipient)
         return kind, resource, _identity(kind, [fields.get("event_id", "")], fields)
-    for telling, kind, names in _KINDS:
-        if telling(fields):
+    for telling, named, names in _KINDS:
+        if telling in fields:
+            kind = named if isinstance(named, str) else named(fields)
             return kind, dict(fields), _identity(kind, [fields.get(name, "") for name in names], fields)
     return "unknown", dict(fields), _identity("unknown", [""], fields)
 
 
-def _paid(fields: Fields) -> bool:
-    """Whether a payment is meant, and was made: of one that failed nothing may be booked."""
-    return _payment(fields) and (fields.get("result_code"), fields.get("trade_state", "SUCCESS")) == (
-        "SUCCESS",
-        "SUCCESS",
-    )
+def _payment(fields: Fields) -> str:
+    """``transaction-success`` only for what was paid: of one that failed nothing may be booked."""
+    state = fields.get("trade_state", "SUCCESS")
+    if fields.get("result_code") != "SUCCESS" or state == "PAY_FAIL":
+        return "transaction-fail"
+    return f"transaction-{state.lower().replace('_', '-')}"
 
 
-def _payment(fields: Fields) -> bool:
-    return "out_trade_no" in fields and ("total_fee" in fields or "transaction_id" in fields)
+def _combined(fields: Fields) -> str:
+    return f"combined-transactions-{'success' if fields.get('result_code') == 'SUCCESS' else 'fail'}"
 
 
-def _combined(fields: Fields) -> bool:
-    return "combine_out_trade_no" in fields
-
-
-def _combined_paid(fields: Fields) -> bool:
-    return _combined(fields) and fields.get("result_code") == "SUCCESS"
-
-
-#: By what a signed notification is known, its name, and the fields that tell it from others of its kind.
-_KINDS: Final[tuple[tuple[Callable[[Fields], bool], str, tuple[str, ...]], ...]] = (
-    (_combined_paid, "combined-transactions-success", ("combine_out_trade_no",)),
-    (_combined, "combined-transactions-fail", ("combine_out_trade_no", "err_code")),
+#: By which field a signed notification is known, its name, and the fields that tell it from others of its kind.
+_KINDS: Final[tuple[tuple[str, str | Callable[[Fields], str], tuple[str, ...]], ...]] = (
+    ("combine_out_trade_no", _combined, ("combine_out_trade_no", "err_code")),
     (
-        lambda fields: "vehicle_event_type" in fields,
+        "vehicle_event_type",
         "vehicle-state-changed-for-parking",
         ("sub_mch_id", "plate_number", "vehicle_event_type", "vehicle_event_createtime"),
     ),
-    (
-        lambda fields: "change_type" in fields and "contract_id" in fields,
-        "contract-changed",
-        ("contract_id", "change_type", "operate_time"),
-    ),
-    (_paid, "transaction-success", ("transaction_id", "out_trade_no")),
-    (_payment, "transaction-fail", ("transaction_id", "out_trade_no", "trade_state", "err_code")),
+    ("change_type", "contract-changed", ("contract_id", "change_type", "operate_time")),
+    ("out_trade_no", _payment, ("transaction_id", "out_trade_no", "err_code")),
 )
 
 
@@ -157,7 +144,7 @@ def _identity(kind: str, parts: list[str], fields: Mapping[str, Any]) -> str:
         # Without the numbers that would tell it apart, its content does; the nonce is another in each delivery.
         content = sorted((name, value) for name, value in fields.items() if name not in ("nonce_str", "sign"))
         parts = [hashlib.sha256(repr(content).encode("utf-8", "surrogatepass")).hexdigest()]
-    return "/".join([kind, *parts])
+    return "/".join([kind, *parts]).rstrip("/")
 
 
 def _refund(req_info: str, secret: str) -> dict[str, str]:
