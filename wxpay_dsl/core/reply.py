@@ -15,12 +15,22 @@ __all__ = ["Reply"]
 T = TypeVar("T")
 
 
+def _outline(data: Any) -> str:
+    """What an answer is like without what is in it: names and numbers of people land in logs by a repr."""
+    if isinstance(data, Mapping):
+        names = ", ".join(map(str, list(data)[:20]))
+        return f"{{{names}{', …' if len(data) > 20 else ''}}}"
+    if isinstance(data, (list, bytes)):
+        return f"{len(data)} {'bytes' if isinstance(data, bytes) else 'items'}"
+    return type(data).__name__ if data is not None else "None"
+
+
 @frozen
 class Reply(Generic[T]):
     """An answer that was verified and read."""
 
     #: The fields of the answer as plain dicts and lists, bytes where it is a file, None where it is empty.
-    data: T
+    data: T = field(repr=_outline)
     #: The HTTP status.
     status: int
     #: Case-insensitive.
