@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from .core.reply import Reply
     from .core.request import SpecWarning
     from .notify.notifications import Notifications
-    from .wechat import bills
+    from .wechat import bills, qr
     from .wechat.bills import BillFormatError
     from .wechat.decryptor import Decryptor
     from .wechat.errors import (
@@ -147,6 +147,7 @@ __all__ = [
     "Wechatpay",
     "__version__",
     "bills",
+    "qr",
     "wxpay",
 ]
 
@@ -214,7 +215,7 @@ _HOMES = {
 }
 
 #: Names that are modules.
-_MODULES = {"bills": "wechat.bills"}
+_MODULES = {"bills": "wechat.bills", "qr": "wechat.qr"}
 
 
 def __getattr__(name: str) -> Any:

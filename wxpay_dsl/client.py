@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from wxpay_dsl.core.reply import Reply
     from wxpay_dsl.settings import Settings
     from wxpay_dsl.typed import Chain
+    from wxpay_dsl.wechat.cashier import Cashier
     from wxpay_dsl.wechat.keyring import Keyring
     from wxpay_dsl.wechat.recipient import Recipient
 else:
@@ -305,6 +306,14 @@ class Wechatpay(Chain):
         from wxpay_dsl.wechat.links import signed_url
 
         return await signed_url(self.client, source, data, fields)
+
+    @property
+    def pay_params(self) -> Cashier:
+        """What the front end needs to open the cashier (调起支付): ``await wxpay.pay_params.jsapi(reply)``."""
+        from wxpay_dsl.wechat.cashier import Cashier
+
+        settings = self.settings
+        return Cashier(settings.mchid, settings.signer, settings.secret)
 
     def preload(self) -> None:
         """Reads all specs now, for servers that want no first touch later. Raises SpecError for one that is broken."""

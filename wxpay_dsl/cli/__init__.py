@@ -12,6 +12,7 @@ COMMANDS: Final = {
     "demo": "demo:demo",
     "call": "call:call",
     "bill": "bill:bill",
+    "qr": "qr:qr",
     "certs": "certs:certs",
     "sandbox": "sandbox:sandbox",
     "notify": "notify:notify",

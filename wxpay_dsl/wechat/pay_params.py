@@ -39,6 +39,8 @@ __all__ = [
     "prepare_jsapi",
 ]
 
+#: Where a service of one's own, for tests, is called without TLS.
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _COUPON_PAGE = "https://action.weixin.qq.com/busifavor/getcouponinfo"
 #: The mini-program plug-in takes this many coupons at once.
 _COUPON_LIMIT = 10
@@ -305,5 +307,7 @@ def _url_fault(url: str, *schemes: str) -> str | None:
     except ValueError:
         return "this is no URL"
     if parts.scheme in schemes and parts.netloc:
+        return None
+    if parts.scheme == "http" and parts.hostname in _LOOPBACK:
         return None
     return f"an absolute {' or '.join(schemes)} URL is needed here"
