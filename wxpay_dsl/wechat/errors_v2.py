@@ -45,7 +45,7 @@ class ReturnCodeError(ServiceError):
 
 @frozen(str=False)
 class ResultCodeError(ServiceError):
-    """``result_code`` FAIL (业务结果): the call was understood and refused. Where its spec says that it is signed, it was verified.
+    """``result_code`` FAIL (业务结果): the call was understood and refused; verified, unless its spec has no signature.
 
     ``code`` is ``err_code``, ``message`` is ``err_code_des``, ``fields`` holds all fields of the answer.
     """
