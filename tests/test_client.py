@@ -270,10 +270,10 @@ class TestFoldersOfOnesOwn:
     def test_specs_that_are_set_after_the_import(self, specs: Path) -> None:
         program = (
             "import os; from wxpay_dsl import wxpay; os.environ.update(WXPAY_SPECS=os.environ['LATER'])\n"
-            "wxpay.settings; print(repr(wxpay.v3.my.thing))"
+            "before = repr(wxpay.v3.my.thing); wxpay.settings; print(before, repr(wxpay.v3.my.thing))"
         )
         ran = run(program, LATER=str(specs), **MERCHANT)
-        assert ran.stdout == "<v3.my.thing: POST /v3/my/thing Mine>\n", ran
+        assert ran.stdout == "<v3.my.thing: not declared by any spec> <v3.my.thing: POST /v3/my/thing Mine>\n", ran
 
 
 #: A merchant of APIv2, which needs no key files.

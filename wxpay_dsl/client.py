@@ -210,6 +210,8 @@ class Wechatpay(Chain):
             self._settings = Settings.load({})
             if self._settings.specs != self._tree.folders[1:]:  # set since the import
                 self._tree = tree(self._settings.specs)
+                for name in [name for name, value in vars(self).items() if isinstance(value, Node)]:
+                    delattr(self, name)
                 self._root = Node(self)
         return self._settings
 
@@ -325,7 +327,8 @@ class Wechatpay(Chain):
             # Asked only for what is not an attribute: a segment of a path.
             if name.startswith("_"):
                 raise AttributeError(name)
-            return getattr(self._root, name)
+            node = self.__dict__[name] = getattr(self._root, name)
+            return node
 
     def __getitem__(self, segment: str) -> Node:
         """A segment exactly as written; what follows is not typed: ``wxpay["v3"]["my"].thing.post({})``."""
