@@ -1,0 +1,299 @@
+"""A client under everything that goes wrong for years, in minutes: 20 workers, and a sandbox that misbehaves.
+
+The sandbox, a process of its own, drops 2 % of the connections, delays, answers 429, 500 and a proxy's HTML, cuts
+answers short, and changes its platform certificate every few seconds; the client asks for the public key and for
+certificates by turns. Each worker knows what it ordered: ``wrong`` counts the results that are not what must be (data
+of another order, an order that was confirmed and is not there, an effect that came twice, an error of a kind that none
+of these faults explains). ``failed`` counts the honest errors, which are no wrong results.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import collections
+import contextlib
+import ctypes
+import gc
+import itertools
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+from attrs import define, field
+
+from wxpay_dsl import (
+    ConnectionFailedError,
+    FrequencyLimitedError,
+    ReplyTruncatedError,
+    ServiceError,
+    ServiceSystemError,
+    Wechatpay,
+)
+
+__all__ = ["arguments", "run"]
+
+_WORKERS: Final = 20
+#: Seconds between two changes of the platform's certificate; the one before stays valid until the next.
+_ROTATION: Final = 3.0
+
+#: The sandbox: argument 1 is its home. It serves until its standard input ends.
+_SERVER: Final = """
+import asyncio, sys
+from wxpay_dsl.sandbox import Sandbox
+
+FAULTS = [
+    ("reset", None, 0.01, "*"),
+    ("refused", None, 0.01, "*"),
+    ("delay", 0.05, 0.02, "*"),
+    ("rate-limit", 1, 0.004, "*"),
+    ("bad-gateway", None, 0.01, "*"),
+    ("truncated", None, 0.005, "*"),
+    # Not where the certificates are: a merchant without any is answered so, and the client takes it for that.
+    ("system-error", None, 0.01, "/v3/[!c]*"),
+    ("lost", None, 0.005, "/v3/[!c]*"),
+]
+
+async def main():
+    async with Sandbox(seed=7) as sandbox:
+        sandbox.write_home(sys.argv[1])
+        for kind, value, share, path in FAULTS:
+            sandbox.control.faults.add(kind, value=value, share=share, path=path)
+        print("ready", sandbox.url, flush=True)
+        await asyncio.to_thread(sys.stdin.read)
+
+asyncio.run(main())
+"""
+
+#: The errors that the faults above explain, once the attempts are used up.
+_HONEST: Final = (ConnectionFailedError, ReplyTruncatedError, FrequencyLimitedError, ServiceSystemError)
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """``--calls``"""
+    parser.add_argument("--calls", type=int, default=30_000, help="calls in all, of 20 workers")
+
+
+def run(quick: bool, calls: int = 30_000) -> dict[str, Any]:  # noqa: FBT001 (every measure's signature)
+    """``{"calls", "wrong", "leaked_tasks", "leaked_connections", "rss_slope_kb_per_1000", …}``"""
+    total = min(calls, 3000) if quick else calls
+    with tempfile.TemporaryDirectory() as home:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("WXPAY_")}
+        with subprocess.Popen(
+            [sys.executable, "-c", _SERVER, home],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment,
+            text=True,
+        ) as server:
+            if server.stdout is None or server.stdin is None:
+                raise RuntimeError("the sandbox has no pipes")
+            try:
+                url = server.stdout.readline().split()[1]
+                return asyncio.run(_soak(Path(home), url, total))
+            finally:
+                server.stdin.close()
+                server.wait(10)
+
+
+@define
+class _Tally:
+    """What happened so far."""
+
+    total: int
+    calls: int = 0
+    presigned: int = 0
+    attempts: int = 0
+    wrong: list[str] = field(factory=list)
+    failed: collections.Counter[str] = field(factory=collections.Counter)
+    #: (calls, resident memory in kB)
+    memory: list[tuple[int, int]] = field(factory=list)
+
+    def blame(self, what: str) -> None:
+        """Notes a wrong result."""
+        self.wrong.append(what)
+        sys.stderr.write(f"wrong: {what}\n")
+
+
+async def _soak(home: Path, url: str, total: int) -> dict[str, Any]:
+    sockets, tasks = _sockets(), len(asyncio.all_tasks())
+    tally, begun = _Tally(total), time.monotonic()
+    settings: dict[str, Any] = {"public_key_ratio": 0.5, "certificates_minimum_interval": 0.5, "timeout": 20.0}
+    wxpay = Wechatpay(profile=home / "wxpay.toml", **settings)
+    rotation = asyncio.create_task(_rotate(url))
+    numbers = itertools.count(1)
+    try:
+        await asyncio.gather(*(_work(wxpay, tally, numbers) for _ in range(_WORKERS)))
+        seconds = time.monotonic() - begun
+        connector = wxpay.machinery.shared.transport.session().connector
+        # What no worker uses any more must have been given back.
+        held = len(connector._acquired) if connector is not None else 0  # noqa: SLF001 (aiohttp shows it nowhere else)
+        rotations = await _stop(rotation)
+        await _balance(url, tally)
+    finally:
+        rotation.cancel()
+        await wxpay.close()
+    await asyncio.sleep(0.2)
+    gc.collect()
+    return {
+        "calls": tally.calls,
+        "wrong": len(tally.wrong),
+        "leaked_tasks": max(0, len(asyncio.all_tasks()) - tasks),
+        "leaked_connections": held + max(0, _sockets() - sockets),
+        "rss_slope_kb_per_1000": round(_slope(tally.memory), 1),
+        "failed": dict(tally.failed),
+        "attempts": tally.attempts,
+        "rotations": rotations,
+        "seconds": round(seconds, 1),
+        "wrong_results": tally.wrong[:20],
+    }
+
+
+async def _work(wxpay: Wechatpay, tally: _Tally, numbers: itertools.count[int]) -> None:
+    for number in numbers:
+        if tally.calls >= tally.total:
+            return
+        await _order(wxpay, tally, number)
+        if number % 4 == 0:
+            await _receiver(wxpay, tally, number)
+        if number % 4 == 2:
+            await _presign(wxpay, tally, number)
+
+
+async def _order(wxpay: Wechatpay, tally: _Tally, number: int) -> None:
+    """Orders, and queries what became of it."""
+    pay = wxpay.v3.pay.transactions
+    out_trade_no, mchid, total = f"SOAK{number:010d}", wxpay.settings.mchid, number % 10_000 + 1
+    known = {"appid": "wx8888888888888888", "mchid": mchid, "notify_url": "https://shop.example/notify"}
+    amount = {"total": total, "currency": "CNY"}
+    ordered = await _call(
+        tally, lambda: pay.native.post(known, description="soak", out_trade_no=out_trade_no, amount=amount)
+    )
+    if ordered is not None and not str(ordered.get("code_url", "")).startswith("weixin://"):
+        tally.blame(f"{out_trade_no}: ordered, and answered {ordered!r}")
+
+    async def query() -> Any:
+        try:
+            return await pay.outTradeNo._out_trade_no_.get(out_trade_no=out_trade_no, mchid=mchid)
+        except ServiceError as error:
+            if error.status != 404 or ordered is not None:
+                raise
+            return None  # It was not confirmed, and is not there: as it may be.
+
+    found = await _call(tally, query)
+    if found is not None and (found["out_trade_no"], found["amount"]["total"]) != (out_trade_no, total):
+        tally.blame(f"{out_trade_no} of {total} fen: the query found {found!r}")
+
+
+async def _receiver(wxpay: Wechatpay, tally: _Tally, number: int) -> None:
+    """A name goes out encrypted for the platform, and comes back encrypted for the merchant."""
+    name = f"张{number}"
+    given = {"appid": "wx8888888888888888", "type": "PERSONAL_OPENID", "account": f"o{number}", "relation_type": "USER"}
+    added = await _call(tally, lambda: wxpay.v3.profitsharing.receivers.add.post(given, name=name))
+    if added is not None and added.get("name") != name:
+        tally.blame(f"{name}: the answer's name is {str(added.get('name'))!r}")
+
+
+async def _presign(wxpay: Wechatpay, tally: _Tally, number: int) -> None:
+    """What its spec does not call idempotent: it must never be sent twice."""
+    tally.presigned += 1
+    given = {"appid": "wx8888888888888888", "openid": f"o{number}", "plan_id": "12535", "user_id": f"u{number}"}
+    again = {"period_start_date": "2026-03-19", "trade_scene": "EDUCATION_PERIOD"}
+    signed = await _call(tally, lambda: wxpay.v3.eduPapay.contracts.presign.post(given | again), attempts_at_most=1)
+    if signed is not None and not signed.get("presign_token"):
+        tally.blame(f"presign {number} answered {signed!r}")
+
+
+async def _call(tally: _Tally, call: Callable[[], Awaitable[Any]], attempts_at_most: int = 3) -> Any:
+    """The data of one call; None where it failed as it may."""
+    tally.calls += 1
+    if tally.calls % max(1, tally.total // 60) == 0:
+        tally.memory.append((tally.calls, _resident()))
+    try:
+        reply = await call()
+    except _HONEST as error:
+        tally.failed[type(error).__name__] += 1
+        return None
+    except ServiceError as error:
+        if error.status == 502 and not error.code:
+            tally.failed["502"] += 1
+        else:
+            tally.blame(f"{type(error).__name__}: {error}")
+        return None
+    except Exception as error:  # noqa: BLE001 (whatever else comes is a wrong result)
+        tally.blame(f"{type(error).__name__}: {error}")
+        return None
+    if reply is None:
+        return None
+    tally.attempts += reply.exchange.attempts
+    if reply.exchange.attempts > attempts_at_most:
+        tally.blame(f"{reply.exchange.request.name} was sent {reply.exchange.attempts} times")
+    return reply.data
+
+
+async def _rotate(url: str) -> int:
+    """Changes the platform's certificate again and again; how often."""
+    rotations = 0
+    async with aiohttp.ClientSession() as session:
+        while True:
+            try:
+                await asyncio.sleep(_ROTATION)
+                async with session.post(f"{url}/sandbox/rotate", json={}) as answer:
+                    answer.raise_for_status()
+            except asyncio.CancelledError:
+                return rotations
+            rotations += 1
+
+
+async def _stop(rotation: asyncio.Task[int]) -> int:
+    rotation.cancel()
+    return await rotation
+
+
+async def _balance(url: str, tally: _Tally) -> None:
+    """Holds what the sandbox did against what was asked for."""
+    async with aiohttp.ClientSession() as session, session.get(f"{url}/sandbox/list/contracts") as answer:
+        contracts = json.loads(await answer.text())
+    made = len(contracts)
+    if made > tally.presigned:
+        tally.blame(f"{tally.presigned} contracts were asked for, {made} were made")
+
+
+def _sockets() -> int:
+    """Sockets that this process has open."""
+    count = 0
+    for entry in Path("/proc/self/fd").iterdir():
+        try:
+            count += entry.readlink().name.startswith("socket:")
+        except OSError:
+            continue
+    return count
+
+
+def _resident() -> int:
+    """Resident memory in kB, without what is free and only kept for the next time.
+
+    Untrimmed it grows by 4 MB over the first 20,000 calls, while the C library's heap finds its shape, and stays there.
+    """
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):  # another C library than GNU's
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024
+
+
+def _slope(memory: list[tuple[int, int]]) -> float:
+    """kB for each 1,000 calls, by least squares over the later three quarters: the first fills caches and pools."""
+    settled = memory[len(memory) // 4 :]
+    if len(settled) < 2:
+        return 0.0
+    mean_x = sum(x for x, _ in settled) / len(settled)
+    mean_y = sum(y for _, y in settled) / len(settled)
+    spread = sum((x - mean_x) ** 2 for x, _ in settled)
+    return 1000 * sum((x - mean_x) * (y - mean_y) for x, y in settled) / spread
