@@ -14,7 +14,6 @@ from .apis import (
     profitsharing,
     refund,
     transfer,
-    v2,
 )
 from .inquiry import Handler, Inquiry
 from .messages import Answer
@@ -33,6 +32,8 @@ def v3_handlers(state: State) -> dict[str, Handler]:
 
 def v2_handlers(state: State) -> dict[str, Handler]:
     """The handlers of APIv2, by ``VERB /path``."""
+    from .apis import v2
+
     return {name: _kept(state, handler) for name, handler in v2.handlers(state).items()}
 
 

@@ -35,11 +35,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from .control import Control
 from .faults import KINDS
+from .guard import PREFIX
 from .messages import Answer, Call, Refusal
 
-__all__ = ["PREFIX", "answer"]
+__all__ = ["answer"]
 
-PREFIX: Final = "/sandbox"
 _LIST: Final = f"{PREFIX}/list/"
 
 Body = Mapping[str, Any]

@@ -15,18 +15,18 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from itertools import count
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import aiohttp
 from attrs import define, field, frozen, validators
 from yarl import URL
 
-from wxpay_dsl.wechat import xml
-
 from .identity import Merchant
-from .notices import Notice, notice
 from .platform import Platform
 from .state import Event
+
+if TYPE_CHECKING:
+    from .notices import Notice
 
 __all__ = ["SCHEDULE", "Attempt", "Courier", "Delivery", "Manner", "is_loopback"]
 
@@ -131,6 +131,9 @@ class Courier:
                 "not sent: notify_url %.200s is not on loopback, where alone a sandbox sends", event.notify_url
             )
             return None
+        # Loaded with the first of them, not with the sandbox.
+        from .notices import notice
+
         platform = self._platform
         pair = platform.signing(platform.public_key.id if platform.mode != "certificate" else None)
         delivery = Delivery(notice(event, merchant, platform, pair, self._clock()), event.notify_url)
@@ -244,6 +247,8 @@ class Courier:
 def _fault(family: str, status: int, answer: bytes) -> str:
     """Why an answer is no yes; empty for one that is."""
     if family == "v2":
+        from wxpay_dsl.wechat import xml
+
         try:
             said = xml.loads(answer).get("return_code", "")
         except xml.XmlError as error:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
+from typing import Final
 from urllib.parse import urlsplit
 
 from .messages import Call, Refusal
 
-__all__ = ["admit", "is_loopback"]
+__all__ = ["PREFIX", "admit", "is_loopback"]
+
+#: Where the control is served.
+PREFIX: Final = "/sandbox"
 
 
 def admit(call: Call, peer: str | None) -> None:

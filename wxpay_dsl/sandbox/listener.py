@@ -15,7 +15,6 @@ from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler
 
-from .certification import client_serial
 from .messages import Call, Wire
 
 __all__ = ["Listener"]
@@ -66,7 +65,11 @@ class Listener:
             body = await request.read() if request.body_exists else b""
         except web.HTTPRequestEntityTooLarge:
             return web.Response(status=413)
-        shown = client_serial(request.transport) if self._tls is not None else None
+        shown = None
+        if self._tls is not None:
+            from .certification import client_serial
+
+            shown = client_serial(request.transport)
         call = Call(request.method, request.raw_path, request.headers, body, self._tls is not None, shown)
         wire = self._respond(call, request.remote)
         if wire.delay:

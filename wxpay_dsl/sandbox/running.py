@@ -5,21 +5,23 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from . import control_api, guard, pages
-from .business import v2_handlers, v3_handlers
+from . import guard
+from .business import v3_handlers
 from .control import Control
 from .delivery import Courier, Manner
 from .faults import Faults
 from .flows.settling import settle
 from .identity import Merchant
-from .messages import Call, Refusal, Wire
+from .messages import Answer, Call, Refusal, Wire
 from .platform import Platform
 from .service import Service
 from .state import State
-from .v2 import ServiceV2
 
 if TYPE_CHECKING:
+    from wxpay_dsl.core.model import Operation
     from wxpay_dsl.core.tree import Tree
+
+    from .v2 import ServiceV2
 
 __all__ = ["Running"]
 
@@ -47,7 +49,10 @@ class Running:
         self.courier = Courier(platform, merchants, manner=manner, clock=lambda: state.now, seed=seed)
         state.listen(self.courier.send)
         self.control = Control(state, platform, merchants, faults, self.courier)
-        v2 = ServiceV2(platform, merchants, v2_handlers(state) if stateful else {}, strict=strict)
+        self._merchants = merchants
+        self._strict = strict
+        self._stateful = stateful
+        self._v2: ServiceV2 | None = None
         self._service = Service(
             tree,
             platform,
@@ -55,24 +60,36 @@ class Running:
             # Signatures are of the machine's time, wherever the sandbox's own clock has been moved.
             time.time,
             v3_handlers(state) if stateful else {},
-            answer_v2=v2.answer,
+            answer_v2=self._answer_v2,
             faults=faults,
             strict=strict,
         )
 
     def respond(self, call: Call, peer: str | None) -> Wire:
         """The answer to a call. What it has set going is done when it is computed, and before any other call."""
-        if call.path == control_api.PREFIX or call.path.startswith(f"{control_api.PREFIX}/"):
+        if call.path == guard.PREFIX or call.path.startswith(f"{guard.PREFIX}/"):
             return self._controlled(call, peer)
         wire = self._service.respond(call)
         if len(self.state.pending) and self.state.automatic:
             settle(self.state)
         return wire
 
+    def _answer_v2(self, call: Call, operation: Operation) -> Answer:
+        if self._v2 is None:
+            # APIv2 brings its XML and its errors along: whoever does not call it does not wait for them.
+            from .business import v2_handlers
+            from .v2 import ServiceV2
+
+            handlers = v2_handlers(self.state) if self._stateful else {}
+            self._v2 = ServiceV2(self.platform, self._merchants, handlers, strict=self._strict)
+        return self._v2.answer(call, operation)
+
     def _controlled(self, call: Call, peer: str | None) -> Wire:
+        from . import control_api, pages
+
         try:
             guard.admit(call, peer)
-            shown = call.path in (control_api.PREFIX, f"{control_api.PREFIX}/") or call.path.startswith(pages.PREFIXES)
+            shown = call.path in (guard.PREFIX, f"{guard.PREFIX}/") or call.path.startswith(pages.PREFIXES)
             answer = (pages if shown else control_api).answer(self.control, call)
         except Refusal as refusal:
             answer = refusal.answer()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -11,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Self
 from wxpay_dsl.client import tree as spec_tree
 
 from . import guard, home
-from .certification import server_context, throwaway_authority
 from .delivery import Courier, Manner
 from .faults import Faults
 from .identity import (
@@ -32,6 +32,7 @@ from .state import State
 if TYPE_CHECKING:
     from wxpay_dsl.client import Wechatpay
 
+    from .certification import Authority
     from .control import Control
 
 __all__ = ["Sandbox"]
@@ -82,7 +83,7 @@ class Sandbox:
         self._mchid = mchid
         self._strict = strict
         self._stateful = stateful
-        self._authority = throwaway_authority() if tls else None
+        self._authority = _authority() if tls else None
         self._faults = Faults(faults, seed)
         self._manner = notifications
         self._seed = seed
@@ -183,10 +184,8 @@ class Sandbox:
             strict=self._strict,
             stateful=self._stateful,
         )
-        authority = self._authority
-        tls = server_context(authority, self._host, [merchant.certificate]) if authority is not None else None
-        self._listener = Listener(self._running.respond, self._host, self._port, tls)
         try:
+            self._listener = Listener(self._running.respond, self._host, self._port, self._tls(merchant))
             self._url = await self._listener.start()
             if self._home is not None:
                 self.write_home(self._home)
@@ -222,6 +221,13 @@ class Sandbox:
             raise RuntimeError("the sandbox is not serving: use it in `async with Sandbox() as sandbox`")
         return self._running
 
+    def _tls(self, merchant: Merchant) -> ssl.SSLContext | None:
+        if self._authority is None:
+            return None
+        from .certification import server_context
+
+        return server_context(self._authority, self._host, [merchant.certificate])
+
     def _identities(self) -> tuple[Merchant, PlatformKeyPair, tuple[PlatformKeyPair, ...]]:
         if self._home is None:
             return throwaway_merchant(self._mchid), throwaway_public_key(), ()
@@ -230,3 +236,9 @@ class Sandbox:
             merchant, public_key, certificate = found
             return merchant, public_key, (certificate,)
         return make_merchant(self._mchid), make_platform_public_key(), (make_platform_certificate(),)
+
+
+def _authority() -> Authority:
+    from .certification import throwaway_authority
+
+    return throwaway_authority()

@@ -6,15 +6,17 @@ Memory is what is read; the file follows at each commit. A unit of work that fai
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import attrs
 
 from wxpay_dsl.core.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import sqlite3
 
 __all__ = ["Store", "Table"]
 
@@ -119,6 +121,8 @@ class Store:
         self._undo: list[tuple[Table[Any], Key, Any]] = []
         self._connection: sqlite3.Connection | None = None
         if file is not None:
+            import sqlite3
+
             try:
                 # Whoever serves a home has it alone; one process, one thread: nobody waits for a lock.
                 connection = sqlite3.connect(file, timeout=0.1, isolation_level=None, check_same_thread=False)
