@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from wxpay_dsl.client import tree
-from wxpay_dsl.core.model import Operation, Schema
-from wxpay_dsl.core.stubs import Packaged, Vocabulary, generate, overlay
+from wxpay_dsl.core.model import Event, Operation, Schema
+from wxpay_dsl.core.stubs import Packaged, Subscription, Vocabulary, generate, overlay
 from wxpay_dsl.wechat.families import SUPPLIED
 from wxpay_dsl.wechat.fields_v2 import shape
 from wxpay_dsl.wechat.roles import ROLES
@@ -19,6 +19,13 @@ __all__ = ["GENERATED", "PACKAGE", "packaged", "write_overlay", "write_packaged"
 PACKAGE = "wxpay_dsl.typed"
 #: The file that tells a folder of these types from any other: such a folder may be written again.
 GENERATED = "chain.pyi"
+
+#: ``@notifications.on("TRANSACTION.SUCCESS")``
+_SUBSCRIPTION = Subscription(
+    ("from wxpay_dsl.notify.decorator import Decorator",),
+    'def on(self, kind: Literal[{name}], /, *, merchant: str = "") -> Decorator[{type}]: ...',
+    'def on(self, *types: str, original_type: str = "", merchant: str = "") -> Decorator[Any]: ...',
+)
 
 _OVERLAY = '''"""WeChat Pay with our own specs, typed: ``from {package} import Wechatpay``.
 
@@ -79,4 +86,8 @@ def _vocabulary() -> Vocabulary:
     def returns(operation: Operation) -> Schema | None:
         return shape(operation.returns) if operation.family == "v2" and operation.returns else operation.returns
 
-    return Vocabulary(supplied, ROLES, returns)
+    def carries(event: Event) -> Schema | None:
+        schema = event.resource or event.body
+        return shape(schema) if event.family == "v2" and schema is not None else schema
+
+    return Vocabulary(supplied, ROLES, returns, carries, _SUBSCRIPTION)

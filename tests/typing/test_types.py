@@ -18,7 +18,7 @@ import wxpay_dsl
 from wxpay_dsl.stub_files import write_overlay, write_packaged
 
 HERE = Path(__file__).parent
-PROGRAMS = ("presign", "own_specs")
+PROGRAMS = ("presign", "own_specs", "notifications")
 
 OWN_SPECS = """\
 path: /v3

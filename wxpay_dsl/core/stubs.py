@@ -17,7 +17,7 @@ from .model import Event, Operation, Schema
 from .stub_types import Fields, Types, camel, docstring, literal
 from .tree import Branch, Declared, Tree, spelling
 
-__all__ = ["Packaged", "Vocabulary", "generate", "overlay"]
+__all__ = ["Packaged", "Subscription", "Vocabulary", "generate", "overlay"]
 
 #: The class of each node that exists already: ``{segments: (module, class)}``.
 Classes = dict[tuple[str, ...], tuple[str, str]]
@@ -33,6 +33,26 @@ from wxpay_dsl.core.calling import CallOptions, Node, Reply, TypedNode
 '''
 
 
+def _event_type(event: Event) -> str:
+    """``TRANSACTION.SUCCESS`` as ``TransactionSuccess``."""
+    return camel(event.name.title())
+
+
+def _carried(event: Event) -> Schema | None:
+    return event.resource or event.body
+
+
+@frozen
+class Subscription:
+    """How a program says that it wants an event: methods of a class ``Events``, typed by what each event carries."""
+
+    imports: tuple[str, ...]
+    #: The method for one declared event, with ``{name}`` (a literal) and ``{type}`` in it.
+    declared: str
+    #: The method for everything else.
+    other: str
+
+
 @frozen
 class Vocabulary:
     """What the stubs have to know of the API beyond its specs."""
@@ -43,6 +63,9 @@ class Vocabulary:
     roles: Mapping[str, str]
     #: What the data of a reply is, where its family makes more of it than the spec's ``returns`` say.
     returns: Callable[[Operation], Schema | None] = attrgetter("returns")
+    #: The same of an event's data.
+    carries: Callable[[Event], Schema | None] = _carried
+    subscription: Subscription | None = None
 
 
 @frozen
@@ -71,12 +94,7 @@ def generate(tree: Tree, vocabulary: Vocabulary) -> Packaged:
         writer.node(branch, (family,))
         files[f"{module}.pyi"] = writer.text(family)
         families.append((family, module))
-    events = _Module(vocabulary, "events", classes)
-    for name in tree.event_names():
-        event = tree.event(name)
-        if event is not None:
-            events.event(event)
-    files["events.pyi"] = events.text("What the service sends by itself.")
+    files["events.pyi"] = _events(tree, vocabulary)
     files["__init__.pyi"] = "\n".join(
         [
             _HEADER.format(title="The chain, typed.").partition("\n\nfrom")[0],
@@ -89,6 +107,28 @@ def generate(tree: Tree, vocabulary: Vocabulary) -> Packaged:
         ]
     )
     return Packaged(files, classes)
+
+
+def _events(tree: Tree, vocabulary: Vocabulary) -> str:
+    """The module of what the service sends by itself."""
+    module = _Module(vocabulary, "events", {})
+    subscription = vocabulary.subscription
+    methods: list[str] = []
+    aliases: list[tuple[str, str]] = []
+    for name in tree.event_names():
+        event = tree.event(name)
+        carried = "Any" if event is None else module.event(event)
+        if subscription is not None:
+            methods += ["    @overload", f"    {subscription.declared.format(name=literal(name), type=carried)}"]
+        if event is not None:
+            aliases.append((_event_type(event), carried))
+    # Events that carry the same share a class; each is to be found under its own name.
+    module.types.lines.extend(
+        f"{alias} = {carried}" for alias, carried in aliases if alias != carried and module.types.name(alias) == alias
+    )
+    if subscription is not None:
+        module.nodes += ["class Events:", *methods, "    @overload", f"    {subscription.other}"]
+    return module.text("What the service sends by itself.", subscription.imports if subscription is not None else ())
 
 
 def overlay(tree: Tree, vocabulary: Vocabulary, packaged: Packaged, package: str) -> str:
@@ -131,11 +171,10 @@ class _Module:
         header = _HEADER.format(title=title.replace('"', "'").replace("\\", "/"))
         return "\n".join([header, *imports, *self.imports, "", *self.types.lines, "", *self.nodes, ""])
 
-    def event(self, event: Event) -> None:
-        """The TypedDict of what an event carries."""
-        schema = event.resource or event.body
-        if schema is not None:
-            self.types.annotation(schema, camel(event.name.title()), request=False)
+    def event(self, event: Event) -> str:
+        """The annotation of what an event carries; the TypedDicts that it needs are added."""
+        schema = self.vocabulary.carries(event)
+        return "Any" if schema is None else self.types.annotation(schema, _event_type(event), request=False)
 
     def node(self, branch: Branch, segments: tuple[str, ...]) -> str:
         """The class of a branch; it is written here, with all below it, unless it exists already."""

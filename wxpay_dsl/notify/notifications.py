@@ -36,10 +36,15 @@ from .routes import Routes
 from .stores import Claim, Store, open_store
 
 if TYPE_CHECKING:
+    # Generated from the specs when the package is built or installed.
+    from wxpay_dsl.typed.events import Events
+
     from .adapters.aiohttp import AiohttpHandler
     from .adapters.asgi import AsgiApp
     from .adapters.wsgi import WsgiApp
     from .loop_thread import LoopThread
+else:
+    Events = object
 
 __all__ = ["Notifications"]
 
@@ -50,7 +55,7 @@ _ANSWER_WITHIN: Final = 4.0
 Decorated = TypeVar("Decorated", bound=Function)
 
 
-class Notifications:
+class Notifications(Events):
     """The notifications of one merchant, or of many: ``Notifications(wxpay, store="notifications.db")``.
 
     ``@notifications.on("TRANSACTION.SUCCESS")`` says what is done with them; ``notifications.asgi``, ``.wsgi`` or
@@ -134,25 +139,29 @@ class Notifications:
             raise UnknownMerchantError(message, named[:40])
         return open_v2(fields, recipient, self._declared.schema)
 
-    def on(self, *types: str, original_type: str = "", merchant: str = "") -> Callable[[Decorated], Decorated]:
-        """Decorates the handler of notifications of these ``types`` (``TRANSACTION.SUCCESS``, ``v2/refund-processed``),
-        or of one ``original_type`` (``refund``); ``merchant``: only of this merchant or sub-merchant (商户号).
+    if not TYPE_CHECKING:  # a type checker knows what each of the declared ones carries
 
-        A handler is ``handler(notification)`` or ``handler(notification, claim)``, sync (it runs in a thread) or async.
-        When it returns, the service is told yes; when it raises, to send again. Raises ConfigurationError where another
-        handler has the place; warns (SpecWarning) of a type that no spec declares.
-        """
-        if bool(types) == bool(original_type):
-            raise ConfigurationError("a handler is for types, or for one `original_type`; for all the others `default`")
+        def on(self, *types: str, original_type: str = "", merchant: str = "") -> Callable[[Decorated], Decorated]:
+            """Decorates the handler of these ``types`` (``TRANSACTION.SUCCESS``, ``v2/refund-processed``), or of one
+            ``original_type`` (``refund``); ``merchant``: only of this merchant or sub-merchant (商户号).
 
-        def register(handler: Decorated) -> Decorated:
-            for kind in types or ("",):
-                self._add(handler, kind, original_type, merchant)
-            return handler
+            A handler is ``handler(notification)`` or ``handler(notification, claim)``, sync (it runs in a thread) or
+            async. When it returns, the service is told yes; when it raises, to send again. Raises ConfigurationError
+            where another handler has the place; warns (SpecWarning) of a type that no spec declares.
+            """
+            if bool(types) == bool(original_type):
+                raise ConfigurationError(
+                    "a handler is for types, or for one `original_type`; for all the others `default`"
+                )
 
-        for kind in types:
-            self._declared.warn_of_unknown(kind, depth=2)
-        return register
+            def register(handler: Decorated) -> Decorated:
+                for kind in types or ("",):
+                    self._add(handler, kind, original_type, merchant)
+                return handler
+
+            for kind in types:
+                self._declared.warn_of_unknown(kind, depth=2)
+            return register
 
     def default(self, handler: Decorated | None = None, /, *, merchant: str = "") -> Any:
         """Decorates the handler of everything that has no other, bare or as ``default(merchant=…)``.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic
 
 from attrs import field, frozen
 
@@ -29,7 +29,14 @@ LIMIT: Final = 1 << 20
 #: How errors call what they are about.
 SUBJECT: Final = "notification"
 
-Resource_co = TypeVar("Resource_co", covariant=True)
+if TYPE_CHECKING:  # which knows defaults before Python 3.13 has them
+    from typing_extensions import TypeVar
+
+    Resource_co = TypeVar("Resource_co", covariant=True, default=Any)
+else:
+    from typing import TypeVar
+
+    Resource_co = TypeVar("Resource_co", covariant=True)
 
 
 # Without slots attrs builds a frozen instance twice as fast, and one is built for every notification.
