@@ -41,6 +41,7 @@ from wxpay_dsl import (
 __all__ = ["arguments", "run"]
 
 _WORKERS: Final = 20
+_APPID: Final = "wx8888888888888888"
 #: Seconds between two changes of the platform's certificate; the one before stays valid until the next.
 _ROTATION: Final = 3.0
 
@@ -171,10 +172,16 @@ async def _order(wxpay: Wechatpay, tally: _Tally, number: int) -> None:
     """Orders, and queries what became of it."""
     pay = wxpay.v3.pay.transactions
     out_trade_no, mchid, total = f"SOAK{number:010d}", wxpay.settings.mchid, number % 10_000 + 1
-    known = {"appid": "wx8888888888888888", "mchid": mchid, "notify_url": "https://shop.example/notify"}
-    amount = {"total": total, "currency": "CNY"}
     ordered = await _call(
-        tally, lambda: pay.native.post(known, description="soak", out_trade_no=out_trade_no, amount=amount)
+        tally,
+        lambda: pay.native.post(
+            appid=_APPID,
+            mchid=mchid,
+            description="soak",
+            out_trade_no=out_trade_no,
+            notify_url="https://shop.example/notify",
+            amount={"total": total, "currency": "CNY"},
+        ),
     )
     if ordered is not None and not str(ordered.get("code_url", "")).startswith("weixin://"):
         tally.blame(f"{out_trade_no}: ordered, and answered {ordered!r}")
@@ -195,8 +202,12 @@ async def _order(wxpay: Wechatpay, tally: _Tally, number: int) -> None:
 async def _receiver(wxpay: Wechatpay, tally: _Tally, number: int) -> None:
     """A name goes out encrypted for the platform, and comes back encrypted for the merchant."""
     name = f"张{number}"
-    given = {"appid": "wx8888888888888888", "type": "PERSONAL_OPENID", "account": f"o{number}", "relation_type": "USER"}
-    added = await _call(tally, lambda: wxpay.v3.profitsharing.receivers.add.post(given, name=name))
+    added = await _call(
+        tally,
+        lambda: wxpay.v3.profitsharing.receivers.add.post(
+            appid=_APPID, type="PERSONAL_OPENID", account=f"o{number}", name=name, relation_type="USER"
+        ),
+    )
     if added is not None and added.get("name") != name:
         tally.blame(f"{name}: the answer's name is {str(added.get('name'))!r}")
 
@@ -204,9 +215,18 @@ async def _receiver(wxpay: Wechatpay, tally: _Tally, number: int) -> None:
 async def _presign(wxpay: Wechatpay, tally: _Tally, number: int) -> None:
     """What its spec does not call idempotent: it must never be sent twice."""
     tally.presigned += 1
-    given = {"appid": "wx8888888888888888", "openid": f"o{number}", "plan_id": "12535", "user_id": f"u{number}"}
-    again = {"period_start_date": "2026-03-19", "trade_scene": "EDUCATION_PERIOD"}
-    signed = await _call(tally, lambda: wxpay.v3.eduPapay.contracts.presign.post(given | again), attempts_at_most=1)
+    signed = await _call(
+        tally,
+        lambda: wxpay.v3.eduPapay.contracts.presign.post(
+            appid=_APPID,
+            openid=f"o{number}",
+            plan_id="12535",
+            user_id=f"u{number}",
+            period_start_date="2026-03-19",
+            trade_scene="EDUCATION_PERIOD",
+        ),
+        attempts_at_most=1,
+    )
     if signed is not None and not signed.get("presign_token"):
         tally.blame(f"presign {number} answered {signed!r}")
 
