@@ -201,7 +201,7 @@ class TestDamage:
         saved["format"] = form
         saved["files"]["shop.yaml"][4] = "a lie"
         payload = json.dumps(saved).encode()
-        file.write_bytes(index.digest(payload).encode() + b"\n" + payload)
+        file.write_bytes(index._checksum(payload) + b"\n" + payload)
         assert indexed(settled)["shop.yaml"] == "一"
 
     def test_an_index_that_is_a_folder(self, folder: Path, shop: Path) -> None:
