@@ -1,0 +1,41 @@
+"""``wechatpayv3`` from PyPI, its asynchronous client, by its own generic request."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+from wechatpayv3.async_ import AsyncWeChatPay, WeChatPayType
+from wechatpayv3.async_.core import AsyncCore, RequestType
+
+from bench.contestants._driver import drive, settings
+
+
+async def main() -> None:
+    """Calls presign."""
+    told = settings()
+    # Its one address is an attribute that its constructor sets.
+    AsyncCore._gate_way = property(lambda self: told["base_url"], lambda self, value: None)
+    client = AsyncWeChatPay(
+        wechatpay_type=WeChatPayType.NATIVE,
+        mchid=told["mchid"],
+        private_key=told["private_key"],
+        cert_serial_no=told["serial"],
+        apiv3_key="0" * 32,
+        appid="wx8888888888888888",
+        notify_url="https://www.example.com/notify",
+        public_key=told["public_key"],
+        public_key_id=told["public_key_id"],
+        timeout=(10, 30),
+    )
+    async with client as wxpay:
+
+        async def call() -> None:
+            path = "/v3/edu-papay/contracts/presign"
+            _, content = await wxpay._core.request(path, method=RequestType.POST, data=told["data"])
+            assert json.loads(content)["presign_token"]
+
+        await drive(call)
+
+
+asyncio.run(main())
