@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from wxpay_dsl.core.chain import Node, Target
 from wxpay_dsl.core.tree import Tree
-from wxpay_dsl.spec_folders import at_import
 from wxpay_dsl.wechat.families import CHAINS, DEFAULT
 
 if TYPE_CHECKING:
@@ -43,6 +42,14 @@ def _packaged() -> Tree:
 def tree(folders: Sequence[str] = ()) -> Tree:
     """The operations that come with the package, and those of ``folders`` on top."""
     return Tree([SPECS, *folders], CHAINS, DEFAULT) if folders else _packaged()
+
+
+def _folders_at_import() -> Sequence[str]:
+    if not (os.environ.get("WXPAY_SPECS") or os.environ.get("WXPAY_PROFILE")):
+        return ()
+    from wxpay_dsl.spec_folders import at_import
+
+    return at_import(os.environ)
 
 
 class Wechatpay(Chain):
@@ -150,7 +157,7 @@ class Wechatpay(Chain):
         """A client whose credentials are looked for at the first call; until then it only knows the specs."""
         self = cls.__new__(cls)
         self._settings = None
-        self._tree = tree(at_import(os.environ))
+        self._tree = tree(_folders_at_import())
         self._machinery = None
         self._root = Node(self)
         return self
