@@ -369,13 +369,14 @@ def _base_url(merged: Mapping[str, Any]) -> str | None:
     value = merged.get("base_url")
     if value is None:
         return None
+    wrong = ConfigurationError(f"`base_url` is an origin such as {BASE_URL}, not {_shown(str(value))}")
     try:
         parts = urlsplit(str(value))
         whole = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and "@" not in parts.netloc
     except ValueError:
-        whole = False
+        raise wrong from None
     if not whole or parts.query or parts.fragment:
-        raise ConfigurationError(f"`base_url` is an origin such as {BASE_URL}, not {_shown(str(value))}")
+        raise wrong
     if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
         raise ConfigurationError(f"`base_url` {value!r:.80}: only a loopback address is called without TLS")
     return str(value).rstrip("/")
