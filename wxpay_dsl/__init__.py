@@ -77,7 +77,7 @@ if TYPE_CHECKING:
         UserAccountAbnormalError,
         UserPayingError,
     )
-    from .wechat.signer import Signer
+    from .wechat.signer import Signer, SignerError
 
 __all__ = [
     "AccountError",
@@ -135,6 +135,7 @@ __all__ = [
     "SignError",
     "SignatureError",
     "Signer",
+    "SignerError",
     "SpecError",
     "SpecWarning",
     "TradeError",
@@ -169,6 +170,7 @@ _HOMES = {
     "Reply": "core.reply",
     "SensitiveText": "wechat.sensitive",
     "Signer": "wechat.signer",
+    "SignerError": "wechat.signer",
     "SpecWarning": "core.request",
     **dict.fromkeys(
         (

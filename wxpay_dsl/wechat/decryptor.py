@@ -42,6 +42,10 @@ class LocalDecryptor:
 
     async def decrypt(self, ciphertext: bytes, padding: Padding = "oaep") -> bytes:
         """The plaintext of one RSA block. Raises DecryptionError."""
+        return self.decrypt_now(ciphertext, padding)
+
+    def decrypt_now(self, ciphertext: bytes, padding: Padding = "oaep") -> bytes:
+        """:meth:`decrypt`, for a thread that may be held up."""
         try:
             return self.private_key.decrypt(ciphertext, _PADDINGS[padding])
         except ValueError:

@@ -13,12 +13,24 @@ from weakref import WeakKeyDictionary
 from attrs import field, frozen
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+from wxpay_dsl.core.errors import SdkError
+
 from . import authorization, signing_v3
 
-__all__ = ["Credential", "LocalSigner", "Signer"]
+__all__ = ["Credential", "LocalSigner", "Signer", "SignerError"]
 
 #: Seconds of signing in one turn of the loop: eight signatures of RSA-2048.
 SLICE: Final = 0.002
+
+
+@frozen(str=False)
+class SignerError(SdkError):
+    """A signer that is elsewhere did not sign: a token failed, a service could not be reached. Nothing was sent."""
+
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.message}; nothing was sent"
 
 
 @runtime_checkable
