@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from attrs import evolve, fields, frozen
+from attrs import evolve, frozen
 
 from wxpay_dsl.core.errors import SdkError, ServiceError
 from wxpay_dsl.core.family import json_error
@@ -248,8 +248,18 @@ def refusal_v3(operation: Operation | None, response: Response) -> SdkError:
     if not isinstance(error, ServiceError):
         return error
     kind = error_class(error.code, error.status)
-    values = {attribute.name: getattr(error, attribute.name) for attribute in fields(ServiceError)}
-    return kind(**values | {"hint": error.hint or _HINTS.get(kind, "")})
+    return kind(
+        error.operation,
+        error.status,
+        error.code,
+        error.message,
+        error.detail,
+        error.request_id,
+        error.headers,
+        error.body,
+        error.hint or _HINTS.get(kind, ""),
+        error.outcome_unknown,
+    )
 
 
 def explain_refusal(exchange: Exchange, error: SdkError) -> SdkError:
