@@ -45,7 +45,7 @@ _NOWHERE: Final = "http://127.0.0.1:18080"
     "--home",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="A sandbox's home, made if it is not there; else the folder of the profile.",
+    help="A sandbox's home, made if it is not there; else that of the profile's sandbox.",
 )
 @click.option("-d", "--data", metavar="JSON|@FILE|-", help="The resource, whole.")
 @click.option("-p", "--param", "parameters", metavar="KEY=VALUE", multiple=True, help="A field of the resource.")
@@ -75,13 +75,14 @@ def send_notification(
 
 
 def _home(home: Path | None, profile: Path | None) -> Path:
+    """The home that is named, or that of the sandbox whose files the profile names."""
     from wxpay_dsl.sandbox import home as homes
+    from wxpay_dsl.settings import read_profile
 
     named = profile or os.environ.get("WXPAY_PROFILE")
     if home is None and named is not None:
-        folder = Path(named).resolve().parent
-        if (folder / homes.STATE).is_dir():
-            return folder
+        folder = Path(str(read_profile(named).get("private_key", named))).parent
+        home = folder if (folder / homes.STATE).is_dir() else None
     if home is None:
         raise click.UsageError("whose keys sign it? Give --home DIR, a sandbox's home; DIR/wxpay.toml is your profile")
     return home
