@@ -207,7 +207,11 @@ class TestAnswers:
             assert (answer.status, json.loads(answer.body)) == (200, {"retention": "留下吧"})
         assert len(asked) == 1
 
-    @pytest.mark.parametrize("returned", [True, 1, "yes", {"a": object()}, {"a": float("nan")}], ids=str)
+    @pytest.mark.parametrize(
+        "returned",
+        [True, 1, "yes", {"a": object()}, {"a": float("nan")}],
+        ids=["true", "one", "text", "object", "nan"],
+    )
     async def test_what_is_no_answer_is_left_out_and_the_effect_stays(
         self, returned: Any, sender: Sender, notifications: Notifications, caplog: pytest.LogCaptureFixture
     ) -> None:
