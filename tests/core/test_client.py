@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -141,6 +142,38 @@ async def test_a_broken_file_takes_down_its_own_calls_alone(library: Library, fo
         with pytest.raises(SpecError, match=r"mine\.yaml:4:1: "):
             await api.chain.v1.my.thing(a=1)
     assert len(library.seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("path: /v1/my\noperations:\n\t/thing: {post: {}}\n", "a tab; indent with spaces"),
+        ("path: /v1/my\noperations: {/thing: {post: {}}, /thing: {post: {}}}\n", "the key '/thing' is given twice"),
+        (f"path: /v1/my\noperations: {{/thing: {{post: {'{body: ' * 10_000}", "nested more than 64 levels deep"),
+        (
+            "path: /v1/my\ndefinitions: {A: {$ref: '#/definitions/A'}}\noperations: {/thing: {post: {}}}\n",
+            "in a circle",
+        ),
+        ("path: /v1/my\noperations: {/thing: {post: {body: {a: {typ: x}}}}}\n", "'typ' is not a word of a field"),
+    ],
+    ids=["a tab", "a key twice", "ten thousand levels", "a circle", "an unknown word"],
+)
+async def test_a_spec_that_cannot_be_read_ends_in_its_place_and_in_no_request(
+    library: Library, folder: Path, write: Write, text: str, says: str
+) -> None:
+    write("mine.yaml", text.encode())
+    async with library_api.client(library.url, folders=(str(folder),)) as api:
+        with pytest.raises(SpecError, match=re.escape(says)) as raised:
+            await api.chain.v1.my.thing.post({"a": 1})
+    assert raised.value.file == str(folder / "mine.yaml")
+    assert raised.value.line >= 1
+    assert library.seen == []
+
+
+async def test_a_byte_order_mark_before_a_spec_is_nothing(library: Library, folder: Path, write: Write) -> None:
+    write("mine.yaml", "\ufeffpath: /v1/my\noperations: {/thing: {post: {body: {a: {type: integer}}}}}\n".encode())
+    async with library_api.client(library.url, folders=(str(folder),)) as api:
+        assert (await api.chain.v1.my.thing.post(a=1)).status == 200
 
 
 async def test_a_base_url_may_have_a_path(library: Library) -> None:

@@ -6,6 +6,7 @@ Every case runs against the library, which records what reaches it.
 from __future__ import annotations
 
 import enum
+import json
 import math
 import re
 import types
@@ -374,3 +375,53 @@ async def test_whatever_is_in_them_a_parameter_is_one_segment_and_a_query_one_pa
     assert unquote(path.removeprefix("/v1/my/")) == segment
     assert "/" not in path.removeprefix("/v1/my/")
     assert tuple(map(unquote, query.split("="))) == (name, value)
+
+
+ANYTHING = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(st.characters(), max_size=20)
+    | st.binary(max_size=5)
+    | st.sampled_from([object(), Path(), {1}, "9787020002207"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.tuples(inner)
+        | st.dictionaries(
+            st.text(max_size=5) | st.integers() | st.sampled_from(["total", "name", "isbn"]), inner, max_size=3
+        )
+    ),
+    max_leaves=8,
+)
+FIELDS = st.sampled_from(
+    ["isbn", "title", "year", "weight", "price", "authors", "labels", "extra", "marc", "x_librarian_card", "other"]
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    data=st.none() | ANYTHING,
+    fields=st.dictionaries(FIELDS, ANYTHING, max_size=4),
+    validate=st.sampled_from([True, False]),
+)
+async def test_anything_is_either_one_request_of_strict_json_or_none(
+    api: Client, library: Library, data: Any, fields: dict[str, Any], validate: bool
+) -> None:
+    library.seen.clear()
+    for path in (api.chain.v1.books.post, api.chain.v1.my.thing.post, api.chain.v1.loans.import_.post):
+        before = len(library.seen)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SpecWarning)
+            try:
+                await path(data, **fields, validate=validate)
+            except ValidationError as error:
+                str(error).encode()
+                assert len(library.seen) == before
+                continue
+            except ServiceError:
+                pass  # the library's own opinion
+        assert len(library.seen) == before + 1
+        body = library.seen[-1].body
+        if body:
+            json.loads(body, parse_constant=pytest.fail)
