@@ -164,8 +164,12 @@ class Control:
             account = self.state.account(mchid)
             self.state.book(mchid, "调整", fen - account.balance, "sandbox")
 
+    def announce(self) -> str:
+        """A new platform certificate can be downloaded, and does not sign yet; gives its serial."""
+        return self.platform.announce().id
+
     def rotate(self) -> str:
-        """A new platform certificate signs from now on; gives its serial."""
+        """The announced platform certificate, or else a new one, signs from now on; gives its serial."""
         return self.platform.rotate().id
 
     def set_mode(self, mode: Mode) -> None:

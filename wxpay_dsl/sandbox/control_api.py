@@ -15,7 +15,8 @@
 ``GET /sandbox/notifications``          the deliveries, latest last, and what the merchant answered
 ``POST /sandbox/resend``                ``{"id"}``: a notification once more, whatever was answered
 ``POST /sandbox/faults``                ``{"kind", "value"?, "share"?, "times"?, "path"?}``; ``DELETE`` forgets all
-``POST /sandbox/rotate``                a new platform certificate
+``POST /sandbox/announce``              a new platform certificate can be downloaded
+``POST /sandbox/rotate``                it signs; without one announced, a new one
 ``POST /sandbox/balance``               ``{"mchid", "amount"}``
 ``POST /sandbox/merchants``             ``{"mchid"}``; gives the merchant's keys
 ``POST /sandbox/reset``                 forgets all business
@@ -179,6 +180,7 @@ _HANDLERS: Final[Mapping[tuple[str, str], Callable[[Control, Body], Any]]] = {
     ("POST", "/notifications"): _set_manner,
     ("GET", "/notifications"): _deliveries,
     ("POST", "/resend"): _resend,
+    ("POST", "/announce"): lambda control, body: {"serial": control.announce()},
     ("POST", "/rotate"): lambda control, body: {"serial": control.rotate()},
     ("POST", "/balance"): _set_balance,
     ("POST", "/merchants"): _add_merchant,

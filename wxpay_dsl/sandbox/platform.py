@@ -31,6 +31,8 @@ class Platform:
         self.mode: Mode = mode
         self._public_key = public_key
         self._certificates = certificates
+        #: A certificate that can be downloaded and does not sign yet.
+        self._announced: PlatformKeyPair | None = None
 
     @property
     def public_key(self) -> PlatformKeyPair:
@@ -46,10 +48,19 @@ class Platform:
             self._certificates = (make_platform_certificate(),)
         return self._certificates
 
+    def announce(self) -> PlatformKeyPair:
+        """A new certificate can be downloaded; the one before goes on signing until :meth:`rotate`."""
+        if self._announced is None:
+            self._announced = make_platform_certificate()
+        return self._announced
+
     def rotate(self) -> PlatformKeyPair:
-        """A new certificate appears and signs from now on; the one before stays valid until the next rotation."""
-        self._certificates = (self.certificates[-1], make_platform_certificate())
-        return self._certificates[-1]
+        """The announced certificate, or else a new one, signs from now on; the one before stays valid until the next
+        rotation.
+        """
+        pair, self._announced = self.announce(), None
+        self._certificates = (self.certificates[-1], pair)
+        return pair
 
     def signing(self, wanted: str | None) -> PlatformKeyPair:
         """The pair that signs an answer; ``wanted`` is the request's ``Wechatpay-Serial``."""
@@ -66,7 +77,7 @@ class Platform:
             return self.public_key
         if self.mode == "public-key":
             return None
-        return next((pair for pair in self.certificates if pair.id == key_id), None)
+        return next((pair for pair in self._downloadable() if pair.id == key_id), None)
 
     def sign(self, pair: PlatformKeyPair, body: bytes, now: int) -> dict[str, str]:
         """The four headers that vouch for ``body``. ``now``: Unix time in seconds."""
@@ -88,7 +99,10 @@ class Platform:
         if self.mode == "public-key":
             message = "无可用的平台证书，请在商户平台-API安全申请使用微信支付公钥。"
             raise Refusal(404, "RESOURCE_NOT_EXISTS", message)
-        return {"data": [_sealed(pair, merchant.apiv3_key) for pair in self.certificates]}
+        return {"data": [_sealed(pair, merchant.apiv3_key) for pair in self._downloadable()]}
+
+    def _downloadable(self) -> tuple[PlatformKeyPair, ...]:
+        return self.certificates if self._announced is None else (*self.certificates, self._announced)
 
 
 def _sealed(pair: PlatformKeyPair, apiv3_key: str) -> Mapping[str, Any]:

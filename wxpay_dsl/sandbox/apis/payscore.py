@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, Final
 
-from wxpay_dsl.sandbox.domain.moments import read_rfc3339
+from wxpay_dsl.sandbox.domain.moments import read_compact
 from wxpay_dsl.sandbox.domain.payscore import ServiceOrder
 from wxpay_dsl.sandbox.flows import payscore
 from wxpay_dsl.sandbox.inquiry import Handler, Inquiry
@@ -136,7 +136,8 @@ def _pay(state: State, inquiry: Inquiry) -> Answer:
 
 
 def _sync(state: State, inquiry: Inquiry) -> Answer:
-    moment = read_rfc3339(inquiry.body["detail"]["paid_time"]) or state.now
+    # A day, or a day and a time.
+    moment = read_compact(inquiry.body["detail"]["paid_time"].ljust(14, "0")) or state.now
     return Answer(data=view.order(payscore.sync(state, _named(state, inquiry), moment)))
 
 
