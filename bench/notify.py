@@ -97,7 +97,7 @@ async def _measure(*, rounds: int, calls: int) -> dict[str, Any]:
     async def whole() -> None:
         assert (await notifications.handle(*next(fresh))).accepted
 
-    best = dict.fromkeys(("crypto", "bare", "ours", "whole"), float("inf"))
+    best: dict[str, float] = dict.fromkeys(("crypto", "bare", "ours", "whole"), float("inf"))
     for _ in range(rounds):
         for name, function, count in (
             ("crypto", crypto, calls),

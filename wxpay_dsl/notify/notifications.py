@@ -7,9 +7,9 @@ import logging
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
 from wxpay_dsl.core.errors import ConfigurationError, SdkError
 from wxpay_dsl.wechat import notification_answers as answers
@@ -163,15 +163,21 @@ class Notifications(Events):
                 self._declared.warn_of_unknown(kind, depth=2)
             return register
 
-    def default(self, handler: Decorated | None = None, /, *, merchant: str = "") -> Any:
+    @overload
+    def default(self, handler: Decorated, /) -> Decorated: ...
+    @overload
+    def default(self, handler: None = None, /, *, merchant: str = "") -> Callable[[Decorated], Decorated]: ...
+    def default(self, handler: Function | None = None, /, *, merchant: str = "") -> Any:
         """Decorates the handler of everything that has no other, bare or as ``default(merchant=…)``.
 
         Without one the service is told that nobody handles it, and sends again.
         """
-        if handler is None:
-            return partial(self.default, merchant=merchant)
-        self._add(handler, "", "", merchant)
-        return handler
+
+        def register(handler: Function) -> Function:
+            self._add(handler, "", "", merchant)
+            return handler
+
+        return register if handler is None else register(handler)
 
     def _add(self, function: Function, kind: str, original_type: str, merchant: str) -> None:
         self._routes.add(prepare(function), kind, original_type, merchant)

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from typing import Final
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Final
 
 from attrs import field, frozen
 
@@ -59,7 +59,8 @@ class Once:
         self._lease = lease
         self._limit = limit
         self._running: set[asyncio.Task[Done | Later | Failed]] = set()
-        self._marking: set[asyncio.Task[None]] = set()
+        #: What is still to be told to the store, after the service has been answered.
+        self._telling: set[asyncio.Task[None]] = set()
         #: Handled here, while the store is gone: ``{key: data}``.
         self._unmarked: dict[str, bytes] = {}
 
@@ -78,6 +79,8 @@ class Once:
                 taken = await self.store.claim(claim, self._lease)
         except (StoreUnavailableError, TimeoutError) as error:
             _log.warning("%s: told later, since the store cannot be asked: %r", key, error)
+            # It may have taken the claim all the same, which then nobody uses until the lease runs out.
+            self._tell(self._release(claim))
             return Later("the store cannot be asked")
         if isinstance(taken, Finished):
             return Done(taken.answer)
@@ -93,7 +96,7 @@ class Once:
         """Waits ``grace`` seconds for what is being handled, cancels the rest, and closes the store."""
         if self._running:
             await asyncio.wait(self._running, timeout=grace)
-        rest = [*self._running, *self._marking]
+        rest = [*self._running, *self._telling]
         for task in rest:
             task.cancel()
         await asyncio.gather(*rest, return_exceptions=True)
@@ -118,6 +121,11 @@ class Once:
         await self._mark(claim, data)
         return Done(data)
 
+    def _tell(self, telling: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(telling)
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
+
     async def _release(self, claim: Claim) -> None:
         try:
             await self.store.release(claim)
@@ -134,9 +142,7 @@ class Once:
         except StoreUnavailableError as error:
             _log.warning("%s: handled, but not marked yet, the store cannot be asked: %s", claim.key, error)
             self._unmarked[claim.key] = data
-            task = asyncio.get_running_loop().create_task(self._mark_later(claim, data))
-            self._marking.add(task)
-            task.add_done_callback(self._marking.discard)
+            self._tell(self._mark_later(claim, data))
         else:
             self._marked(claim, done=marked)
 

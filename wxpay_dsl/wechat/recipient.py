@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from wxpay_dsl.core.errors import ConfigurationError
@@ -47,11 +47,7 @@ class Recipient:
     #: APIv2密钥: verifies APIv2's, and opens its refunds.
     secret: str | None = field(default=None, repr=False)
     #: The APIv3 key, prepared: it opens every notification.
-    aead: AESGCM | None = field(init=False, repr=False, eq=False)
-
-    @aead.default
-    def _prepared(self) -> AESGCM | None:
-        return _aead(self)
+    aead: AESGCM | None = field(default=Factory(_aead, takes_self=True), init=False, repr=False, eq=False)
 
     @classmethod
     def of(
