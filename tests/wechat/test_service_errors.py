@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.wechat.platform_server import PUB_KEY_ID, Platform, keys, newer_key, serving, wechatpay
-from wxpay_dsl import SdkError, ServiceError, Wechatpay
+from wxpay_dsl import BadSignatureError, MissingHeaderError, SdkError, ServiceError, Wechatpay
 from wxpay_dsl.sandbox import Sandbox
 from wxpay_dsl.wechat import service_errors, signing_v3
 from wxpay_dsl.wechat.service_errors import RateLimitError, error_class
@@ -137,6 +137,39 @@ async def test_what_is_not_the_services_own_format_surfaces_whole(body: bytes, k
     assert (error.status, error.body) == (502, body)
     assert "not the service's own" in str(error)
     assert len(str(error)) < 600
+
+
+async def test_a_page_in_the_place_of_a_success_surfaces_whole() -> None:
+    page = b"<html>Please log in to the network</html>" * 20
+    error = await refused(200, page, "text/html", verb="post")
+    assert isinstance(error, MissingHeaderError)
+    assert (error.status, error.body, error.headers["Content-Type"]) == (200, page, "text/html")
+    assert error.outcome_unknown
+    assert "Please log in to the network" in str(error)
+    assert len(str(error)) < 600
+    again = pickle.loads(pickle.dumps(error))  # noqa: S301 (our own)
+    assert (again.body, again.header, str(again)) == (page, error.header, str(error))
+
+
+async def test_an_answer_that_was_changed_surfaces_whole_and_is_not_printed() -> None:
+    platform = Platform(signing=None)
+    forged = b'{"openid": "secret"}'
+
+    async def answer(request: web.Request, body: bytes) -> web.StreamResponse:
+        vouched = platform.signed(b"{}").headers
+        signed = {name: value for name, value in vouched.items() if name.startswith("Wechatpay")}
+        return web.Response(body=forged, headers=signed, content_type="application/json")
+
+    platform.answer = answer
+    async with serving(platform), wechatpay(platform, certs=CERTS) as wxpay:
+        with pytest.raises(BadSignatureError) as caught:
+            await wxpay["v3"]["pay"]["orders"]["1"].get()
+    assert caught.value.body == forged
+    assert "secret" not in str(caught.value) + repr(caught.value)
+
+
+def test_a_message_of_several_lines_is_printed_as_one() -> None:
+    assert str(ServiceError("POST /v3/x", 400, "PARAM_ERROR", "one\n  two")) == "POST /v3/x: 400 PARAM_ERROR one two"
 
 
 @pytest.mark.parametrize(

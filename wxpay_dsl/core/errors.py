@@ -206,7 +206,7 @@ class ServiceError(SdkError):
         if self.code:
             line += f" {self.code}"
         if self.message:
-            line += f" {self.message}"
+            line += f" {' '.join(self.message.split())}"
         if not self.code and not self.message:
             line += f" with a body that is not the service's own: {_excerpt(self.body)}"
         if self.detail:

@@ -1,11 +1,14 @@
-"""What can be wrong with a signature of WeChat Pay (应答签名 / 回调签名): five different errors with five different mends.
+"""What can be wrong with a signature of WeChat Pay (应答签名 / 回调签名): five errors with five different mends.
 
 https://pay.weixin.qq.com/doc/v3/merchant/4013053249
 """
 
 from __future__ import annotations
 
-from attrs import frozen
+from collections.abc import Mapping
+from typing import Final
+
+from attrs import field, frozen
 
 from wxpay_dsl.core.errors import SdkError
 
@@ -19,6 +22,10 @@ __all__ = [
 ]
 
 
+#: How much of somebody else's answer an error shows in its line.
+_EXCERPT: Final = 200
+
+
 @frozen(str=False)
 class SignatureError(SdkError):
     """An answer or a notification that cannot be believed. It was not parsed.
@@ -30,10 +37,17 @@ class SignatureError(SdkError):
     subject: str
     message: str
     outcome_unknown: bool = False
+    #: The answer as it came, all of it; 0 and empty for a notification, which whoever received it has.
+    status: int = 0
+    headers: Mapping[str, str] = field(factory=dict, repr=False)
+    body: bytes = field(default=b"", repr=False)
 
     def __str__(self) -> str:
-        unknown = "; the outcome is unknown: query it" if self.outcome_unknown else ""
-        return f"{self.subject}: {self.message}{unknown}"
+        line = f"{self.subject}: {self.message}"
+        if self.body and not self.body.lstrip().startswith((b"{", b"[")):
+            # Not the service's own: a proxy's page says best itself whose it is.
+            line += f" (status {self.status}, {self.body[:_EXCERPT].decode('utf-8', 'replace')!r})"
+        return f"{line}; the outcome is unknown: query it" if self.outcome_unknown else line
 
 
 @frozen(str=False)

@@ -57,8 +57,6 @@ class ResultCodeError(ServiceError):
 class MissingSignError(SignatureError):
     """An answer without ``sign`` where the service signs; ``body`` is all of it, and none of it is to be believed."""
 
-    body: bytes = field(default=b"", repr=False)
-
 
 def return_code_error(response: Response, code: str, message: str) -> ReturnCodeError:
     """The error of an answer whose ``return_code`` is ``code``, or that has that ``error_code``."""

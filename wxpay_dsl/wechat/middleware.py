@@ -11,10 +11,12 @@ from collections.abc import Callable
 from typing import Final
 
 import aiohttp
+from attrs import evolve
 
-from wxpay_dsl.core.transport import Exchange, Handler, Middleware
+from wxpay_dsl.core.transport import Exchange, Handler, Middleware, Response
 
 from . import authorization, signing_v3
+from .errors import SignatureError
 from .keyring import Keyring
 from .signer import Credential
 from .statements import digest_of, signed_body
@@ -80,10 +82,17 @@ async def verify_v3(
     ``body`` is what was signed, where that is not the answer's own.
     """
     answer = exchange.answer
-    unknown = not exchange.request.safe
+    try:
+        await _verify(answer, keyring, clock, answer.body if body is None else body)
+    except SignatureError as error:
+        raise evolve(error, status=answer.status, headers=answer.headers, body=answer.body) from None
+
+
+async def _verify(answer: Response, keyring: Keyring, clock: Callable[[], float], body: bytes) -> None:
+    unknown = not answer.safe
     signed = read_headers(answer.headers, answer.name, outcome_unknown=unknown)
     check_clock(signed, clock(), answer.name, outcome_unknown=unknown)
     key = await keyring.find(signed.serial)
     if key is None:
         raise unknown_serial(signed, keyring.known(), answer.name, outcome_unknown=unknown)
-    check_signature(signed, answer.body if body is None else body, key, answer.name, outcome_unknown=unknown)
+    check_signature(signed, body, key, answer.name, outcome_unknown=unknown)

@@ -66,13 +66,13 @@ def check_answer(answer: Response, secret: str) -> None:
             f"the answer has no `sign`, so nobody vouches for it{_told(fields)}: was it WeChat Pay that answered? "
             f"(an operation whose answers are never signed says `verify: false` in its spec)"
         )
-        raise MissingSignError(answer.name, message, unknown, answer.body)
+        raise MissingSignError(answer.name, message, unknown, answer.status, answer.headers, answer.body)
     if not signing_v2.verify(fields, secret):
         message = (
             f"`sign` is not that of the APIv2 key (APIv2密钥) over these {len(fields)} fields{_told(fields)}: compare "
             f"`secret` with the merchant platform's"
         )
-        raise BadSignatureError(answer.name, message, unknown)
+        raise BadSignatureError(answer.name, message, unknown, answer.status, answer.headers, answer.body)
 
 
 def _told(fields: dict[str, str]) -> str:

@@ -33,7 +33,7 @@ def digest_of(operation: Operation, headers: Mapping[str, str]) -> Digest:
     if not _SHA1.match(value):
         what = "no SHA-1" if value else "missing"
         message = f"the header {operation.digest_header} is {what}, so nobody vouches for this file"
-        raise MissingHeaderError(operation.name, message, False, operation.digest_header)
+        raise MissingHeaderError(operation.name, message, header=operation.digest_header)
     return Digest("SHA1", value)
 
 
@@ -48,4 +48,6 @@ def content(operation: Operation, response: Response) -> bytes:
     try:
         return b"".join((*unpacker.feed(response.body), *unpacker.finish()))
     except UnpackError as error:
-        raise BadSignatureError(operation.name, str(error)) from None
+        status, headers, body = response.status, response.headers, response.body
+        message = str(error)
+        raise BadSignatureError(operation.name, message, status=status, headers=headers, body=body) from None

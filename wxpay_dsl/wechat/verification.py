@@ -58,11 +58,11 @@ def read_headers(headers: Mapping[str, str], subject: str, *, outcome_unknown: b
                 f"the header {name} is missing, so nobody vouches for this: was it WeChat Pay that answered, and "
                 f"does a proxy on the way drop headers?"
             )
-            raise MissingHeaderError(subject, message, outcome_unknown, name)
+            raise MissingHeaderError(subject, message, outcome_unknown, header=name)
     timestamp, nonce, signature, serial = (str(value) for value in values)
     if not _SECONDS.match(timestamp):
         message = f"Wechatpay-Timestamp is {timestamp[:40]!r}, not Unix time in seconds"
-        raise MalformedTimestampError(subject, message, outcome_unknown, timestamp)
+        raise MalformedTimestampError(subject, message, outcome_unknown, timestamp=timestamp)
     return SignatureHeaders(int(timestamp), timestamp, nonce, signature, serial)
 
 
@@ -75,7 +75,7 @@ def check_clock(signed: SignatureHeaders, now: float, subject: str, *, outcome_u
             f"signed {when}, at most {CLOCK_WINDOW} s are accepted: it is a replay, or this machine's clock is "
             f"wrong (compare it with the answer's Date header; run NTP)"
         )
-        raise ClockSkewError(subject, message, outcome_unknown, age)
+        raise ClockSkewError(subject, message, outcome_unknown, age=age)
 
 
 def unknown_serial(
@@ -87,7 +87,7 @@ def unknown_serial(
         f"signed by the platform key {signed.serial[:80]!r}, which is not known here (known: {have}): give the "
         f"public key (微信支付公钥) with this id, or, in certificate mode, the APIv3 key so that it can be downloaded"
     )
-    return UnknownSerialError(subject, message, outcome_unknown, signed.serial)
+    return UnknownSerialError(subject, message, outcome_unknown, serial=signed.serial)
 
 
 def check_signature(
@@ -111,4 +111,4 @@ def check_signature(
             f"the signature is not that of {key.id} over these {len(body)} bytes: the body was changed on its way "
             f"(re-serialised, re-encoded, cut), or the key under this id is not WeChat Pay's"
         )
-    raise BadSignatureError(subject, text, outcome_unknown, key.id)
+    raise BadSignatureError(subject, text, outcome_unknown, serial=key.id)
