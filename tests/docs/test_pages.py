@@ -17,6 +17,12 @@ async def test_every_block_of_a_page_runs(page: Path, tmp_path: Path) -> None:
     assert await run_page(page, tmp_path) == len(list(blocks(page)))
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_to_a_file_leads_to_one(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+)[^)]*\)", re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL))
+    assert [link for link in links if "://" not in link and not (page.parent / link).exists()] == []
+
+
 def test_both_readmes_have_the_same_blocks() -> None:
     """Prose is translated; what a reader copies is the same, comments inside apart."""
     english, chinese = (
