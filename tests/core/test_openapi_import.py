@@ -188,3 +188,15 @@ def test_a_document_that_is_wrong_anywhere_gives_files_that_load(paths: Any, sch
     read = read_document(document)
     with tempfile.TemporaryDirectory() as name:
         loaded(unpacked(read.files, Path(name)))
+
+
+def test_what_a_vendor_word_cannot_hold_is_lost_and_named(tmp_path: Path) -> None:
+    case = {
+        "servers": [{"url": "https://user:secret@shop.example/v1"}],
+        "paths": {"/a": {"get": {"summary": "a", "x-roles": [None], "x-verify": "no"}}},
+    }
+    read = imported(case)
+    (text,) = read.files.values()
+    assert text.endswith("      summary: a\n")
+    assert [found.what for found in read.lost] == ["`roles`: [None]", "`verify`: 'no'"]
+    loaded(unpacked(read.files, tmp_path))

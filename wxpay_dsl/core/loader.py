@@ -27,11 +27,11 @@ from .grammar import (
 from .model import SECTIONS, VERBS, Event, Operation, Schema
 from .references import Resolver, Seen, escaped, located, read_file, unchanged
 
-__all__ = ["Outline", "Product", "load", "outline", "read_definitions"]
+__all__ = ["ORIGIN", "Outline", "Product", "load", "outline", "read_definitions"]
 
 _TEMPLATE: Final = re.compile(r"\{([^{}/]+)\}\Z")
 #: Where an operation is served: an origin, without a path.
-_ORIGIN: Final = re.compile(r"https?://[^/?#\s@]+\Z")
+ORIGIN: Final = re.compile(r"https?://[^/?#\s@]+\Z")
 #: Words that a file of definitions alone would not use as names.
 _SPEC_WORDS: Final = ("path", "family", "definitions", "operations", "events")
 #: What a path in a spec may hold: URL characters, and whole segments in braces.
@@ -189,7 +189,7 @@ def _operation(
                 values[word] = _section(word, values[word], resolver)
         if "body" in values and "form" in values:
             raise Mistake("an operation has a `body` or a `form`, not both", "form")
-        if "host" in values and not _ORIGIN.match(values["host"]):
+        if "host" in values and not ORIGIN.match(values["host"]):
             raise Mistake(f"{values['host']!r} is no origin: https:// and a name, no path", "host")
         templates = [found[1] for segment in path.split("/") if (found := _TEMPLATE.match(segment))]
         values["parameters"] = _parameters(templates, values.pop("path", {}), resolver)

@@ -11,6 +11,7 @@ from attrs import frozen
 
 from .errors import SpecError
 from .grammar import EVENT_WORDS, OPERATION_WORDS
+from .loader import ORIGIN
 from .model import VERBS
 from .openapi_body import BodyReader
 from .openapi_merge import At, References, listed, mapping
@@ -168,8 +169,7 @@ class _Reader:
         page = mapping(raw.get("externalDocs")).get("url")
         if page and page not in words.get("docs", ()):
             words["docs"] = [*words.get("docs", ()), page]
-        known = {**OPERATION_WORDS, **EVENT_WORDS}
-        for word in [word for word in words if word in known and not isinstance(words[word], known[word])]:
+        for word in [word for word in words if not _fits(word, words[word])]:
             if word != "resource":
                 self._losses.add(at, f"`{word}`: {words.pop(word)!r:.60}")
         return words
@@ -185,9 +185,14 @@ class _Reader:
             url = url.replace("{" + name + "}", str(mapping(variable).get("default", "")))
         if len(servers) > 1 and holder is not self._document:
             self._losses.add((*at, "servers"), "the servers after the first")
-        parts = urlsplit(url)
-        host = f"{parts.scheme}://{parts.netloc}" if parts.scheme in ("http", "https") and parts.netloc else ""
-        return host, parts.path.rstrip("/") if not parts.path or parts.path.startswith("/") else ""
+        try:
+            parts = urlsplit(url)
+        except ValueError:  # half an IPv6 address
+            return "", ""
+        host = f"{parts.scheme}://{parts.netloc}"
+        return host if ORIGIN.match(host) else "", parts.path.rstrip("/") if not parts.path or parts.path.startswith(
+            "/"
+        ) else ""
 
     def _item(self, raw: Any, at: At) -> Mapping[str, Any]:
         item = mapping(raw)
@@ -213,3 +218,15 @@ class _Reader:
         for word in mapping(document.get("components")):
             if word == "securitySchemes":
                 self._losses.add(("components", word), f"`{word}`: the client's family signs")
+
+
+def _fits(word: str, value: Any) -> bool:
+    """Whether a vendor word holds what the DSL's word of that meaning may hold."""
+    types = {**OPERATION_WORDS, **EVENT_WORDS}.get(word)
+    if types is None:
+        return True
+    if word == "host":
+        return isinstance(value, str) and ORIGIN.match(value) is not None
+    if isinstance(value, list):
+        return list in types and all(isinstance(item, str) for item in value)
+    return isinstance(value, types)
