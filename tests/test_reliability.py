@@ -353,6 +353,11 @@ class TestEnd:
             await asyncio.gather(*(query(wxpay) for _ in range(60)))
         assert (platform.calls, most) == (60, 4)
 
+    async def test_an_idle_connection_is_given_up_before_the_service_closes_it(self) -> None:
+        async with serving(Platform()) as platform, wechatpay(platform, certs=CERTS) as wxpay:
+            connector: Any = wxpay.machinery.shared.transport.session().connector
+            assert connector._keepalive_timeout == 7.0
+
     async def test_a_call_ends_in_its_own_time(self) -> None:
         async def hang(request: web.Request, body: bytes) -> web.StreamResponse | None:
             await asyncio.sleep(30)
