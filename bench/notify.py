@@ -81,7 +81,7 @@ async def _measure(*, rounds: int, calls: int) -> dict[str, Any]:
         json.loads(decrypt(json.loads(body)["resource"]))
 
     recipient = Recipient.of(merchant.mchid, certs={pair.id: key}, apiv3_key=apiv3_key)
-    notifications = Notifications(recipient)
+    notifications = Notifications(recipient, store="memory")
     routed: list[Notification[Any]] = []
 
     @notifications.on("TRANSACTION.SUCCESS")

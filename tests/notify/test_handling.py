@@ -347,6 +347,18 @@ class TestDeclared:
         assert len(seen) == 3
 
 
+async def test_without_a_store_it_says_once_that_it_will_forget(
+    sender: Sender, caplog: pytest.LogCaptureFixture
+) -> None:
+    for store, told in ((None, 1), ("memory", 0)):
+        caplog.clear()
+        notifications = Notifications(sender.recipient, store=store)
+        notifications.default(lambda notification: None)
+        for _ in range(2):
+            await deliver(notifications, sender.event())
+        assert caplog.text.count("remembered in this process alone") == told
+
+
 @pytest.mark.parametrize(
     "options",
     [{"answer_within": 0}, {"answer_within": 10, "lease": 5}, {"run_limit": 0}, {"store": "mysql://localhost/x"}],
