@@ -76,8 +76,8 @@ class Notifications(Events):
         """``recipients``: clients, whose keys are used and kept current, or :class:`Recipient` of keys alone.
 
         ``store`` makes it exactly once: a file for the processes of one machine (SQLite), ``redis://…`` for several
-        machines; ``"memory"``, or None with a warning, remembers in this process only. ``find(mchid)`` looks up a merchant that is none of
-        ``recipients`` (may be async; None: not served).
+        machines; ``"memory"``, or None with a warning, remembers in this process only. ``find(mchid)`` looks up a
+        merchant that is none of ``recipients`` (may be async; None: not served).
 
         Seconds: after ``answer_within`` the service is told to send again, while the handler goes on; ``lease`` after
         a crash another delivery may run the handler; one that runs longer than ``run_limit`` is cancelled (a sync one
