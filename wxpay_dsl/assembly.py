@@ -16,6 +16,7 @@ from wxpay_dsl.core.retry import RetryPolicy, retry
 from wxpay_dsl.core.transport import Exchange, Middleware, Transport, user_agent
 from wxpay_dsl.core.tree import Tree
 from wxpay_dsl.settings import Settings
+from wxpay_dsl.wechat.authorization import SM2_SCHEME
 from wxpay_dsl.wechat.certificate_download import certificate_download
 from wxpay_dsl.wechat.families import v3
 from wxpay_dsl.wechat.keyring import Keyring, Preference, StaticKeyring
@@ -120,7 +121,7 @@ def _keyring(settings: Settings, tree: Tree, credential: Credential, shared: Sha
         return StaticKeyring(settings.keys, preference)
     digest = hashlib.sha256(settings.apiv3_key)
     for key in settings.keys:
-        digest.update(f"{key.id} {key.public_key.public_numbers().n}".encode())
+        digest.update(f"{key.id} {key.fingerprint}".encode())
     identity = f"{settings.mchid} {settings.serial} ".encode() + digest.digest()
     found = shared.keyrings.get(identity)
     if found is None:
@@ -133,6 +134,8 @@ def _refreshing(
 ) -> RefreshingKeyring:
     apiv3_key = settings.apiv3_key or b""
     path = settings.platform_keys.certificates_path
+    if credential.signer.scheme == SM2_SCHEME and "?" not in path:
+        path += "?algorithm_type=SM2"
     host = "" if settings.one_host else tree.host_of(tuple(path.partition("?")[0].strip("/").split("/")))
     download = certificate_download(
         shared.transport,

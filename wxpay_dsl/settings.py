@@ -34,7 +34,8 @@ from wxpay_dsl.wechat.environments_v2 import SANDBOXES, SandboxName
 from wxpay_dsl.wechat.families import BASE_URL
 from wxpay_dsl.wechat.keys import load_private_key
 from wxpay_dsl.wechat.mutual_tls import ClientCertificate
-from wxpay_dsl.wechat.platform_keys import PlatformKeys, platform_key
+from wxpay_dsl.wechat.platform_keys import PlatformKey, PlatformKeys, platform_key
+from wxpay_dsl.wechat.shangmi import is_sm2
 from wxpay_dsl.wechat.signer import LocalSigner, Signer
 
 __all__ = ["ENVIRONMENT", "MERCHANT", "NAMES", "Settings", "read_profile"]
@@ -261,6 +262,10 @@ def _signing(merged: Mapping[str, Any]) -> tuple[Signer, str]:
         raise ConfigurationError(f"`serial` is {serial}, but the certificate's is {certificate_serial(certificate)}")
     if isinstance(thing, Signer):
         return thing, serial
+    if is_sm2(thing):
+        from wxpay_dsl.wechat.signers.sm2 import Sm2Signer
+
+        return Sm2Signer(thing), serial
     try:
         private_key = load_private_key(thing)
     except ConfigurationError as error:
@@ -271,6 +276,12 @@ def _signing(merged: Mapping[str, Any]) -> tuple[Signer, str]:
             "apiclient_cert.pem, from the same download of the merchant platform"
         )
     return LocalSigner(private_key), serial
+
+
+def _own(signer: Signer) -> str:
+    """The fingerprint of a signer's own public key, where that is known."""
+    key = PlatformKey("", signer.private_key.public_key()) if isinstance(signer, LocalSigner) else None
+    return key.fingerprint if key is not None else ""
 
 
 def _platform_keys(merged: Mapping[str, Any], serial: str, signer: Signer, *, alone: bool) -> PlatformKeys:
@@ -291,8 +302,7 @@ def _platform_keys(merged: Mapping[str, Any], serial: str, signer: Signer, *, al
             key = platform_key(str(key_id), thing)
         except ConfigurationError as error:
             raise ConfigurationError(f"`certs`: {error}") from None
-        own = signer.private_key.public_key() if isinstance(signer, LocalSigner) else None
-        if own is not None and key.public_key.public_numbers() == own.public_numbers():
+        if _own(signer) == key.fingerprint:
             raise ConfigurationError(
                 f"`certs`: {key_id} holds the merchant's own public key; it must be the one of WeChat Pay "
                 f"(微信支付公钥, pub_key.pem of the merchant platform)"

@@ -193,7 +193,8 @@ class TestDownloaded:
         [
             ("serial_no", NEW_ID, f"the certificate's serial is {OLD_ID}"),
             ("serial_no", None, "something else than text"),
-            ("encrypt_certificate.algorithm", "AEAD_SM4_GCM", "AEAD_SM4_GCM; expected AEAD_AES_256_GCM"),
+            ("encrypt_certificate.algorithm", "AEAD_ROT_13", "AEAD_ROT_13; expected AEAD_AES_256_GCM"),
+            ("encrypt_certificate.algorithm", "AEAD_SM4_GCM", "SM4-GCM: cannot be decrypted"),
             ("encrypt_certificate.nonce", "000000000000", "cannot be decrypted"),
             ("encrypt_certificate.nonce", 7, "something else than text"),
             ("encrypt_certificate.associated_data", "", "cannot be decrypted"),

@@ -104,12 +104,16 @@ def _show(keys: Iterable[PlatformKey], now: datetime) -> None:
 def _save(keys: Iterable[PlatformKey], folder: Path) -> Iterable[Path]:
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+    from wxpay_dsl.wechat.shangmi import Sm2PublicKey
+
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for key in keys:
             path = folder / f"{key.id}.pem"
             if key.certificate is not None:
                 path.write_bytes(key.certificate.public_bytes(Encoding.PEM))
+            elif isinstance(key.public_key, Sm2PublicKey):
+                path.write_bytes(key.public_key.pem())
             else:
                 path.write_bytes(key.public_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
             yield path

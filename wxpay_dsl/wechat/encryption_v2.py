@@ -64,7 +64,7 @@ async def _platform_key(operation: Operation, body: Mapping[str, Any], keyring: 
     if key is None:
         message = f"{str(named)[:80]!r} is no platform key that is known here: leave it out, and the client names one"
         raise ValidationError(operation.name, (Fault(f"body.{_SERIAL}", message),))
-    return key.id, key.public_key
+    return key.id, key.rsa
 
 
 def _given(schema: Schema, body: Mapping[str, Any]) -> bool:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta, timezone
 from json import JSONDecoder
 from typing import Any, Final
 
+from . import shangmi
 from .ciphers import DecryptionError, aead_decrypt
 from .notification import MalformedNotificationError, Notification, NotificationDecryptionError
 from .recipient import Recipient
@@ -41,10 +42,11 @@ def open_v3(body: bytes, recipients: Iterable[Recipient]) -> Notification[dict[s
     ciphertext, nonce, associated_data = sealed.get("ciphertext"), sealed.get("nonce"), sealed.get("associated_data")
     if not (type(ciphertext) is str and type(nonce) is str and (not associated_data or type(associated_data) is str)):
         raise MalformedNotificationError(_missing(envelope))
-    if sealed.get("algorithm") != ALGORITHM:
+    algorithm = sealed.get("algorithm")
+    if algorithm not in (ALGORITHM, shangmi.ALGORITHM):
         message = f"encrypted with {sealed.get('algorithm')!r:.60}; {ALGORITHM} is what is known here"
         raise NotificationDecryptionError(message)
-    recipient, plaintext = _opened(ciphertext, nonce, associated_data or "", recipients)
+    recipient, plaintext = _opened(algorithm, ciphertext, nonce, associated_data or "", recipients)
     return Notification(
         identity,
         kind,
@@ -58,12 +60,15 @@ def open_v3(body: bytes, recipients: Iterable[Recipient]) -> Notification[dict[s
 
 
 def _opened(
-    ciphertext: str, nonce: str, associated_data: str, recipients: Iterable[Recipient]
+    algorithm: str, ciphertext: str, nonce: str, associated_data: str, recipients: Iterable[Recipient]
 ) -> tuple[Recipient, bytes]:
     tried = False
     for recipient in recipients:
         if recipient.aead is not None:
             try:
+                if algorithm == shangmi.ALGORITHM:
+                    key = recipient.apiv3_key or b""
+                    return recipient, shangmi.aead_decrypt(ciphertext, key, nonce, associated_data)
                 return recipient, aead_decrypt(ciphertext, recipient.aead, nonce, associated_data)
             except DecryptionError:
                 tried = True

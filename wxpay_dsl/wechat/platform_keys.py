@@ -11,6 +11,7 @@ https://pay.weixin.qq.com/doc/v3/merchant/4012154180
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from enum import Enum
@@ -21,9 +22,10 @@ from attrs import evolve, field, frozen
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from wxpay_dsl.core.errors import ConfigurationError, SdkError
-from wxpay_dsl.wechat import ciphers
+from wxpay_dsl.wechat import ciphers, shangmi
 from wxpay_dsl.wechat.certificates import certificate_serial, load_certificate
 from wxpay_dsl.wechat.keys import KeyMaterial, load_public_key
+from wxpay_dsl.wechat.shangmi import Sm2PublicKey
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -41,6 +43,7 @@ __all__ = [
 
 _PUBLIC_KEY_ID = "PUB_KEY_ID_"
 _ALGORITHM = "AEAD_AES_256_GCM"
+_ALGORITHMS = {_ALGORITHM: ciphers.aead_decrypt, shangmi.ALGORITHM: shangmi.aead_decrypt}
 #: WeChat Pay gives one certificate, two while it changes them.
 _CERTIFICATE_LIMIT = 100
 
@@ -70,10 +73,26 @@ class PlatformKey:
 
     #: ``PUB_KEY_ID_…``, or the certificate's serial in upper-case hexadecimal with its leading zeros.
     id: str = field(converter=_normal)
-    public_key: RSAPublicKey = field(repr=False)
+    public_key: RSAPublicKey | Sm2PublicKey = field(repr=False)
     not_before: datetime | None = None
     not_after: datetime | None = None
     certificate: x509.Certificate | None = field(default=None, repr=False)
+
+    @property
+    def rsa(self) -> RSAPublicKey:
+        """The key, to encrypt for. Raises ConfigurationError for one of ShangMi (国密), which only verifies here."""
+        if isinstance(self.public_key, RSAPublicKey):
+            return self.public_key
+        raise ConfigurationError(
+            f"the platform key {self.id} is of SM2 (国密): fields are encrypted for RSA keys only; give one of those "
+            f"beside it (pub_key.pem with its PUB_KEY_ID_…), or pass the values encrypted already"
+        )
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells the key from any other, whatever its id."""
+        key = self.public_key
+        return f"{key.public_numbers().n:x}" if isinstance(key, RSAPublicKey) else key.point.hex()
 
     def valid_at(self, when: datetime) -> bool:
         """Whether the key may be used at ``when`` (aware); ``None`` is no limit."""
@@ -82,7 +101,9 @@ class PlatformKey:
         )
 
 
-def platform_key(key_id: str, thing: KeyMaterial | RSAPublicKey | x509.Certificate | None) -> PlatformKey:
+def platform_key(
+    key_id: str, thing: KeyMaterial | RSAPublicKey | Sm2PublicKey | x509.Certificate | None
+) -> PlatformKey:
     """A key as configured: its id and, in any form that :func:`load_public_key` takes, the key.
 
     Raises :class:`ConfigurationError` if the key cannot be loaded, if a certificate's serial is not ``key_id``,
@@ -92,6 +113,8 @@ def platform_key(key_id: str, thing: KeyMaterial | RSAPublicKey | x509.Certifica
         raise ConfigurationError(f"platform key {key_id!r}: {'it has no id' if thing is not None else 'it has no key'}")
     certificate = _certificate_in(thing)
     if certificate is None:
+        if isinstance(thing, Sm2PublicKey) or (isinstance(thing, (str, bytes, os.PathLike)) and shangmi.is_sm2(thing)):
+            return PlatformKey(key_id, shangmi.load_public_key(thing))
         return PlatformKey(key_id, load_public_key(thing))
     if is_public_key_id(key_id):
         raise ConfigurationError(f"platform key {key_id}: this is a certificate; pub_key.pem belongs to this id")
@@ -102,8 +125,8 @@ def platform_key(key_id: str, thing: KeyMaterial | RSAPublicKey | x509.Certifica
     return key
 
 
-def _certificate_in(thing: KeyMaterial | RSAPublicKey | x509.Certificate) -> x509.Certificate | None:
-    if isinstance(thing, RSAPublicKey):
+def _certificate_in(thing: KeyMaterial | RSAPublicKey | Sm2PublicKey | x509.Certificate) -> x509.Certificate | None:
+    if isinstance(thing, (RSAPublicKey, Sm2PublicKey)):
         return None
     try:
         return load_certificate(thing)
@@ -114,7 +137,7 @@ def _certificate_in(thing: KeyMaterial | RSAPublicKey | x509.Certificate) -> x50
 def _of_certificate(certificate: x509.Certificate) -> PlatformKey:
     return PlatformKey(
         certificate_serial(certificate),
-        load_public_key(certificate),
+        shangmi.public_key_of(certificate) or load_public_key(certificate),
         certificate.not_valid_before_utc,
         certificate.not_valid_after_utc,
         certificate,
@@ -214,10 +237,11 @@ def _decrypted(entry: Any, key: bytes) -> PlatformKey:
         raise PlatformCertificatesError("an entry lacks serial_no or a part of encrypt_certificate") from None
     if not all(isinstance(part, str) for part in (serial, algorithm, nonce, ciphertext, associated_data)):
         raise PlatformCertificatesError("an entry has something else than text in it")
-    if algorithm != _ALGORITHM:
+    decrypt = _ALGORITHMS.get(algorithm)
+    if decrypt is None:
         raise PlatformCertificatesError(f"{serial[:80]}: encrypted with {algorithm[:80]}; expected {_ALGORITHM}")
     try:
-        found = _of_certificate(load_certificate(ciphers.aead_decrypt(ciphertext, key, nonce, associated_data)))
+        found = _of_certificate(load_certificate(decrypt(ciphertext, key, nonce, associated_data)))
     except (ciphers.DecryptionError, ConfigurationError) as error:
         raise PlatformCertificatesError(f"{serial[:80]}: {error}") from error
     if found.id != serial.upper():

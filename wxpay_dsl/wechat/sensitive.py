@@ -94,6 +94,7 @@ def encrypt_sensitive(keyring: Keyring) -> Outgoing:
         if not values:
             return sections
         key = await _key(operation, sections, values, keyring)
+        public_key = key.rsa
         seal = pkcs1_encrypt if padding(operation) == "pkcs1" else oaep_encrypt
         faults: list[Fault] = []
 
@@ -106,7 +107,7 @@ def encrypt_sensitive(keyring: Keyring) -> Outgoing:
                 faults.append(Fault(path, f"expected string, got {type(value).__name__} (not shown)"))
                 return value
             try:
-                return seal(value, key.public_key)
+                return seal(value, public_key)
             except EncryptionError as error:
                 faults.append(Fault(path, str(error)))
                 return value

@@ -1,4 +1,4 @@
-"""APIv3 signatures: the canonical message (签名串), and SHA-256 with RSA (PKCS#1 v1.5) over it.
+"""APIv3 signatures: the canonical message (签名串), and SHA-256 with RSA (PKCS#1 v1.5) over it; SM2 is verified too.
 
 https://pay.weixin.qq.com/doc/v3/merchant/4012365342
 """
@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
+
+from wxpay_dsl.wechat.shangmi import Sm2PublicKey
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
@@ -61,14 +63,16 @@ def sign(message: bytes | str, key: RSAPrivateKey) -> str:
     return b2a_base64(key.sign(data, _PADDING, _HASH), newline=False).decode("ascii")
 
 
-def verify(message: bytes | str, signature: str, key: RSAPublicKey) -> bool:
-    """Whether ``signature`` (base64) over ``message`` is by ``key``'s owner.
+def verify(message: bytes | str, signature: str, key: RSAPublicKey | Sm2PublicKey) -> bool:
+    """Whether ``signature`` (base64) over ``message`` is by ``key``'s owner; the key says by which algorithm.
 
     False, never an exception, for malformed base64, and for :data:`PROBE_PREFIX`: probes must fail.
     """
     if signature.startswith(PROBE_PREFIX) or len(signature) > _SIGNATURE_LIMIT:
         return False
     data = message.encode() if isinstance(message, str) else message
+    if isinstance(key, Sm2PublicKey):
+        return key.verify(data, signature)
     try:
         key.verify(a2b_base64(signature, strict_mode=True), data, _PADDING, _HASH)
     except (InvalidSignature, ValueError):
