@@ -11,7 +11,10 @@ from urllib.parse import urlencode
 import aiohttp
 import pytest
 
+from wxpay_dsl.client import tree
+from wxpay_dsl.core.validate import check
 from wxpay_dsl.sandbox import Sandbox
+from wxpay_dsl.sandbox.routing import find
 from wxpay_dsl.wechat import authorization, signing_v3
 
 
@@ -72,9 +75,27 @@ def api(shop: Shop) -> Api:
             response, body = await shop.send(method, f"{path}?{urlencode(fields)}" if fields else path)
         else:
             response, body = await shop.send(method, path, json.dumps(fields).encode())
-        return response.status, json.loads(body) if body else None
+        answer = json.loads(body) if body else None
+        if response.status < 300:
+            check_answer(method, path, answer)
+        return response.status, answer
 
     return call
+
+
+#: What pages list as always there: the payer's amount before anything was paid, the end of what is under way, the
+#: package of an order that needs no confirmation.
+LATER = (".amount.payer_total", ".finish_time", ".package")
+
+
+def check_answer(method: str, path: str, answer: Any) -> None:
+    """An answer of success has what its spec says that it has."""
+    operation = find(tree(), method, path.partition("?")[0]).operation
+    if operation.returns is not None:
+        errors, _ = check(operation.returns, answer, operation.name)
+        # The service says more than its pages do, and some things only once they are so.
+        wrong = [error for error in errors if not error.message.startswith("no such field")]
+        assert [str(error) for error in wrong if not error.path.endswith(LATER)] == []
 
 
 def order(sandbox: Sandbox, number: str, total: int = 100, **more: Any) -> dict[str, Any]:

@@ -53,7 +53,7 @@ class Inquiry:
     @property
     def origin(self) -> str:
         """``http://host:port`` as the caller reached it, for the links in an answer."""
-        return f"http://{self.call.headers.get('Host', '')}"
+        return f"{'https' if self.call.secure else 'http'}://{self.call.headers.get('Host', '')}"
 
 
 #: Answers one operation. Raises Refusal.

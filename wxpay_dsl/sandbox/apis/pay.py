@@ -136,12 +136,12 @@ def _owner(inquiry: Inquiry, given: Mapping[str, Any]) -> str:
 
 def _query_by_id(state: State, inquiry: Inquiry) -> Answer:
     mchid = _owner(inquiry, inquiry.query)
-    return Answer(data=v3.transaction(payments.find_paid(state, inquiry.mchid, mchid, inquiry.path["transaction_id"])))
+    return Answer(data=v3.queried(payments.find_paid(state, inquiry.mchid, mchid, inquiry.path["transaction_id"])))
 
 
 def _query_by_number(state: State, inquiry: Inquiry) -> Answer:
     mchid = _owner(inquiry, inquiry.query)
-    return Answer(data=v3.transaction(payments.find_order(state, inquiry.mchid, mchid, inquiry.path["out_trade_no"])))
+    return Answer(data=v3.queried(payments.find_order(state, inquiry.mchid, mchid, inquiry.path["out_trade_no"])))
 
 
 def _named(state: State, inquiry: Inquiry) -> Transaction:

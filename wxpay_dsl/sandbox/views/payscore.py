@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from wxpay_dsl.sandbox.domain.moments import rfc3339
+from wxpay_dsl.sandbox.domain.moments import compact
 from wxpay_dsl.sandbox.domain.payscore import ServiceOrder
 
 __all__ = ["brief", "collection", "order"]
@@ -58,7 +58,7 @@ def collection(one: ServiceOrder) -> Fields:
             "seq": 1,
             "amount": one.total,
             "paid_type": one.paid_by,
-            "paid_time": rfc3339(one.paid_at),
+            "paid_time": compact(one.paid_at),
         }
         if one.transaction_id:
             detail["transaction_id"] = one.transaction_id

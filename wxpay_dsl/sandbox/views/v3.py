@@ -17,6 +17,7 @@ __all__ = [
     "batch",
     "batch_detail",
     "combined",
+    "queried",
     "refund",
     "refund_event",
     "share",
@@ -30,7 +31,7 @@ Fields = dict[str, Any]
 
 
 def transaction(one: Transaction) -> Fields:
-    """A transaction, as queries and TRANSACTION.SUCCESS have it."""
+    """A transaction, as TRANSACTION.SUCCESS has it."""
     fields: Fields = _who(one)
     fields["out_trade_no"] = one.out_trade_no
     fields["trade_state"] = one.state
@@ -48,6 +49,11 @@ def transaction(one: Transaction) -> Fields:
         amount["payer_total"] = one.total
     fields["amount"] = amount
     return fields
+
+
+def queried(one: Transaction) -> Fields:
+    """A transaction as queries have it: with what the order said, which notifications do not repeat."""
+    return {**transaction(one), "description": one.description, "notify_url": one.notify_url}
 
 
 def combined(order: CombinedOrder, parts: list[Transaction]) -> Fields:

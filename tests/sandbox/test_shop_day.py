@@ -1,0 +1,195 @@
+"""A whole day of a shop: orders placed, paid, closed, refunded, shared; told of once each; and at its end the bills say
+what the shop's own books say.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from aiohttp import web
+from attrs import define, field
+
+from wxpay_dsl import Notification, Notifications, Wechatpay, bills
+from wxpay_dsl.sandbox import Sandbox
+from wxpay_dsl.sandbox.delivery import Manner
+from wxpay_dsl.sandbox.domain.accounts import OPENING, fee
+from wxpay_dsl.sandbox.domain.moments import beijing_date
+
+ORDERS = 500
+AT_ONCE = 20
+APPID = "wx8888888888888888"
+STORE = "1900000110"
+
+
+@define
+class Books:
+    """What the shop wrote down itself, in fen by its own numbers."""
+
+    paid: dict[str, int] = field(factory=dict)
+    closed: set[str] = field(factory=set)
+    refunded: dict[str, int] = field(factory=dict)
+    shared: dict[str, int] = field(factory=dict)
+
+
+@define
+class Shop:
+    """A merchant's program: it has a server for notifications, and calls."""
+
+    wxpay: Wechatpay
+    sandbox: Sandbox
+    told: list[Notification[Any]] = field(factory=list)
+    deliveries: int = 0
+    url: str = ""
+    books: Books = field(factory=Books)
+
+    async def receive(self, request: web.Request) -> web.StreamResponse:
+        self.deliveries += 1
+        answer = await self.notifications.handle(request.headers, await request.read())
+        return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
+
+    @property
+    def notifications(self) -> Notifications:
+        return self._notifications
+
+    _notifications: Notifications = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._notifications = Notifications(self.wxpay, store="memory")
+        self._notifications.default(self.told.append)
+
+    async def serve_customer(self, number: int, rng: random.Random) -> None:
+        """One customer: orders, and mostly pays."""
+        order, total = f"Day-{number:03d}", rng.randint(1, 50_000)
+        shares = number % 6 == 0
+        await self.wxpay.v3.pay.transactions.native.post(
+            appid=APPID,
+            mchid=self.sandbox.merchant.mchid,
+            description=f"第{number}单, 茶",
+            out_trade_no=order,
+            notify_url=self.url,
+            amount={"total": total},
+            settle_info={"profit_sharing": shares},
+        )
+        if number % 10 == 7:
+            await self.wxpay.v3.pay.transactions.outTradeNo[order].close.post(mchid=self.sandbox.merchant.mchid)
+            self.books.closed.add(order)
+        elif number % 10 == 8:
+            self.sandbox.control.decline(order)
+        elif number % 10 != 9:
+            transaction_id = self.sandbox.control.pay(order)["transaction_id"]
+            self.books.paid[order] = total
+            if shares and total >= 100:
+                await self.share(transaction_id, order, total // 4)
+            elif number % 5 == 0:
+                await self.refund(order, total, part=number % 2 == 0)
+
+    async def share(self, transaction_id: str, order: str, amount: int) -> None:
+        receiver = {"type": "MERCHANT_ID", "account": STORE, "amount": amount, "description": "门店分成"}
+        await self.wxpay.v3.profitsharing.orders.post(
+            {
+                "transaction_id": transaction_id,
+                "out_order_no": f"S-{order}",
+                "receivers": [receiver],
+                "unfreeze_unsplit": True,
+            },
+            headers={"Wechatpay-Serial": self.sandbox.platform.public_key.id},
+        )
+        self.books.shared[order] = amount
+
+    async def refund(self, order: str, total: int, *, part: bool) -> None:
+        amount = max(1, total // 3) if part else total
+        await self.wxpay.v3.refund.domestic.refunds.post(
+            out_trade_no=order,
+            out_refund_no=f"R-{order}",
+            notify_url=self.url,
+            amount={"refund": amount, "total": total, "currency": "CNY"},
+        )
+        self.books.refunded[order] = amount
+
+
+@pytest.fixture
+async def shop() -> AsyncIterator[Shop]:
+    # Each notification comes twice at once, out of order, and once more after the shop said yes.
+    manner = Manner(copies=2, shuffled=True, hold=0.3, again=True)
+    async with Sandbox(notifications=manner, seed=7) as sandbox:
+        shop = Shop(sandbox.client, sandbox)
+        app = web.Application()
+        app.router.add_post("/notify", shop.receive)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        shop.url = f"http://127.0.0.1:{runner.addresses[0][1]}/notify"
+        yield shop
+        await runner.cleanup()
+
+
+async def test_a_whole_day(shop: Shop) -> None:
+    sandbox, books = shop.sandbox, shop.books
+    mchid, day = sandbox.merchant.mchid, beijing_date(sandbox.state.now)
+    await shop.wxpay.v3.profitsharing.receivers.add.post(
+        appid=APPID, type="MERCHANT_ID", account=STORE, relation_type="STORE"
+    )
+    places, rng = asyncio.Semaphore(AT_ONCE), random.Random(7)  # noqa: S311 - customers, not keys
+
+    async def customer(number: int) -> None:
+        async with places:
+            await shop.serve_customer(number, rng)
+
+    await asyncio.gather(*(customer(number) for number in range(ORDERS)))
+    await sandbox.courier.settle()
+
+    # Told of once each, however often it was delivered.
+    told = Counter(
+        (
+            one.type,
+            one.resource.get("out_refund_no") or one.resource.get("out_order_no") or one.resource["out_trade_no"],
+        )
+        for one in shop.told
+    )
+    assert told == Counter(
+        [
+            *(("TRANSACTION.SUCCESS", order) for order in books.paid),
+            *(("REFUND.SUCCESS", f"R-{order}") for order in books.refunded),
+            *(("PROFITSHARING.SUCCESS", f"S-{order}") for order in books.shared),
+        ]
+    )
+    assert shop.deliveries == 3 * len(shop.told)
+    assert len(books.paid) > 300
+    assert min(len(books.closed), len(books.refunded), len(books.shared)) >= 30
+
+    # What the orders say, one by one.
+    for order in [*list(books.paid)[:20], *list(books.closed)[:5]]:
+        reply = await shop.wxpay.v3.pay.transactions.outTradeNo[order].get(mchid=mchid)
+        expected = "CLOSED" if order in books.closed else "REFUND" if order in books.refunded else "SUCCESS"
+        assert reply.data["trade_state"] == expected
+
+    # What the bills say, the day after.
+    sandbox.control.advance(86400)
+    async with shop.wxpay.download(shop.wxpay.v3.bill.tradebill.get, bill_date=day.isoformat()) as download:
+        trade = bills.rows(download, bills.TradeRow)
+        rows = [row async for row in trade]
+    assert {row.out_trade_no: row.total for row in rows if row.trade_state == "SUCCESS"} == books.paid
+    assert {row.out_trade_no: row.refund for row in rows if row.trade_state == "REFUND"} == books.refunded
+    summary = trade.summary
+    assert isinstance(summary, bills.TradeSummary)
+    assert summary.count == len(books.paid) + len(books.refunded)
+    assert (summary.total, summary.refund) == (sum(books.paid.values()), sum(books.refunded.values()))
+
+    async with shop.wxpay.download(
+        shop.wxpay.v3.bill.fundflowbill.get, bill_date=day.isoformat(), tar_type="GZIP"
+    ) as download:
+        flow = [row async for row in bills.rows(download, bills.FundFlowRow)]
+    fees = sum(map(fee, books.paid.values())) - sum(map(fee, books.refunded.values()))
+    kept = sum(books.paid.values()) - sum(books.refunded.values()) - sum(books.shared.values()) - fees
+    assert sum(row.change for row in flow) == kept
+    assert flow[-1].balance == OPENING + kept
+
+    async with shop.wxpay.download(shop.wxpay.v3.profitsharing.bills.get, bill_date=day.isoformat()) as download:
+        shares = [row async for row in bills.rows(download, bills.ProfitSharingRow)]
+    assert {row.out_order_no.removeprefix("S-"): row.amount for row in shares} == books.shared
