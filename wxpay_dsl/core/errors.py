@@ -73,9 +73,8 @@ class Fault:
     message: str
 
     def __str__(self) -> str:
-        line = f"{self.path}: {self.message}" if self.path else self.message
-        # Names of fields are whatever a caller gave: an error stays on its line, and can be printed.
-        return line if line.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
+        # Names of fields are whatever a caller gave.
+        return _on_one_line(f"{self.path}: {self.message}" if self.path else self.message)
 
 
 @frozen(str=False)
@@ -202,20 +201,30 @@ class ServiceError(SdkError):
     outcome_unknown: bool = False
 
     def __str__(self) -> str:
+        # A refusal is not signed: whoever is on the way may have written it, and it is to forge no line of a log.
         line = f"{self.operation}: {self.status}"
         if self.code:
-            line += f" {self.code}"
+            line += f" {_cut(self.code)}"
         if self.message:
-            line += f" {' '.join(self.message.split())}"
+            line += f" {_cut(' '.join(self.message.split()))}"
         if not self.code and not self.message:
             line += f" with a body that is not the service's own: {_excerpt(self.body)}"
         if self.detail:
-            line += f" (detail: {str(self.detail)[:_EXCERPT]})"
+            line += f" (detail: {_cut(str(self.detail))})"
         if self.request_id:
-            line += f" [Request-ID {self.request_id}]"
+            line += f" [Request-ID {_cut(self.request_id)}]"
         if self.outcome_unknown:
             line += "; the outcome is unknown: query it, or send it again with the same numbers"
-        return f"{line}; {self.hint}" if self.hint else line
+        return _on_one_line(f"{line}; {self.hint}" if self.hint else line)
+
+
+def _on_one_line(text: str) -> str:
+    """The text with what cannot be printed written out, so that an error stays on its line."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _EXCERPT else f"{text[:_EXCERPT]} …"
 
 
 def _excerpt(body: bytes) -> str:
