@@ -22,7 +22,7 @@ from .family import Family
 from .files import Upload
 from .forms import file_fields, has_files, size_faults
 from .head import headers_of, path_of, query_of
-from .model import SECTIONS, Operation
+from .model import SECTIONS, Operation, Schema
 from .multipart import Form
 from .multipart import encode as encode_form
 from .validate import check
@@ -96,10 +96,8 @@ def collect(
     options: dict[str, Any] = {}
     # A path parameter given as a literal segment comes filled.
     sections: Sections = {"path": dict(target.bound)} if target.bound else {}
-    reads = target.verb in ("get", "delete")
-    main = "query" if reads else "body"
-    if operation is not None:
-        main = next((name for name in ("body", "form") if operation.section(name) is not None), main)
+    plan = _plan(operation) if operation is not None else None
+    main = plan.main if plan is not None else _main(target.verb)
     if data is not None:
         if isinstance(data, Mapping):
             sections[main] = dict(data)
@@ -109,7 +107,9 @@ def collect(
             sections[main] = {files[0]: data}
         else:
             faults.append(Fault(main, f"expected an object of fields, got {type(data).__name__}"))
-    places = _places(operation) if operation is not None else _template_places(target.segments)
+    if not given and plan is not None and not plan.open:
+        return sections, _NO_OPTIONS, faults
+    places = plan.places if plan is not None else _template_places(target.segments)
     for keyword_name, value in given.items():
         place = places.get(keyword_name)
         if place is None and keyword_name in OPTIONS:
@@ -117,7 +117,7 @@ def collect(
             continue
         if place is None:
             name = keyword_name.removesuffix("_") if keyword.iskeyword(keyword_name[:-1]) else keyword_name
-            if operation is not None and not _open(operation):
+            if plan is not None and not plan.open:
                 faults.append(Fault(keyword_name, f"no such field{_nearest(keyword_name, places)}"))
                 continue
             place = main, name
@@ -129,9 +129,9 @@ def collect(
             faults.append(Fault(f"{section}.{name}", "given twice"))
         else:
             fields[name] = value
-    if (operation is None or _open(operation)) and has_files(sections.get("body")):
+    if (plan is None or plan.open) and has_files(sections.get("body")):
         sections["form"] = sections.pop("body")
-    return sections, _options(options, faults), faults
+    return sections, _options(options, faults) if options else _NO_OPTIONS, faults
 
 
 def build(
@@ -145,59 +145,70 @@ def build(
     validate: Validate,
 ) -> Request:
     """The request, or a ValidationError that holds all ``faults``, those found before included."""
-    pairs = _pairs(target, operation, family)
-    name = (
-        operation.name if operation else f"{target.verb.upper()} /{'/'.join(_named(segment) for segment, _ in pairs)}"
-    )
+    plan = _plan(operation) if operation is not None else None
+    pairs = [] if plan is not None and plan.fixed else _pairs(target, operation, family)
+    name = plan.name if plan is not None else f"{target.verb.upper()} /{_undeclared_name(pairs)}"
     doubts: list[Fault] = []
     if operation is not None and validate is not False:
         doubts = _validate(operation, sections, family, faults)
         if validate == "strict":
             faults += doubts
-    url_path = path_of(pairs, sections.get("path", {}), operation, faults)
-    query = query_of(_joined("query", sections.get("query", {}), options.query, faults), faults)
-    headers = headers_of(_joined("header", sections.get("header", {}), options.headers, faults), faults)
+    if plan is not None and plan.fixed:
+        url_path = plan.path
+    else:
+        url_path = path_of(pairs, sections.get("path", {}), operation, faults)
+    query = headers = None
+    if "query" in sections or options.query:
+        query = query_of(_joined("query", sections.get("query", {}), options.query, faults), faults)
+    if "header" in sections or options.headers:
+        headers = headers_of(_joined("header", sections.get("header", {}), options.headers, faults), faults)
     form = _form(operation, sections, family, faults)
     body = _body(operation, sections, family, target.verb, faults) if form is None else b""
     if faults:
         raise ValidationError(name, tuple(faults))
     for doubt in doubts:
         warnings.warn(f"{name}: {doubt}", SpecWarning, stacklevel=_callers_level())
-    if form is not None:
-        # A caller's own could not know the boundary.
-        headers = {header: value for header, value in headers.items() if header.lower() != "content-type"}
-        headers["Content-Type"] = form.content_type
+    accept = (operation.produces if operation else "") or family.accept
+    if headers is None:
+        headers = {"Content-Type": form.content_type if form is not None else family.content_type, "Accept": accept}
     else:
-        _default(headers, "Content-Type", family.content_type)
-    _default(headers, "Accept", (operation.produces if operation else "") or family.accept)
+        if form is not None:
+            # A caller's own could not know the boundary.
+            headers = {header: value for header, value in headers.items() if header.lower() != "content-type"}
+            headers["Content-Type"] = form.content_type
+        else:
+            _default(headers, "Content-Type", family.content_type)
+        _default(headers, "Accept", accept)
     return Request(
         name=name,
         method=target.verb.upper(),
-        url=base_url + url_path + query,
+        url=base_url + url_path + (query or ""),
         headers=headers,
         body=body,
         operation=operation,
         family=family.name,
         sections=sections,
         options=options,
-        safe=operation.safe_to_repeat if operation else target.verb == "get",
+        safe=plan.safe if plan is not None else target.verb == "get",
         form=form,
     )
 
 
-def _named(segment: str) -> str:
-    """A segment of an undeclared path, in a name that stands in errors and logs: on one line, and short."""
-    return segment[:80] if segment.isprintable() else ascii(segment[:80])[1:-1]
+def _undeclared_name(pairs: list[tuple[str, str]]) -> str:
+    """An undeclared path, in a name that stands in errors and logs: on one line, its segments short."""
+    shown = (segment[:80] for segment, _ in pairs)
+    return "/".join(segment if segment.isprintable() else ascii(segment)[1:-1] for segment in shown)
 
 
 def _validate(operation: Operation, sections: Sections, family: Family, faults: list[Fault]) -> list[Fault]:
     """Adds what must not be sent to ``faults``; gives what is only doubtful."""
     doubtful: list[Fault] = []
+    plan = _plan(operation)
     for section in SECTIONS:
-        schema = operation.section(section)
+        schema = plan.sections.get(section)
         given = sections.get(section)
         if schema is None:
-            if given and not _open(operation):
+            if given and not plan.open:
                 faults.append(Fault(section, f"{operation.name} takes no {section}{_hint(operation, section, given)}"))
             continue
         if given is None:
@@ -210,6 +221,8 @@ def _validate(operation: Operation, sections: Sections, family: Family, faults: 
             faults += size_faults(schema, given)
             given = {name: "" if isinstance(value, Upload) else value for name, value in given.items()}
         errors, doubts = check(schema, given, section)
+        if not errors and not doubts:
+            continue
         if errors:
             faults += _unsupplied(errors, section, given, family)
             if isinstance(given, Mapping) and schema.additional is None:
@@ -231,7 +244,7 @@ def _unsupplied(errors: Iterable[Fault], section: str, given: Any, family: Famil
 
 def _hint(operation: Operation, section: str, names: Iterable[Any]) -> str:
     """Where the names belong that do not belong to ``section``."""
-    places = _places(operation)
+    places = _plan(operation).places
     other = {name: places[name][0] for name in names if isinstance(name, str) and name in places}
     words = [f"{name} belongs to the {place}" for name, place in other.items() if place != section]
     return f": {', '.join(words)} (give it by keyword)" if words else ""
@@ -280,21 +293,56 @@ def _body(operation: Operation | None, sections: Sections, family: Family, verb:
     return body_of(operation, sections["body"], family, faults)
 
 
-_placed: WeakKeyDictionary[Operation, dict[str, tuple[str, str]]] = WeakKeyDictionary()
+@frozen
+class _Plan:
+    """What each request of an operation asks of its spec, found out once."""
+
+    name: str
+    path: str
+    #: Whether ``path`` is the URL's as it is, with nothing to fill in.
+    fixed: bool
+    #: Where positional data goes.
+    main: str
+    #: The spec says nothing of the request (``{post: {}}``), so that anything may be sent.
+    open: bool
+    safe: bool
+    sections: Mapping[str, Schema]
+    #: ``{keyword: (section, name)}`` of all fields: no operation uses a name twice, which the linter holds.
+    places: Mapping[str, tuple[str, str]]
 
 
-def _places(operation: Operation) -> dict[str, tuple[str, str]]:
-    """``{keyword: (section, name)}`` of all fields: no operation uses a name twice, which the linter holds."""
-    places = _placed.get(operation)
-    if places is None:
-        places = {}
-        for section in reversed(SECTIONS):
-            schema = operation.section(section)
-            for name in schema.properties if schema is not None else ():
-                places[name] = section, name
-                alias = name.lower().replace("-", "_") if section == "header" else name
-                places.setdefault(alias + "_" if keyword.iskeyword(alias) else alias, (section, name))
-        _placed[operation] = places
+_plans: WeakKeyDictionary[Operation, _Plan] = WeakKeyDictionary()
+_NO_OPTIONS: Final = Options()
+
+
+def _plan(operation: Operation) -> _Plan:
+    plan = _plans.get(operation)
+    if plan is None:
+        sections = {name: schema for name in SECTIONS if (schema := operation.section(name)) is not None}
+        plan = _plans[operation] = _Plan(
+            operation.name,
+            operation.path,
+            "{" not in operation.path,
+            next((name for name in ("body", "form") if name in sections), _main(operation.verb)),
+            not any((operation.query, operation.header, operation.body, operation.form, operation.returns)),
+            operation.safe_to_repeat,
+            sections,
+            _places(sections),
+        )
+    return plan
+
+
+def _main(verb: str) -> str:
+    return "query" if verb in ("get", "delete") else "body"
+
+
+def _places(sections: Mapping[str, Schema]) -> dict[str, tuple[str, str]]:
+    places: dict[str, tuple[str, str]] = {}
+    for section, schema in reversed(list(sections.items())):
+        for name in schema.properties:
+            places[name] = section, name
+            alias = name.lower().replace("-", "_") if section == "header" else name
+            places.setdefault(alias + "_" if keyword.iskeyword(alias) else alias, (section, name))
     return places
 
 
@@ -302,7 +350,7 @@ def _may_be_the_body(operation: Operation | None, data: Any, main: str) -> bool:
     """Whether a body may be something else than fields."""
     if operation is not None and operation.body is not None:
         return operation.body.type != "object"
-    return main == "body" and isinstance(data, (list, tuple)) and (operation is None or _open(operation))
+    return main == "body" and isinstance(data, (list, tuple)) and (operation is None or _plan(operation).open)
 
 
 def _template_places(segments: tuple[str, ...]) -> dict[str, tuple[str, str]]:
@@ -316,11 +364,6 @@ def _pairs(target: chain.Target, operation: Operation | None, family: Family) ->
         segments = segments[len(prefix) :]
     declared = operation.path.split("/")[1:] if operation else segments
     return list(zip(declared, segments, strict=True))
-
-
-def _open(operation: Operation) -> bool:
-    """Whether the spec says nothing of the request (``{post: {}}``), so that anything may be sent."""
-    return not any((operation.query, operation.header, operation.body, operation.form, operation.returns))
 
 
 def _options(given: dict[str, Any], faults: list[Fault]) -> Options:
