@@ -31,8 +31,10 @@ if TYPE_CHECKING:
         ValidationError,
     )
     from .core.files import File
+    from .core.hooks import Call, Hook
     from .core.reply import Reply
     from .core.request import SpecWarning
+    from .core.telemetry import OpenTelemetry
     from .notify.notifications import Notifications
     from .wechat import bills, qr
     from .wechat.bills import BillFormatError
@@ -85,6 +87,7 @@ __all__ = [
     "BadSignatureError",
     "BankError",
     "BillFormatError",
+    "Call",
     "Ciphertext",
     "ClockSkewError",
     "ClosedError",
@@ -96,6 +99,7 @@ __all__ = [
     "File",
     "FileCorruptedError",
     "FrequencyLimitedError",
+    "Hook",
     "InvalidRequestError",
     "MalformedTimestampError",
     "MchNotExistsError",
@@ -106,6 +110,7 @@ __all__ = [
     "Notification",
     "NotificationError",
     "Notifications",
+    "OpenTelemetry",
     "OpenidMismatchError",
     "OrderClosedError",
     "OrderNotExistError",
@@ -160,7 +165,10 @@ _HOMES = {
     "Ciphertext": "wechat.sensitive",
     "Decryptor": "wechat.decryptor",
     "Download": "core.download",
+    "Call": "core.hooks",
     "File": "core.files",
+    "Hook": "core.hooks",
+    "OpenTelemetry": "core.telemetry",
     "Notification": "wechat.notification",
     "NotificationError": "wechat.notification",
     "Notifications": "notify.notifications",

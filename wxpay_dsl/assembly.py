@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from functools import partial
+from typing import Final
 
 from attrs import field, frozen
 
 from wxpay_dsl._version import __version__
 from wxpay_dsl.assembly_v2 import assemble_v2
+from wxpay_dsl.core.call_log import log_calls
 from wxpay_dsl.core.client import Client
 from wxpay_dsl.core.hosts import Hosts
 from wxpay_dsl.core.retry import RetryPolicy, retry
@@ -28,7 +30,10 @@ from wxpay_dsl.wechat.refreshing_keyring import RefreshingKeyring
 from wxpay_dsl.wechat.sensitive import decrypt_sensitive, encrypt_sensitive
 from wxpay_dsl.wechat.signer import Credential
 
-__all__ = ["Machinery", "Shared", "assemble"]
+__all__ = ["LOGGER", "Machinery", "Shared", "assemble"]
+
+#: The logger of calls, below that of the package.
+LOGGER: Final = "wxpay_dsl.calls"
 
 
 @frozen
@@ -111,6 +116,7 @@ def assemble(settings: Settings, tree: Tree, shared: Shared | None = None) -> Ma
         validate=settings.validate,
         timeout=settings.timeout,
         owns_transport=False,
+        hooks=(log_calls(LOGGER), *settings.hooks),
     )
     return Machinery(client, credential, keyring, common, owner=shared is None)
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from wxpay_dsl.assembly import Machinery
     from wxpay_dsl.core.client import Client
     from wxpay_dsl.core.download import Download, Plan, Progress
+    from wxpay_dsl.core.hooks import Hook
     from wxpay_dsl.core.reply import Reply
     from wxpay_dsl.settings import Settings
     from wxpay_dsl.typed import Chain
@@ -91,6 +92,7 @@ class Wechatpay(Chain):
         certificates_path: str | None = None,
         certificates_interval: float | None = None,
         certificates_minimum_interval: float | None = None,
+        hooks: Sequence[Hook] | None = None,
         profile: str | Path | None = None,
     ) -> None:
         """Takes what is not given here from the environment (``WXPAY_MCHID`` …), then from ``profile``, a TOML file.
@@ -114,6 +116,8 @@ class Wechatpay(Chain):
         merchant moves over, 1.0 by default; ``certificates_path``: ``/v3/global/certificates`` for a merchant overseas;
         ``certificates_interval``: seconds between two downloads on schedule (12 hours);
         ``certificates_minimum_interval``: seconds between any two (60), however many answers name an unknown key.
+
+        ``hooks``: functions that are run around each call (:mod:`wxpay_dsl.core.hooks`).
 
         Raises ConfigurationError for settings that cannot work together.
         """
@@ -146,6 +150,7 @@ class Wechatpay(Chain):
             "certificates_path": certificates_path,
             "certificates_interval": certificates_interval,
             "certificates_minimum_interval": certificates_minimum_interval,
+            "hooks": hooks,
         }
         self._settings: Settings | None = Settings.load(given, profile=profile)
         self._tree = tree(self._settings.specs)

@@ -18,9 +18,12 @@ from cryptography import x509
 from wxpay_dsl.connection_settings import ConnectionSettings
 from wxpay_dsl.core.errors import ConfigurationError
 from wxpay_dsl.core.grammar import nearest
+from wxpay_dsl.core.hooks import Hook
 from wxpay_dsl.core.request import Validate
+from wxpay_dsl.file_permissions import warn_if_exposed
 from wxpay_dsl.platform_key_settings import PlatformKeySettings
 from wxpay_dsl.spec_folders import PROFILE, SPECS, as_list, beside
+from wxpay_dsl.wechat import pem
 from wxpay_dsl.wechat.absent import AbsentSigner
 from wxpay_dsl.wechat.certificates import (
     Pkcs12,
@@ -67,7 +70,7 @@ ENVIRONMENT: Final = {
     "certificates_interval": "WXPAY_CERTIFICATES_INTERVAL",
     "certificates_minimum_interval": "WXPAY_CERTIFICATES_MINIMUM_INTERVAL",
 }
-NAMES: Final = (*ENVIRONMENT, "strict", "validate")
+NAMES: Final = (*ENVIRONMENT, "strict", "validate", "hooks")
 #: The settings that are a merchant's own; all others are shared by the merchants of a process.
 MERCHANT: Final = (
     "mchid",
@@ -81,6 +84,12 @@ MERCHANT: Final = (
     "secret",
     "agent_secret",
 )
+#: Settings that are secret as they stand, and those that name a file which is.
+_SECRET: Final = ("apiv3_key", "secret", "agent_secret", "p12_password")
+_SECRET_FILES: Final = {
+    "private_key": "the merchant's private key (商户API私钥)",
+    "p12": "the merchant's private key (商户API私钥), under a password that everybody knows",
+}
 #: What becomes of them.
 _OWN: Final = ("mchid", "serial", "signer", "keys", "apiv3_key", "secret", "client_certificate", "agent_secret")
 
@@ -122,6 +131,8 @@ class Settings:
     ca: str | None = None
     connections: ConnectionSettings = field(factory=ConnectionSettings)
     platform_keys: PlatformKeySettings = field(factory=PlatformKeySettings)
+    #: What runs around each call.
+    hooks: tuple[Hook, ...] = field(default=(), repr=False)
 
     @classmethod
     def load(
@@ -138,7 +149,12 @@ class Settings:
         for name in merged:
             if name not in NAMES:
                 raise ConfigurationError(f"{name!r} is not a setting{nearest(name, NAMES)}")
-        return _checked(merged)
+        settings = _checked(merged)
+        for name, what in _SECRET_FILES.items():
+            named = pem.file_of(merged.get(name))
+            if named is not None:
+                warn_if_exposed(named, what)
+        return settings
 
     @property
     def decryptor(self) -> Decryptor | None:
@@ -173,6 +189,8 @@ def read_profile(file: str | Path) -> Mapping[str, Any]:
     for name in raw:
         if name not in NAMES:
             raise ConfigurationError(f"{path}: {name!r} is not a setting{nearest(name, NAMES)}")
+    if any(name in raw for name in _SECRET) or "-----BEGIN" in str(raw.get("private_key")):
+        warn_if_exposed(path, "secrets of the merchant (密钥)")
     folder = path.resolve().parent
     for name in ("private_key", "certificate", "p12", "ca"):
         if name in raw:
@@ -236,7 +254,15 @@ def _checked(merged: Mapping[str, Any]) -> Settings:
         ca=os.fspath(merged["ca"]).removeprefix("file://") if merged.get("ca") is not None else None,
         connections=ConnectionSettings.of(merged, base_url),
         platform_keys=PlatformKeySettings.of(merged, base_url),
+        hooks=_hooks(merged),
     )
+
+
+def _hooks(merged: Mapping[str, Any]) -> tuple[Hook, ...]:
+    hooks = merged.get("hooks", ())
+    if not isinstance(hooks, (list, tuple)) or not all(map(callable, hooks)):
+        raise ConfigurationError("`hooks` is a list of functions that take a call and give a context manager")
+    return tuple(hooks)
 
 
 def _signing(merged: Mapping[str, Any]) -> tuple[Signer, str]:

@@ -14,6 +14,7 @@ from .chain import Node, Target
 from .errors import ClosedError, Fault, SdkError, ServiceError, UndeclaredPathError, ValidationError
 from .family import Family
 from .forms import complete
+from .hooks import Hook, observed
 from .reply import Reply
 from .request import Request, Validate, build, collect
 from .transport import Exchange, Middleware, Response, Stream, Transport
@@ -47,9 +48,11 @@ class Client:
         validate: Validate = True,
         timeout: float = TIMEOUT,
         owns_transport: bool = True,
+        hooks: Sequence[Hook] = (),
     ) -> None:
         """``own_hosts`` False sends everything to ``base_url``, whatever host a spec names; ``strict`` refuses
-        undeclared paths; ``owns_transport`` False leaves the connections open for others when this client is closed.
+        undeclared paths; ``owns_transport`` False leaves the connections open for others when this client is closed;
+        ``hooks`` run around each call.
         """
         self._tree = tree
         self._families = families
@@ -63,6 +66,7 @@ class Client:
         self._timeout = timeout
         self._owns_transport = owns_transport
         self._closed = False
+        self._hooks = tuple(hooks)
         self._root = Node(self)
 
     @property
@@ -81,8 +85,16 @@ class Client:
         Raises ValidationError before anything is sent, TransportError, ServiceError, or what a middleware raises.
         """
         request = await self.prepare(target, data, fields)
+        with observed(self._hooks, request) as call:
+            call.exchange = exchange = Exchange(request)
+            await self._exchange(exchange)
+            call.reply = await self._read(exchange)
+        return call.reply
+
+    async def _read(self, exchange: Exchange) -> Reply[Any]:
+        """The reply that an answer is, or the error."""
+        request = exchange.request
         family = self._families[request.family]
-        exchange = await self.send(request)
         self._check(exchange)
         response, operation = exchange.answer, request.operation
         result = family.decode(operation, response)
@@ -135,27 +147,31 @@ class Client:
 
     async def send(self, request: Request) -> Exchange:
         """Sends a prepared request through the middlewares; every answer is whole, whatever its status."""
+        exchange = Exchange(request)
+        await self._exchange(exchange)
+        return exchange
+
+    async def _exchange(self, exchange: Exchange) -> None:
+        middlewares, timeout, tls = self._manner(exchange)
+        await self._transport.send(exchange, middlewares, timeout, tls)
+
+    def _manner(self, exchange: Exchange) -> tuple[Sequence[Middleware], float, ssl.SSLContext | None]:
+        """How a request is sent: through what, within how many seconds, over which TLS."""
         if self._closed:
             raise ClosedError
-        exchange = Exchange(request)
+        request = exchange.request
         middlewares = self._middlewares(exchange) if self._middlewares is not None else ()
         timeout = self._timeout if request.options.timeout is None else request.options.timeout
-        tls = self._tls(request) if self._tls is not None else None
-        await self._transport.send(exchange, middlewares, timeout, tls)
-        return exchange
+        return middlewares, timeout, self._tls(request) if self._tls is not None else None
 
     @asynccontextmanager
     async def stream(self, request: Request) -> AsyncGenerator[Stream, None]:
         """Sends a prepared request; the body of a success is left to be read, unverified. Raises as :meth:`call`."""
-        if self._closed:
-            raise ClosedError
-        exchange = Exchange(request)
-        middlewares = self._middlewares(exchange) if self._middlewares is not None else ()
-        timeout = self._timeout if request.options.timeout is None else request.options.timeout
-        tls = self._tls(request) if self._tls is not None else None
-        async with self._transport.stream(exchange, middlewares, timeout, tls) as stream:
-            self._check(exchange)
-            yield stream
+        with observed(self._hooks, request) as call:
+            call.exchange = exchange = Exchange(request)
+            async with self._transport.stream(exchange, *self._manner(exchange)) as stream:
+                self._check(exchange)
+                yield stream
 
     def refuse(self, request: Request, response: Response) -> SdkError | None:
         """The error that an answer of status 200 says in its body, if it says one."""

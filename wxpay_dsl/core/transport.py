@@ -248,11 +248,12 @@ class Transport:
             exchange.attempts += 1
             exchange.response = None
             exchange.method, exchange.url = wire.method, str(wire.url)
+            exchange.request_headers = wire.headers.copy()
+            exchange.request_body = request.body if request.form is None else request.form.outline()
             token = _connecting.set(exchange)
             try:
                 response = await handler(wire)
                 exchange.request_headers = response.request_info.headers
-                exchange.request_body = request.body if request.form is None else request.form.outline()
                 if opened is not None and 200 <= response.status < 300:
                     opened.append(response)
                     exchange.response = Response(

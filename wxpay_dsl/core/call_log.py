@@ -1,0 +1,67 @@
+"""Calls in the log, by Python's own ``logging``: a line for each at INFO, what was sent and what came at DEBUG.
+
+Nothing that :mod:`~wxpay_dsl.core.redaction` hides is in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, Final
+
+from .hooks import Call
+from .redaction import redact_data, redact_headers, redact_url
+
+__all__ = ["log_calls"]
+
+_NOTHING: Final[AbstractContextManager[None]] = nullcontext()
+
+
+def log_calls(name: str) -> Any:
+    """A hook that logs to the logger ``name``."""
+    log = logging.getLogger(name)
+
+    def hook(call: Call) -> AbstractContextManager[None]:
+        return _logged(log, call) if log.isEnabledFor(logging.WARNING) else _NOTHING
+
+    return hook
+
+
+@contextmanager
+def _logged(log: logging.Logger, call: Call) -> Iterator[None]:
+    if log.isEnabledFor(logging.DEBUG):
+        _sending(log, call)
+    yield
+    milliseconds = call.seconds * 1000
+    if call.error is not None:
+        what = "cancelled" if isinstance(call.error, asyncio.CancelledError) else str(call.error)
+        log.warning("%s failed after %.0f ms: %s: %s", call.name, milliseconds, type(call.error).__name__, what)
+    elif log.isEnabledFor(logging.INFO):
+        _ended(log, call, milliseconds)
+
+
+def _sending(log: logging.Logger, call: Call) -> None:
+    request = call.request
+    operation = request.operation
+    fields = {
+        section: redact_data(operation.section(section) if operation is not None else None, values)
+        for section, values in request.sections.items()
+        if section in ("body", "form") and values
+    }
+    headers = redact_headers(request.headers)
+    log.debug("%s %s %s %s", request.method, redact_url(request.url), headers, " ".join(fields.values()))
+
+
+def _ended(log: logging.Logger, call: Call, milliseconds: float) -> None:
+    exchange, reply = call.exchange, call.reply
+    answer = exchange.response if exchange is not None else None
+    status = answer.status if answer is not None else "streamed"
+    attempts = f", {exchange.attempts} attempts" if exchange is not None and exchange.attempts > 1 else ""
+    request_id = f" [Request-ID {reply.request_id}]" if reply is not None and reply.request_id else ""
+    log.info("%s %s in %.0f ms%s%s", call.name, status, milliseconds, attempts, request_id)
+    if reply is not None and log.isEnabledFor(logging.DEBUG):
+        operation = call.request.operation
+        returns = operation.returns if operation is not None else None
+        log.debug("%s %s %s", call.name, redact_headers(reply.headers), redact_data(returns, reply.data))

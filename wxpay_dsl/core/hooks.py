@@ -1,0 +1,80 @@
+"""Seeing each call: hooks that run before it is sent and after it has ended, however it ends.
+
+A hook is a function that takes a :class:`Call` and gives a context manager; ``@contextmanager`` makes one of a
+generator. What comes before its ``yield`` runs when the request is checked and built; an exception there ends the call,
+and nothing is sent. What comes after runs when ``call.reply`` or ``call.error`` is there; an exception there is logged
+and changes nothing, since money may have moved.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import define, field
+
+if TYPE_CHECKING:
+    from .reply import Reply
+    from .request import Request
+    from .transport import Exchange
+
+__all__ = ["Call", "Hook", "observed"]
+
+_log: Final = logging.getLogger(__name__)
+
+
+@define
+class Call:
+    """One call, from its request to its end."""
+
+    #: What is sent; ``request.name`` is the operation, ``request.operation`` its spec.
+    request: Request = field(repr=False)
+    #: What went over the wire, once something did.
+    exchange: Exchange | None = field(default=None, repr=False)
+    #: What the caller is given; None while it is under way, for a download, and where it failed.
+    reply: Reply[Any] | None = field(default=None, repr=False)
+    #: What the caller is raised.
+    error: BaseException | None = None
+    #: From the first byte to the end, retries included.
+    seconds: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """``POST /v3/edu-papay/contracts/presign``: the operation, templates unfilled."""
+        return self.request.name
+
+
+#: ``hook(call)`` is entered before the call is sent, and left after it has ended.
+Hook = Callable[[Call], AbstractContextManager[Any]]
+
+
+@contextmanager
+def observed(hooks: Sequence[Hook], request: Request) -> Iterator[Call]:
+    """Runs ``hooks`` around a call, the first outermost; the block notes in the call what it comes to."""
+    call = Call(request)
+    entered: list[AbstractContextManager[Any]] = []
+    begun = time.perf_counter()
+    try:
+        for hook in hooks:
+            manager = hook(call)
+            manager.__enter__()
+            entered.append(manager)
+        begun = time.perf_counter()
+        yield call
+    except BaseException as error:
+        call.error = error
+        raise
+    finally:
+        call.seconds = time.perf_counter() - begun
+        for manager in reversed(entered):
+            _leave(manager, call)
+
+
+def _leave(manager: AbstractContextManager[Any], call: Call) -> None:
+    try:
+        manager.__exit__(None, None, None)
+    except Exception:  # noqa: BLE001 (a hook is the caller's own code)
+        _log.exception("%s: a hook failed after the call", call.name)

@@ -1,0 +1,67 @@
+"""What of a request and an answer may be shown: everything but signatures, tokens, and what specs call sensitive."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from .model import Schema
+from .rewrite import rewrite
+
+__all__ = ["MASK", "redact_data", "redact_headers", "redact_url"]
+
+#: What stands in the place of a value that is not shown.
+MASK: Final = "***"
+
+#: Headers whose values are never shown.
+_HEADERS: Final = frozenset({"authorization", "cookie", "proxy-authorization", "set-cookie"})
+#: Fields and parameters whose values open something, whatever the specs say of them.
+_NAMES: Final = re.compile(
+    r"(?:.*[_-])?(?:token|secret|password|signature|sign|key|code_url|download_url|ciphertext|auth_code)\Z",
+    re.IGNORECASE,
+)
+_PARAMETER: Final = re.compile(r"([?&])([^=&#]+)=([^&#]*)")
+#: Characters of data that are shown.
+_SHOWN: Final = 4096
+
+
+def redact_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers, without what proves an identity; of ``Authorization`` its scheme stays."""
+    return {
+        name: f"{value.partition(' ')[0]} {MASK}" if name.lower() in _HEADERS else value
+        for name, value in headers.items()
+    }
+
+
+def redact_url(url: str) -> str:
+    """The URL, without the values of parameters that are tokens."""
+    return _PARAMETER.sub(
+        lambda found: f"{found[1]}{found[2]}={MASK}" if _NAMES.match(found[2]) else found[0],
+        url,
+    )
+
+
+def redact_data(schema: Schema | None, data: Any) -> str:
+    """Data as JSON, without what its schema calls encrypted, and without tokens, at any depth; cut where it is long."""
+    if data is None:
+        return ""
+    if isinstance(data, (bytes, bytearray)):
+        return f"<{len(data)} bytes>"
+    if schema is not None:
+        data = rewrite(schema, data, lambda below: below.encrypted, lambda *_: MASK, "")
+    try:
+        text = json.dumps(_masked(data), ensure_ascii=False, separators=(",", ":"), default=lambda value: f"<{value}>")
+    except (TypeError, ValueError, RecursionError):
+        return f"<{type(data).__name__}>"
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text)} characters)"
+
+
+def _masked(data: Any) -> Any:
+    if isinstance(data, Mapping):
+        return {
+            name: MASK if isinstance(value, str) and value and _NAMES.match(str(name)) else _masked(value)
+            for name, value in data.items()
+        }
+    return [_masked(item) for item in data] if isinstance(data, (list, tuple)) else data
