@@ -37,6 +37,8 @@ def profile(folder: Path, platform: Platform, *extra: str) -> str:
     ]
     path = folder / "wxpay.toml"
     path.write_text("\n".join(lines))
+    for file in (path, folder / "apiclient_key.pem"):
+        file.chmod(0o600)
     return str(path)
 
 

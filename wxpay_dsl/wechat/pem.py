@@ -20,7 +20,7 @@ from wxpay_dsl.core.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-__all__ = ["Block", "find", "read_blocks"]
+__all__ = ["Block", "file_of", "find", "read_blocks"]
 
 #: No key or certificate comes near this; a path that names a log file or a device must not fill the memory.
 _LIMIT = 128 * 1024
@@ -58,6 +58,17 @@ def read_blocks(thing: str | bytes | os.PathLike[str], what: str) -> tuple[Block
 def find(blocks: Collection[Block], *labels: str) -> Block | None:
     """The first block with one of ``labels``, or the one that has no label."""
     return next((block for block in blocks if block.label in labels or not block.label), None)
+
+
+def file_of(thing: object) -> Path | None:
+    """The file that ``thing`` names; None where it is the material itself, or nothing that names a file."""
+    if not isinstance(thing, (str, os.PathLike)) or (isinstance(thing, str) and (not thing or _is_material(thing))):
+        return None
+    path = os.fspath(thing)
+    try:
+        return Path(_path_of_url(path, "") if path.startswith("file:") else path).expanduser()
+    except (ConfigurationError, RuntimeError):
+        return None
 
 
 def _read(thing: str | bytes | os.PathLike[str], what: str) -> bytes:
