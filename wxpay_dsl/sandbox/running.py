@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from . import guard
-from .business import v3_handlers
-from .control import Control
 from .delivery import Courier, Manner
 from .faults import Faults
-from .flows.settling import settle
 from .identity import Merchant
 from .messages import Answer, Call, Refusal, Wire
 from .platform import Platform
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
     from wxpay_dsl.core.model import Operation
     from wxpay_dsl.core.tree import Tree
 
+    from .control import Control
+    from .inquiry import Handler
     from .v2 import ServiceV2
 
 __all__ = ["Running"]
@@ -48,7 +49,7 @@ class Running:
         merchants = {merchant.mchid: merchant}
         self.courier = Courier(platform, merchants, manner=manner, clock=lambda: state.now, seed=seed)
         state.listen(self.courier.send)
-        self.control = Control(state, platform, merchants, faults, self.courier)
+        self._faults = faults
         self._merchants = merchants
         self._strict = strict
         self._stateful = stateful
@@ -59,11 +60,18 @@ class Running:
             merchants,
             # Signatures are of the machine's time, wherever the sandbox's own clock has been moved.
             time.time,
-            v3_handlers(state) if stateful else {},
+            self._v3_handlers,
             answer_v2=self._answer_v2,
             faults=faults,
             strict=strict,
         )
+
+    @cached_property
+    def control(self) -> Control:
+        """The payer, the clock, the faults."""
+        from .control import Control
+
+        return Control(self.state, self.platform, self._merchants, self._faults, self.courier)
 
     def respond(self, call: Call, peer: str | None) -> Wire:
         """The answer to a call. What it has set going is done when it is computed, and before any other call."""
@@ -71,8 +79,17 @@ class Running:
             return self._controlled(call, peer)
         wire = self._service.respond(call)
         if len(self.state.pending) and self.state.automatic:
+            from .flows.settling import settle
+
             settle(self.state)
         return wire
+
+    def _v3_handlers(self) -> Mapping[str, Handler]:
+        if not self._stateful:
+            return {}
+        from .business import v3_handlers
+
+        return v3_handlers(self.state)
 
     def _answer_v2(self, call: Call, operation: Operation) -> Answer:
         if self._v2 is None:

@@ -21,6 +21,7 @@ from .identity import (
     make_merchant,
     make_platform_certificate,
     make_platform_public_key,
+    make_private_keys,
     throwaway_merchant,
     throwaway_public_key,
 )
@@ -235,7 +236,9 @@ class Sandbox:
         if found is not None:
             merchant, public_key, certificate = found
             return merchant, public_key, (certificate,)
-        return make_merchant(self._mchid), make_platform_public_key(), (make_platform_certificate(),)
+        own, public, certified = make_private_keys(3)
+        certificate = make_platform_certificate(certified)
+        return make_merchant(self._mchid, own), make_platform_public_key(public), (certificate,)
 
 
 def _authority() -> Authority:

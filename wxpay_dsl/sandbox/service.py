@@ -9,6 +9,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -48,20 +49,22 @@ class Service:
         platform: Platform,
         merchants: Mapping[str, Merchant],
         clock: Callable[[], float],
-        handlers: Mapping[str, Handler],
+        handlers: Callable[[], Mapping[str, Handler]],
         *,
         answer_v2: Callable[[Call, Operation], Answer],
         faults: Faults,
         strict: bool = False,
     ) -> None:
-        """``clock``: the Unix time that signatures are made at and checked by, always the machine's own."""
+        """``handlers`` gives them when the first call needs one. ``clock``: the Unix time that signatures are made at
+        and checked by, always the machine's own.
+        """
         self._tree = tree
         self._answer_v2 = answer_v2
         self._faults = faults
         self._platform = platform
         self._merchants = merchants
         self._clock = clock
-        self._handlers: dict[str, Handler] = {"GET /v3/certificates": self._certificates, **handlers}
+        self._make_handlers = handlers
         self._strict = strict
 
     def respond(self, call: Call) -> Wire:
@@ -92,8 +95,7 @@ class Service:
         fields = validation.read(call, operation, route.parameters, body, strict=self._strict)
         fields["body"] = self._decrypted(call, operation, fields["body"])
         inquiry = Inquiry(merchant, operation, fields, call, parts)
-        handler = self._handlers.get(operation.name, _from_spec)
-        answer = handler(inquiry)
+        answer = self._handlers.get(operation.name, _from_spec)(inquiry)
         if answer.signed and not operation.verify:
             answer = evolve(answer, signed=bool(operation.digest_header), digest_header=operation.digest_header)
         if operation.returns is not None and answer.status < 300:
@@ -128,6 +130,10 @@ class Service:
 
         schema = operation.body
         return rewrite(schema, body, _is_encrypted, decrypt, "") if schema is not None else body
+
+    @cached_property
+    def _handlers(self) -> Mapping[str, Handler]:
+        return {"GET /v3/certificates": self._certificates, **self._make_handlers()}
 
     def _certificates(self, inquiry: Inquiry) -> Answer:
         return Answer(data=self._platform.download(inquiry.merchant))

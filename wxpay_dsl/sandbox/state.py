@@ -5,26 +5,29 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import field, frozen
 
-from .domain.accounts import Account, Entry, book
-from .domain.batches import Batch
-from .domain.bills import Bill
-from .domain.combined import CombinedOrder
-from .domain.complaints import Complaint
-from .domain.contracts import Contract
 from .domain.converters import numbers
-from .domain.media import Medium
-from .domain.payscore import ServiceOrder
-from .domain.refunds import Refund
-from .domain.sharing import Receiver, Share, ShareReturn
-from .domain.transactions import Transaction
-from .domain.transfers import Transfer
 from .messages import Refusal
-from .store import Store
+from .store import Store, Table
+
+if TYPE_CHECKING:
+    from .domain.accounts import Account, Entry
+    from .domain.batches import Batch
+    from .domain.bills import Bill
+    from .domain.combined import CombinedOrder
+    from .domain.complaints import Complaint
+    from .domain.contracts import Contract
+    from .domain.media import Medium
+    from .domain.payscore import ServiceOrder
+    from .domain.refunds import Refund
+    from .domain.sharing import Receiver, Share, ShareReturn
+    from .domain.transactions import Transaction
+    from .domain.transfers import Transfer
 
 __all__ = ["Event", "Pending", "Setting", "State"]
 
@@ -74,8 +77,24 @@ class State:
     def __init__(self, file: Path | None = None) -> None:
         """In memory, or kept in ``file``. Raises ConfigurationError for a file that cannot be used."""
         self.store = Store(file)
-        table = self.store.table
-        self.transactions = table(
+        self.pending = self.store.table("pending", Pending, lambda one: (one.step, *one.key))
+        self.settings = self.store.table("setting", Setting, lambda one: (one.name,))
+        self._listeners: list[Callable[[Event], object]] = []
+        self._events: list[Event] = []
+        if file is not None:
+            # What a file holds is read now, while somebody waits for it and can be told what is wrong.
+            for name, found in vars(State).items():
+                if isinstance(found, cached_property):
+                    getattr(self, name)
+
+    # A table is made, and its records' module loaded, when it is first touched: a sandbox starts without any.
+
+    @cached_property
+    def transactions(self) -> Table[Transaction]:
+        """Orders, and the payments they become."""
+        from .domain.transactions import Transaction
+
+        return self.store.table(
             "transaction",
             Transaction,
             lambda one: (one.mchid, one.out_trade_no),
@@ -83,54 +102,134 @@ class State:
             prepay_id=lambda one: one.prepay_id,
             token=lambda one: one.token,
         )
-        self.combined = table(
+
+    @cached_property
+    def combined(self) -> Table[CombinedOrder]:
+        """Combined orders (合单)."""
+        from .domain.combined import CombinedOrder
+
+        return self.store.table(
             "combined",
             CombinedOrder,
             lambda one: (one.mchid, one.out_trade_no),
             prepay_id=lambda one: one.prepay_id,
             token=lambda one: one.token,
         )
-        self.refunds = table(
+
+    @cached_property
+    def refunds(self) -> Table[Refund]:
+        """Refunds (退款)."""
+        from .domain.refunds import Refund
+
+        return self.store.table(
             "refund", Refund, lambda one: (one.mchid, one.out_refund_no), refund_id=lambda one: one.refund_id
         )
-        self.receivers = table("receiver", Receiver, lambda one: (one.mchid, one.type, one.account))
-        self.shares = table(
+
+    @cached_property
+    def receivers(self) -> Table[Receiver]:
+        """Receivers of shares (分账接收方)."""
+        from .domain.sharing import Receiver
+
+        return self.store.table("receiver", Receiver, lambda one: (one.mchid, one.type, one.account))
+
+    @cached_property
+    def shares(self) -> Table[Share]:
+        """Orders of shares (分账单)."""
+        from .domain.sharing import Share
+
+        return self.store.table(
             "share", Share, lambda one: (one.mchid, one.out_order_no), order_id=lambda one: one.order_id
         )
-        self.share_returns = table("share-return", ShareReturn, lambda one: (one.mchid, one.out_return_no))
-        self.transfers = table(
+
+    @cached_property
+    def share_returns(self) -> Table[ShareReturn]:
+        """Shares given back (分账回退单)."""
+        from .domain.sharing import ShareReturn
+
+        return self.store.table("share-return", ShareReturn, lambda one: (one.mchid, one.out_return_no))
+
+    @cached_property
+    def transfers(self) -> Table[Transfer]:
+        """Transfers to users (转账单)."""
+        from .domain.transfers import Transfer
+
+        return self.store.table(
             "transfer",
             Transfer,
             lambda one: (one.mchid, one.out_bill_no),
             bill_no=lambda one: one.bill_no,
             package=lambda one: one.package,
         )
-        self.batches = table(
+
+    @cached_property
+    def batches(self) -> Table[Batch]:
+        """Batches of transfers (批次单)."""
+        from .domain.batches import Batch
+
+        return self.store.table(
             "batch", Batch, lambda one: (one.mchid, one.out_batch_no), batch_id=lambda one: one.batch_id
         )
-        self.service_orders = table(
+
+    @cached_property
+    def service_orders(self) -> Table[ServiceOrder]:
+        """Payscore orders (支付分订单)."""
+        from .domain.payscore import ServiceOrder
+
+        return self.store.table(
             "service-order",
             ServiceOrder,
             lambda one: (one.mchid, one.out_order_no),
             order_id=lambda one: one.order_id,
             package=lambda one: one.package,
         )
-        self.contracts = table(
+
+    @cached_property
+    def contracts(self) -> Table[Contract]:
+        """Contracts (签约协议)."""
+        from .domain.contracts import Contract
+
+        return self.store.table(
             "contract",
             Contract,
             lambda one: (one.product, one.mchid, one.plan_id, one.out_contract_code),
             token=lambda one: one.token,
             contract_id=lambda one: one.contract_id,
         )
-        self.complaints = table("complaint", Complaint, lambda one: (one.complaint_id,))
-        self.media = table("medium", Medium, lambda one: (one.media_id,))
-        self.bills = table("bill", Bill, lambda one: (one.token,))
-        self.accounts = table("account", Account, lambda one: (one.mchid,))
-        self.entries = table("entry", Entry, lambda one: (one.mchid, str(one.number)))
-        self.pending = table("pending", Pending, lambda one: (one.step, *one.key))
-        self.settings = table("setting", Setting, lambda one: (one.name,))
-        self._listeners: list[Callable[[Event], object]] = []
-        self._events: list[Event] = []
+
+    @cached_property
+    def complaints(self) -> Table[Complaint]:
+        """Complaints (投诉单)."""
+        from .domain.complaints import Complaint
+
+        return self.store.table("complaint", Complaint, lambda one: (one.complaint_id,))
+
+    @cached_property
+    def media(self) -> Table[Medium]:
+        """Uploaded files (媒体文件)."""
+        from .domain.media import Medium
+
+        return self.store.table("medium", Medium, lambda one: (one.media_id,))
+
+    @cached_property
+    def bills(self) -> Table[Bill]:
+        """Bills that were asked for (账单)."""
+        from .domain.bills import Bill
+
+        return self.store.table("bill", Bill, lambda one: (one.token,))
+
+    @cached_property
+    def accounts(self) -> Table[Account]:
+        """Accounts (基本账户)."""
+        from .domain.accounts import Account
+
+        return self.store.table("account", Account, lambda one: (one.mchid,))
+
+    @cached_property
+    def entries(self) -> Table[Entry]:
+        """What changed the accounts (资金流水)."""
+        from .domain.accounts import Entry
+
+        return self.store.table("entry", Entry, lambda one: (one.mchid, str(one.number)))
 
     @property
     def now(self) -> float:
@@ -156,10 +255,14 @@ class State:
 
     def account(self, mchid: str) -> Account:
         """A merchant's account."""
+        from .domain.accounts import Account
+
         return self.accounts.get(mchid) or Account(mchid)
 
     def book(self, mchid: str, kind: str, amount: int, voucher: str) -> None:
         """Changes a merchant's balance by ``amount`` fen, with an entry."""
+        from .domain.accounts import book
+
         account, entry = book(self.account(mchid), self.now, kind, amount, voucher)
         self.accounts.put(account)
         self.entries.put(entry)
