@@ -6,13 +6,14 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
 from tests.cli.shell import Serve, Wxpay, environment
-from wxpay_dsl.cli import COMMANDS
-from wxpay_dsl.cli.spec import COMMANDS as SPEC_COMMANDS
+from wxpay_dsl.cli.program import program
 
 
 def test_the_demo_shows_a_signed_and_verified_call(wxpay: Wxpay) -> None:
@@ -69,11 +70,20 @@ def test_a_sandbox_keeps_to_loopback(wxpay: Wxpay) -> None:
     assert "loopback" in ran.err
 
 
-@pytest.mark.parametrize(
-    "command", ["", *(name for name in COMMANDS if name != "spec"), *(f"spec {name}" for name in SPEC_COMMANDS)]
-)
-def test_every_command_has_help_with_examples(wxpay: Wxpay, command: str) -> None:
-    ran = wxpay(*command.split(), "--help")
+def leaves(group: click.Group = program, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The words of every command that is no group of others."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if isinstance(command, click.Group):
+            yield from leaves(command, (*above, name))
+        else:
+            yield (*above, name)
+
+
+@pytest.mark.parametrize("words", [(), *leaves()], ids=" ".join)
+def test_every_command_has_help_with_examples(wxpay: Wxpay, words: tuple[str, ...]) -> None:
+    ran = wxpay(*words, "--help")
     assert (ran.code, ran.err) == (0, "")
     assert re.search(r"Examples?:\n +(\S.*\| )?wxpay ", ran.out), ran.out
 

@@ -16,6 +16,20 @@ Examples:
   wxpay docs build --out site       write the pages, to look at without a server or network
 """
 
+_BUILD_HELP = """Write the whole site into a folder; its pages open without a server. 生成文档
+
+\b
+Example:
+  wxpay docs build --out site --specs my-specs
+"""
+
+_SERVE_HELP = """Build the site where that has not been done, and serve it on loopback until Ctrl-C. 浏览文档
+
+\b
+Example:
+  wxpay docs serve --port 8008
+"""
+
 _SPECS = click.option(
     "--specs",
     "folders",
@@ -33,7 +47,7 @@ def docs(context: click.Context) -> None:
         context.invoke(serve)
 
 
-@docs.command(help="Write the whole site into a folder; its pages open without a server.")
+@docs.command(help=_BUILD_HELP)
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="The folder to write.")
 @_SPECS
 def build(out: Path, folders: tuple[str, ...]) -> None:
@@ -42,7 +56,7 @@ def build(out: Path, folders: tuple[str, ...]) -> None:
     click.echo(f"{out / 'index.html'}", err=True)
 
 
-@docs.command(help="Build the site where that has not been done, and serve it on loopback until Ctrl-C.")
+@docs.command(help=_SERVE_HELP)
 @click.option("--port", default=8008, show_default=True, type=click.IntRange(0, 65535))
 @_SPECS
 def serve(port: int = 8008, folders: tuple[str, ...] = ()) -> None:

@@ -24,7 +24,7 @@ _KINDS: Final = (
     (("ValidationError", "EncryptionError"), 4, "invalid request 请求参数有误"),
     (("UndeclaredPathError",), 4, "undeclared path 未声明的接口"),
     (("SpecError",), 4, "spec 接口定义有误"),
-    (("TransportError", "ClosedError", "KeyStoreError"), 5, "transport 网络错误"),
+    (("TransportError", "ClosedError", "KeyStoreError", "SignerError"), 5, "transport 网络错误"),
     (("SignatureError",), 6, "signature 验签失败"),
     (("NotificationError", "DecryptionError", "PlatformCertificatesError"), 6, "not to be believed 验签或解密失败"),
     (("ServiceError",), 7, "refused by WeChat Pay 微信支付拒绝"),
