@@ -16,6 +16,7 @@ COMMANDS: Final = {
     "certs": "certs:certs",
     "sandbox": "sandbox:sandbox",
     "notify": "notify:notify",
+    "explain": "explain:explain",
     "spec": "spec:spec",
     "stubs": "stubs:stubs",
     "docs": "docs:docs",

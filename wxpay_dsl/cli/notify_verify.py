@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
-from rich.text import Text
 
 from .call import profile_option
-from .terminal import stdout
+from .steps import show
 
 if TYPE_CHECKING:
     from wxpay_dsl import Wechatpay
@@ -33,14 +32,19 @@ Exit code 0 if it verifies, 6 if it does not.
 """
 
 _FILE: Final = click.Path(path_type=Path, dir_okay=False)
-_MARKS: Final = {True: ("✓", "green"), False: ("✗", "red"), None: ("·", "dim")}
 
 
 @click.command(help=_HELP)
 @click.option("--headers", "headers_file", metavar="FILE", type=_FILE, required=True, help="The headers as they came.")
 @click.option("--body", "body_file", metavar="FILE", type=_FILE, required=True, help="The raw body, byte by byte.")
 @profile_option
-def verify_notification(headers_file: Path, body_file: Path, profile: Path | None) -> int:
+@click.option("--json", "as_json", is_flag=True, help="Print the steps as JSON.")
+def verify_notification(
+    headers_file: Path,
+    body_file: Path,
+    profile: Path | None,
+    as_json: bool,  # noqa: FBT001 (a flag of the command line)
+) -> int:
     from wxpay_dsl import Wechatpay
     from wxpay_dsl.notify.diagnosis import diagnose_v2, diagnose_v3
     from wxpay_dsl.wechat.notification_answers import family_of
@@ -53,10 +57,7 @@ def verify_notification(headers_file: Path, body_file: Path, profile: Path | Non
         headers = read_headers(_read(headers_file))
         keys = asyncio.run(_keys(client, headers))
         steps = list(diagnose_v3(headers, body, recipient, keys, time.time()))
-    for step in steps:
-        line = Text.assemble(_MARKS[step.good], " ", (f"{step.title:9}", "bold"), " ", step.text)
-        stdout().print(line, soft_wrap=True)
-    return 0 if all(step.good is not False for step in steps) else 6
+    return 0 if show(steps, as_json=as_json) else 6
 
 
 async def _keys(client: Wechatpay, headers: Mapping[str, str]) -> dict[str, PlatformKey]:

@@ -4,13 +4,12 @@ was probably done to them on their way.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from itertools import product
 from typing import Final
 from urllib.parse import unquote
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from wxpay_dsl.core.errors import ConfigurationError, SdkError
 from wxpay_dsl.wechat import signing_v2, signing_v3
@@ -20,24 +19,16 @@ from wxpay_dsl.wechat.notifications_v2 import merchant_of, open_v2, read_v2
 from wxpay_dsl.wechat.notifications_v3 import open_v3
 from wxpay_dsl.wechat.platform_keys import PlatformKey, is_public_key_id
 from wxpay_dsl.wechat.recipient import Recipient
+from wxpay_dsl.wechat.serialisations import serialisations
+from wxpay_dsl.wechat.step import Step
 from wxpay_dsl.wechat.verification import CLOCK_WINDOW, SignatureHeaders, read_headers
 
-__all__ = ["Step", "diagnose_v2", "diagnose_v3"]
+__all__ = ["diagnose_v2", "diagnose_v3"]
 
 #: How much of a body or a value is shown.
 _SHOWN: Final = 300
 
 Change = tuple[str, Callable[[bytes], bytes]]
-
-
-@frozen
-class Step:
-    """One step of the verification."""
-
-    title: str
-    #: None: neither good nor bad, to be known.
-    good: bool | None
-    text: str
 
 
 def diagnose_v3(
@@ -179,10 +170,6 @@ def _shown(message: bytes) -> str:
     return f"{text} …" if len(message) > _SHOWN else text
 
 
-def _reserialised(body: bytes, *, ascii_only: bool) -> bytes:
-    return json.dumps(json.loads(body), ensure_ascii=ascii_only, separators=(",", ":")).encode()
-
-
 #: What is done to a body on its way, each with what undoes it.
 _BODIES: Final[tuple[Change, ...]] = (
     ("", lambda body: body),
@@ -190,14 +177,6 @@ _BODIES: Final[tuple[Change, ...]] = (
     ("the body's last line end was cut off", lambda body: body + b"\n"),
     ("line ends were turned into CRLF", lambda body: body.replace(b"\r\n", b"\n")),
     ("a byte order mark was put before the body", lambda body: body.removeprefix(b"\xef\xbb\xbf")),
-    (
-        "the JSON was parsed and serialised again: verify the raw bytes",
-        lambda body: _reserialised(body, ascii_only=False),
-    ),
-    (
-        "the JSON was parsed and serialised again: verify the raw bytes",
-        lambda body: _reserialised(body, ascii_only=True),
-    ),
     ("`+` in the body was turned into a space, as in a form", lambda body: body.replace(b" ", b"+")),
     (
         "the body was read as Latin-1 and written as UTF-8",
@@ -234,16 +213,24 @@ _HEADERS: Final[tuple[tuple[str, Callable[[SignatureHeaders], SignatureHeaders]]
 
 def _culprit(signed: SignatureHeaders, body: bytes, keys: Mapping[str, PlatformKey]) -> str:
     """What was done to it, found by undoing it until the signature verifies; nothing where nothing helps."""
-    for (told_of_headers, headers), (told_of_body, change) in product(_HEADERS, _BODIES):
-        try:
-            undone, original = headers(signed), change(body)
-        except (ValueError, RecursionError):
-            continue
+    bodies = list(_bodies(body))
+    for (told_of_headers, headers), (told_of_body, original) in product(_HEADERS, bodies):
+        undone = headers(signed)
         for key_id, key in keys.items():
             if signing_v3.verify(_message(undone, original), undone.signature, key.public_key):
                 other = "" if key_id == signed.serial else f"it is that of {key_id}: that key is not {signed.serial}'s"
                 return "; ".join(told for told in (other, told_of_headers, told_of_body) if told)
     return ""
+
+
+def _bodies(body: bytes) -> Iterator[tuple[str, bytes]]:
+    for told, change in _BODIES:
+        try:
+            yield told, change(body)
+        except ValueError:
+            continue
+    for _, other in serialisations(body):
+        yield "the JSON was parsed and serialised again: verify the raw bytes", other
 
 
 def _no_culprit(key: PlatformKey | None) -> str:

@@ -1,0 +1,32 @@
+"""The steps of an examination: a line each with its mark, or JSON; and the exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from attrs import asdict
+from rich.text import Text
+
+from wxpay_dsl.wechat.step import Step
+
+from .terminal import stdout, write_json
+
+__all__ = ["show"]
+
+_MARKS: Final = {True: ("✓", "green"), False: ("✗", "red"), None: ("·", "dim")}
+
+
+def show(steps: Sequence[Step], *, as_json: bool = False) -> bool:
+    """Prints all steps; whether none of them is bad."""
+    good = all(step.good is not False for step in steps)
+    if as_json:
+        write_json({"good": good, "steps": [asdict(step) for step in steps]})
+        return good
+    width = max((len(step.title) for step in steps), default=0)
+    for step in steps:
+        line = Text.assemble(_MARKS[step.good], " ", (f"{step.title:{width}}", "bold"), " ", step.text)
+        stdout().print(line, soft_wrap=True)
+        if step.mend:
+            stdout().print(Text.assemble(" " * (width + 3), ("→ ", "yellow"), step.mend), soft_wrap=True)
+    return good
