@@ -86,6 +86,7 @@ def test_every_command_has_help_with_examples(wxpay: Wxpay, words: tuple[str, ..
     ran = wxpay(*words, "--help")
     assert (ran.code, ran.err) == (0, "")
     assert re.search(r"Examples?:\n +(\S.*\| )?wxpay ", ran.out), ran.out
+    assert not words or "--debug" in ran.out
 
 
 def test_help_explains_the_exit_codes(wxpay: Wxpay) -> None:

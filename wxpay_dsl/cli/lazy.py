@@ -12,11 +12,6 @@ import click
 __all__ = ["LazyGroup"]
 
 
-def _debug(context: click.Context, _: click.Parameter, value: bool) -> None:  # noqa: FBT001 (click's signature)
-    if value:
-        context.find_root().meta["wxpay.debug"] = True
-
-
 class LazyGroup(click.Group):
     """Its commands are ``name: "module:function"``, modules of this package. Every command also takes ``--debug``."""
 
@@ -37,17 +32,7 @@ class LazyGroup(click.Group):
         if command is None:
             module, _, function = place.partition(":")
             made: click.Command = getattr(import_module(f"{__package__}.{module}"), function)
-            command = made
-            if not isinstance(command, click.Group):
-                command.params.append(
-                    click.Option(
-                        ["--debug"],
-                        is_flag=True,
-                        expose_value=False,
-                        callback=_debug,
-                        help="Show the traceback of an error.",
-                    )
-                )
+            command = _with_debug(made)
             self.add_command(command, cmd_name)
         return command
 
@@ -61,3 +46,14 @@ class LazyGroup(click.Group):
             hint = f"did you mean {near[0]!r}?" if near else f"the commands are {', '.join(self._table)}"
             raise click.UsageError(f"{name!r} is no command of `{ctx.command_path}`; {hint}", ctx)
         return super().resolve_command(ctx, args)
+
+
+def _with_debug(command: click.Command) -> click.Command:
+    """The command, or every command of a group, with ``--debug``; whoever runs the program looks for it there."""
+    if isinstance(command, click.Group):
+        for below in command.commands.values():
+            _with_debug(below)
+    else:
+        option = click.Option(["--debug"], is_flag=True, expose_value=False, help="Show the traceback of an error.")
+        command.params.append(option)
+    return command
