@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from wxpay_dsl.assembly import Machinery
     from wxpay_dsl.core.client import Client
     from wxpay_dsl.core.download import Download, Plan, Progress
+    from wxpay_dsl.core.files import FileSource
     from wxpay_dsl.core.hooks import Hook
     from wxpay_dsl.core.reply import Reply
     from wxpay_dsl.settings import Settings
@@ -264,7 +265,7 @@ class Wechatpay(Chain):
 
     async def upload(
         self,
-        file: Any,
+        file: FileSource,
         to: Any = None,
         /,
         *,

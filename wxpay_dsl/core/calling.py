@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any, Literal, TypedDict
 
 from .chain import Node
+from .files import FileSource
 from .reply import Reply
 
-__all__ = ["CallOptions", "Node", "Reply", "TypedNode"]
+__all__ = ["CallOptions", "FileSource", "Node", "Reply", "TypedNode"]
 
 
 class TypedNode:

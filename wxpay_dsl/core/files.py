@@ -23,7 +23,7 @@ from .errors import Fault
 if TYPE_CHECKING:
     import mimetypes
 
-__all__ = ["MAX_FILE", "File", "Upload", "media_type_of", "prepare"]
+__all__ = ["MAX_FILE", "File", "FileSource", "Upload", "media_type_of", "prepare"]
 
 #: Bytes of one file; services take a few millions.
 MAX_FILE: Final = 32 * 1024 * 1024
@@ -64,6 +64,11 @@ class File:
     name: str | None = None
     #: ``image/png``; None: by the name, or by the first bytes.
     content_type: str | None = None
+
+
+#: What can be uploaded: a path, bytes, a binary file open for reading, an async iterable of bytes, or one of those with
+#: a name.
+FileSource = File | str | os.PathLike[str] | bytes | BinaryIO | AsyncIterable[bytes]
 
 
 @define(eq=False)

@@ -59,12 +59,7 @@ class Types:
             inner = "Any" if schema.items is None else self.annotation(schema.items, name + "Item", request=request)
             return f"list[{inner}]"
         if kind == "string":
-            if request and schema.media_type == "application/json":
-                return "str | dict[str, Any] | list[Any]"
-            if request and 0 < len(schema.enum) <= _LITERALS and all(isinstance(word, str) for word in schema.enum):
-                # The published values, for completion; any text, since they age.
-                return f"Literal[{', '.join(map(literal, schema.enum))}] | str"
-            return "str"
+            return _given_text(schema) if request else "str"
         return {"integer": "int", "number": "float", "boolean": "bool"}.get(kind, "Any")
 
     def fields(
@@ -112,6 +107,18 @@ class Types:
             if about[2]:
                 self._lines.append(f"    {docstring(about[2])}")
         return name
+
+
+def _given_text(schema: Schema) -> str:
+    """How a string may be given: as a file, as the JSON that it holds, as one of the published values, or as text."""
+    if schema.format == "binary":
+        return "FileSource"
+    if schema.media_type == "application/json":
+        return "str | dict[str, Any] | list[Any]"
+    if 0 < len(schema.enum) <= _LITERALS and all(isinstance(word, str) for word in schema.enum):
+        # The published values, for completion; any text, since they age.
+        return f"Literal[{', '.join(map(literal, schema.enum))}] | str"
+    return "str"
 
 
 def _wrapped(about: tuple[str, bool, str]) -> str:

@@ -29,7 +29,7 @@ Generated from the specs: change the YAML, not this file.
 
 from typing import Any, Literal, NotRequired, TypedDict, Unpack, overload
 
-from wxpay_dsl.core.calling import CallOptions, Node, Reply, TypedNode
+from wxpay_dsl.core.calling import CallOptions, FileSource, Node, Reply, TypedNode
 '''
 
 
