@@ -1,6 +1,7 @@
 """The build's own step: a wheel carries the specs with their index built, and the static types made from them.
 
-So its first import reads no YAML, and an editor knows every endpoint. An editable install gets the types too.
+So its first import reads no YAML, and an editor knows every endpoint. An editable install gets the types too. The
+guides and examples come along for ``wxpay docs``.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ class Generated(BuildHookInterface[Any]):
             str(root / "specs"): "wxpay_dsl/specs",
             str(made / INDEX_NAME): f"wxpay_dsl/specs/{INDEX_NAME}",
             str(made / "typed"): "wxpay_dsl/typed",
+            str(root / "docs" / "guide"): "wxpay_dsl/site/guide",
+            str(root / "docs" / "examples"): "wxpay_dsl/site/examples",
         }
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:

@@ -5,7 +5,7 @@ Nothing of it needs a network when it is looked at: fonts are the reader's own, 
 
 from __future__ import annotations
 
-import shutil
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +18,7 @@ from wxpay_dsl.core.tree import Tree, spelling
 from wxpay_dsl.sandbox.examples import example
 
 from .pages import event_page, operation_page, product_page
+from .reference import reference
 
 #: ``{family: {title of a product: [(operation, URL of its page)]}}``
 Products = defaultdict[str, defaultdict[str, list[tuple[Operation, str]]]]
@@ -27,6 +28,14 @@ __all__ = ["build", "guides", "write_pages"]
 _HERE: Final = Path(__file__).parent
 #: The guides, as a wheel carries them and as a checkout has them.
 _GUIDES: Final = (_HERE / "guide", _HERE.parent.parent / "docs" / "guide")
+#: Links of a guide to another, and to an example or all of them, as they work in the repository.
+_GUIDE_LINK: Final = re.compile(r"\]\(([\w-]+)\.md(#[^)]*)?\)")
+_EXAMPLE_LINK: Final = re.compile(r"\]\(\.\./examples/?(?:([\w/-]+)\.py)?\)")
+#: The guides in the order in which one needs them; any other follows.
+_ORDER: Final = (
+    *("endpoint", "keys", "notifications", "frontend", "errors", "reliability", "going-live", "doctor", "sandbox"),
+    *("bulk", "sensitive", "uploads", "bills", "merchants", "overseas", "v2", "signers", "observability"),
+)
 _FAMILIES: Final = {
     "v3": "APIv3",
     "v2": "APIv2",
@@ -51,18 +60,65 @@ def build(out: Path, specs: Sequence[str] = ()) -> None:
 
     with TemporaryDirectory() as work:
         pages = Path(work, "docs")
-        shutil.copytree(guides(), pages / "guide")
-        home = pages / "guide" / "index.md"
-        if home.exists():
-            home.rename(pages / "index.md")
+        write_guides(guides(), pages)
+        examples = write_examples(guides().parent / "examples", pages)
         nav = write_pages(tree(specs), pages)
+        reference = _write_reference(pages)
         config = load_config(str(_HERE / "mkdocs.yml"), docs_dir=str(pages), site_dir=str(out.resolve()), strict=True)
-        config["nav"] = [*config["nav"], *nav]
+        config["nav"] = [*config["nav"], {"指南 Guides": _guides_in_order(pages / "guide")}, examples, *nav, reference]
+        # The offline plugin would load its shim for Worker from a CDN: with this one the search runs in files too.
+        config.extra["polyfills"] = ["assets/javascripts/iframe-worker.js"]
+        _write(pages / config.extra["polyfills"][0], (_HERE / "iframe-worker.js").read_text("utf-8"))
         config.plugins.on_startup(command="build", dirty=False)
         try:
             mkdocs_build(config)
         finally:
             config.plugins.on_shutdown()
+
+
+def write_guides(guide: Path, folder: Path) -> None:
+    """Writes the guides' pages: their links to other guides and to examples are those of the site."""
+    for page in guide.glob("*.md"):
+        text = _EXAMPLE_LINK.sub(lambda link: f"](../examples/{link[1] or 'index'}.md)", page.read_text("utf-8"))
+        if page.name == "index.md":
+            _write(folder / page.name, _GUIDE_LINK.sub(lambda link: f"](guide/{link[1]}.md{link[2] or ''})", text))
+        else:
+            _write(folder / "guide" / page.name, text)
+
+
+def write_examples(examples: Path, folder: Path) -> dict[str, list[str]]:
+    """Writes a page for each example, whole, and gives their part of the navigation."""
+    pages = {
+        f"examples/{file.relative_to(examples).with_suffix('').as_posix()}.md": file
+        for file in sorted(examples.rglob("*.py"))
+    }
+    lines = ["# 示例 Examples", ""]
+    for place, file in pages.items():
+        name, source = file.relative_to(examples).as_posix(), file.read_text("utf-8")
+        title = source.partition("\n")[0].strip('"')
+        lines.append(f"- [`{name}`]({place.removeprefix('examples/')}) {title}")
+        _write(folder / place, f"# {name}\n\n```python\n{source}```\n")
+    _write(folder / "examples/index.md", "\n".join(lines) + "\n")
+    return {"示例 Examples": ["examples/index.md", *pages]}
+
+
+def _guides_in_order(folder: Path) -> list[str]:
+    """The guides' pages; the site titles each by its first heading."""
+    there = {file.stem for file in folder.glob("*.md")}
+    names = [name for name in _ORDER if name in there]
+    return [f"guide/{name}.md" for name in (*names, *sorted(there.difference(names)))]
+
+
+def _write_reference(folder: Path) -> dict[str, list[str]]:
+    """A page for each part of what is public, filled from the docstrings."""
+    places = []
+    for part, (title, names) in reference().items():
+        lines = [f"# {title}", ""]
+        for name in names:
+            lines += [f"::: {name}", ""]
+        places.append(f"reference/{part}.md")
+        _write(folder / places[-1], "\n".join(lines))
+    return {"参考 Reference": places}
 
 
 def write_pages(specs: Tree, folder: Path) -> list[Any]:

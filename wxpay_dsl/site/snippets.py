@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from wxpay_dsl.core.model import Event, Operation, Schema
 from wxpay_dsl.core.page import dotted
+from wxpay_dsl.wechat.environments_v2 import SANDBOXES
 from wxpay_dsl.wechat.families import SUPPLIED
 
 __all__ = ["Example", "call_snippet", "event_snippet", "fewest"]
@@ -26,7 +27,7 @@ from wxpay_dsl import Wechatpay
 
 
 async def main() -> None:
-    async with Wechatpay(profile="wxpay.toml") as wxpay:
+    async with Wechatpay(profile="wxpay.toml"{options}) as wxpay:
 {call}
 
 
@@ -54,7 +55,8 @@ def call_snippet(operation: Operation, example: Example) -> str:
     lines = [lines[0] + ")"] if len(lines) == 1 else [*lines, ")"]
     lines.append(_shown(operation))
     call = "\n".join(f"        {line}".rstrip() for line in "\n".join(lines).split("\n"))
-    return _PROGRAM.format(call=call)
+    options = next((f', v2_sandbox="{name}"' for name in SANDBOXES if name in operation.chain), "")
+    return _PROGRAM.format(call=call, options=options)
 
 
 def event_snippet(event: Event) -> str:
@@ -105,7 +107,7 @@ def _literal(value: Any) -> str:
 
 
 def _shown(operation: Operation) -> str:
-    if operation.produces:
+    if operation.produces and operation.status < 300:
         return "print(len(reply.data))"
     if operation.returns is None or not operation.returns.properties:
         return "print(reply.status)"

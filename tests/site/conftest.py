@@ -1,0 +1,43 @@
+"""The site, built once by the command that readers use."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from attrs import frozen
+
+ROOT = Path(__file__).parents[2]
+
+
+@frozen
+class Site:
+    """The site that was built, and the seconds of processor time that it took."""
+
+    folder: Path
+    seconds: float
+
+    def page(self, place: str) -> str:
+        """The HTML of a page."""
+        return (self.folder / place).read_text("utf-8")
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """``wxpay docs build --out DIR``, in an empty folder."""
+    folder = tmp_path_factory.mktemp("site")
+    start = time.monotonic()
+    built = subprocess.run(
+        [sys.executable, "-m", "wxpay_dsl.cli", "docs", "build", "--out", "out"],
+        cwd=folder,
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"},
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
+    )
+    assert built.returncode == 0, built.stderr
+    return Site(folder / "out", time.monotonic() - start)

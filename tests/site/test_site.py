@@ -1,0 +1,141 @@
+"""The site as it is built: whole, its links alive, nothing fetched from elsewhere, every operation there to be found."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from wxpay_dsl.client import tree
+
+from .conftest import Site
+
+pytestmark = pytest.mark.timeout(500)
+
+#: What a browser fetches by itself to show a page.
+LOADED = {("script", "src"), ("img", "src"), ("iframe", "src"), ("source", "src"), ("video", "src")}
+#: The kinds of <link> that are fetched; ``canonical``, ``next`` and the like are only said.
+FETCHED = {"stylesheet", "icon", "preload", "modulepreload", "manifest"}
+PRESIGN = "api/v3/eduPapay/contracts/presign.html"
+
+
+class Page(HTMLParser):
+    """What a page names, and where it can be pointed at."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.loads: list[str] = []
+        self.links: list[str] = []
+        self.anchors: set[str] = set()
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = {name: value or "" for name, value in attrs}
+        self.anchors |= {values[name] for name in ("id", "name") if name in values}
+        if tag == "link" and FETCHED & {*values.get("rel", "").split()}:
+            self.loads.append(values["href"])
+        elif tag == "a" and "href" in values:
+            self.links.append(values["href"])
+        self.loads += [values[name] for element, name in LOADED if element == tag and name in values]
+
+
+@pytest.fixture(scope="module")
+def pages(site: Site) -> dict[Path, Page]:
+    return {file: Page(file.read_text("utf-8")) for file in sorted(site.folder.rglob("*.html"))}
+
+
+def test_the_site_is_built_in_three_minutes(site: Site) -> None:
+    assert site.seconds < 180
+
+
+def test_every_operation_and_notification_has_its_page(site: Site, pages: dict[Path, Page]) -> None:
+    text = "\n".join(file.read_text("utf-8") for file in pages)
+    for operation in tree().operations():
+        assert f"<code>{operation.name}</code>" in text or f"<code>{operation.path}</code>" in text, operation.name
+    for name in tree().event_names():
+        assert f"<code>{name}</code>" in text, name
+    assert len([file for file in pages if file.is_relative_to(site.folder / "api")]) >= 1073
+
+
+def test_no_link_within_the_site_is_dead(site: Site, pages: dict[Path, Page]) -> None:
+    dead = [
+        f"{file.relative_to(site.folder)}: {link}" for file, page in pages.items() for link in broken(file, page, pages)
+    ]
+    assert dead == []
+
+
+def broken(file: Path, page: Page, pages: dict[Path, Page]) -> Iterator[str]:
+    for link in (*page.links, *page.loads):
+        url = urlsplit(link)
+        if url.scheme or url.netloc:
+            continue
+        if file.name == "404.html":  # it is shown for any address, so it names everything from the root
+            target = file.parent / unquote(url.path).lstrip("/")
+        else:
+            target = (file.parent / unquote(url.path)).resolve() if url.path else file
+        if target.is_dir():
+            target /= "index.html"
+        if not target.exists() or (
+            url.fragment and target in pages and unquote(url.fragment) not in pages[target].anchors | {"__top"}
+        ):
+            yield link
+
+
+def test_nothing_is_fetched_from_elsewhere(site: Site, pages: dict[Path, Page]) -> None:
+    foreign = {load for page in pages.values() for load in page.loads if urlsplit(load).netloc}
+    assert foreign == set()
+    for sheet in site.folder.rglob("*.css"):
+        assert re.findall(r"(?:url\(|@import)\s*[\"']?((?:https?:)?//[^\"')]+)", sheet.read_text("utf-8")) == []
+
+
+def test_the_page_of_presign_has_all_that_the_originals_has(site: Site) -> None:
+    html = site.page(PRESIGN)
+    assert "<h1" in html
+    for shown in (
+        "预签约",
+        "presign_token",
+        "POST /v3/edu-papay/contracts/presign",
+        "wxpay.v3.eduPapay.contracts.presign.post(…)",
+        "wxpay.v3.eduPapay.contracts.presign(…)",
+        'href="https://pay.weixin.qq.com/docs/merchant/apis/education-fee-payment/contracts/pre-sign.html"',
+        'href="https://pay.weixin.qq.com/docs/partner/apis/education-fee-payment/contracts/pre-sign.html"',
+    ):
+        assert shown in html
+    fields = "appid sub_mchid sub_appid openid sub_openid plan_id user_id period_start_date trade_scene presign_token"
+    for field in fields.split():
+        assert re.search(rf"<code>{field}</code></td>\s*<td>string</td>", html), field
+    assert re.search(r"<p>商户[^<]*预签约号", html), "its description"
+
+
+@pytest.mark.parametrize("words", ["预签约", "presign", "edu-papay", "回调通知", "out_trade_no"])
+def test_the_search_finds_chinese_and_english(words: str, site: Site) -> None:
+    index = json.loads((site.folder / "search" / "search_index.json").read_text("utf-8"))
+    found = [
+        entry["location"] for entry in index["docs"] if words in (entry["title"] + entry["text"]).replace("\u200b", "")
+    ]
+    assert found
+    if words in ("预签约", "presign", "edu-papay"):
+        assert any(location.startswith(PRESIGN) for location in found)
+
+
+def test_chinese_is_cut_into_words_for_the_search(site: Site) -> None:
+    index = json.loads((site.folder / "search" / "search_index.json").read_text("utf-8"))
+    assert any("微信\u200b支付" in entry["text"] for entry in index["docs"])
+
+
+def test_the_reference_documents_what_the_package_exports(site: Site) -> None:
+    import wxpay_dsl
+
+    text = "".join(file.read_text("utf-8") for file in (site.folder / "reference").glob("*.html"))
+    missing = [name for name in wxpay_dsl.__all__ if name not in ("__version__", "wxpay") and name not in text]
+    assert missing == []
+
+
+def test_the_guides_come_first_in_their_order_under_their_own_titles(site: Site) -> None:
+    titles = re.findall(r'<a href="[^"]*guide/([\w-]+)\.html"', site.page("index.html"))
+    assert titles.index("endpoint") < titles.index("notifications") < titles.index("going-live")
