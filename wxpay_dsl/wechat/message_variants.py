@@ -20,9 +20,9 @@ __all__ = ["Parts", "messages", "meta_of"]
 
 #: Mistakes that are made at once, at most.
 _AT_ONCE: Final = 3
-#: Messages that are tried, and bytes of them: a second's work, whatever the body.
+#: Messages that are tried, and bytes of them: seconds of work, whatever the body.
 _TRIED: Final = 200_000
-_BYTES: Final = 256 * 1024 * 1024
+_BYTES: Final = 1024 * 1024 * 1024
 #: Parameters of a query whose orders are all tried.
 _ORDERED: Final = 5
 #: Seconds that a second look at the clock may lie from the first.
@@ -84,11 +84,11 @@ def _canonical(lines: list[bytes]) -> bytes:
 
 
 _SHAPES: Final[Mapping[str, Callable[[list[bytes]], bytes]]] = {
-    "the line feed after the body was left out": lambda lines: b"\n".join(lines),
+    "the line feed after the body was left out": b"\n".join,
     "the line of the empty body was left out": lambda lines: b"\n".join((*lines[:4], b"")),
     "the lines were ended by \\r\\n": lambda lines: b"\r\n".join((*lines, b"")),
     "the line feeds were written as a backslash and an n": lambda lines: b"\\n".join((*lines, b"")),
-    "the line feeds were left out": lambda lines: b"".join(lines),
+    "the line feeds were left out": b"".join,
     "nonce and timestamp were swapped": lambda lines: _canonical([*lines[:2], lines[3], lines[2], lines[4]]),
     "method and URL were left out, as in the message of an answer": lambda lines: _canonical(lines[2:]),
     "the message begins with a byte order mark": lambda lines: b"\xef\xbb\xbf" + _canonical(lines),
