@@ -59,7 +59,8 @@ def _backup_url(merged: Mapping[str, Any], base_url: str | None) -> str:
     if value in ("", False, "none"):
         return ""
     parts = urlsplit(str(value))
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
+    whole = parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc
+    if not whole or parts.path.strip("/") or parts.query:
         raise ConfigurationError(f"`backup_url` is an origin such as {BACKUP_URL}, or 'none', not {value!r:.80}")
     if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
         raise ConfigurationError(f"`backup_url` {value!r:.80}: only a loopback address is called without TLS")

@@ -40,6 +40,8 @@ _OPERATION: Final = "download"
 #: The domains of WeChat Pay's own hosts; what its specs name is trusted as well.
 _DOMAINS: Final = (".mch.weixin.qq.com", ".wechatpay.cn")
 _VISIBLE: Final = re.compile(r"[\x21-\x7e]+\Z")
+#: A host's name as DNS has it: what else may stand in that place, readers of URLs disagree on where it leads.
+_HOST: Final = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)+\Z")
 
 
 @frozen
@@ -180,6 +182,7 @@ def _address(client: Client, url: str) -> str:
     if only is not None and f"{parts.scheme}://{parts.netloc}" == _origin(only):
         return url
     own = f".{host}".endswith(_DOMAINS) or any(urlsplit(known).hostname == host for known in client.tree.root.hosts())
+    own = own and _HOST.match(host) is not None
     if parts.scheme != "https" or not own or parts.username is not None or port not in (None, 443):
         shown = f"{parts.scheme}://{host}"
         message = f"{shown[:80]} is no host of WeChat Pay (微信支付): nothing is signed for it, and nothing sent"

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from enum import Enum
@@ -42,6 +43,7 @@ __all__ = [
 ]
 
 _PUBLIC_KEY_ID = "PUB_KEY_ID_"
+_ID = re.compile(r"[A-Za-z0-9_:-]{1,128}\Z")
 _ALGORITHM = "AEAD_AES_256_GCM"
 _ALGORITHMS = {_ALGORITHM: ciphers.aead_decrypt, shangmi.ALGORITHM: shangmi.aead_decrypt}
 #: WeChat Pay gives one certificate, two while it changes them.
@@ -111,6 +113,9 @@ def platform_key(
     """
     if thing is None or not key_id:
         raise ConfigurationError(f"platform key {key_id!r}: {'it has no id' if thing is not None else 'it has no key'}")
+    if not _ID.match(key_id):
+        # It is sent as a header, and a file may be named by it.
+        raise ConfigurationError(f"platform key {key_id!r:.80}: an id is PUB_KEY_ID_… or the serial of a certificate")
     certificate = _certificate_in(thing)
     if certificate is None:
         if isinstance(thing, Sm2PublicKey) or (isinstance(thing, (str, bytes, os.PathLike)) and shangmi.is_sm2(thing)):
