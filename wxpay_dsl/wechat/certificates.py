@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 
 from wxpay_dsl.core.errors import ConfigurationError
 from wxpay_dsl.wechat import pem
-from wxpay_dsl.wechat.keys import KeyMaterial, check_private_key, load_public_key
+from wxpay_dsl.wechat.keys import KeyMaterial, certificate_of, check_private_key, load_public_key
 
 __all__ = ["Pkcs12", "certificate_serial", "load_certificate", "load_pkcs12", "public_key_matches"]
 
@@ -49,7 +49,7 @@ def load_certificate(thing: KeyMaterial | x509.Certificate) -> x509.Certificate:
     if block is None:
         raise ConfigurationError(f"{what}: this is PEM of {blocks[0].label}, not of a certificate")
     try:
-        return x509.load_der_x509_certificate(block.der)
+        return certificate_of(block.der)
     except ValueError as error:
         raise ConfigurationError(f"{what}: damaged, or not a certificate") from error
 

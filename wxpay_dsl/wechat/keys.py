@@ -19,7 +19,14 @@ from cryptography.hazmat.primitives.serialization import (
 from wxpay_dsl.core.errors import ConfigurationError
 from wxpay_dsl.wechat import pem
 
-__all__ = ["KeyMaterial", "check_private_key", "check_public_key", "load_private_key", "load_public_key"]
+__all__ = [
+    "KeyMaterial",
+    "certificate_of",
+    "check_private_key",
+    "check_public_key",
+    "load_private_key",
+    "load_public_key",
+]
 
 #: PEM text or bytes, DER, base64 of DER, a path (text or ``os.PathLike``) or a ``file://`` URL.
 KeyMaterial = str | bytes | os.PathLike[str]
@@ -111,9 +118,18 @@ def load_public_key(thing: KeyMaterial | RSAPublicKey | x509.Certificate) -> RSA
         else:
             return check_public_key(key, what)
     try:
-        return _public_key_of(x509.load_der_x509_certificate(block.der), what)
+        return _public_key_of(certificate_of(block.der), what)
     except ValueError as error:
         raise ConfigurationError(f"{what}: not a public key: {_misplaced(block)}") from error
+
+
+def certificate_of(der: bytes) -> x509.Certificate:
+    """The certificate in DER. Raises ValueError."""
+    try:
+        return x509.load_der_x509_certificate(der)
+    except x509.InvalidVersion as error:
+        # The one thing about a certificate for which cryptography has an error that is no ValueError.
+        raise ValueError(str(error)) from None
 
 
 def check_private_key(key: RSAPrivateKey, what: str) -> RSAPrivateKey:
@@ -177,7 +193,7 @@ def _misplaced(block: pem.Block) -> str:
 
 def _is_certificate(der: bytes) -> bool:
     try:
-        x509.load_der_x509_certificate(der)
+        certificate_of(der)
     except ValueError:
         return False
     return True
