@@ -1,4 +1,4 @@
-"""The site as it is built: whole, its links alive, nothing fetched from elsewhere, every operation there to be found."""
+"""The site as it is built: whole, its links alive, nothing fetched from elsewhere, every operation found."""
 
 from __future__ import annotations
 
@@ -80,9 +80,9 @@ def broken(file: Path, page: Page, pages: dict[Path, Page]) -> Iterator[str]:
             target = (file.parent / unquote(url.path)).resolve() if url.path else file
         if target.is_dir():
             target /= "index.html"
-        if not target.exists() or (
-            url.fragment and target in pages and unquote(url.fragment) not in pages[target].anchors | {"__top"}
-        ):
+        page_there = pages.get(target)
+        anchor = unquote(url.fragment)
+        if not target.exists() or (anchor and page_there is not None and anchor not in page_there.anchors | {"__top"}):
             yield link
 
 

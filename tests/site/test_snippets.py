@@ -1,4 +1,4 @@
-"""The Python of every page runs as printed: each operation's program against the sandbox, each handler as it registers."""
+"""The Python of every page runs as printed: each operation's against the sandbox, each handler as it registers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.timeout(300)
 
 @contextlib.contextmanager
 def serving(folder: Path, *, tls: bool) -> Iterator[Sandbox]:
-    """A sandbox on a thread of its own, as the programs under test each run an event loop; its profile is in ``folder``."""
+    """A sandbox on a thread of its own, since each program runs a loop of its own; its profile is in ``folder``."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
