@@ -59,9 +59,9 @@ async def test_what_is_finished_stays_so_with_its_answer(store: Store, open_stor
 
 async def test_a_lease_that_ran_out_is_anybody_s(store: Store) -> None:
     crashed, next_one = Claim(KEY), Claim(KEY)
-    assert await store.claim(crashed, 0.05) is True
+    assert await store.claim(crashed, 0.5) is True
     assert await store.claim(next_one, 60) is False
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(0.6)
     assert await store.claim(next_one, 60) is True
     # Whoever comes back from the dead finds that it is not his any more, and changes nothing.
     assert await store.renew(crashed, 60) is False
@@ -88,10 +88,10 @@ async def test_a_lease_that_ran_out_and_nobody_took_is_still_good(store: Store) 
 
 async def test_a_renewed_lease_lasts(store: Store) -> None:
     claim = Claim(KEY)
-    await store.claim(claim, 0.1)
-    for _ in range(4):
-        await asyncio.sleep(0.05)
-        assert await store.renew(claim, 0.1) is True
+    await store.claim(claim, 0.8)
+    for _ in range(3):
+        await asyncio.sleep(0.4)
+        assert await store.renew(claim, 0.8) is True
     assert await store.claim(Claim(KEY), 60) is False
 
 

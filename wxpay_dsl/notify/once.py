@@ -23,6 +23,7 @@ __all__ = ["Done", "Failed", "Later", "Once", "Work"]
 Work = Callable[[Claim], Awaitable[bytes]]
 
 _log = logging.getLogger("wxpay_dsl.notify")
+_BUSY: Final = "another delivery of it is being handled"
 #: How often something finished is tried to be marked in a store that was gone, three times a lease: for an hour.
 _MARK_ATTEMPTS: Final = 180
 
@@ -58,7 +59,8 @@ class Once:
         self.store = store
         self._lease = lease
         self._limit = limit
-        self._running: set[asyncio.Task[Done | Later | Failed]] = set()
+        #: What is being handled here, by key: whatever becomes of its lease, this process begins none a second time.
+        self._running: dict[str, asyncio.Task[Done | Later | Failed]] = {}
         #: What is still to be told to the store, after the service has been answered.
         self._telling: set[asyncio.Task[None]] = set()
         #: Handled here, while the store is gone: ``{key: data}``.
@@ -73,6 +75,8 @@ class Once:
         loop = asyncio.get_running_loop()
         if key in self._unmarked:
             return Done(self._unmarked[key])
+        if key in self._running:
+            return Later(_BUSY)
         claim = Claim(key)
         try:
             async with asyncio.timeout_at(deadline):
@@ -84,19 +88,20 @@ class Once:
             return Later("the store cannot be asked")
         if isinstance(taken, Finished):
             return Done(taken.answer)
-        if not taken:
-            return Later("another delivery of it is being handled")
-        task = loop.create_task(self._handle(claim, work, cancellable=cancellable))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        if taken and key in self._running:  # its lease ran out
+            self._tell(self._release(claim))
+        if not taken or key in self._running:
+            return Later(_BUSY)
+        task = self._running[key] = loop.create_task(self._handle(claim, work, cancellable=cancellable))
+        task.add_done_callback(lambda _: self._running.pop(key))
         await asyncio.wait((task,), timeout=max(0.0, deadline - loop.time()))
         return task.result() if task.done() and not task.cancelled() else Later("it is still being handled")
 
     async def close(self, grace: float) -> None:
         """Waits ``grace`` seconds for what is being handled, cancels the rest, and closes the store."""
         if self._running:
-            await asyncio.wait(self._running, timeout=grace)
-        rest = [*self._running, *self._telling]
+            await asyncio.wait(self._running.values(), timeout=grace)
+        rest = [*self._running.values(), *self._telling]
         for task in rest:
             task.cancel()
         await asyncio.gather(*rest, return_exceptions=True)
@@ -111,7 +116,7 @@ class Once:
             await self._release(claim)
             if not lease.lost:
                 raise
-            return Later("another delivery of it is being handled")
+            return Later(_BUSY)
         except Exception as error:  # noqa: BLE001 - a handler may raise whatever it likes
             _log.error("%s: the handler failed; the service is asked to send it again", claim.key, exc_info=error)
             await self._release(claim)
