@@ -42,6 +42,7 @@ TABLES: Final = {
     "entries": "entries",
     "pending": "pending",
 }
+_TEN_YEARS: Final = 10 * 366 * 86400
 _ENDS: Final = ("succeed", "abnormal", "close")
 
 
@@ -143,7 +144,12 @@ class Control:
         return _record(complaint)
 
     def advance(self, seconds: float) -> float:
-        """Moves the clock on; gives the sandbox's new present, Unix time. Signatures keep the machine's time."""
+        """Moves the clock on; gives the sandbox's new present, Unix time. Signatures keep the machine's time.
+
+        Raises ValueError for less than 0 seconds, or more than ten years.
+        """
+        if not 0 <= seconds <= _TEN_YEARS:
+            raise ValueError(f"the clock goes on by 0 to {_TEN_YEARS} seconds at a time, not {seconds}")
         with self.state.unit():
             self.state.advance(seconds)
         self.courier.wake()

@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 
 from attrs import evolve
 
-from wxpay_dsl.core.errors import SdkError
+from wxpay_dsl.core.errors import SdkError, SpecError
 from wxpay_dsl.core.model import Operation, Schema
 from wxpay_dsl.core.rewrite import any_field, rewrite
 from wxpay_dsl.wechat import ciphers
@@ -75,6 +75,8 @@ class Service:
             answer = instead(drawn) or self._answer(call)
         except Refusal as refusal:
             answer = refusal.answer()
+        except SpecError as error:
+            answer = Refusal(500, "SYSTEM_ERROR", str(error), signed=False).answer()
         if not drawn:
             return self.sealed(answer, call.headers.get("Wechatpay-Serial"))
         if any(fault.kind == "rotate-key" for fault in drawn):

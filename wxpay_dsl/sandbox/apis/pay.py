@@ -21,22 +21,22 @@ __all__ = ["check_number", "expiry", "handlers", "link"]
 #: The path's last word, and the 交易类型 that it stands for.
 _KINDS: Final = {
     "jsapi": "JSAPI",
-    "miniprogram": "JSAPI",
     "jsapi-with-contract": "JSAPI",
     "app": "APP",
     "app-with-contract": "APP",
     "native": "NATIVE",
-    "scannedpos": "NATIVE",
     "h5": "MWEB",
 }
+#: What only partners' paths have.
+_PARTNER_KINDS: Final = {**_KINDS, "miniprogram": "JSAPI", "scannedpos": "NATIVE"}
 _NUMBER: Final = re.compile(r"[0-9A-Za-z_\-|*@]{1,32}\Z")
 
 
 def handlers(state: State) -> dict[str, Handler]:
     """The handlers of ``/v3/pay/transactions`` and ``/v3/pay/partner/transactions``."""
     found: dict[str, Handler] = {}
-    for base in ("/v3/pay/transactions", "/v3/pay/partner/transactions"):
-        for word, kind in _KINDS.items():
+    for base, kinds in (("/v3/pay/transactions", _KINDS), ("/v3/pay/partner/transactions", _PARTNER_KINDS)):
+        for word, kind in kinds.items():
             found[f"POST {base}/{word}"] = partial(_place, state, kind)
         found |= {
             f"POST {base}/codepay": partial(_pay_by_code, state),
