@@ -7,7 +7,7 @@ from rich.text import Text
 from yarl import URL
 
 from wxpay_dsl.core.transport import Exchange
-from wxpay_dsl.wechat import authorization, signing_v3
+from wxpay_dsl.wechat import authorization
 
 __all__ = ["show"]
 
@@ -23,11 +23,8 @@ def show(console: Console, exchange: Exchange) -> None:
     header = exchange.request_headers.get("Authorization", "")
     if header:
         signed = authorization.parse(header)
-        message = signing_v3.request_message(
-            exchange.method, target, signed.timestamp, signed.nonce, exchange.request_body
-        )
         _heading(console, "Canonical message", "待签名串, each line ends in \\n")
-        for line in message.decode("utf-8", "replace").split("\n")[:-1]:
+        for line in exchange.signed_message.decode("utf-8", "replace").split("\n")[:-1]:
             _line(console, line or "(empty 空)", style="cyan" if line else "dim")
         _heading(console, "Authorization", "签名")
         _line(console, header.replace(signed.signature, signed.signature[:_SHOWN] + "…"))

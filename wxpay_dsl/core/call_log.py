@@ -36,7 +36,8 @@ def _logged(log: logging.Logger, call: Call) -> Iterator[None]:
     yield
     milliseconds = call.seconds * 1000
     if call.error is not None:
-        what = "cancelled" if isinstance(call.error, asyncio.CancelledError) else str(call.error)
+        said = str(call.error).removeprefix(f"{call.name}: ")
+        what = "cancelled" if isinstance(call.error, asyncio.CancelledError) else said
         log.warning("%s failed after %.0f ms: %s: %s", call.name, milliseconds, type(call.error).__name__, what)
     elif log.isEnabledFor(logging.INFO):
         _ended(log, call, milliseconds)

@@ -97,6 +97,12 @@ class Exchange:
             raise LookupError(f"{self.request.name}: no answer yet")
         return self.response
 
+    def ticket(self) -> str:
+        """All of it as a text for a support ticket; ``Authorization`` is cut to its scheme, bodies are whole."""
+        from .ticket import ticket
+
+        return ticket(self)
+
 
 def user_agent(name: str, version: str) -> str:
     """``name/version (platform) Python/… aiohttp/…``"""
