@@ -135,19 +135,24 @@ def _keyring(settings: Settings, tree: Tree, credential: Credential, shared: Sha
     return found
 
 
+def certificates_url(settings: Settings, tree: Tree) -> str:
+    """Where the merchant's platform certificates (平台证书) are downloaded from."""
+    path = settings.platform_keys.certificates_path
+    if settings.signer.scheme == SM2_SCHEME and "?" not in path:
+        path += "?algorithm_type=SM2"
+    host = "" if settings.one_host else tree.host_of(tuple(path.partition("?")[0].strip("/").split("/")))
+    return (host or settings.base_url) + path
+
+
 def _refreshing(
     settings: Settings, tree: Tree, credential: Credential, shared: Shared, preference: Preference
 ) -> RefreshingKeyring:
     apiv3_key = settings.apiv3_key or b""
-    path = settings.platform_keys.certificates_path
-    if credential.signer.scheme == SM2_SCHEME and "?" not in path:
-        path += "?algorithm_type=SM2"
-    host = "" if settings.one_host else tree.host_of(tuple(path.partition("?")[0].strip("/").split("/")))
     download = certificate_download(
         shared.transport,
         credential,
         apiv3_key,
-        (host or settings.base_url) + path,
+        certificates_url(settings, tree),
         timeout=settings.timeout,
         policy=shared.retries,
         hosts=shared.hosts,

@@ -41,7 +41,7 @@ from wxpay_dsl.wechat.platform_keys import PlatformKey, PlatformKeys, platform_k
 from wxpay_dsl.wechat.shangmi import is_sm2
 from wxpay_dsl.wechat.signer import LocalSigner, Signer
 
-__all__ = ["ENVIRONMENT", "MERCHANT", "NAMES", "Settings", "read_profile"]
+__all__ = ["ENVIRONMENT", "MERCHANT", "NAMES", "Settings", "merge", "named_keys", "read_profile"]
 
 #: Each setting that text can say, and the environment variable that says it.
 ENVIRONMENT: Final = {
@@ -142,13 +142,7 @@ class Settings:
 
         ``profile`` is a TOML file; where it is None ``WXPAY_PROFILE`` may name one. Raises ConfigurationError.
         """
-        file = profile if profile is not None else environment.get(PROFILE) or None
-        merged: dict[str, Any] = dict(read_profile(file)) if file is not None else {}
-        merged |= {name: environment[variable] for name, variable in ENVIRONMENT.items() if environment.get(variable)}
-        merged |= {name: value for name, value in given.items() if value is not None}
-        for name in merged:
-            if name not in NAMES:
-                raise ConfigurationError(f"{name!r} is not a setting{nearest(name, NAMES)}")
+        merged = merge(given, environment, profile)
         settings = _checked(merged)
         for name, what in _SECRET_FILES.items():
             named = pem.file_of(merged.get(name))
@@ -173,6 +167,18 @@ class Settings:
 
     def __reduce__(self) -> str:
         raise TypeError("settings hold a private key and are never pickled")
+
+
+def merge(given: Mapping[str, Any], environment: Mapping[str, str], profile: str | Path | None) -> dict[str, Any]:
+    """What is given over the environment over the profile, unchecked but for the names. Raises ConfigurationError."""
+    file = profile if profile is not None else environment.get(PROFILE) or None
+    merged: dict[str, Any] = dict(read_profile(file)) if file is not None else {}
+    merged |= {name: environment[variable] for name, variable in ENVIRONMENT.items() if environment.get(variable)}
+    merged |= {name: value for name, value in given.items() if value is not None}
+    for name in merged:
+        if name not in NAMES:
+            raise ConfigurationError(f"{name!r} is not a setting{nearest(name, NAMES)}")
+    return merged
 
 
 def read_profile(file: str | Path) -> Mapping[str, Any]:
@@ -310,15 +316,20 @@ def _own(signer: Signer) -> str:
     return key.fingerprint if key is not None else ""
 
 
-def _platform_keys(merged: Mapping[str, Any], serial: str, signer: Signer, *, alone: bool) -> PlatformKeys:
+def named_keys(merged: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The platform keys of merged settings, by id, not yet loaded. Raises ConfigurationError."""
     certs = merged.get("certs") or {}
     if isinstance(certs, str):  # from the environment: ID=FILE,ID=FILE
         pairs = [pair.partition("=") for pair in certs.split(",") if pair.strip()]
         certs = {key.strip(): value.strip() for key, _, value in pairs}
     if not isinstance(certs, Mapping):
         raise ConfigurationError("`certs` is a mapping of platform key id (or certificate serial) to key")
+    return certs
+
+
+def _platform_keys(merged: Mapping[str, Any], serial: str, signer: Signer, *, alone: bool) -> PlatformKeys:
     keys = []
-    for key_id, thing in certs.items():
+    for key_id, thing in named_keys(merged).items():
         if str(key_id).upper() == serial:
             raise ConfigurationError(
                 f"`certs` holds the merchant's own certificate {serial}: here belong WeChat Pay's public key "

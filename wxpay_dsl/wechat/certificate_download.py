@@ -26,7 +26,7 @@ from .service_errors import explain_refusal, refusal_v3
 from .signer import Credential
 from .verification import check_clock, check_signature, read_headers, unknown_serial
 
-__all__ = ["PATH", "certificate_download"]
+__all__ = ["PATH", "certificate_download", "certificate_request"]
 
 PATH: Final = "/v3/certificates"
 
@@ -50,7 +50,7 @@ def certificate_download(
     """
 
     async def download(known: PlatformKeys, awaited: bool) -> Downloaded:  # noqa: FBT001 (the shape of Download)
-        exchange = Exchange(_request(url))
+        exchange = Exchange(certificate_request(url))
         again = retry(exchange, _patience(policy, known, awaited=awaited), hosts)
         sign = _sign(exchange, credential, known, clock)
         await transport.send(exchange, (sign,) if again is None else (again, sign), timeout)
@@ -81,7 +81,8 @@ def _patience(policy: RetryPolicy, known: PlatformKeys, *, awaited: bool) -> Ret
     return evolve(policy, statuses=policy.statuses - {500}) if len(known) else policy
 
 
-def _request(url: str) -> Request:
+def certificate_request(url: str) -> Request:
+    """The request of a download from ``url``."""
     return Request(
         name=f"GET {PATH}",
         method="GET",
