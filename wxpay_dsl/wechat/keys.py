@@ -6,6 +6,7 @@ Load a key once and keep the object: parsing costs more than signing does.
 from __future__ import annotations
 
 import os
+import re
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -34,6 +35,8 @@ KeyMaterial = str | bytes | os.PathLike[str]
 #: WeChat Pay issues 2048-bit keys; anything shorter is a test key or an attack.
 _MINIMUM_BITS = 2048
 
+#: What an encrypted PEM of the old kind says of its cipher: a block of AES has 16 bytes, of DES 8.
+_IV = re.compile(rb"^DEK-Info: *(?:AES-[0-9A-Z-]+,[0-9A-Fa-f]{32}|DES-[0-9A-Z-]+,[0-9A-Fa-f]{16}) *$", re.MULTILINE)
 _PRIVATE_LABELS = ("PRIVATE KEY", "RSA PRIVATE KEY", "ENCRYPTED PRIVATE KEY")
 _PUBLIC_LABELS = ("PUBLIC KEY", "RSA PUBLIC KEY", "CERTIFICATE")
 
@@ -66,6 +69,8 @@ def load_private_key(thing: KeyMaterial | RSAPrivateKey, password: str | bytes |
         # Full validation proves both factors prime, which takes 31 ms instead of 12 µs; check_private_key
         # proves, as cheaply, all that a file damaged or put together wrongly could violate.
         if block.encrypted_pem:
+            if _IV.search(block.encrypted_pem) is None:
+                raise ValueError("no whole initialisation vector")  # over which cryptography 50 panics
             key = load_pem_private_key(block.encrypted_pem, secret, unsafe_skip_rsa_key_validation=True)
         else:
             key = load_der_private_key(block.der, secret, unsafe_skip_rsa_key_validation=True)
