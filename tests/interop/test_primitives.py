@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from wxpay_dsl.wechat import ciphers, signing_v2, signing_v3, xml
 
-from .conftest import HERE, run
+from .conftest import HERE, foreign, run
 
-theirs = pytest.importorskip("wechatpayv3.utils")
+theirs = foreign("wechatpayv3.utils")
 
 PRIVATE = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 PUBLIC = PRIVATE.public_key()

@@ -19,10 +19,11 @@ import pytest
 from wxpay_dsl.sandbox import Sandbox
 from wxpay_dsl.sandbox.domain.moments import beijing_date
 
+from .conftest import foreign
 from .test_javascript import PNG, Inbox
 
-wechatpayv3 = pytest.importorskip("wechatpayv3")
-asynchronous = pytest.importorskip("wechatpayv3.async_")
+wechatpayv3 = foreign("wechatpayv3")
+asynchronous = foreign("wechatpayv3.async_")
 
 # It compares certificates by properties that cryptography has deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
@@ -54,8 +55,8 @@ def settings(sandbox: Sandbox, folder: Path, *, public_key: bool) -> dict[str, A
 @pytest.fixture
 def reach(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its one address is an attribute that its constructor sets before the first call, which is in there too."""
-    core = pytest.importorskip("wechatpayv3.core")
-    core_async = pytest.importorskip("wechatpayv3.async_.core")
+    core = foreign("wechatpayv3.core")
+    core_async = foreign("wechatpayv3.async_.core")
     for kind in (core.Core, core_async.AsyncCore):
         fixed = property(lambda self: sandbox.url, lambda self, value: None)
         monkeypatch.setattr(kind, "_gate_way", fixed, raising=False)

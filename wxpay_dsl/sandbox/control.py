@@ -62,7 +62,7 @@ class Control:
         self.merchants = merchants
         self.faults = faults
         self.courier = courier
-        self._mode = platform.mode
+        self._mode: Mode = platform.mode
 
     def pay(self, thing: str, openid: str = "") -> dict[str, Any]:
         """Pays an order by its ``code_url``, ``prepay_id``, ``h5_url`` or number; gives its record."""

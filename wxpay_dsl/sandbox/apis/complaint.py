@@ -76,7 +76,7 @@ def _history(state: State, inquiry: Inquiry) -> Answer:
 
 def _reply(state: State, inquiry: Inquiry) -> Answer:
     body = inquiry.body
-    images = list(body.get("response_images") or ())
+    images: list[str] = list(body.get("response_images") or ())
     state.complaints.put(complaints.reply(_found(state, inquiry), body["response_content"], images, state.now))
     return Answer(204)
 
