@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import os
 import pickle
 import subprocess
 import sys
-import time
 from base64 import b64decode
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -81,22 +81,21 @@ async def test_a_thread_s_signer_takes_a_key_in_any_form_and_keeps_it_to_itself(
     signer.close()
 
 
-async def test_a_hundred_signatures_in_the_thread_leave_the_loop_alone(key: RSAPrivateKey) -> None:
+async def test_signatures_in_the_thread_leave_the_loop_alone(key: RSAPrivateKey) -> None:
     signer = ThreadedSigner(key)
-    latest = 0.0
+    turns = 0
 
     async def watch() -> None:
-        nonlocal latest
+        nonlocal turns
         while True:
-            before = time.perf_counter()
             await asyncio.sleep(0)
-            latest = max(latest, time.perf_counter() - before)
+            turns += 1
 
     watching = asyncio.create_task(watch())
     await asyncio.gather(*(signer.sign(b"message") for _ in range(200)))
     watching.cancel()
     signer.close()
-    assert latest < 0.04  # all of them in the loop would be 48 ms
+    assert turns > 1000  # made in the loop, there would be one between two of them
 
 
 async def test_the_wrong_platform_key_is_found_out_with_a_threaded_signer_too(
@@ -205,6 +204,23 @@ async def test_a_call_is_signed_by_the_token(token: str, hsm_key: RSAPrivateKey,
             replies = await asyncio.gather(*(wxpay.v3.eduPapay.contracts.presign.post(PRESIGN) for _ in range(5)))
         assert all(reply.data["presign_token"] for reply in replies)
         await hsm.close()
+
+
+@needs_softhsm
+async def test_the_guide_s_example_works(token: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "guide" / "signers.md").read_text("utf-8")
+    (text,) = [block for block in page.split("```python\n") if "Pkcs11Signer(" in block]
+    async with Sandbox() as sandbox:
+        put_on(token, load_private_key(sandbox.credentials["private_key"]), "guide", "0a", tmp_path)
+        sandbox.write_home(tmp_path)
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("HSM_PIN", PIN)
+        code = text.partition("```")[0].replace('label="apiclient"', 'label="guide"')
+        names: dict[str, Any] = {}
+        program = compile(code, "signers.md", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        await eval(program, names)  # noqa: S307 (running it is the point)
+        assert names["reply"].status == 200
+        await names["signer"].close()
 
 
 @needs_softhsm

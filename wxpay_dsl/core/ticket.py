@@ -30,9 +30,9 @@ def _lines(exchange: Exchange) -> Iterator[str]:
     yield from _bytes("signed message", exchange.signed_message)
     response = exchange.response
     if response is None:
-        yield f"no answer, {'sent' if exchange.sent else 'not sent'}, {exchange.attempts} attempts"
+        yield f"no answer, {'sent' if exchange.sent else 'not sent'}, attempt {exchange.attempts}"
         return
-    yield f"answer {response.status}, {exchange.attempts} attempts"
+    yield f"answer {response.status}, attempt {exchange.attempts}"
     yield from _headers(response.headers)
     yield from _bytes("answer body", response.body)
 
