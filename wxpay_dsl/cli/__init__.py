@@ -11,11 +11,13 @@ __all__ = ["COMMANDS", "main"]
 COMMANDS: Final = {
     "demo": "demo:demo",
     "call": "call:call",
+    "bulk": "bulk:bulk",
     "bill": "bill:bill",
     "qr": "qr:qr",
     "certs": "certs:certs",
     "sandbox": "sandbox:sandbox",
     "notify": "notify:notify",
+    "doctor": "doctor:doctor",
     "explain": "explain:explain",
     "spec": "spec:spec",
     "stubs": "stubs:stubs",

@@ -12,7 +12,7 @@ from wxpay_dsl.wechat.step import Step
 
 from .terminal import stdout, write_json
 
-__all__ = ["show"]
+__all__ = ["show", "tell"]
 
 _MARKS: Final = {True: ("✓", "green"), False: ("✗", "red"), None: ("·", "dim")}
 
@@ -25,8 +25,13 @@ def show(steps: Sequence[Step], *, as_json: bool = False) -> bool:
         return good
     width = max((len(step.title) for step in steps), default=0)
     for step in steps:
-        line = Text.assemble(_MARKS[step.good], " ", (f"{step.title:{width}}", "bold"), " ", step.text)
-        stdout().print(line, soft_wrap=True)
-        if step.mend:
-            stdout().print(Text.assemble(" " * (width + 3), ("→ ", "yellow"), step.mend), soft_wrap=True)
+        tell(step, width)
     return good
+
+
+def tell(step: Step, width: int) -> None:
+    """Prints one step, its title in ``width`` columns."""
+    line = Text.assemble(_MARKS[step.good], " ", (f"{step.title:{width}}", "bold"), " ", step.text)
+    stdout().print(line, soft_wrap=True)
+    if step.mend:
+        stdout().print(Text.assemble(" " * (width + 3), ("→ ", "yellow"), step.mend), soft_wrap=True)
