@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from attrs import frozen
 
 from wxpay_dsl.core.errors import ConfigurationError
+from wxpay_dsl.shown import shown
 
 __all__ = ["BACKUP_URL", "ConnectionSettings", "number"]
 
@@ -48,7 +49,7 @@ def number(
         found = float("nan")
     if not least <= found <= most or (whole and not found.is_integer()):
         kind = "a whole number" if whole else "a number"
-        raise ConfigurationError(f"`{name}` is {kind} from {least:g} to {most:g}, not {value!r:.40}")
+        raise ConfigurationError(f"`{name}` is {kind} from {least:g} to {most:g}, not {shown(value)}")
     return found
 
 
@@ -61,7 +62,7 @@ def _backup_url(merged: Mapping[str, Any], base_url: str | None) -> str:
     parts = urlsplit(str(value))
     whole = parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc
     if not whole or parts.path.strip("/") or parts.query:
-        raise ConfigurationError(f"`backup_url` is an origin such as {BACKUP_URL}, or 'none', not {value!r:.80}")
+        raise ConfigurationError(f"`backup_url` is an origin such as {BACKUP_URL}, or 'none', not {shown(value)}")
     if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
-        raise ConfigurationError(f"`backup_url` {value!r:.80}: only a loopback address is called without TLS")
+        raise ConfigurationError(f"`backup_url` {shown(value)}: only a loopback address is called without TLS")
     return str(value).rstrip("/")

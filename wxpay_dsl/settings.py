@@ -22,6 +22,7 @@ from wxpay_dsl.core.hooks import Hook
 from wxpay_dsl.core.request import Validate
 from wxpay_dsl.file_permissions import warn_if_exposed
 from wxpay_dsl.platform_key_settings import PlatformKeySettings
+from wxpay_dsl.shown import shown
 from wxpay_dsl.spec_folders import PROFILE, SPECS, as_list, beside
 from wxpay_dsl.wechat import pem
 from wxpay_dsl.wechat.absent import AbsentSigner
@@ -228,7 +229,7 @@ def _beside(folder: Path, value: Any) -> Any:
 def _checked(merged: Mapping[str, Any]) -> Settings:
     mchid = _text(merged, "mchid", "the merchant id (商户号)")
     if not _MCHID.match(mchid):
-        raise ConfigurationError(f"`mchid` (商户号) is digits only, such as 1900000109, not {_shown(mchid)}")
+        raise ConfigurationError(f"`mchid` (商户号) is digits only, such as 1900000109, not {shown(mchid)}")
     # APIv2 alone needs its own key, and a container for some operations; APIv3 says what it lacks when it is called.
     alone = merged.get("private_key") is None and merged.get("secret") is not None
     container = _container(merged, mchid)
@@ -239,7 +240,7 @@ def _checked(merged: Mapping[str, Any]) -> Settings:
     base_url = _base_url(merged)
     validate = merged.get("validate", True)
     if validate not in get_args(Validate):
-        raise ConfigurationError(f"`validate` is True, False or 'strict', not {validate!r:.40}")
+        raise ConfigurationError(f"`validate` is True, False or 'strict', not {shown(validate)}")
     return Settings(
         mchid=mchid,
         serial=serial,
@@ -256,7 +257,7 @@ def _checked(merged: Mapping[str, Any]) -> Settings:
         strict=bool(merged.get("strict", False)),
         validate=validate,
         timeout=_timeout(merged),
-        proxy=merged.get("proxy"),
+        proxy=_proxy(merged),
         ca=os.fspath(merged["ca"]).removeprefix("file://") if merged.get("ca") is not None else None,
         connections=ConnectionSettings.of(merged, base_url),
         platform_keys=PlatformKeySettings.of(merged, base_url),
@@ -289,7 +290,7 @@ def _signing(merged: Mapping[str, Any]) -> tuple[Signer, str]:
             "certificate: openssl x509 -in apiclient_cert.pem -noout -serial"
         )
     if not _SERIAL.match(serial):
-        raise ConfigurationError(f"`serial` is up to 40 hexadecimal digits, leading zeros kept, not {_shown(serial)}")
+        raise ConfigurationError(f"`serial` is up to 40 hexadecimal digits, leading zeros kept, not {shown(serial)}")
     if certificate is not None and certificate_serial(certificate) != serial:
         raise ConfigurationError(f"`serial` is {serial}, but the certificate's is {certificate_serial(certificate)}")
     if isinstance(thing, Signer):
@@ -407,7 +408,7 @@ def _v2_sandbox(merged: Mapping[str, Any]) -> SandboxName | None:
     value = merged.get("v2_sandbox")
     if value is not None and value not in SANDBOXES:
         raise ConfigurationError(
-            f"`v2_sandbox` is one of {', '.join(SANDBOXES)}, not {value!r:.40}{nearest(str(value), SANDBOXES)}"
+            f"`v2_sandbox` is one of {', '.join(SANDBOXES)}, not {shown(value)}{nearest(str(value), SANDBOXES)}"
         )
     return value
 
@@ -416,7 +417,7 @@ def _base_url(merged: Mapping[str, Any]) -> str | None:
     value = merged.get("base_url")
     if value is None:
         return None
-    wrong = ConfigurationError(f"`base_url` is an origin such as {BASE_URL}, not {_shown(str(value))}")
+    wrong = ConfigurationError(f"`base_url` is an origin such as {BASE_URL}, not {shown(value)}")
     try:
         parts = urlsplit(str(value))
         whole = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and "@" not in parts.netloc
@@ -425,8 +426,23 @@ def _base_url(merged: Mapping[str, Any]) -> str | None:
     if not whole or parts.query or parts.fragment:
         raise wrong
     if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
-        raise ConfigurationError(f"`base_url` {value!r:.80}: only a loopback address is called without TLS")
+        raise ConfigurationError(f"`base_url` {shown(value)}: only a loopback address is called without TLS")
     return str(value).rstrip("/")
+
+
+def _proxy(merged: Mapping[str, Any]) -> str | None:
+    value = merged.get("proxy")
+    if value is None:
+        return None
+    try:
+        parts = urlsplit(str(value))
+        whole = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        whole = False
+    if not whole or not str(value).isprintable():
+        # Never the value: it may hold a password.
+        raise ConfigurationError("`proxy` is the URL of a forward proxy, such as http://user:password@127.0.0.1:3128")
+    return str(value)
 
 
 def _timeout(merged: Mapping[str, Any]) -> float:
@@ -435,7 +451,7 @@ def _timeout(merged: Mapping[str, Any]) -> float:
     except (TypeError, ValueError):
         seconds = 0.0
     if not 0 < seconds < 86400:
-        raise ConfigurationError(f"`timeout` is seconds above 0, not {merged['timeout']!r:.40}")
+        raise ConfigurationError(f"`timeout` is seconds above 0, not {shown(merged['timeout'])}")
     return seconds
 
 
@@ -443,17 +459,11 @@ def _specs(merged: Mapping[str, Any]) -> tuple[str, ...]:
     try:
         folders = tuple(as_list(merged.get("specs", ())))
     except TypeError:
-        raise ConfigurationError(f"`specs` is a list of folders, not {merged['specs']!r:.80}") from None
+        raise ConfigurationError(f"`specs` is a list of folders, not {shown(merged['specs'])}") from None
     for folder in folders:
         if not Path(folder).is_dir():
             raise ConfigurationError(f"`specs`: {folder} is no folder, seen from {Path.cwd()}")
     return folders
-
-
-def _shown(value: str) -> str:
-    """A setting's value in an error, unless it may be a secret in the wrong place."""
-    short = len(value) <= 20 or (value.isascii() and "://" in value and "@" not in value)
-    return f"{value!r:.80}" if short else f"a text of {len(value)} characters"
 
 
 def _text(merged: Mapping[str, Any], name: str, what: str) -> str:

@@ -94,6 +94,7 @@ def aead_decrypt(
     everything else: bad base64, a tag that does not fit, so a wrong key, nonce or associated data.
     """
     cipher = _gcm(key)
+    del key  # error trackers send the variables of the frame that raises
     data = _from_base64(ciphertext, "AES-GCM")
     try:
         return cipher.decrypt(_bytes(nonce), data, _bytes(associated_data or b""))
@@ -160,8 +161,9 @@ def ecb_decrypt(ciphertext: str, key: str) -> bytes:
     ECB proves nothing about where the text came from: treat it as unverified, and ask the service about the
     refund.
     """
-    data = _from_base64(ciphertext, "AES-ECB")
     decryptor = Cipher(AES(_ecb_key(key)), ECB()).decryptor()  # noqa: S305 - the protocol's choice
+    del key  # as above
+    data = _from_base64(ciphertext, "AES-ECB")
     unpadder = block_padding.PKCS7(_BLOCK_BITS).unpadder()
     try:
         return unpadder.update(decryptor.update(data) + decryptor.finalize()) + unpadder.finalize()

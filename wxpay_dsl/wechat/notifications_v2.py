@@ -62,13 +62,13 @@ def open_v2(
     Raises BadSignatureError, NotificationDecryptionError, MalformedNotificationError; ConfigurationError where the
     recipient has no APIv2 key.
     """
-    secret = recipient.secret
-    if not secret:
+    # No frame here keeps the key in a variable: error trackers send those of whatever raises, and anyone can make it.
+    if not recipient.secret:
         raise ConfigurationError(f"`secret` (APIv2密钥) of {recipient.mchid} is needed for an APIv2 notification")
     sealed = "req_info" in fields
     if not sealed or "sign" in fields:
-        _verify(fields, secret)
-    kind, resource, identity = _shape(fields, recipient, secret)
+        _verify(fields, recipient)
+    kind, resource, identity = _shape(fields, recipient)
     resource.pop("sign", None)
     name = f"v2/{kind}"
     return Notification(
@@ -83,8 +83,8 @@ def open_v2(
     )
 
 
-def _verify(fields: Fields, secret: str) -> None:
-    if signing_v2.verify(fields, secret):
+def _verify(fields: Fields, recipient: Recipient) -> None:
+    if signing_v2.verify(fields, recipient.secret or ""):
         return
     if not fields.get("sign"):
         message = "it has no `sign`, so nobody vouches for it"
@@ -96,10 +96,10 @@ def _verify(fields: Fields, secret: str) -> None:
     raise BadSignatureError(SUBJECT, message)
 
 
-def _shape(fields: Fields, recipient: Recipient, secret: str) -> tuple[str, dict[str, Any], str]:
+def _shape(fields: Fields, recipient: Recipient) -> tuple[str, dict[str, Any], str]:
     """The kind of notification, its resource, and its identity."""
     if "req_info" in fields:
-        resource = _refund(fields["req_info"], secret)
+        resource = _refund(fields["req_info"], recipient)
         parts = [resource.get("refund_id") or resource.get("out_refund_no", ""), resource.get("refund_status", "")]
         return "refund-processed", resource, _identity("refund-processed", parts, resource)
     if "event_ciphertext" in fields:
@@ -147,9 +147,9 @@ def _identity(kind: str, parts: list[str], fields: Mapping[str, Any]) -> str:
     return "/".join([kind, *parts]).rstrip("/")
 
 
-def _refund(req_info: str, secret: str) -> dict[str, str]:
+def _refund(req_info: str, recipient: Recipient) -> dict[str, str]:
     try:
-        plaintext = ecb_decrypt(req_info, secret)
+        plaintext = ecb_decrypt(req_info, recipient.secret or "")
     except DecryptionError:
         raise NotificationDecryptionError(
             "`req_info` does not open with the APIv2 key (APIv2密钥): another merchant's, or was it changed?"
