@@ -1,0 +1,241 @@
+"""``wxpay bulk``: every row once, whatever happens to the process, the network, or the file."""
+
+from __future__ import annotations
+
+import csv
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.shell import Wxpay, environment
+from wxpay_dsl.sandbox.background import BackgroundSandbox
+
+TRANSFER = "v3.fundApp.mchTransfer.transferBills.post"
+CONSTANTS = (
+    *("-p", "appid=wx8888888888888888", "-p", "transfer_remark=报销", "-p", "transfer_scene_id=1000"),
+    *("-p", 'transfer_scene_report_infos=[{"info_type": "活动名称", "info_content": "新会员有礼"}]'),
+)
+PRESIGN = "v3.eduPapay.contracts.presign.post"
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[BackgroundSandbox, Path]]:
+    home = tmp_path_factory.mktemp("home")
+    with BackgroundSandbox(home=home) as sandbox:
+        yield sandbox, home / "wxpay.toml"
+
+
+@pytest.fixture
+def sandbox(server: tuple[BackgroundSandbox, Path]) -> BackgroundSandbox:
+    server[0].reset()
+    server[0].control.faults.clear()
+    return server[0]
+
+
+@pytest.fixture
+def profile(server: tuple[BackgroundSandbox, Path]) -> str:
+    return str(server[1])
+
+
+def table(path: Path, count: int, amount: int = 30) -> int:
+    """A file of ``count`` transfers; gives their sum in fen."""
+    amounts = [amount + number for number in range(count)]
+    lines = [f"B{number:08},o-{number},{fen}" for number, fen in enumerate(amounts)]
+    path.write_text("out_bill_no,openid,transfer_amount\n" + "\n".join(lines) + "\n")
+    return sum(amounts)
+
+
+def results(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_row_is_called_and_has_its_result(
+    wxpay: Wxpay, sandbox: BackgroundSandbox, profile: str, tmp_path: Path
+) -> None:
+    total = table(tmp_path / "rows.csv", 12)
+    ran = wxpay(
+        "bulk", TRANSFER, "rows.csv", "--out", "out.csv", *CONSTANTS, "--rate", "200", "--json", "--profile", profile
+    )
+    assert (ran.code, json.loads(ran.out)) == (
+        0,
+        {"rows": 12, "done": 12, "refused": 0, "unsent": 0, "unknown": 0},
+    ), ran.err
+    transfers = sandbox.control.list("transfers")
+    assert sum(each["amount"] for each in transfers) == total
+    found = results(tmp_path / "out.csv")
+    assert [row["out_bill_no"] for row in found] == [f"B{number:08}" for number in range(12)]
+    assert {row["reply.transfer_bill_no"] for row in found} == {each["bill_no"] for each in transfers}
+    assert (tmp_path / "out.csv.journal").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_run_that_is_done_sends_nothing_when_given_again(
+    wxpay: Wxpay, sandbox: BackgroundSandbox, profile: str, tmp_path: Path
+) -> None:
+    table(tmp_path / "rows.csv", 3)
+    command = ("bulk", TRANSFER, "rows.csv", "--out", "out.csv", *CONSTANTS, "--profile", profile)
+    assert wxpay(*command).code == 0
+    first = (tmp_path / "out.csv").read_text()
+    sandbox.control.reset()
+    assert wxpay(*command).code == 0
+    assert sandbox.control.list("transfers") == []
+    assert (tmp_path / "out.csv").read_text() == first
+
+
+def test_rows_may_be_added_at_the_end(wxpay: Wxpay, sandbox: BackgroundSandbox, profile: str, tmp_path: Path) -> None:
+    command = ("bulk", TRANSFER, "rows.csv", "--out", "out.csv", *CONSTANTS, "--profile", profile)
+    table(tmp_path / "rows.csv", 2)
+    assert wxpay(*command).code == 0
+    table(tmp_path / "rows.csv", 4)
+    assert wxpay(*command).code == 0
+    assert len(sandbox.control.list("transfers")) == 4
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "said"),
+    [
+        ("out_bill_no,openid,transfer_amount\nB00000001,o,30\nB00000002,o,0.3\n", 4, "rows.csv:3 body.transfer_amount"),
+        ("out_bill_no,openid,transfer_amount\nB00000001,o,30\nB00000002,,30\n", 4, "rows.csv:3 body.openid: missing"),
+        ("out_bill_no,openid,amount\nB00000001,o,30\n", 4, "no such field"),
+        ("out_bill_no,openid,transfer_amount\nB1,o,30\nB1,p,40\n", 2, "lines 2 and 3 have the same out_bill_no"),
+        ("out_bill_no,openid,transfer_amount\nB1,o\n", 2, "rows.csv:2: 2 cells under 3 columns"),
+        ("out_bill_no,openid,openid\nB1,o,o\n", 2, "two columns are called openid"),
+        ("out_bill_no,openid,transfer_amount\n", 2, "no row"),
+        ("", 2, "its first line names the fields"),
+    ],
+)
+def test_a_table_with_a_fault_is_refused_before_the_first_row_is_sent(
+    content: str, code: int, said: str, wxpay: Wxpay, sandbox: BackgroundSandbox, profile: str, tmp_path: Path
+) -> None:
+    (tmp_path / "rows.csv").write_text(content)
+    ran = wxpay("bulk", TRANSFER, "rows.csv", "--out", "out.csv", *CONSTANTS, "--profile", profile)
+    assert (ran.code, said in ran.err) == (code, True), ran.err
+    assert sandbox.control.list("transfers") == []
+
+
+def test_a_changed_row_a_foreign_journal_and_a_second_run_are_refused(
+    wxpay: Wxpay, sandbox: BackgroundSandbox, profile: str, tmp_path: Path
+) -> None:
+    command = ("bulk", TRANSFER, "rows.csv", "--out", "out.csv", *CONSTANTS, "--profile", profile)
+    table(tmp_path / "rows.csv", 2)
+    assert wxpay(*command).code == 0
+    table(tmp_path / "rows.csv", 2, amount=50)
+    assert "rows.csv:2 is another row than when the run began" in wxpay(*command).err
+    (tmp_path / "rows.csv").write_text("user_id\n1\n")
+    other = wxpay("bulk", PRESIGN, "rows.csv", "--out", "out.csv", "--profile", profile)
+    assert (other.code, "the journal of another run" in other.err) == (2, True)
+    assert len(sandbox.control.list("transfers")) == 2
+
+
+def test_what_is_refused_is_in_the_results_and_sent_again_only_when_asked(
+    wxpay: Wxpay, sandbox: BackgroundSandbox, profile: str, tmp_path: Path
+) -> None:
+    total = table(tmp_path / "rows.csv", 2)
+    command = ("bulk", TRANSFER, "rows.csv", "--out", "out.csv", *CONSTANTS, "--profile", profile)
+    sandbox.control.set_balance(sandbox.merchant.mchid, 0)
+    assert wxpay(*command).code == 7
+    assert {row["result.code"] for row in results(tmp_path / "out.csv")} == {"NOT_ENOUGH"}
+    sandbox.control.set_balance(sandbox.merchant.mchid, total)
+    assert wxpay(*command).code == 7
+    assert wxpay(*command, "--retry-refused").code == 0
+    assert len(sandbox.control.list("transfers")) == 2
+
+
+def test_a_killed_run_goes_on_and_pays_each_row_once(sandbox: BackgroundSandbox, profile: str, tmp_path: Path) -> None:
+    """SIGKILL after a random number of steps, again and again; some answers are lost on the way as well."""
+    total = table(tmp_path / "rows.csv", 60)
+    sandbox.control.faults.add("delay", share=0.3)
+    sandbox.control.faults.add("lost", share=0.1, path="/v3/fund-app/*")
+    chance = random.Random(8)  # noqa: S311 (where to kill, nothing secret)
+    journal = tmp_path / "out.csv.journal"
+    command = [sys.executable, "-m", "wxpay_dsl.cli", "bulk", TRANSFER, "rows.csv", "--out", "out.csv", *CONSTANTS]
+    killed = 0
+    for _ in range(40):
+        with subprocess.Popen(
+            [*command, "--profile", profile, "--concurrency", "4"],
+            cwd=tmp_path,
+            env=environment(),
+            stderr=subprocess.DEVNULL,
+        ) as process:
+            enough = (journal.read_bytes().count(b"\n") if journal.exists() else 0) + chance.randint(1, 24)
+            while process.poll() is None and (not journal.exists() or journal.read_bytes().count(b"\n") < enough):
+                time.sleep(0.002)
+            process.kill()
+        if process.returncode == 0:
+            break
+        killed += process.returncode == -signal.SIGKILL
+    assert process.returncode == 0
+    assert killed >= 5
+    transfers = sandbox.control.list("transfers")
+    assert sorted(each["out_bill_no"] for each in transfers) == [f"B{number:08}" for number in range(60)]
+    assert sum(each["amount"] for each in transfers) == total
+    assert {row["result.state"] for row in results(tmp_path / "out.csv")} == {"done"}
+
+
+def test_what_may_not_be_repeated_is_never_sent_twice(
+    wxpay: Wxpay, sandbox: BackgroundSandbox, profile: str, tmp_path: Path
+) -> None:
+    """A pre-signing makes a new token each time: rows that were under way at a kill are reported, not sent again."""
+    rows = "".join(f"user{number:04}\n" for number in range(40))
+    (tmp_path / "rows.csv").write_text("user_id\n" + rows)
+    constants = ("-p", "appid=wx8888888888888888", "-p", "openid=o", "-p", "plan_id=1")
+    constants += ("-p", "period_start_date=2026-03-19", "-p", "trade_scene=EDUCATION_PERIOD")
+    command = ("bulk", PRESIGN, "rows.csv", "--out", "out.csv", *constants, "--profile", profile)
+    sandbox.control.faults.add("delay", share=1)
+    journal = tmp_path / "out.csv.journal"
+    with subprocess.Popen(
+        [sys.executable, "-m", "wxpay_dsl.cli", *command], cwd=tmp_path, env=environment(), stderr=subprocess.DEVNULL
+    ) as process:
+        while process.poll() is None and (not journal.exists() or journal.read_bytes().count(b"\n") < 15):
+            time.sleep(0.002)
+        process.kill()
+    sandbox.control.faults.clear()
+    ran = wxpay(*command, "--json")
+    counts = json.loads(ran.out)
+    assert ran.code == 5
+    assert counts["unknown"] > 0
+    assert counts["done"] + counts["unknown"] == 40
+    made = [each["told"]["user_id"] for each in sandbox.control.list("contracts")]
+    assert len(made) >= counts["done"]
+    assert len(made) == len({*made})
+    assert counts == json.loads(wxpay(*command, "--json").out)
+
+
+def test_a_query_tells_what_became_of_a_row(
+    wxpay: Wxpay, sandbox: BackgroundSandbox, profile: str, tmp_path: Path
+) -> None:
+    table(tmp_path / "rows.csv", 3)
+    sandbox.control.faults.add("lost", times=50, path="/v3/fund-app/mch-transfer/transfer-bills")
+    command = ("bulk", TRANSFER, "rows.csv", "--out", "out.csv", *CONSTANTS, "--profile", profile)
+    assert wxpay(*command, "--concurrency", "1").code == 5
+    query = "v3.fundApp.mchTransfer.transferBills.outBillNo._out_bill_no_.get"
+    assert wxpay(*command, "--query", query).code == 0
+    assert len(sandbox.control.list("transfers")) == 3
+
+
+def test_ctrl_c_ends_after_the_calls_that_are_under_way(
+    sandbox: BackgroundSandbox, profile: str, tmp_path: Path
+) -> None:
+    table(tmp_path / "rows.csv", 60)
+    journal = tmp_path / "out.csv.journal"
+    command = [sys.executable, "-m", "wxpay_dsl.cli", "bulk", TRANSFER, "rows.csv", "--out", "out.csv", *CONSTANTS]
+    with subprocess.Popen(
+        [*command, "--profile", profile, "--rate", "20"], cwd=tmp_path, env=environment(), stderr=subprocess.PIPE
+    ) as process:
+        while not journal.exists() or journal.read_bytes().count(b"\n") < 5:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        process.communicate()
+    assert process.returncode == 5
+    states = [row["result.state"] for row in results(tmp_path / "out.csv")]
+    assert {*states} == {"done", "unsent"}
+    assert states.count("done") == len(sandbox.control.list("transfers"))
