@@ -48,6 +48,25 @@ class TestUnits:
         assert state.account("1900000109").balance == OPENING
         assert told == []
 
+    def test_a_unit_that_cannot_be_written_is_undone_in_memory_too(self, tmp_path: Path) -> None:
+        state = State(tmp_path / "state.sqlite")
+        with state.unit():
+            state.transactions.put(transaction("a"))
+
+        def put() -> None:
+            with state.unit():
+                state.transactions.put(transaction("a", 2))
+                # What JSON cannot say.
+                state.transactions.put(transaction("b", contents={"x": object()}))
+
+        with pytest.raises(TypeError):
+            put()
+        assert [(one.out_trade_no, one.total) for one in state.transactions.all()] == [("a", 1)]
+        state.close()
+        again = State(tmp_path / "state.sqlite")
+        assert [(one.out_trade_no, one.total) for one in again.transactions.all()] == [("a", 1)]
+        again.close()
+
     def test_a_refusal_may_keep_what_was_done(self) -> None:
         state = State()
 

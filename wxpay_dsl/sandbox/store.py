@@ -159,12 +159,13 @@ class Store:
         """A unit of work: kept whole at its end, undone whole where it raises."""
         try:
             yield
+            self._commit()
         except BaseException:
             for table, key, before in reversed(self._undo):
                 table.restore(key, before)
             self._undo.clear()
             raise
-        self._commit()
+        self._undo.clear()
 
     def reset(self) -> None:
         """Forgets everything."""
@@ -181,16 +182,21 @@ class Store:
             self._connection = None
 
     def _commit(self) -> None:
+        """Writes what has changed, all of it or nothing. Raises sqlite3.Error."""
+        connection = self._connection
         changed = {(table.name, key): table for table, key, _ in self._undo}
-        self._undo.clear()
-        if self._connection is None or not changed:
+        if connection is None or not changed:
             return
-        self._connection.execute("BEGIN")
-        for (name, key), table in changed.items():
-            body = table.written(key)
-            written = json.dumps(key, ensure_ascii=False)
-            if body is None:
-                self._connection.execute(_DROP, (name, written))
-            else:
-                self._connection.execute(_PUT, (name, written, body))
-        self._connection.execute("COMMIT")
+        connection.execute("BEGIN")
+        try:
+            for (name, key), table in changed.items():
+                body = table.written(key)
+                written = json.dumps(key, ensure_ascii=False)
+                if body is None:
+                    connection.execute(_DROP, (name, written))
+                else:
+                    connection.execute(_PUT, (name, written, body))
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.rollback()
+            raise
