@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from wxpay_dsl import File, ServiceError, ValidationError, Wechatpay
 from wxpay_dsl.client import tree
@@ -23,7 +21,6 @@ from wxpay_dsl.core.chain import aim
 from wxpay_dsl.core.errors import Fault
 from wxpay_dsl.core.files import Upload, prepare
 from wxpay_dsl.core.forms import file_fields
-from wxpay_dsl.core.multipart import encode
 from wxpay_dsl.core.transport import Exchange
 from wxpay_dsl.sandbox import Sandbox
 
@@ -307,34 +304,3 @@ async def test_a_content_type_of_the_caller_s_does_not_lose_the_boundary(wxpay: 
     headers = {"content-type": "multipart/form-data"}
     reply = await wxpay.v3.merchant.media.upload.post(file=File(PNG, "a.png"), headers=headers)
     assert "boundary=" in reply.exchange.request_headers["Content-Type"]
-
-
-NAMES = st.text(
-    st.characters(blacklist_categories=("Cs", "Cc", "Cf", "Zl", "Zp", "Zs", "Co", "Cn")), min_size=1
-).filter(lambda name: "/" not in name and "\\" not in name and ":" not in name and name not in (".", ".."))
-
-
-@given(NAMES.filter(lambda name: len(name.encode()) < 250), st.binary(min_size=1, max_size=500), st.text())
-def test_whatever_is_in_a_form_comes_out_of_it(name: str, content: bytes, text: str) -> None:
-    """Parsed by the mail package of Python, which shares nothing with the writer."""
-
-    async def write() -> tuple[bytes, int, str]:
-        faults: list[Fault] = []
-        file = await prepare(File(content, name, "application/x-test"), faults, "form.file")
-        form = encode(None, {"text": text, "file": file}, b"", faults)
-        assert form is not None, faults
-        return b"".join([chunk async for chunk in form.chunks()]), form.size, form.content_type
-
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return
-    body, size, kind = asyncio.run(write())
-    assert len(body) == size
-    boundary = kind.partition("boundary=")[2].encode()
-    first, second = body.split(b"--" + boundary)[1:3]
-    assert first == b'\r\nContent-Disposition: form-data; name="text"\r\n\r\n' + text.encode() + b"\r\n"
-    quoted = name.replace('"', "%22").encode()
-    head = b'\r\nContent-Disposition: form-data; name="file"; filename="' + quoted + b'"\r\n'
-    assert second == head + b"Content-Type: application/x-test\r\n\r\n" + content + b"\r\n"
-    assert body.endswith(b"--" + boundary + b"--\r\n")
