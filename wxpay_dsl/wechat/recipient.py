@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
     from .keys import KeyMaterial
+    from .shangmi import Sm2PublicKey
 
 __all__ = ["Recipient"]
 
@@ -54,7 +55,7 @@ class Recipient:
         cls,
         mchid: str,
         *,
-        certs: Mapping[str, KeyMaterial | RSAPublicKey] | None = None,
+        certs: Mapping[str, KeyMaterial | RSAPublicKey | Sm2PublicKey] | None = None,
         apiv3_key: str | bytes | None = None,
         secret: str | None = None,
     ) -> Self:

@@ -52,14 +52,14 @@ def read_headers(headers: Mapping[str, str], subject: str, *, outcome_unknown: b
         # A plain dict knows one spelling; WSGI and proxies have others.
         lowered = {str(name).lower().replace("_", "-"): value for name, value in headers.items()}
         values = [lowered.get(name.lower()) for name in _NAMES]
-    for name, value in zip(_NAMES, values, strict=True):
-        if not value:
-            message = (
-                f"the header {name} is missing, so nobody vouches for this: was it WeChat Pay that answered, and "
-                f"does a proxy on the way drop headers?"
-            )
-            raise MissingHeaderError(subject, message, outcome_unknown, header=name)
-    timestamp, nonce, signature, serial = (str(value) for value in values)
+    if not all(values):
+        name = next(name for name, value in zip(_NAMES, values, strict=True) if not value)
+        message = (
+            f"the header {name} is missing, so nobody vouches for this: was it WeChat Pay that answered, and "
+            f"does a proxy on the way drop headers?"
+        )
+        raise MissingHeaderError(subject, message, outcome_unknown, header=name)
+    timestamp, nonce, signature, serial = map(str, values)
     if not _SECONDS.match(timestamp):
         message = f"Wechatpay-Timestamp is {timestamp[:40]!r}, not Unix time in seconds"
         raise MalformedTimestampError(subject, message, outcome_unknown, timestamp=timestamp)
