@@ -29,7 +29,8 @@ With your own credentials 使用自己的商户号:
        apiv3_key = "…"
        [certs]
        PUB_KEY_ID_… = "pub_key.pem"
-  3. wxpay call v3.eduPapay.contracts.presign.post -d @presign.json --profile wxpay.toml
+  3. wxpay doctor --profile wxpay.toml      (检查密钥、时钟、网络)
+     wxpay call v3.eduPapay.contracts.presign.post -d @presign.json --profile wxpay.toml
 
 wxpay spec list 支付 finds endpoints, wxpay spec show CHAIN says what one takes, wxpay sandbox keeps a sandbox."""
 
