@@ -242,7 +242,8 @@ def _sm2() -> Any:
         from gmalg.sm2 import SM2Core  # type: ignore[import-untyped]  # likewise
     except ModuleNotFoundError:
         raise ConfigurationError("ShangMi (国密) needs the library gmalg: pip install 'wxpay-dsl[sm]'") from None
-    return SM2Core(gmalg.SM2()._core.ecdlp, _Sm3())  # noqa: SLF001 (the curve has no public name)
+    hashing: Any = _Sm3()
+    return SM2Core(gmalg.SM2()._core.ecdlp, hashing)  # noqa: SLF001 (the curve has no public name)
 
 
 class _Sm3:
