@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, TYPE_CHECKING, cast
 from weakref import WeakKeyDictionary
 
 from wxpay_dsl.core.errors import ConfigurationError
@@ -113,8 +113,9 @@ class RedisStore:
         try:
             # The time limit is for the whole: connecting, asking, asking again.
             async with asyncio.timeout(self._timeout * 2):
-                answer: Awaitable[Any] = client.eval(script, 1, self._prefix + claim.key, claim.token, *arguments)
-                return await answer
+                # The library types one method for both of its clients, and differently in each of its versions.
+                answer = client.eval(script, 1, self._prefix + claim.key, claim.token, *arguments)
+                return await cast("Awaitable[Any]", answer)
         except self._errors as error:
             message = f"Redis does not answer ({type(error).__name__}: {str(error)[:200]})"
             raise StoreUnavailableError(message) from error
