@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .call import profile_option
-from .chain_text import complete, target_of
+from .chain_text import complete, complete_field, target_of
 
 if TYPE_CHECKING:
     from wxpay_dsl import Wechatpay
@@ -50,7 +50,15 @@ _STATES = ("done", "refused", "unsent", "unknown")
 @click.argument("rows", metavar="ROWS.CSV", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The results, a row each.")
 @click.option("--journal", type=click.Path(path_type=Path, dir_okay=False), help="By default OUT.journal.")
-@click.option("-p", "--param", "parameters", metavar="KEY=VALUE", multiple=True, help="A field of every row.")
+@click.option(
+    "-p",
+    "--param",
+    "parameters",
+    metavar="KEY=VALUE",
+    multiple=True,
+    shell_complete=complete_field,
+    help="A field of every row.",
+)
 @click.option("--concurrency", metavar="N", type=click.IntRange(1, 100), default=8, show_default=True)
 @click.option("--rate", metavar="N", type=click.FloatRange(0, min_open=True), help="Calls a second, at most.")
 @click.option("--query", metavar="CHAIN.VERB", shell_complete=complete, help="Tells what became of a row.")

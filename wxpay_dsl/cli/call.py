@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .chain_text import complete, target_of
+from .chain_text import complete, complete_field, target_of
 
 if TYPE_CHECKING:
     from wxpay_dsl import Wechatpay
@@ -22,7 +22,8 @@ __all__ = ["call", "profile_option"]
 _HELP = """Call one endpoint and print its reply as JSON. 调用一个接口
 
 CHAIN.VERB is written as in Python: v3.eduPapay.contracts.presign.post. A path parameter is given by -p, or as a
-literal segment: 'v3.pay.transactions.id["4200000001"].get'. Data goes to stdout, everything else to stderr.
+literal segment: 'v3.pay.transactions.id["4200000001"].get'. Data goes to stdout, everything else to stderr. On a
+terminal, without -d, it asks for the required fields that -p does not give.
 
 \b
 Examples:
@@ -49,6 +50,7 @@ profile_option = click.option(
     "parameters",
     metavar="KEY=VALUE",
     multiple=True,
+    shell_complete=complete_field,
     help="A field by name, wherever it travels: path, query, header or body; amount.total=1 reaches in.",
 )
 @profile_option
@@ -72,13 +74,19 @@ def call(
 ) -> None:
     from wxpay_dsl import Wechatpay
 
+    from .asking import ask, may_ask
     from .parameters import fields_of, read_data
 
     client = Wechatpay(profile=profile)
     target = target_of(client, chain)
     operation = target.declared.operation() if target.declared is not None else None
+    read = None if data is None else read_data(data)
     fields, loose = fields_of(target, operation, parameters)
-    given = _with_loose(None if data is None else read_data(data), loose)
+    if operation is not None and data != "-" and may_ask():
+        # -d is whole: what it lacks is an error. Without it, whoever sits there is asked for the rest.
+        asked = ask(operation, {**target.bound, **fields}) if read is None else []
+        fields, loose = fields_of(target, operation, [*parameters, *asked])
+    given = _with_loose(read, loose)
     if timeout is not None:
         fields["timeout"] = timeout
     if validate is not None:

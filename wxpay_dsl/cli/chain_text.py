@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 import click
+from click.shell_completion import CompletionItem
 
 from wxpay_dsl.core.chain import Caller, Node, Target, aim
+from wxpay_dsl.core.model import SECTIONS, Schema
 from wxpay_dsl.core.tree import Declared
 
-__all__ = ["complete", "declared_by", "target_of"]
+__all__ = ["complete", "complete_field", "declared_by", "target_of"]
 
 #: ``["literal"]``, ``{template}``, or a name; dots stand between names.
 _STEP: Final = re.compile(r"""\[(?:"([^"]+)"|'([^']+)')\]|\.?(\{\w+\})|\.?([A-Za-z0-9_$-]+)""")
@@ -45,6 +48,35 @@ def complete(context: click.Context, parameter: click.Parameter, incomplete: str
     except click.UsageError:
         return []
     return [f"{done}{dot}{name}" for name in dir(node) if name.startswith(begun)]
+
+
+def complete_field(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The fields of the chain before it on the line, by dotted names, each with its title; after ``=`` its values."""
+    from wxpay_dsl import wxpay
+
+    # A `-p` that still lacks its value stops click's parser before it has named what came before.
+    chain = context.params.get("chain") or next(iter(context.args), "")
+    try:
+        target = target_of(wxpay, chain)
+    except click.UsageError:
+        return []
+    if target.declared is None:
+        return []
+    operation = target.declared.operation()
+    found = {path: schema for name in SECTIONS for path, schema in _paths(operation.section(name))}
+    begun, equals, value = incomplete.partition("=")
+    if equals:
+        words = found[begun].enum if begun in found else ()
+        return [CompletionItem(f"{begun}={word}") for word in words if str(word).startswith(value)]
+    return [CompletionItem(f"{path}=", help=each.title) for path, each in found.items() if path.startswith(begun)]
+
+
+def _paths(schema: Schema | None, before: str = "") -> Iterator[tuple[str, Schema]]:
+    for name, below in schema.properties.items() if schema is not None else ():
+        if below.type == "object" and below.properties:
+            yield from _paths(below, f"{before}{name}.")
+        else:
+            yield before + name, below
 
 
 def _walk(caller: Caller, steps: list[tuple[str, str]]) -> Node:

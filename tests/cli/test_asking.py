@@ -1,0 +1,82 @@
+"""What the command line offers to somebody who types: fields asked for on a terminal, and completed at the tab key."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cli.shell import Wxpay, environment
+
+PRESIGN = "v3.eduPapay.contracts.presign.post"
+
+
+def typed(command: list[str], answers: dict[str, str], cwd: Path) -> tuple[int, str, str]:
+    """Runs the command on a terminal, types each answer once its prompt is there; gives code, stdout and the screen."""
+    master, slave = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "wxpay_dsl.cli", *command],
+        cwd=cwd,
+        env=environment({"TERM": "xterm", "COLUMNS": "100"}),
+        stdin=slave,
+        stderr=slave,
+        stdout=subprocess.PIPE,
+    ) as process:
+        os.close(slave)
+        screen, waiting, deadline = "", dict(answers), time.monotonic() + 40
+        while time.monotonic() < deadline:
+            if select.select([master], [], [], 0.1)[0]:
+                try:
+                    read = os.read(master, 4096)
+                except OSError:  # the other end is closed
+                    break
+                screen += read.decode("utf-8", "replace")
+            asked = next((field for field in waiting if screen.rpartition("\n")[2].startswith(field)), None)
+            if asked is not None and screen.endswith(": "):
+                os.write(master, waiting.pop(asked).encode() + b"\n")
+            if process.poll() is not None:
+                break
+        out = process.stdout.read().decode() if process.stdout else ""
+        os.close(master)
+        return process.wait(20), out, screen
+
+
+def test_required_fields_are_asked_for_on_a_terminal(profile: Path, tmp_path: Path) -> None:
+    answers = {"openid": "oUpF8uMuAJO", "plan_id": "12535", "user_id": "u1", "period_start_date": "2026-03-19"}
+    answers["trade_scene"] = "EDUCATION_PERIOD"
+    command = ["call", PRESIGN, "-p", "appid=wx8888888888888888", "--profile", str(profile)]
+    code, out, screen = typed(command, answers, tmp_path)
+    assert (code, '"presign_token"' in out) == (0, True), screen
+    assert "appid" not in screen
+    assert "用户标识" in screen
+    assert "EDUCATION_PERIOD" in screen
+    assert "sub_mchid" not in screen
+
+
+def test_in_a_pipe_nothing_is_asked_for(wxpay: Wxpay, profile: Path) -> None:
+    ran = wxpay("call", PRESIGN, "-p", "appid=wx8888888888888888", "--profile", str(profile), stdin="oUpF8uMuAJO\n")
+    assert ran.code == 4
+    assert "body.openid: missing" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("wxpay call v3.eduPapay.contracts.pre", "v3.eduPapay.contracts.presign"),
+        (f"wxpay call {PRESIGN} -p trade", "trade_scene="),
+        ("wxpay call v3.pay.transactions.native.post -p amount", "amount.total="),
+        (f"wxpay call {PRESIGN} -p trade_scene=", "trade_scene=EDUCATION_PERIOD"),
+        ("wxpay bu", "bulk"),
+    ],
+)
+def test_the_tab_key_completes_chains_fields_and_values(line: str, offered: str, wxpay: Wxpay) -> None:
+    words = line.split(" ")
+    env = {"_WXPAY_COMPLETE": "zsh_complete", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
+    ran = wxpay(env=env)
+    assert offered in ran.out, ran.err
