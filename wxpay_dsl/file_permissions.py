@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import stat
+import tempfile
 from pathlib import Path
 from typing import Final
 
-__all__ = ["exposure", "warn_if_exposed"]
+__all__ = ["exposure", "warn_if_exposed", "write_private"]
 
 #: A record and no Python warning: it is about this machine, and ``-W error`` is no reason for payments to stop.
 _log: Final = logging.getLogger(__name__)
@@ -40,3 +41,15 @@ def exposure(file: Path) -> str:
     if not mode & (stat.S_IRGRP | stat.S_IROTH):
         return ""
     return f"{'everybody' if mode & stat.S_IROTH else 'its group'} on this machine (mode {mode:04o})"
+
+
+def write_private(file: Path, content: bytes) -> None:
+    """Writes ``file`` whole or not at all, for its owner only (mode 0600). Raises OSError."""
+    descriptor, beside = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as opened:
+            opened.write(content)
+        Path(beside).replace(file)
+    except BaseException:
+        Path(beside).unlink(missing_ok=True)
+        raise

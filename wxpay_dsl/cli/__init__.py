@@ -17,6 +17,7 @@ COMMANDS: Final = {
     "certs": "certs:certs",
     "sandbox": "sandbox:sandbox",
     "notify": "notify:notify",
+    "init": "init:init",
     "doctor": "doctor:doctor",
     "explain": "explain:explain",
     "spec": "spec:spec",

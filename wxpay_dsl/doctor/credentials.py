@@ -15,11 +15,16 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from wxpay_dsl.core.errors import ConfigurationError
 from wxpay_dsl.file_permissions import exposure
 from wxpay_dsl.settings import named_keys
-from wxpay_dsl.wechat.certificates import certificate_serial, load_certificate, load_pkcs12, public_key_matches
+from wxpay_dsl.wechat.certificates import (
+    certificate_serial,
+    certificate_subject,
+    load_certificate,
+    load_pkcs12,
+    public_key_matches,
+)
 from wxpay_dsl.wechat.keys import load_private_key
 from wxpay_dsl.wechat.pem import file_of
 from wxpay_dsl.wechat.platform_keys import PlatformKey, is_public_key_id, platform_key
-from wxpay_dsl.wechat.request_diagnosis import subject_of
 from wxpay_dsl.wechat.shangmi import is_sm2
 from wxpay_dsl.wechat.signer import Signer
 from wxpay_dsl.wechat.step import Step
@@ -117,7 +122,7 @@ def _certificate(certificate: x509.Certificate, mchid: str) -> Iterator[Step]:
         yield Step("certificate", good=None, text=f"{told}: {(end - now).days} days are left", mend=renew)
     else:
         yield Step("certificate", good=True, text=told)
-    subject = subject_of(certificate)
+    subject = certificate_subject(certificate)
     if subject and mchid and subject != mchid:
         text = f"the certificate is that of merchant {subject}, `mchid` is {mchid}"
         yield Step("certificate", good=False, text=text, mend="they must be one merchant's")

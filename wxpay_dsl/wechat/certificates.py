@@ -7,12 +7,20 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.serialization import pkcs12
+from cryptography.x509.oid import NameOID
 
 from wxpay_dsl.core.errors import ConfigurationError
 from wxpay_dsl.wechat import pem
 from wxpay_dsl.wechat.keys import KeyMaterial, certificate_of, check_private_key, load_public_key
 
-__all__ = ["Pkcs12", "certificate_serial", "load_certificate", "load_pkcs12", "public_key_matches"]
+__all__ = [
+    "Pkcs12",
+    "certificate_serial",
+    "certificate_subject",
+    "load_certificate",
+    "load_pkcs12",
+    "public_key_matches",
+]
 
 
 #: The start of the object ids of RC2, RC4 and 3DES in PKCS#12 (1.2.840.113549.1.12.1), which stand there unencrypted.
@@ -62,6 +70,13 @@ def certificate_serial(certificate: x509.Certificate) -> str:
     """
     digits = f"{certificate.serial_number:X}"
     return digits if len(digits) % 2 == 0 else f"0{digits}"
+
+
+def certificate_subject(certificate: x509.Certificate) -> str:
+    """The merchant id (商户号) in a merchant's certificate; empty where it names none."""
+    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    value = names[0].value if names else ""
+    return value if isinstance(value, str) and value.isdigit() else ""
 
 
 def load_pkcs12(thing: KeyMaterial, password: str | bytes) -> Pkcs12:

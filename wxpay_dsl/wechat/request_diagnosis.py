@@ -22,15 +22,14 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS, PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.x509.oid import NameOID
 
 from . import authorization, sign_error, signing_v3
-from .certificates import certificate_serial
+from .certificates import certificate_serial, certificate_subject
 from .message_variants import Parts, messages, meta_of
 from .step import Step
 from .verification import CLOCK_WINDOW
 
-__all__ = ["Signing", "diagnose_request", "subject_of"]
+__all__ = ["Signing", "diagnose_request"]
 
 #: Characters of a message that are shown.
 _SHOWN: Final = 300
@@ -65,14 +64,7 @@ class Signing:
         key = certificate.public_key()
         if not isinstance(key, RSAPublicKey):
             raise ValueError("the certificate's key is not an RSA key")  # noqa: TRY004 (of a wrong content)
-        return cls(key, certificate_serial(certificate), subject_of(certificate), certificate)
-
-
-def subject_of(certificate: x509.Certificate) -> str:
-    """The merchant id (商户号) in a merchant's certificate; empty where it names none."""
-    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    value = names[0].value if names else ""
-    return value if isinstance(value, str) and value.isdigit() else ""
+        return cls(key, certificate_serial(certificate), certificate_subject(certificate), certificate)
 
 
 def diagnose_request(
