@@ -31,11 +31,15 @@ _GUIDES: Final = (_HERE / "guide", _HERE.parent.parent / "docs" / "guide")
 #: Links of a guide to another, and to an example or all of them, as they work in the repository.
 _GUIDE_LINK: Final = re.compile(r"\]\(([\w-]+)\.md(#[^)]*)?\)")
 _EXAMPLE_LINK: Final = re.compile(r"\]\(\.\./examples/?(?:([\w/-]+)\.py)?\)")
+#: Where the search's worker puts the words together that a Chinese query consists of.
+_QUERY_WORDS: Final = re.compile(r"\[\.\.\.\w+\((\w+),this\.index\.invertedIndex\)\]\.join\(\"\* \"\)")
 #: The guides in the order in which one needs them; any other follows.
 _ORDER: Final = (
     *("endpoint", "keys", "notifications", "frontend", "errors", "reliability", "going-live", "doctor", "sandbox"),
     *("bulk", "sensitive", "uploads", "bills", "merchants", "overseas", "v2", "signers", "observability"),
 )
+#: Characters of a title that is one word.
+_LONGEST_WORD: Final = 4
 _FAMILIES: Final = {
     "v3": "APIv3",
     "v2": "APIv2",
@@ -63,6 +67,7 @@ def build(out: Path, specs: Sequence[str] = ()) -> None:
         write_guides(guides(), pages)
         examples = write_examples(guides().parent / "examples", pages)
         nav = write_pages(tree(specs), pages)
+        _teach_words(tree(specs))
         reference = _write_reference(pages)
         config = load_config(str(_HERE / "mkdocs.yml"), docs_dir=str(pages), site_dir=str(out.resolve()), strict=True)
         config["nav"] = [*config["nav"], {"指南 Guides": _guides_in_order(pages / "guide")}, examples, *nav, reference]
@@ -74,6 +79,35 @@ def build(out: Path, specs: Sequence[str] = ()) -> None:
             mkdocs_build(config)
         finally:
             config.plugins.on_shutdown()
+    _cut_queries(out)
+
+
+def _teach_words(specs: Tree) -> None:
+    """Teaches the search's word cutter the short titles that it would cut a single character off (预|签约).
+
+    So whoever looks for 预签约 finds that, before all that has 预 or 签约 somewhere.
+    """
+    import jieba
+
+    titles = {operation.summary for operation in specs.operations()}
+    for title in sorted(title for title in titles if 2 < len(title) <= _LONGEST_WORD):
+        if any(len(piece) == 1 for piece in jieba.cut(title)):
+            jieba.add_word(title)
+
+
+def _cut_queries(out: Path) -> None:
+    """Has the search's worker cut a Chinese query as the index is cut: at each place, the longest word that it knows.
+
+    It would look for all that begin with any single character of it, and leave out what ends with the query, so that
+    签到 came before 预签约 for whoever looked for that. Raises RuntimeError where a new version of the theme does it in
+    another way.
+    """
+    (worker,) = (out / "assets" / "javascripts" / "workers").glob("search.*.js")
+    whole = (_HERE / "query-words.js").read_text("utf-8").strip() + r"(\1,this.index.invertedIndex)"
+    text, changed = _QUERY_WORDS.subn(whole, worker.read_text("utf-8"))
+    if changed != 1:
+        raise RuntimeError(f"{worker.name} cuts queries in a way of its own: see _cut_queries")
+    worker.write_text(text, "utf-8")
 
 
 def write_guides(guide: Path, folder: Path) -> None:

@@ -9,10 +9,11 @@ if (location.protocol === "file:")
       this.frame.hidden = true
       document.body.append(this.frame)
       const inside = this.frame.contentWindow
+      const base = new URL(url, document.baseURI)
       const load = (source) =>
         new Promise((done, failed) => {
           const script = inside.document.createElement("script")
-          script.src = new URL(source, url)
+          script.src = new URL(source, base)
           script.onload = done
           script.onerror = failed
           inside.document.body.append(script)
@@ -24,7 +25,7 @@ if (location.protocol === "file:")
         this.dispatchEvent(event)
         this.onmessage?.(event)
       }
-      this.ready = load(url)
+      this.ready = load(base)
     }
     postMessage(data) {
       const inside = this.frame.contentWindow
