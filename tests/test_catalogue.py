@@ -36,6 +36,9 @@ operations:
   /contracts/presign:
     post:
       summary: 预签约
+      description: >-
+        商户为一次签约取得预签约号（presign_token）；用户从商户小程序跳转到微信的签约小程序时，带上它。
+        One token stands for one user's signing: it goes along to the signing mini program.
       docs:
         - https://pay.weixin.qq.com/docs/merchant/apis/education-fee-payment/contracts/pre-sign.html
         - https://pay.weixin.qq.com/docs/partner/apis/education-fee-payment/contracts/pre-sign.html

@@ -15,7 +15,7 @@ async def main() -> None:
     """Calls presign."""
     told = settings()
     # Its one address is an attribute that its constructor sets.
-    AsyncCore._gate_way = property(lambda self: told["base_url"], lambda self, value: None)
+    setattr(AsyncCore, "_gate_way", property(lambda self: told["base_url"], lambda self, value: None))  # noqa: B010
     client = AsyncWeChatPay(
         wechatpay_type=WeChatPayType.NATIVE,
         mchid=told["mchid"],
