@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from .model import ABSENT, SECTIONS, Operation, Schema
 from .tree import spelling
 
-__all__ = ["FieldEntry", "describe", "dotted", "fields", "heading", "remarks", "sections"]
+__all__ = ["FieldEntry", "chain_text", "describe", "dotted", "fields", "heading", "remarks", "sections"]
 
 
 def dotted(operation: Operation) -> str:
     """The chain that calls it: ``v3.eduPapay.contracts.presign.post``."""
+    return chain_text(operation.chain, operation.verb)
+
+
+def chain_text(segments: Iterable[str], verb: str) -> str:
+    """A chain as it is written, from its segments and the verb."""
     chain = ""
-    for segment in operation.chain:
+    for segment in segments:
         name = spelling(segment)
         chain += name if name.startswith("[") else "." + name
-    return f"{chain.removeprefix('.')}.{operation.verb}"
+    return f"{chain.removeprefix('.')}.{verb}"
 
 
 def describe(operation: Operation) -> str:

@@ -6,7 +6,7 @@ import asyncio
 import socket
 import ssl
 import struct
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from aiohttp import web
@@ -27,7 +27,7 @@ _LIMIT: Final = 16 * 1024 * 1024
 _NO_LINGER: Final = struct.pack("ii", 1, 0)
 
 #: Gives the answer to a call; the second argument is the caller's address.
-Respond = Callable[[Call, str | None], Wire]
+Respond = Callable[[Call, str | None], Wire | Awaitable[Wire]]
 
 
 class Listener:
@@ -71,7 +71,8 @@ class Listener:
 
             shown = client_serial(request.transport)
         call = Call(request.method, request.raw_path, request.headers, body, self._tls is not None, shown)
-        wire = self._respond(call, request.remote)
+        answer = self._respond(call, request.remote)
+        wire = answer if isinstance(answer, Wire) else await answer
         if wire.delay:
             await asyncio.sleep(wire.delay)
         if wire.reset:

@@ -13,6 +13,7 @@ from wxpay_dsl.client import tree as spec_tree
 
 from . import guard, home
 from .delivery import Courier, Manner
+from .explorer import Explorer
 from .faults import Faults
 from .identity import (
     MCHID,
@@ -186,7 +187,8 @@ class Sandbox:
             stateful=self._stateful,
         )
         try:
-            self._listener = Listener(self._running.respond, self._host, self._port, self._tls(merchant))
+            explorer = Explorer(self, self._tree, self._running.respond)
+            self._listener = Listener(explorer.respond, self._host, self._port, self._tls(merchant))
             self._url = await self._listener.start()
             if self._home is not None:
                 self.write_home(self._home)

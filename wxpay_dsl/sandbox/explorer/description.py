@@ -1,0 +1,74 @@
+"""One operation as the explorer shows it: what it is, the fields that go and come, and examples to begin from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wxpay_dsl.core.forms import file_fields
+from wxpay_dsl.core.model import SECTIONS, Operation, Schema
+from wxpay_dsl.core.page import dotted, fields, remarks, sections
+from wxpay_dsl.sandbox import examples
+from wxpay_dsl.wechat.families import SUPPLIED
+
+__all__ = ["described", "fewest", "keyword_of"]
+
+
+def described(operation: Operation, mchid: str) -> dict[str, Any]:
+    """What the page needs of ``operation``. In the examples the merchant is ``mchid``, whose sandbox it is."""
+    return {
+        "chain": dotted(operation),
+        "verb": operation.verb.upper(),
+        "path": operation.path,
+        "title": operation.summary,
+        "description": operation.description,
+        "product": operation.product,
+        "family": operation.family,
+        "docs": list(operation.docs),
+        "remarks": remarks(operation),
+        "sections": [
+            {"name": name, "fields": [entry._asdict() for entry in fields(schema)]}
+            for name, schema in sections(operation)
+        ],
+        "produces": operation.produces,
+        "files": list(file_fields(operation)),
+        "required": _example(operation, mchid, whole=False),
+        "all": _example(operation, mchid, whole=True),
+    }
+
+
+def keyword_of(section: str, name: str) -> str:
+    """How a field is called among the others, whatever section it travels in."""
+    return name.lower().replace("-", "_") if section == "header" else name
+
+
+def fewest(schema: Schema, value: Any) -> Any:
+    """``value`` with its required fields alone, at every depth."""
+    if isinstance(value, dict) and schema.properties:
+        return {
+            name: fewest(schema.properties[name], item)
+            for name, item in value.items()
+            if name in schema.required and name in schema.properties
+        }
+    if isinstance(value, list) and schema.items is not None:
+        return [fewest(schema.items, item) for item in value]
+    return value
+
+
+def _example(operation: Operation, mchid: str, *, whole: bool) -> dict[str, Any]:
+    """The fields of a call, in one object, as keywords of the chain; those that the client fills in left out."""
+    supplied, given = SUPPLIED[operation.family], {}
+    for section in SECTIONS:
+        schema = operation.section(section)
+        for name, below in schema.properties.items() if schema is not None else ():
+            if name.lower() in supplied or (section == "form" and below.format == "binary"):
+                continue
+            if not whole and name not in schema.required:  # type: ignore[union-attr] # there is one, if it has a name
+                continue
+            value = examples.example(below, name)
+            given[keyword_of(section, name)] = _of_merchant(name, value if whole else fewest(below, value), mchid)
+    return given
+
+
+def _of_merchant(name: str, value: Any, mchid: str) -> Any:
+    """A published example is some merchant's; here it is this one's."""
+    return mchid if name in ("mchid", "sp_mchid") and isinstance(value, str) else value

@@ -1,0 +1,24 @@
+"""All operations, as the explorer's list has them: from the index alone, so that no spec is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from wxpay_dsl.core.page import chain_text
+from wxpay_dsl.core.tree import Declared, Tree
+
+__all__ = ["chains", "listed"]
+
+
+def chains(tree: Tree) -> dict[str, Declared]:
+    """Every operation by its chain, in the order of the specs."""
+    found = {}
+    for declared in tree.declared():
+        prefix = tree.chains.get(declared.file.family, ())
+        found[chain_text((*prefix, *declared.path.split("/")[1:]), declared.verb)] = declared
+    return found
+
+
+def listed(declared: Mapping[str, Declared]) -> list[list[str]]:
+    """``[verb, path, title, chain, product]`` of each."""
+    return [[one.verb.upper(), one.path, one.summary, chain, one.file.title] for chain, one in declared.items()]

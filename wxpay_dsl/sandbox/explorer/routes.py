@@ -1,0 +1,155 @@
+"""What the explorer's page and its scripts ask for, over HTTP: loopback only, from no page but its own.
+
+========================================  ======================================================================
+``GET /``                                 the page
+``GET /sandbox/explorer/NAME``            its script, style and library
+``GET /sandbox/explorer/operations``      every operation: verb, path, title, chain, product
+``GET /sandbox/explorer/operation?chain`` one with its fields, limits and an example
+``POST /sandbox/explorer/send``           ``{"chain", "fields", "files"?, "check"?}``: sent, and told what went and came
+``POST /sandbox/explorer/code``           ``{"chain", "fields"}``: the same call in curl, Python and JavaScript
+========================================  ======================================================================
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qs
+
+from wxpay_dsl.sandbox import guard
+from wxpay_dsl.sandbox.messages import Call, Refusal, Wire
+
+if TYPE_CHECKING:
+    from wxpay_dsl.core.tree import Declared, Tree
+    from wxpay_dsl.sandbox.server import Sandbox
+
+__all__ = ["PREFIX", "Explorer"]
+
+PREFIX: Final = "/sandbox/explorer/"
+#: What a browser may load, and what it is.
+_ASSETS: Final = {
+    "explorer.css": "text/css; charset=utf-8",
+    "explorer.js": "text/javascript; charset=utf-8",
+    "catalogue.js": "text/javascript; charset=utf-8",
+    "result.js": "text/javascript; charset=utf-8",
+    "vendor/lit-html.js": "text/javascript; charset=utf-8",
+}
+_HTML: Final = "text/html; charset=utf-8"
+_HEADERS: Final = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+#: What answers everything that is not the explorer's.
+Respond = Callable[[Call, str | None], Wire]
+
+
+class Explorer:
+    """The routes of one sandbox's explorer."""
+
+    def __init__(self, sandbox: Sandbox, tree: Tree, otherwise: Respond) -> None:
+        """``otherwise`` answers what is not the explorer's."""
+        self._sandbox = sandbox
+        self._tree = tree
+        self._otherwise = otherwise
+        self._declared: dict[str, Declared] | None = None
+
+    def respond(self, call: Call, peer: str | None) -> Wire | Awaitable[Wire]:
+        """The answer to a call; one to be awaited where the explorer itself has to call the sandbox."""
+        if call.path != "/" and not call.path.startswith(PREFIX):
+            return self._otherwise(call, peer)
+        try:
+            guard.admit(call, peer)
+            return self._answer(call)
+        except Refusal as refusal:
+            return _refused(refusal)
+
+    def _answer(self, call: Call) -> Wire | Awaitable[Wire]:
+        name = call.path.removeprefix(PREFIX)
+        if call.method == "GET":
+            if call.path == "/":
+                return _asset("index.html", _HTML)
+            if name in _ASSETS:
+                return _asset(name, _ASSETS[name])
+            if name == "operations":
+                from .listing import listed
+
+                return _json(listed(self._chains()))
+            if name == "operation":
+                from .description import described
+
+                chain = parse_qs(call.query).get("chain", [""])[0]
+                return _json(described(self._found(chain).operation(), self._sandbox.merchant.mchid))
+        elif call.method == "POST" and name in ("send", "code"):
+            return self._act(name, _object(call))
+        raise Refusal(404, "RESOURCE_NOT_EXISTS", f"{call.method} {call.path[:200]}", signed=False)
+
+    async def _act(self, name: str, asked: Mapping[str, Any]) -> Wire:
+        try:
+            declared = self._found(str(asked.get("chain", "")))
+            fields = asked.get("fields")
+            if not isinstance(fields, dict):
+                raise Refusal(400, "PARAM_ERROR", "`fields` is a JSON object", signed=False)
+            if name == "send":
+                from .sending import sent
+
+                given = asked.get("files")
+                return _json(
+                    await sent(
+                        self._sandbox,
+                        declared,
+                        fields,
+                        given if isinstance(given, dict) else {},
+                        check=asked.get("check") is not False,
+                    )
+                )
+            from .code import written
+
+            return _json(await written(self._sandbox, declared, fields))
+        except Refusal as refusal:
+            return _refused(refusal)
+
+    def _chains(self) -> Mapping[str, Declared]:
+        """Every operation by its chain."""
+        if self._declared is None:
+            from .listing import chains
+
+            self._declared = chains(self._tree)
+        return self._declared
+
+    def _found(self, chain: str) -> Declared:
+        found = self._chains().get(chain)
+        if found is None:
+            raise Refusal(404, "RESOURCE_NOT_EXISTS", f"no operation {chain[:200]}", signed=False)
+        return found
+
+
+def _object(call: Call) -> Mapping[str, Any]:
+    try:
+        found = json.loads(call.body)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise Refusal(400, "PARAM_ERROR", "the body is no JSON object", signed=False)
+    return found
+
+
+def _asset(name: str, content_type: str) -> Wire:
+    body = files(__package__).joinpath("assets", *name.split("/")).read_bytes()
+    return Wire(200, {**_HEADERS, "Content-Type": content_type}, body)
+
+
+def _json(data: Any, status: int = 200) -> Wire:
+    # Half a character, which JSON can escape and UTF-8 cannot say, may stand in what a user has typed.
+    body = json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    return Wire(status, {**_HEADERS, "Content-Type": "application/json; charset=utf-8"}, body)
+
+
+def _refused(refusal: Refusal) -> Wire:
+    return _json({"code": refusal.code, "message": refusal.message}, refusal.status)
