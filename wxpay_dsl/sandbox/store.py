@@ -123,6 +123,7 @@ class Store:
         if file is not None:
             import sqlite3
 
+            connection = None
             try:
                 # Whoever serves a home has it alone; one process, one thread: nobody waits for a lock.
                 connection = sqlite3.connect(file, timeout=0.1, isolation_level=None, check_same_thread=False)
@@ -131,6 +132,8 @@ class Store:
                 connection.execute("PRAGMA synchronous = NORMAL")
                 connection.execute(_SCHEMA)
             except sqlite3.Error as error:
+                if connection is not None:
+                    connection.close()
                 raise ConfigurationError(
                     f"the sandbox's state {file} cannot be opened ({error}): does another sandbox serve this home?"
                 ) from None
@@ -145,6 +148,7 @@ class Store:
                 for (body,) in rows:
                     table.load(body)
             except (TypeError, ValueError) as error:
+                self.close()
                 raise ConfigurationError(
                     f"the sandbox's state was written by another version ({name}: {error}): remove its home"
                 ) from None
