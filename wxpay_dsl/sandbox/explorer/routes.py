@@ -62,7 +62,7 @@ class Explorer:
 
     def respond(self, call: Call, peer: str | None) -> Wire | Awaitable[Wire]:
         """The answer to a call; one to be awaited where the explorer itself has to call the sandbox."""
-        if call.path != "/" and not call.path.startswith(PREFIX):
+        if not call.path.startswith(PREFIX) and (call.method, call.path) != ("GET", "/"):
             return self._otherwise(call, peer)
         try:
             guard.admit(call, peer)
@@ -141,7 +141,7 @@ def _object(call: Call) -> Mapping[str, Any]:
 
 
 def _asset(name: str, content_type: str) -> Wire:
-    body = files(__package__).joinpath("assets", *name.split("/")).read_bytes()
+    body = files(__name__.rpartition(".")[0]).joinpath("assets", *name.split("/")).read_bytes()
     return Wire(200, {**_HEADERS, "Content-Type": content_type}, body)
 
 
