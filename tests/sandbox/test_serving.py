@@ -115,7 +115,7 @@ async def test_a_body_that_is_no_json_is_refused(shop: Shop) -> None:
 
 @pytest.mark.parametrize(
     ("method", "target", "status"),
-    [("GET", PRESIGN, 405), ("GET", "/v3/no/such/thing", 404), ("GET", "/", 404), ("GET", "/v3", 404)],
+    [("GET", PRESIGN, 405), ("GET", "/v3/no/such/thing", 404), ("POST", "/", 404), ("GET", "/v3", 404)],
 )
 async def test_paths_and_verbs_that_are_not_declared(shop: Shop, method: str, target: str, status: int) -> None:
     response, body = await shop.send(method, target)
