@@ -18,7 +18,7 @@ from wxpay_dsl.core.page import dotted
 from wxpay_dsl.core.tree import kebab
 
 from .description import keyword_of
-from .sending import PICTURE, target_of
+from .sending import PICTURE, target_of, unknown
 
 if TYPE_CHECKING:
     from wxpay_dsl.core.request import Request
@@ -29,6 +29,8 @@ __all__ = ["written"]
 
 _IDENTIFIER: Final = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*\Z")
 _FILE: Final = "image.png"
+#: What APIv2 calls the merchant, here or there.
+_MERCHANT: Final = ("mch_id", "mchid", "combine_mch_id")
 
 
 async def written(sandbox: Sandbox, declared: Declared, fields: Mapping[str, Any]) -> dict[str, str]:
@@ -74,7 +76,8 @@ async def _curl(sandbox: Sandbox, declared: Declared, fields: Mapping[str, Any])
     given = {**fields, **{name: File(base64.b64decode(PICTURE), _FILE) for name in file_fields(operation)}}
     async with Wechatpay(**sandbox.credentials) as client:
         try:
-            request = await client.client.prepare(target_of(declared), None, {**given, "validate": False})
+            strange = {name: given.pop(name) for name in unknown(operation, fields)}
+            request = await client.client.prepare(target_of(declared), strange or None, {**given, "validate": False})
         except SdkError as error:
             return "".join(f"# {line}\n" for line in str(error).splitlines())
     if operation.family == "v2":
@@ -147,6 +150,10 @@ def _javascript(sandbox: Sandbox, operation: Operation, fields: Mapping[str, Any
             "// For uploads see wechatpay-axios-plugin's own documentation; use Python here.\n"
         )
     sections = _sorted(operation, fields)
+    if operation.family == "v2" and operation.body is not None:
+        own = next((name for name in _MERCHANT if name in operation.body.properties), "mch_id")
+        # This package fills it in; the JavaScript original asks for it.
+        sections["body"] = {own: sandbox.merchant.mchid, **sections["body"]}
     chain, bound = _javascript_chain(operation)
     config: dict[str, Any] = {**bound, **sections["path"]}
     if sections["query"]:

@@ -14,9 +14,12 @@ from wxpay_dsl.core.chain import Target
 from wxpay_dsl.core.errors import SdkError, ServiceError, ValidationError
 from wxpay_dsl.core.files import File
 from wxpay_dsl.core.forms import file_fields
+from wxpay_dsl.core.model import SECTIONS, Operation
 from wxpay_dsl.sandbox.messages import Refusal
 from wxpay_dsl.wechat import authorization, signing_v3
 from wxpay_dsl.wechat.errors import SignatureError
+
+from .description import keyword_of
 
 if TYPE_CHECKING:
     from wxpay_dsl.core.hooks import Call
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
     from wxpay_dsl.core.tree import Declared
     from wxpay_dsl.sandbox.server import Sandbox
 
-__all__ = ["PICTURE", "sent", "target_of"]
+__all__ = ["PICTURE", "sent", "target_of", "unknown"]
 
 #: Bytes of a body that are shown.
 _SHOWN: Final = 256 * 1024
@@ -50,9 +53,13 @@ async def sent(
 
     told: dict[str, Any] = {"request": None, "answer": None, "data": None, "error": None}
     given = {**fields, **_files(declared, files)}
+    # What no spec knows goes where most fields go, for the sandbox to say what it thinks of it.
+    strange = {} if check else {name: given.pop(name) for name in unknown(declared.operation(), fields)}
     async with Wechatpay(**sandbox.credentials, retries=0, hooks=[noted]) as client:
         try:
-            reply = await client.call(target_of(declared), None, {**given, **({} if check else {"validate": False})})
+            reply = await client.call(
+                target_of(declared), strange or None, given if check else {**given, "validate": False}
+            )
             told["data"] = reply.data if not isinstance(reply.data, bytes) else f"{len(reply.data)} bytes"
         except SdkError as error:
             told["error"] = _error(error)
@@ -68,6 +75,17 @@ async def sent(
 def target_of(declared: Declared) -> Target:
     """What a call of ``declared`` means, nothing in its path filled in yet."""
     return Target(declared.verb, declared.operation().chain, declared, {})
+
+
+def unknown(operation: Operation, fields: Mapping[str, Any]) -> list[str]:
+    """The names among ``fields`` that the spec has not."""
+    names = {
+        keyword_of(section, name)
+        for section in SECTIONS
+        if (schema := operation.section(section)) is not None
+        for name in schema.properties
+    }
+    return [name for name in fields if name not in names]
 
 
 def _files(declared: Declared, given: Mapping[str, Any]) -> dict[str, File]:

@@ -5,7 +5,7 @@ import { html, nothing, render } from '/sandbox/explorer/vendor/lit-html.js'
 const VERB = 0
 const PATH = 1
 const TITLE = 2
-const CHAIN = 3
+export const CHAIN = 3
 const PRODUCT = 4
 
 /** The operations that have every word of `query`; those whose title it is, or begins, before the others. */

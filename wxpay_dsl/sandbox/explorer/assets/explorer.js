@@ -1,5 +1,5 @@
 // One operation on the page: its fields, an example to edit, the same call as code, and what comes of sending it.
-import { catalogue } from '/sandbox/explorer/catalogue.js'
+import { CHAIN, catalogue } from '/sandbox/explorer/catalogue.js'
 import { resultView } from '/sandbox/explorer/result.js'
 import { html, nothing, render } from '/sandbox/explorer/vendor/lit-html.js'
 
@@ -22,6 +22,7 @@ const ask = async (name, body) => {
 // All that the page shows of the operation that is open.
 let state = null
 let mark = () => {}
+let known = new Set()
 let pending = 0
 
 const change = (changes) => {
@@ -41,7 +42,7 @@ const welcome = () => html`<div class="welcome">
 // --- The fields ------------------------------------------------------------------------------------------------------
 
 const fieldRow = (field) => html`<tr class="depth${Math.min(field.depth, 6)}">
-  <th scope="row"><code>${field.name}</code>${field.optional ? nothing : html`<b title="必填 required" aria-label="必填 required">*</b>`}</th>
+  <th scope="row"><code>${field.name}</code>${field.optional ? nothing : html`<b title="必填 required" aria-hidden="true">*</b><span class="unseen"> 必填 required</span>`}</th>
   <td>${field.type}</td><td>${field.title}</td>
   <td>${field.notes.map((note) => html`<span class="note ${note.startsWith('encrypted') ? 'encrypted' : ''}">${note}</span> `)}</td></tr>`
 
@@ -217,6 +218,7 @@ const openHash = async () => {
     return show()
   }
   try {
+    if (!known.has(chain)) throw new Error(`没有这个接口 · no such operation: ${chain}`)
     const operation = await ask(`operation?chain=${encodeURIComponent(chain)}`)
     if (decodeURIComponent(location.hash.slice(1)) !== chain) return
     document.title = `${operation.title} · 微信支付沙箱`
@@ -239,6 +241,7 @@ document.querySelector('.skip').addEventListener('click', (event) => {
 
 show()
 ask('operations').then((operations) => {
+  known = new Set(operations.map((one) => one[CHAIN]))
   mark = catalogue(document.getElementById('catalogue'), operations)
   addEventListener('hashchange', openHash)
   if (location.hash) openHash()

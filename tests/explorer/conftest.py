@@ -1,0 +1,75 @@
+"""A sandbox, and a real browser in front of its page. Without Chromium these tests fail, as nothing can be seen."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from playwright.async_api import Browser, Page, async_playwright
+
+from wxpay_dsl.sandbox import Sandbox
+
+#: What keeps a browser from talking to anybody but the page it is shown.
+_QUIET = (
+    *("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync"),
+)
+#: Shows the page in a window of this kind: ``await shown(path, viewport=…, color_scheme=…)``.
+Show = Callable[..., Awaitable[Page]]
+
+
+@pytest.fixture
+async def sandbox(tmp_path: Path) -> AsyncIterator[Sandbox]:
+    async with Sandbox(home=tmp_path / "home") as serving:
+        yield serving
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    found = shutil.which(os.environ.get("WXPAY_CHROMIUM", "chromium"))
+    if found is None:
+        pytest.fail("no Chromium: apt-get install chromium, or WXPAY_CHROMIUM=/path/to/it")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=found, args=_QUIET)
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+async def shown(browser: Browser, sandbox: Sandbox) -> AsyncIterator[Show]:
+    """The page. Whatever its console complains of, or it asks of others than the sandbox, fails the test."""
+    complaints: list[str] = []
+
+    async def show(path: str = "/", **window: Any) -> Page:
+        context = await browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **window})
+        page = await context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
+        page.on(
+            "request",
+            lambda asked: None if asked.url.startswith((sandbox.url, "data:")) else complaints.append(asked.url),
+        )
+        await page.goto(sandbox.url + path)
+        return page
+
+    yield show
+    assert complaints == []
+
+
+@pytest.fixture
+async def ask(sandbox: Sandbox) -> AsyncIterator[Callable[..., Awaitable[Any]]]:
+    """What the page asks: ``await ask("send", {…})``, or a GET without a body."""
+    async with aiohttp.ClientSession() as session:
+
+        async def asked(name: str, body: Any = None) -> Any:
+            url = f"{sandbox.url}/sandbox/explorer/{name}"
+            async with session.request("GET" if body is None else "POST", url, json=body) as response:
+                assert response.status == 200, await response.text()
+                return await response.json()
+
+        yield asked

@@ -1,0 +1,126 @@
+"""The code that the explorer gives to copy does what its button does."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import json
+import os
+import shutil
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wxpay_dsl.sandbox import Sandbox
+
+Ask = Callable[..., Awaitable[Any]]
+ROOT = Path(__file__).parents[2]
+MODULES = ROOT / "tests" / "interop" / "node_modules"
+
+ORDER = {
+    "appid": "wx8888888888888888",
+    "mchid": "1900000109",
+    "description": "图书 'a' \"b\" $HOME `id` \\ 1",
+    "out_trade_no": "T00000001",
+    "notify_url": "https://www.example.com/notify",
+    "amount": {"total": 1},
+}
+TRANSFER = {
+    "appid": "wxf636efh567hg4356",
+    "out_bill_no": "plfk2020042013",
+    "openid": "o-MYE42l80oelYMDE34nYD456Xoy",
+    "transfer_amount": 300000,
+    "transfer_remark": "报销",
+    "transfer_scene_id": "1000",
+    "transfer_scene_report_infos": [{"info_type": "活动名称", "info_content": "注册会员有礼"}],
+    "user_name": "张三",
+}
+#: A call, its fields, and what is in its answer.
+CALLS = [
+    ("v3.pay.transactions.native.post", ORDER, "code_url"),
+    ("v3.pay.transactions.outTradeNo._out_trade_no_.get", {"out_trade_no": "N/1", "mchid": "1900000109"}, "NOT_EXIST"),
+    ("v3.fundApp.mchTransfer.transferBills.post", TRANSFER, "WAIT_USER_CONFIRM"),
+    ("v3.merchant.media.upload.post", {}, "media_id"),
+    ("v2.pay.orderquery.post", {"appid": "wx8888888888888888", "out_trade_no": "N1"}, "ORDERNOTEXIST"),
+]
+
+
+@pytest.fixture
+def node() -> str:
+    found = shutil.which("node")
+    if found is None or not (MODULES / "wechatpay-axios-plugin").is_dir():
+        missing = pytest.fail if os.environ.get("WXPAY_INTEROP") else pytest.skip
+        missing("no node, or no npm ci --prefix tests/interop")
+    return str(found)
+
+
+async def ran(home: Path, command: list[str], stdin: str = "", **environment: str) -> str:
+    """What a program prints, on both streams, run where the sandbox's files are."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("WXPAY_")}
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        cwd=home,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env={**kept, "PYTHONPATH": str(ROOT), "NODE_PATH": str(MODULES), **environment},
+    )
+    out, _ = await process.communicate(stdin.encode())
+    return out.decode()
+
+
+@pytest.mark.parametrize(("chain", "fields", "said"), CALLS, ids=[call[0] for call in CALLS])
+async def test_in_each_language_it_is_the_same_call(
+    chain: str, fields: Mapping[str, Any], said: str, ask: Ask, tmp_path: Path, node: str
+) -> None:
+    home = tmp_path / "home"
+    code = await ask("code", {"chain": chain, "fields": fields})
+    if "upload" in chain:
+        (home / "image.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+        assert "Python" in code["javascript"]
+    else:
+        assert said in await ran(home, [node], code["javascript"])
+    assert said in await ran(home, [sys.executable, "-"], code["python"])
+    assert said in await ran(home, ["bash"], code["curl"])
+
+
+async def test_in_certificate_mode_too(tmp_path: Path, node: str) -> None:
+    from wxpay_dsl.sandbox.explorer.code import written
+
+    home = tmp_path / "other"
+    async with Sandbox(home=home, mode="certificate") as sandbox:
+        declared = next(one for one in sandbox.client.tree.declared() if one.path == "/v3/pay/transactions/native")
+        code = await written(sandbox, declared, {**ORDER, "out_trade_no": "T2"})
+        assert "code_url" in await ran(home, [node], code["javascript"])
+        assert "code_url" in await ran(home, ["bash"], code["curl"])
+
+
+@pytest.mark.timeout(300)
+async def test_the_code_of_every_operation_is_code(ask: Ask, tmp_path: Path, node: str) -> None:
+    scripts, shells = [], []
+    for row in (await ask("operations"))[::5]:
+        fields = (await ask(f"operation?chain={row[3]}"))["all"]
+        code = await ask("code", {"chain": row[3], "fields": fields})
+        ast.parse(code["python"])
+        scripts.append(code["javascript"])
+        shells.append(code["curl"])
+    check = "const all = JSON.parse(require('fs').readFileSync(0)); all.forEach(one => new (require('vm').Script)(one))"
+    assert await ran(tmp_path, [node, "-e", check], json.dumps(scripts)) == ""
+    (tmp_path / "all.sh").write_text("\n".join(shells))
+    assert await ran(tmp_path, ["bash", "-n", "all.sh"]) == ""
+
+
+async def test_what_cannot_be_written_is_told_in_its_place(ask: Ask) -> None:
+    code = await ask("code", {"chain": "v3.pay.transactions.id._transaction_id_.get", "fields": {}})
+    assert code["curl"].startswith("#")
+    assert "transaction_id" in code["curl"]
+    odd = await ask(
+        "code", {"chain": "v3.pay.transactions.native.post", "fields": {"a-b": 1, "from": "\u2028</script>"}}
+    )
+    ast.parse(odd["python"])
+    assert "from_=" in odd["python"]
+    assert '**{"a-b": 1}' in odd["python"]
+    assert "\u2028" not in odd["javascript"]
