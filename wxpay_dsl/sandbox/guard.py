@@ -20,9 +20,12 @@ def admit(call: Call, peer: str | None) -> None:
     The name is looked at since a page can be made to reach any address under a name of its own (DNS rebinding).
     """
     host = call.headers.get("Host", "")
-    name = urlsplit(f"//{host}").hostname or ""
     origin = call.headers.get("Origin")
-    foreign = origin is not None and urlsplit(origin).netloc != host
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+        foreign = origin is not None and urlsplit(origin).netloc != host
+    except ValueError:  # half an IPv6 address
+        name, foreign = "", True
     if peer is None or not is_loopback(peer) or not is_loopback(name) or foreign:
         raise Refusal(403, "NO_AUTH", "/sandbox/ is for this machine alone", signed=False)
 
