@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tests.core.test_openapi_export import loaded, unpacked
 from wxpay_dsl.core.errors import SpecError
 from wxpay_dsl.core.openapi import Imported, Vocabulary, parse, read_document
+from wxpay_dsl.core.yaml12 import read as read_yaml
 
 CASES = yaml.safe_load((Path(__file__).parent.parent / "cases" / "openapi_import.yaml").read_text("utf-8"))
 PARTS = ("servers", "paths", "webhooks", "components")
@@ -133,6 +134,71 @@ def test_what_is_no_document_says_where(text: str | bytes, says: str) -> None:
     with pytest.raises(SpecError) as caught:
         parse(text, "document.yaml")
     assert str(caught.value) == says
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("a: \0", "document.yaml: not YAML: unacceptable character #x0000: control characters are not allowed in "),
+        (
+            "a: !!python/object:os.system x",
+            "document.yaml:1:4: not YAML: could not determine a constructor for the tag",
+        ),
+        ("a: !!timestamp soon", "document.yaml:1:4: not YAML: could not determine a constructor for the tag"),
+        ("? !!binary QUJD\n: 1", "document.yaml:1:3: not YAML: could not determine a constructor for the tag"),
+        ("a: !!bool [b]", "document.yaml:1:4: not YAML: expected a scalar node, but found sequence"),
+        (f"a: {'1' * 5000}", "document.yaml: not YAML: Exceeds the limit (4300"),
+        (f'{{"a": {"1" * 5000}}}', "document.yaml: not JSON: Exceeds the limit (4300"),
+        ("a: &a [*a]", "document.yaml: not YAML: maximum recursion depth exceeded"),
+        ("- " * 500_000, "document.yaml:1:401: not YAML: nested more than 200 levels deep"),
+        (f"a: {'[' * 500_000}", "document.yaml:1:203: not YAML: nested more than 200 levels deep"),
+        (f'{{"a": {"[" * 500_000}', "document.yaml: not JSON: maximum recursion depth exceeded"),
+    ],
+    ids=range(11),
+)
+def test_hostile_documents_are_told_on_one_line(text: str, says: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        parse(text, "document.yaml")
+    assert str(caught.value).startswith(says)
+    assert str(caught.value).isprintable()
+
+
+def test_merges_that_redouble_hold_each_key_once() -> None:
+    lines = ["a: &a0 {x: 1, y: 2}"]
+    lines += [f"b{n}: &a{n + 1} {{<<: [{', '.join([f'*a{n}'] * 10)}], z: {n}}}" for n in range(9)]
+    assert parse("\n".join(lines))["b8"] == {"x": 1, "y": 2, "z": 8}
+
+
+def test_anchors_that_redouble_are_not_written_out() -> None:
+    lines = ["a: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"b{n}: &a{n + 1} [{', '.join([f'*a{n}'] * 10)}]" for n in range(9)]
+    with pytest.raises(SpecError, match="its anchors make more than 1000000 values of it"):
+        parse("\n".join(lines))
+
+
+def test_references_that_redouble_are_not_followed() -> None:
+    schemas: dict[str, Any] = {
+        f"A{n}": {"allOf": [{"$ref": f"#/components/schemas/A{n + 1}"}] * 9, "properties": {"a": {}}} for n in range(40)
+    }
+    with pytest.raises(SpecError, match="its references make more than 200000 schemas of it: at 'components/schemas"):
+        imported({"components": {"schemas": schemas}})
+
+
+def test_fields_inside_fields_have_an_end() -> None:
+    """Deeper, the spec could be written, and not read again."""
+    schema: dict[str, Any] = {}
+    for _ in range(40):
+        schema = {"type": "object", "properties": {"a": schema}}
+    content = {"content": {"application/json": {"schema": schema}}}
+    read = imported({"paths": {"/a": {"post": {"requestBody": content}}}})
+    assert [found.what for found in read.lost] == ["fields inside one another more than 28 times: anything here"]
+    read_yaml(read.files["a.yaml"])
+
+
+def test_a_chain_of_definitions_has_an_end() -> None:
+    schemas = {f"A{n}": {"properties": {"a": {"$ref": f"#/components/schemas/A{n + 1}"}}} for n in range(2000)}
+    with pytest.raises(SpecError, match="nested too deeply, or its references lead through too many others"):
+        imported({"components": {"schemas": schemas}})
 
 
 @pytest.mark.parametrize("document", [{}, {"swagger": "2.0"}, {"openapi": "4.0.0"}, {"openapi": 3.1}])

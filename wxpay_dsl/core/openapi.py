@@ -28,6 +28,10 @@ __all__ = ["GENERIC", "Imported", "Lost", "Vocabulary", "parse", "read_document"
 MAX_LINES: Final = 1_500
 
 _VERSION: Final = re.compile(r"v[0-9]+\Z")
+#: Values in a document: the largest known one has a fifth of it.
+_MOST: Final = 1_000_000
+#: Levels of a document; the deepest known one has 28.
+_LEVELS: Final = 200
 _HALF: Final = re.compile("[\ud800-\udfff]")
 #: Words that a file may say once for all its operations.
 _SHARED: Final = ("host", "roles", "tags")
@@ -48,17 +52,39 @@ def parse(text: str | bytes, file: str = "") -> Mapping[str, Any]:
             text = text.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise SpecError(f"not UTF-8 (byte {error.start})", file) from None
+    form = "JSON" if text.lstrip().startswith("{") else "YAML"
     try:
-        document = json.loads(text) if text.lstrip().startswith("{") else _texts(yaml.load(text, Loader=_Loader))  # noqa: S506
+        document = json.loads(text) if form == "JSON" else _texts(_from_yaml(text, file), [_MOST])
     except json.JSONDecodeError as error:
         raise SpecError(f"not JSON: {error.msg}", file, error.lineno, error.colno) from None
-    except (yaml.YAMLError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a number of more digits than Python reads
         mark = getattr(error, "problem_mark", None)
         line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
-        raise SpecError(f"not YAML: {getattr(error, 'problem', None) or error}", file, line, column) from None
+        raise SpecError(f"not {form}: {_problem(error)}", file, line, column) from None
     if not isinstance(document, Mapping):
         raise SpecError("not an OpenAPI document: it is no mapping", file)
     return document
+
+
+def _from_yaml(text: str, file: str) -> Any:
+    """The levels are counted first: libyaml builds them by recursion, which ends the process, not the call."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > _LEVELS:
+                mark = event.start_mark
+                where = (mark.line + 1, mark.column + 1) if mark else (0, 0)
+                raise SpecError(f"not YAML: nested more than {_LEVELS} levels deep", file, *where)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+    return yaml.load(text, Loader=_Loader)  # noqa: S506 (it is a safe loader)
+
+
+def _problem(error: Exception) -> str:
+    """The sentence of an error on one line of bounded length, whatever of the document it repeats."""
+    text = " ".join(str(getattr(error, "problem", None) or error).split())[:200]
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 
 def read_document(
@@ -76,9 +102,24 @@ def read_document(
     ``family`` is the one that files belong to unless they say another, ``media_types`` each family's own (JSON where
     it is not named), and ``host`` the origin that the client talks to anyway. ``schema`` is where
     ``spec.schema.json`` is, seen from the spec folder, and ``common`` the file for what several files refer to.
-    Raises SpecError for a document that is not OpenAPI 3.
+    Raises SpecError for a document that is not OpenAPI 3, or is too much: of references, or of levels.
     """
-    contents = read_contents(document, vocabulary, media_types or {})
+    try:
+        return _imported(document, vocabulary, media_types or {}, family, host, schema, common)
+    except RecursionError:
+        raise SpecError("nested too deeply, or its references lead through too many others") from None
+
+
+def _imported(
+    document: Mapping[str, Any],
+    vocabulary: Vocabulary,
+    media_types: Mapping[str, str],
+    family: str,
+    host: str,
+    schema: str,
+    common: str,
+) -> Imported:
+    contents = read_contents(document, vocabulary, media_types)
     specs = dict(_specs(contents, family, host))
     specs |= dict(_event_specs(contents, family))
     _settle_definitions(specs, contents.definitions, common)
@@ -257,26 +298,49 @@ def _moved(value: Any, moves: Mapping[str, str]) -> Any:
     return [_moved(inner, moves) for inner in value] if isinstance(value, list) else value
 
 
-def _texts(value: Any) -> Any:
-    """The same with every key as text: YAML reads the `200` of a response as a number."""
+def _texts(value: Any, left: list[int]) -> Any:
+    """The same with every key as text: YAML reads the `200` of a response as a number.
+
+    What anchors share is written out; ``left`` holds how many values more that may make.
+    """
+    left[0] -= 1
+    if left[0] < 0:
+        raise yaml.YAMLError(f"its anchors make more than {_MOST} values of it")
     if isinstance(value, dict):
-        return {key if isinstance(key, str) else json.dumps(key): _texts(inner) for key, inner in value.items()}
-    return [_texts(inner) for inner in value] if isinstance(value, list) else value
+        return {key if isinstance(key, str) else json.dumps(key): _texts(inner, left) for key, inner in value.items()}
+    return [_texts(inner, left) for inner in value] if isinstance(value, list) else value
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # the class is looked up
-    """Plain data, with the scalars of YAML 1.2: a date or a `no` is text."""
+    """JSON's data, with the scalars of YAML 1.2: a date or a `no` is text, and a tag of anything else an error."""
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Merges what `<<` names; once for each key, or merges of merges would redouble it."""
+        super().flatten_mapping(node)
+        if any(isinstance(key, yaml.ScalarNode) for key, _ in node.value):
+            last = {
+                key.value if isinstance(key, yaml.ScalarNode) else id(key): (key, value) for key, value in node.value
+            }
+            node.value = list(last.values())
 
 
+_TAG: Final = "tag:yaml.org,2002:"
+_CONSTRUCTORS: Final[Mapping[str, Any]] = {
+    "bool": lambda loader, node: loader.construct_scalar(node).lower() == "true",
+    "int": lambda loader, node: int(loader.construct_scalar(node)),
+    "float": lambda loader, node: float(loader.construct_scalar(node)),
+}
+_KEPT: Final = ("null", "str", "seq", "map")
+_Loader.yaml_constructors = {
+    **{kind: yaml.SafeLoader.yaml_constructors[kind] for kind in (None, *(_TAG + name for name in _KEPT))},
+    **{_TAG + name: construct for name, construct in _CONSTRUCTORS.items()},
+}
 _Loader.yaml_implicit_resolvers = {}
-_Loader.add_implicit_resolver("tag:yaml.org,2002:merge", re.compile(r"<<\Z"), "<")
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"(?:true|True|TRUE|false|False|FALSE)\Z"), "tTfF")
-_Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"(?:~|null|Null|NULL|)\Z"), ["~", "n", "N", ""])
-_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"[-+]?[0-9]+\Z"), "-+0123456789")
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z"),
-    "-+0123456789.",
-)
-_Loader.add_constructor("tag:yaml.org,2002:int", lambda loader, node: int(loader.construct_scalar(node)))
-_Loader.add_constructor("tag:yaml.org,2002:float", lambda loader, node: float(loader.construct_scalar(node)))
+for _name, _form, _first in (
+    ("merge", r"<<\Z", "<"),
+    ("bool", r"(?:true|True|TRUE|false|False|FALSE)\Z", "tTfF"),
+    ("null", r"(?:~|null|Null|NULL|)\Z", ["~", "n", "N", ""]),
+    ("int", r"[-+]?[0-9]+\Z", "-+0123456789"),
+    ("float", r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z", "-+0123456789."),
+):
+    _Loader.add_implicit_resolver(_TAG + _name, re.compile(_form), _first)

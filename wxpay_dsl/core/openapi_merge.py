@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 from urllib.parse import unquote
 
+from .errors import SpecError
 from .openapi_words import Losses
 
 __all__ = ["At", "References", "listed", "mapping"]
@@ -15,6 +16,8 @@ At = tuple[str, ...]
 
 #: Deeper chains of references are taken for circles.
 _DEEPEST: Final = 50
+#: Schemas that references and choices may make of a document: the largest known one makes a seventh of it.
+_MOST: Final = 200_000
 #: What the words that are followed must hold, and what a list of them.
 _SHAPES: Final[Mapping[str, tuple[tuple[type, ...], type]]] = {
     "$ref": ((str,), object),
@@ -39,6 +42,7 @@ class References:
         self.document = document
         self._losses = losses
         self._open: list[str] = []
+        self._left = _MOST
 
     def resolve(self, node: Any, at: At) -> Any:
         """What a node says, or what its local ``$ref`` leads to; an empty mapping where it leads nowhere."""
@@ -50,7 +54,13 @@ class References:
         return {}
 
     def merged(self, schema: Mapping[str, Any], at: At) -> Mapping[str, Any]:
-        """The schema without ``allOf``, without a choice that only means null, and without words of a wrong shape."""
+        """The schema without ``allOf``, without a choice that only means null, and without words of a wrong shape.
+
+        Raises SpecError where references double and redouble what there is.
+        """
+        self._left -= 1
+        if self._left < 0:
+            raise SpecError(f"its references make more than {_MOST} schemas of it: at {'/'.join(at)[:200]!a}")
         schema = self._sound(schema, at)
         for choice in ("oneOf", "anyOf"):
             options = schema.get(choice)
@@ -127,7 +137,7 @@ class References:
         node: Any = self.document
         for part in unquote(ref[1:]).split("/")[1:]:
             name = part.replace("~1", "/").replace("~0", "~")
-            if isinstance(node, list) and name.isdigit() and int(name) < len(node):
+            if isinstance(node, list) and name.isascii() and name.isdigit() and int(name) < len(node):
                 node = node[int(name)]
             elif isinstance(node, Mapping) and name in node:
                 node = node[name]

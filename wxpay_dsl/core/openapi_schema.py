@@ -8,7 +8,7 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from .grammar import FIELD_WORDS, TYPES
-from .openapi_merge import At, References
+from .openapi_merge import At, References, mapping
 from .openapi_words import FIELD_VENDOR, Losses, Vocabulary
 
 __all__ = ["REF", "SchemaReader", "sayable", "short"]
@@ -38,6 +38,8 @@ _IMPLIES: Final = (
 #: Where words lead into a value, and the type that they imply.
 _INSIDE: Final = {"properties": "object", "additionalProperties": "object", "items": "array"}
 _PYTHON_TYPES: Final = {str: "string", bool: "boolean", int: "integer", float: "number", dict: "object", list: "array"}
+#: A field is two levels of YAML, which has no more than yaml12.MAX_DEPTH, and some of them above the fields.
+_DEEPEST: Final = 28
 _DEFINITION: Final = re.compile(r"#/components/schemas/([^/]+)\Z")
 
 
@@ -47,16 +49,26 @@ class SchemaReader:
     def __init__(self, references: References, vocabulary: Vocabulary, losses: Losses) -> None:
         #: By the names that ``$ref`` uses.
         self.definitions: dict[str, dict[str, Any]] = {}
-        schemas = references.document.get("components", {}).get("schemas", {})
-        self._schemas: Mapping[str, Any] = schemas if isinstance(schemas, Mapping) else {}
+        self._schemas = mapping(mapping(references.document.get("components")).get("schemas"))
         self._references = references
         self._vocabulary = vocabulary
         self._losses = losses
         self._names: dict[str, str] = {}
         self._open: list[str] = []
+        self._depth = 0
 
     def field(self, schema: Any, at: At) -> dict[str, Any]:
         """A field's words."""
+        if self._depth >= _DEEPEST:
+            self._losses.add(at, f"fields inside one another more than {_DEEPEST} times: anything here")
+            return {"type": "any"}
+        self._depth += 1
+        try:
+            return self._field(schema, at)
+        finally:
+            self._depth -= 1
+
+    def _field(self, schema: Any, at: At) -> dict[str, Any]:
         if not isinstance(schema, Mapping):
             if schema is not True:
                 self._losses.add(at, f"the schema {schema!r:.40} allows nothing")
@@ -99,7 +111,9 @@ class SchemaReader:
                 number += 1
                 known = f"{plain}{number}"
             self._names[name] = known
+            depth, self._depth = self._depth, 0  # it is written by itself
             self.definitions[known] = self._inside(name, self._schemas[name], ("components", "schemas", name))
+            self._depth = depth
         return self._names[name]
 
     def _reference(self, ref: Any, at: At) -> dict[str, Any]:
