@@ -27,6 +27,8 @@ from wxpay_dsl.client import tree
 from wxpay_dsl.core.errors import ConfigurationError, SdkError, SpecError
 from wxpay_dsl.core.loader import load, outline
 from wxpay_dsl.core.model import Operation
+from wxpay_dsl.core.openapi import parse as parse_document
+from wxpay_dsl.core.openapi import read_document
 from wxpay_dsl.core.transport import Response
 from wxpay_dsl.core.unpack import Digest, Unpacker, UnpackError
 from wxpay_dsl.core.yaml12 import read as read_yaml
@@ -265,6 +267,19 @@ def fuzz_specs(data: bytes) -> None:
         told(error)
 
 
+def fuzz_openapi(data: bytes) -> None:
+    """OpenAPI documents, from wherever one was found."""
+    try:
+        imported = read_document(parse_document(data, "x.yaml"))
+    except SpecError as error:
+        told(error)
+        return
+    for name, text in imported.files.items():
+        assert ".." not in Path(name).parts
+        assert not Path(name).is_absolute()
+        read_yaml(text, name)
+
+
 def fuzz_certificates(data: bytes) -> None:
     """The answer with platform certificates, and what a store kept of one."""
     try:
@@ -323,4 +338,5 @@ TARGETS: Final[dict[str, Target]] = {
     "keys": fuzz_keys,
     "specs": fuzz_specs,
     "certificates": fuzz_certificates,
+    "openapi": fuzz_openapi,
 }
