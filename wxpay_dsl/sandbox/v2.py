@@ -9,6 +9,7 @@ https://pay.weixin.qq.com/doc/v2/merchant/4011985891
 from __future__ import annotations
 
 import hashlib
+import hmac
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
@@ -220,7 +221,8 @@ def _check_sign(texts: Mapping[str, str], operation: Operation, key: str) -> str
     sign_type = texts.get("sign_type") or default
     if sign_type not in (signing_v2.MD5, signing_v2.HMAC_SHA256):
         raise NotUnderstoodError("签名类型不正确")
-    if signing_v2.sign(texts, key, sign_type) != texts.get("sign"):
+    given = texts.get("sign", "").encode("utf-8", "surrogatepass")
+    if not hmac.compare_digest(signing_v2.sign(texts, key, sign_type).encode(), given):
         raise NotUnderstoodError("签名错误")
     return sign_type
 
