@@ -228,6 +228,15 @@ async def test_a_server_that_is_gone_gets_it_later(server: Shop) -> None:
         assert "127.0.0.1" in delivery.attempts[0].fault
 
 
+async def test_it_ends_at_once_though_something_has_just_come_due() -> None:
+    async with Sandbox() as sandbox:
+        sandbox.courier.send(event("T1", "http://127.0.0.1:1/notify"))
+        await sandbox.courier.settle()
+        async with asyncio.timeout(60):
+            sandbox.courier.wake()
+            await sandbox.courier.close()
+
+
 @pytest.mark.parametrize(
     ("url", "good"),
     [

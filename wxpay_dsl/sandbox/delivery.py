@@ -7,6 +7,7 @@ https://pay.weixin.qq.com/doc/v3/merchant/4012075249
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import heapq
 import ipaddress
 import logging
@@ -196,10 +197,10 @@ class Courier:
                 task.add_done_callback(self._sent)
             self._look_idle()
             pause = self._due[0][0] - now if self._due else None
-            try:
-                await asyncio.wait_for(self._changed.wait(), pause)
-            except TimeoutError:
-                continue
+            # Not wait_for: on Python 3.11 it swallows a cancellation that comes with the event, and close() hangs.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._changed.wait()
 
     def _sent(self, task: asyncio.Task[None]) -> None:
         self._sending.discard(task)
