@@ -6,11 +6,11 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import aiohttp
 import pytest
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 from wxpay_dsl.sandbox import Sandbox
 
@@ -19,6 +19,11 @@ _QUIET = (
     *("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync"),
 )
+#: Milliseconds that a busy machine may take for anything. Nothing waits longer than it has to.
+_PATIENCE: Final = 90_000
+
+expect.set_options(timeout=_PATIENCE)
+
 #: Shows the page in a window of this kind: ``await shown(path, viewport=…, color_scheme=…)``.
 Show = Callable[..., Awaitable[Page]]
 
@@ -35,7 +40,7 @@ async def browser() -> AsyncIterator[Browser]:
     if found is None:
         pytest.fail("no Chromium: apt-get install chromium, or WXPAY_CHROMIUM=/path/to/it")
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=found, args=_QUIET)
+        browser = await playwright.chromium.launch(executable_path=found, args=_QUIET, timeout=_PATIENCE)
         yield browser
         await browser.close()
 
@@ -47,6 +52,7 @@ async def shown(browser: Browser, sandbox: Sandbox) -> AsyncIterator[Show]:
 
     async def show(path: str = "/", **window: Any) -> Page:
         context = await browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **window})
+        context.set_default_timeout(_PATIENCE)
         page = await context.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)

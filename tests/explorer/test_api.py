@@ -36,6 +36,11 @@ async def test_an_operations_fields_and_examples(ask: Ask, sandbox: Sandbox) -> 
     assert query["required"]["mchid"] == sandbox.merchant.mchid
 
 
+async def test_what_most_people_look_for_comes_first(ask: Ask) -> None:
+    families = [row[3].partition(".")[0] for row in await ask("operations")]
+    assert list(dict.fromkeys(families))[:2] == ["v3", "v2"]
+
+
 async def test_every_operation_can_be_described(ask: Ask) -> None:
     for row in (await ask("operations"))[::29]:
         found = await ask(f"operation?chain={row[3]}")
@@ -119,6 +124,8 @@ async def test_another_page_cannot_send(sandbox: Sandbox) -> None:
         ("send", [], 400),
         ("code", {"chain": "", "fields": {}}, 404),
         ("nothing", {}, 404),
+        ("send", {"chain": PRESIGN, "fields": {}, "fault": "no-such-fault"}, 400),
+        ("code", {"chain": PRESIGN, "fields": {}, "fault": "a\r\nb"}, 400),
         ("send", {"chain": "v3.merchant.media.upload.post", "fields": {}, "files": {"file": {"name": "x"}}}, 400),
         ("send", {"chain": "v3.merchant.media.upload.post", "fields": {}, "files": {"file": "/etc/passwd"}}, 400),
     ],
@@ -131,7 +138,7 @@ async def test_what_makes_no_sense_is_refused(name: str, body: Any, status: int,
 
 
 @pytest.mark.parametrize(
-    "path", ["../routes.py", "..%2froutes.py", "vendor/LICENSE", "index.html", "vendor//lit-html.js"]
+    "path", ["../routes.py", "..%2froutes.py", "vendor/lit-html/LICENSE", "index.html", "vendor//lit-html/lit-html.js"]
 )
 async def test_only_what_the_page_needs_is_served(path: str, sandbox: Sandbox) -> None:
     from yarl import URL

@@ -17,6 +17,8 @@ import pytest
 from wxpay_dsl.sandbox import Sandbox
 
 Ask = Callable[..., Awaitable[Any]]
+pytestmark = pytest.mark.timeout(500)
+
 ROOT = Path(__file__).parents[2]
 MODULES = ROOT / "tests" / "interop" / "node_modules"
 
@@ -68,7 +70,12 @@ async def ran(home: Path, command: list[str], stdin: str = "", **environment: st
         stderr=asyncio.subprocess.STDOUT,
         env={**kept, "PYTHONPATH": str(ROOT), "NODE_PATH": str(MODULES), **environment},
     )
-    out, _ = await process.communicate(stdin.encode())
+    try:
+        out, _ = await asyncio.wait_for(process.communicate(stdin.encode()), 120)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
     return out.decode()
 
 
@@ -87,6 +94,15 @@ async def test_in_each_language_it_is_the_same_call(
     assert said in await ran(home, ["bash"], code["curl"])
 
 
+async def test_what_shall_go_wrong_goes_wrong_in_each_language(ask: Ask, tmp_path: Path, node: str) -> None:
+    asked = {"chain": CALLS[0][0], "fields": {**ORDER, "out_trade_no": "T3"}, "fault": "system-error"}
+    code = await ask("code", asked)
+    for command, program in (([node], "javascript"), ([sys.executable, "-"], "python"), (["bash"], "curl")):
+        assert "SYSTEM_ERROR" in await ran(tmp_path / "home", command, code[program]), program
+    v2 = await ask("code", {"chain": CALLS[-1][0], "fields": CALLS[-1][1], "fault": "system-error"})
+    assert "SYSTEM" in await ran(tmp_path / "home", ["bash"], v2["curl"])
+
+
 async def test_in_certificate_mode_too(tmp_path: Path, node: str) -> None:
     from wxpay_dsl.sandbox.explorer.code import written
 
@@ -98,7 +114,6 @@ async def test_in_certificate_mode_too(tmp_path: Path, node: str) -> None:
         assert "code_url" in await ran(home, ["bash"], code["curl"])
 
 
-@pytest.mark.timeout(300)
 async def test_the_code_of_every_operation_is_code(ask: Ask, tmp_path: Path, node: str) -> None:
     scripts, shells = [], []
     for row in (await ask("operations"))[::5]:

@@ -18,7 +18,7 @@ from wxpay_dsl.core.page import dotted
 from wxpay_dsl.core.tree import kebab
 
 from .description import keyword_of
-from .sending import PICTURE, target_of, unknown
+from .sending import PICTURE, fault_options, target_of, unknown
 
 if TYPE_CHECKING:
     from wxpay_dsl.core.request import Request
@@ -33,22 +33,26 @@ _FILE: Final = "image.png"
 _MERCHANT: Final = ("mch_id", "mchid", "combine_mch_id")
 
 
-async def written(sandbox: Sandbox, declared: Declared, fields: Mapping[str, Any]) -> dict[str, str]:
-    """``{"curl", "python", "javascript"}``, each a whole program for the files of the sandbox's home."""
-    operation = declared.operation()
+async def written(sandbox: Sandbox, declared: Declared, fields: Mapping[str, Any], fault: str = "") -> dict[str, str]:
+    """``{"curl", "python", "javascript"}``, each a whole program for the files of the sandbox's home.
+
+    ``fault`` is what shall go wrong, as in :func:`.sending.sent`. Raises Refusal for one that is none.
+    """
+    operation, options = declared.operation(), fault_options(fault)
     return {
-        "curl": await _curl(sandbox, declared, fields),
-        "python": _python(operation, fields),
-        "javascript": _javascript(sandbox, operation, fields),
+        "curl": await _curl(sandbox, declared, fields, options),
+        "python": _python(operation, fields, options),
+        "javascript": _javascript(sandbox, operation, fields, options),
     }
 
 
-def _python(operation: Operation, fields: Mapping[str, Any]) -> str:
+def _python(operation: Operation, fields: Mapping[str, Any], options: Mapping[str, Any]) -> str:
     arguments = [f"{_argument(name)}={_literal(value, _PYTHON)}," for name, value in fields.items() if _spellable(name)]
     others = {name: value for name, value in fields.items() if not _spellable(name)}
     if others:
         arguments.append(f"**{_literal(others, _PYTHON)},")
     arguments += [f'{name}="{_FILE}",' for name in file_fields(operation)]
+    arguments += [f"{name}={_literal(value, _PYTHON)}," for name, value in options.items()]
     inner = "\n".join(f"    {argument}".replace("\n", "\n    ") for argument in arguments)
     call = f"reply = await wxpay.{dotted(operation)}(" + (f"\n{inner}\n)" if inner else ")")
     body = "\n".join(f"        {line}" for line in f"{call}\nprint(reply.data)".split("\n"))
@@ -66,7 +70,7 @@ def _argument(name: str) -> str:
     return f"{name}_" if keyword.iskeyword(name) else name
 
 
-async def _curl(sandbox: Sandbox, declared: Declared, fields: Mapping[str, Any]) -> str:
+async def _curl(sandbox: Sandbox, declared: Declared, fields: Mapping[str, Any], options: Mapping[str, Any]) -> str:
     """A shell script that signs with openssl. What only a client can do, encrypting and APIv2's sign, is done in it."""
     import base64
 
@@ -77,7 +81,9 @@ async def _curl(sandbox: Sandbox, declared: Declared, fields: Mapping[str, Any])
     async with Wechatpay(**sandbox.credentials) as client:
         try:
             strange = {name: given.pop(name) for name in unknown(operation, fields)}
-            request = await client.client.prepare(target_of(declared), strange or None, {**given, "validate": False})
+            request = await client.client.prepare(
+                target_of(declared), strange or None, {**given, **options, "validate": False}
+            )
         except SdkError as error:
             return "".join(f"# {line}\n" for line in str(error).splitlines())
     if operation.family == "v2":
@@ -107,11 +113,7 @@ def _curl_v3(request: Request, sandbox: Sandbox) -> str:
     if sandbox.platform.mode == "certificate":
         serial = sandbox.platform.certificates[-1].id
     options.append(f"-H {shlex.quote(f'Wechatpay-Serial: {serial}')}")
-    options += [
-        f"-H {shlex.quote(f'{name}: {value}')}"
-        for name, value in request.headers.items()
-        if name.lower() not in ("accept", "authorization", "content-type", "wechatpay-serial")
-    ]
+    options += _headers(request)
     if names:
         lines[1:1] = [
             f"# 签名的 meta 里有 {_FILE} 的摘要 · what is signed is meta, with the digest of {_FILE}",
@@ -124,6 +126,15 @@ def _curl_v3(request: Request, sandbox: Sandbox) -> str:
     return "\n".join([*lines, _command(url, '-X "$METHOD"', options, "$TARGET")])
 
 
+def _headers(request: Request) -> list[str]:
+    """Those that are the operation's, or the caller's own."""
+    return [
+        f"-H {shlex.quote(f'{name}: {value}')}"
+        for name, value in request.headers.items()
+        if name.lower() not in ("accept", "authorization", "content-type", "wechatpay-serial")
+    ]
+
+
 def _command(url: URL, verb: str, options: list[str], target: str) -> str:
     trust = ["--cacert ca.pem"] if url.scheme == "https" else []
     return " \\\n  ".join([f'curl -sS {verb} "{url.origin()}{target}"', *trust, *options]) + "\n"
@@ -132,6 +143,7 @@ def _command(url: URL, verb: str, options: list[str], target: str) -> str:
 def _curl_v2(request: Request, operation: Operation) -> str:
     url = URL(request.url, encoded=True)
     options = ["--cert apiclient_cert.pem --key apiclient_key.pem"] if operation.mutual_tls else []
+    options += _headers(request)
     target = url.raw_path_qs.replace("$", "\\$")
     if request.form is not None:
         return "# 上传的签名在表单里，请用 Python · the signature of an upload is in its form: use Python\n"
@@ -142,7 +154,7 @@ def _curl_v2(request: Request, operation: Operation) -> str:
     return note + _command(url, f"-X {request.method}", options, target)
 
 
-def _javascript(sandbox: Sandbox, operation: Operation, fields: Mapping[str, Any]) -> str:
+def _javascript(sandbox: Sandbox, operation: Operation, fields: Mapping[str, Any], options: Mapping[str, Any]) -> str:
     """For wechatpay-axios-plugin 0.9, which spells chains as this package does."""
     if file_fields(operation):
         return (
@@ -158,7 +170,7 @@ def _javascript(sandbox: Sandbox, operation: Operation, fields: Mapping[str, Any
     config: dict[str, Any] = {**bound, **sections["path"]}
     if sections["query"]:
         config["params"] = sections["query"]
-    headers = dict(sections["header"])
+    headers = {**sections["header"], **options.get("headers", {})}
     sealed = _any_encrypted(operation.body, sections["body"])
     platform = sandbox.platform
     in_public_key_mode = platform.mode != "certificate"

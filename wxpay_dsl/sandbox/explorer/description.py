@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from attrs import evolve
+
 from wxpay_dsl.core.forms import file_fields
 from wxpay_dsl.core.model import SECTIONS, Operation, Schema
 from wxpay_dsl.core.page import dotted, fields, remarks, sections
 from wxpay_dsl.sandbox import examples
 from wxpay_dsl.wechat.families import SUPPLIED
+from wxpay_dsl.wechat.roles import ROLES
 
 __all__ = ["described", "fewest", "keyword_of"]
 
@@ -24,7 +27,8 @@ def described(operation: Operation, mchid: str) -> dict[str, Any]:
         "product": operation.product,
         "family": operation.family,
         "docs": list(operation.docs),
-        "remarks": remarks(operation),
+        "roles": [[role, ROLES.get(role, role)] for role in operation.roles],
+        "remarks": remarks(evolve(operation, roles=())),
         "sections": [
             {"name": name, "fields": [entry._asdict() for entry in fields(schema)]}
             for name, schema in sections(operation)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from wxpay_dsl.core.page import chain_text
 from wxpay_dsl.core.tree import Declared, Tree
 
 __all__ = ["chains", "listed"]
+
+#: The families that most people look for, before all others.
+_FIRST: Final = ("v3", "v2")
 
 
 def chains(tree: Tree) -> dict[str, Declared]:
@@ -20,5 +24,11 @@ def chains(tree: Tree) -> dict[str, Declared]:
 
 
 def listed(declared: Mapping[str, Declared]) -> list[list[str]]:
-    """``[verb, path, title, chain, product]`` of each."""
-    return [[one.verb.upper(), one.path, one.summary, chain, one.file.title] for chain, one in declared.items()]
+    """``[verb, path, title, chain, product]`` of each, the families of most use first."""
+    rows = [[one.verb.upper(), one.path, one.summary, chain, one.file.title] for chain, one in declared.items()]
+    return sorted(rows, key=lambda row: _rank(row[3]))
+
+
+def _rank(chain: str) -> int:
+    family = chain.partition(".")[0]
+    return _FIRST.index(family) if family in _FIRST else len(_FIRST)

@@ -5,8 +5,9 @@
 ``GET /sandbox/explorer/NAME``            its script, style and library
 ``GET /sandbox/explorer/operations``      every operation: verb, path, title, chain, product
 ``GET /sandbox/explorer/operation?chain`` one with its fields, limits and an example
-``POST /sandbox/explorer/send``           ``{"chain", "fields", "files"?, "check"?}``: sent, and told what went and came
-``POST /sandbox/explorer/code``           ``{"chain", "fields"}``: the same call in curl, Python and JavaScript
+``POST /sandbox/explorer/send``           ``{"chain", "fields", "files"?, "check"?, "fault"?}``: sent, and told what
+                                          went and came
+``POST /sandbox/explorer/code``           ``{"chain", "fields", "fault"?}``: the same in curl, Python and JavaScript
 ========================================  ======================================================================
 """
 
@@ -25,16 +26,16 @@ if TYPE_CHECKING:
     from wxpay_dsl.core.tree import Declared, Tree
     from wxpay_dsl.sandbox.server import Sandbox
 
-__all__ = ["PREFIX", "Explorer"]
+__all__ = ["PREFIX", "SERVED", "Explorer"]
 
 PREFIX: Final = "/sandbox/explorer/"
-#: What a browser may load, and what it is.
-_ASSETS: Final = {
+_SCRIPT: Final = "text/javascript; charset=utf-8"
+#: What a browser may load, and what it is. What is in ``vendor`` is as its makers publish it.
+SERVED: Final = {
     "explorer.css": "text/css; charset=utf-8",
-    "explorer.js": "text/javascript; charset=utf-8",
-    "catalogue.js": "text/javascript; charset=utf-8",
-    "result.js": "text/javascript; charset=utf-8",
-    "vendor/lit-html.js": "text/javascript; charset=utf-8",
+    **{f"{name}.js": _SCRIPT for name in ("explorer", "catalogue", "fields", "result", "colours")},
+    "vendor/lit-html/lit-html.js": _SCRIPT,
+    **{f"vendor/highlight/{name}.min.js": _SCRIPT for name in ("core", "bash", "javascript", "json", "python")},
 }
 _HTML: Final = "text/html; charset=utf-8"
 _HEADERS: Final = {
@@ -75,8 +76,8 @@ class Explorer:
         if call.method == "GET":
             if call.path == "/":
                 return _asset("index.html", _HTML)
-            if name in _ASSETS:
-                return _asset(name, _ASSETS[name])
+            if name in SERVED:
+                return _asset(name, SERVED[name])
             if name == "operations":
                 from .listing import listed
 
@@ -96,6 +97,7 @@ class Explorer:
             fields = asked.get("fields")
             if not isinstance(fields, dict):
                 raise Refusal(400, "PARAM_ERROR", "`fields` is a JSON object", signed=False)
+            fault = str(asked.get("fault", ""))
             if name == "send":
                 from .sending import sent
 
@@ -107,11 +109,12 @@ class Explorer:
                         fields,
                         given if isinstance(given, dict) else {},
                         check=asked.get("check") is not False,
+                        fault=fault,
                     )
                 )
             from .code import written
 
-            return _json(await written(self._sandbox, declared, fields))
+            return _json(await written(self._sandbox, declared, fields, fault))
         except Refusal as refusal:
             return _refused(refusal)
 

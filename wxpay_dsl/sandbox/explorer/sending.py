@@ -15,6 +15,7 @@ from wxpay_dsl.core.errors import SdkError, ServiceError, ValidationError
 from wxpay_dsl.core.files import File
 from wxpay_dsl.core.forms import file_fields
 from wxpay_dsl.core.model import SECTIONS, Operation
+from wxpay_dsl.sandbox import faults
 from wxpay_dsl.sandbox.messages import Refusal
 from wxpay_dsl.wechat import authorization, signing_v3
 from wxpay_dsl.wechat.errors import SignatureError
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from wxpay_dsl.core.tree import Declared
     from wxpay_dsl.sandbox.server import Sandbox
 
-__all__ = ["PICTURE", "sent", "target_of", "unknown"]
+__all__ = ["PICTURE", "fault_options", "sent", "target_of", "unknown"]
 
 #: Bytes of a body that are shown.
 _SHOWN: Final = 256 * 1024
@@ -36,11 +37,18 @@ PICTURE: Final = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYP
 
 
 async def sent(
-    sandbox: Sandbox, declared: Declared, fields: Mapping[str, Any], files: Mapping[str, Any], *, check: bool
+    sandbox: Sandbox,
+    declared: Declared,
+    fields: Mapping[str, Any],
+    files: Mapping[str, Any],
+    *,
+    check: bool,
+    fault: str,
 ) -> dict[str, Any]:
     """Calls ``declared`` with ``fields`` and what is in ``files`` (``{field: {"name", "base64"}}``).
 
-    ``check`` False leaves it to the sandbox to find fault with the fields. Raises Refusal for files that are none.
+    ``check`` False leaves it to the sandbox to find fault with the fields. ``fault``: what is to go wrong, a kind of
+    :data:`wxpay_dsl.sandbox.faults.KINDS` or "". Raises Refusal for files that are none, and for a kind that is none.
     """
     from wxpay_dsl.client import Wechatpay
 
@@ -52,7 +60,7 @@ async def sent(
         yield
 
     told: dict[str, Any] = {"request": None, "answer": None, "data": None, "error": None}
-    given = {**fields, **_files(declared, files)}
+    given = {**fields, **_files(declared, files), **fault_options(fault)}
     # What no spec knows goes where most fields go, for the sandbox to say what it thinks of it.
     strange = {} if check else {name: given.pop(name) for name in unknown(declared.operation(), fields)}
     async with Wechatpay(**sandbox.credentials, retries=0, hooks=[noted]) as client:
@@ -70,6 +78,14 @@ async def sent(
             believed = told["error"] is None or not isinstance(calls[-1].error, SignatureError)
             told["answer"] = _answer(exchange.response, exchange, believed=believed)
     return told
+
+
+def fault_options(fault: str) -> dict[str, Any]:
+    """The options of a call in which ``fault`` happens, none for "". Raises Refusal for a kind that is none."""
+    if not fault:
+        return {}
+    faults.read(fault)
+    return {"headers": {faults.HEADER: fault}}
 
 
 def target_of(declared: Declared) -> Target:

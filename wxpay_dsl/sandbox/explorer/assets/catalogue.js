@@ -1,10 +1,10 @@
 // The list of all operations, and the search in it.
-import { html, nothing, render } from '/sandbox/explorer/vendor/lit-html.js'
+import { html, nothing, render } from '/sandbox/explorer/vendor/lit-html/lit-html.js'
 
 // What stands in an operation as it comes: [verb, path, title, chain, product].
 const VERB = 0
 const PATH = 1
-const TITLE = 2
+export const TITLE = 2
 export const CHAIN = 3
 const PRODUCT = 4
 
@@ -48,10 +48,10 @@ export function catalogue(nav, operations) {
   const show = () => {
     const found = search(operations, query)
     render(
-      html`<label for="search">搜索接口 <span lang="en">Search</span> <kbd>/</kbd></label>
+      html`<div class="search"><label for="search">搜索接口 <span lang="en">Search</span> <kbd>/</kbd></label>
         <input id="search" type="search" autocomplete="off" spellcheck="false" placeholder="标题、路径、链 · title, path, chain"
           .value=${query} @input=${typed} @keydown=${moved}>
-        <p class="count" role="status">${found.length} 个接口 <span lang="en">operations</span></p>
+        <p class="count" role="status">${found.length} 个接口 <span lang="en">operations</span></p></div>
         <ul @keydown=${moved}>${rows(found)}</ul>`,
       nav,
     )

@@ -1,11 +1,23 @@
 // One operation on the page: its fields, an example to edit, the same call as code, and what comes of sending it.
-import { CHAIN, catalogue } from '/sandbox/explorer/catalogue.js'
+import { CHAIN, TITLE, catalogue } from '/sandbox/explorer/catalogue.js'
+import { coloured, load as loadColours } from '/sandbox/explorer/colours.js'
+import { fieldsView } from '/sandbox/explorer/fields.js'
 import { resultView } from '/sandbox/explorer/result.js'
-import { html, nothing, render } from '/sandbox/explorer/vendor/lit-html.js'
+import { html, nothing, render } from '/sandbox/explorer/vendor/lit-html/lit-html.js'
 
 const API = '/sandbox/explorer/'
 const LANGUAGES = [['python', 'Python'], ['javascript', 'JavaScript'], ['curl', 'curl']]
-const SECTIONS = { path: '路径参数 path', query: '查询参数 query', header: '请求头 header', body: '报文 body', form: '表单 form', returns: '应答 returns' }
+// What most people try first.
+const BEGINNINGS = [
+  'v3.pay.transactions.native.post',
+  'v3.pay.transactions.jsapi.post',
+  'v3.pay.transactions.outTradeNo._out_trade_no_.get',
+  'v3.refund.domestic.refunds.post',
+  'v3.fundApp.mchTransfer.transferBills.post',
+  'v3.eduPapay.contracts.presign.post',
+  'v3.merchant.media.upload.post',
+  'v2.pay.micropay.post',
+]
 // Milliseconds without a keystroke before code is written anew.
 const PAUSE = 250
 
@@ -22,7 +34,9 @@ const ask = async (name, body) => {
 // All that the page shows of the operation that is open.
 let state = null
 let mark = () => {}
-let known = new Set()
+// The operations by their chains; the kinds of faults, and what each does.
+let known = new Map()
+let faults = {}
 let pending = 0
 
 const change = (changes) => {
@@ -37,21 +51,11 @@ const welcome = () => html`<div class="welcome">
   <p>每个请求都由沙箱的商户私钥签名，经真正的客户端发出，应答都验签。没有真钱。</p>
   <p lang="en">Each request is signed with the sandbox merchant's key and sent by the real client, each answer verified. No real money.</p>
   <dl class="keys"><dt><kbd>/</kbd></dt><dd>${label('搜索', 'search')}</dd><dt><kbd>↑</kbd> <kbd>↓</kbd> <kbd>Enter</kbd></dt><dd>${label('选择', 'choose')}</dd>
-  <dt><kbd>Ctrl</kbd> <kbd>Enter</kbd></dt><dd>${label('发送', 'send')}</dd></dl></div>`
-
-// --- The fields ------------------------------------------------------------------------------------------------------
-
-const fieldRow = (field) => html`<tr class="depth${Math.min(field.depth, 6)}">
-  <th scope="row"><code>${field.name}</code>${field.optional ? nothing : html`<b title="必填 required" aria-hidden="true">*</b><span class="unseen"> 必填 required</span>`}</th>
-  <td>${field.type}</td><td>${field.title}</td>
-  <td>${field.notes.map((note) => html`<span class="note ${note.startsWith('encrypted') ? 'encrypted' : ''}">${note}</span> `)}</td></tr>`
-
-const sectionView = ({ name, fields }, open) => html`<details ?open=${open}>
-  <summary>${SECTIONS[name] ?? name} <small>${fields.length}</small></summary>
-  <div class="scroll" tabindex="0" role="region" aria-label=${SECTIONS[name] ?? name}><table>
-    <thead><tr><th scope="col">${label('字段', 'field')}</th><th scope="col">${label('类型', 'type')}</th>
-      <th scope="col">${label('名称', 'title')}</th><th scope="col">${label('限制', 'limits')}</th></tr></thead>
-    <tbody>${fields.map(fieldRow)}</tbody></table></div></details>`
+  <dt><kbd>Ctrl</kbd> <kbd>Enter</kbd></dt><dd>${label('发送', 'send')}</dd></dl>
+  <h2>${label('从这里开始', 'Start here')}</h2>
+  <ul class="beginnings">${BEGINNINGS.filter((chain) => known.has(chain)).map(
+    (chain) => html`<li><a href="#${chain}">${known.get(chain)[TITLE]} <code>${chain}</code></a></li>`,
+  )}</ul></div>`
 
 // --- The example, and sending it -------------------------------------------------------------------------------------
 
@@ -83,7 +87,7 @@ const writeCode = async () => {
   const { fields, fault } = parsed(state.text)
   if (fault) return
   try {
-    const code = await ask('code', { chain, fields })
+    const code = await ask('code', { chain, fields, fault: state.failing })
     if (state?.operation.chain === chain) change({ code })
   } catch (error) {
     change({ code: Object.fromEntries(LANGUAGES.map(([name]) => [name, String(error.message)])) })
@@ -104,13 +108,13 @@ const chosenFiles = async () => {
 }
 
 const send = async () => {
-  const { operation, text, check, sending } = state
+  const { operation, text, check, failing, sending } = state
   const { fields, fault } = parsed(text)
   if (fault || sending) return
   change({ sending: true })
   let result
   try {
-    result = await ask('send', { chain: operation.chain, fields, files: await chosenFiles(), check })
+    result = await ask('send', { chain: operation.chain, fields, files: await chosenFiles(), check, fault: failing })
   } catch (error) {
     result = { request: null, answer: null, data: null, error: { kind: error.name, text: String(error.message), faults: [], hint: '' } }
   }
@@ -126,7 +130,12 @@ const keyed = (event) => {
   }
 }
 
-const editorView = ({ operation, text, fault, check, sending }) => html`<section class="editor">
+const chooseFault = (event) => {
+  change({ failing: event.target.value })
+  writeCode()
+}
+
+const editorView = ({ operation, text, fault, check, failing, sending }) => html`<section class="editor">
   <h2><label for="fields">${label('参数', 'Fields')}</label></h2>
   <p class="buttons"><button type="button" @click=${() => fill(operation.required)}>${label('必填', 'required')}</button>
     <button type="button" @click=${() => fill(operation.all)}>${label('全部', 'all')}</button></p>
@@ -139,7 +148,11 @@ const editorView = ({ operation, text, fault, check, sending }) => html`<section
   <p class="buttons"><button type="button" class="send" ?disabled=${Boolean(fault) || sending} @click=${send}>
       ${sending ? label('发送中…', 'Sending…') : label('发送', 'Send')}</button> <kbd>Ctrl</kbd> <kbd>Enter</kbd>
     <label class="check"><input type="checkbox" .checked=${check} @change=${(event) => change({ check: event.target.checked })}>
-      ${label('先在本地校验', 'check before sending')}</label></p></section>`
+      ${label('先在本地校验', 'check before sending')}</label></p>
+  <p class="failing"><label for="failing">${label('让它出错', 'make it fail')}</label> <select id="failing" @change=${chooseFault}>
+      <option value="" .selected=${!failing}>不 · no</option>${Object.keys(faults).map(
+        (kind) => html`<option value=${kind} .selected=${kind === failing}>${kind}</option>`,
+      )}</select>${failing ? html` <small>${faults[failing]}</small>` : nothing}</p></section>`
 
 // --- The code --------------------------------------------------------------------------------------------------------
 
@@ -174,7 +187,7 @@ const codeView = ({ code, language, copied }) => html`<section class="code">
     ([name, title]) => html`<button type="button" role="tab" id="tab-${name}" aria-controls="code" aria-selected=${name === language}
       tabindex=${name === language ? 0 : -1} @click=${() => chooseLanguage(name)}>${title}</button>`,
   )}</div><button type="button" class="copy" @click=${copy}>${copied ? label('已复制', 'copied') : label('复制', 'copy')}</button></div>
-  <pre id="code" role="tabpanel" tabindex="0" aria-labelledby="tab-${language}">${code ? code[language] : '…'}</pre></section>`
+  <pre id="code" role="tabpanel" tabindex="0" aria-labelledby="tab-${language}">${code ? coloured('code', code[language], language) : '…'}</pre></section>`
 
 // --- The operation ---------------------------------------------------------------------------------------------------
 
@@ -186,15 +199,17 @@ const operationView = (shown) => {
     <p class="path"><span class="verb ${operation.verb.toLowerCase()}">${operation.verb}</span> <code>${operation.path}</code></p>
     <p class="chain"><code>await wxpay.${operation.chain}(…)</code></p>
     ${operation.description ? html`<p>${operation.description}</p>` : nothing}
-    ${operation.remarks.length ? html`<p class="remarks">${operation.remarks.map((remark) => html`<span class="note">${remark}</span> `)}</p>` : nothing}
-    ${operation.docs.length
-      ? html`<p class="docs">${label('官方文档', 'official')}: ${operation.docs.map(
-          (page, place) => html`<a href=${page} rel="noreferrer noopener" target="_blank" title=${page}>${place + 1}</a> `,
+    ${operation.roles.length || operation.remarks.length
+      ? html`<p class="remarks">${operation.roles.map(([role, name]) => html`<span class="note">${label(name, role)}</span> `)}${operation.remarks.map(
+          (remark) => html`<span class="note">${remark}</span> `,
         )}</p>`
       : nothing}
-    <div class="columns"><div>
-      ${operation.sections.map((section) => sectionView(section, section.name !== 'returns'))}
-    </div><div>${editorView(shown)}${codeView(shown)}</div></div>
+    ${operation.docs.length
+      ? html`<p class="docs">${label('官方文档', 'official')}: ${operation.docs.map(
+          (page) => html`<a href=${page} rel="noreferrer noopener" target="_blank">${page.replace('https://pay.weixin.qq.com/', '')}</a> `,
+        )}</p>`
+      : nothing}
+    <div class="columns"><div>${fieldsView(operation)}</div><div>${editorView(shown)}${codeView(shown)}</div></div>
     ${result ? resultView(result) : nothing}`
 }
 
@@ -213,16 +228,21 @@ const openHash = async () => {
   document.body.classList.toggle('reading', Boolean(chain))
   mark(chain)
   if (!chain || chain === 'operation') {
+    const left = state?.operation.chain
     state = null
     document.title = '微信支付沙箱 · API explorer'
-    return show()
+    show()
+    // In a window that shows one thing at a time, the list is where it was.
+    return left && document.querySelector(`nav a[href="#${CSS.escape(left)}"]`)?.scrollIntoView({ block: 'center' })
   }
   try {
     if (!known.has(chain)) throw new Error(`没有这个接口 · no such operation: ${chain}`)
     const operation = await ask(`operation?chain=${encodeURIComponent(chain)}`)
     if (decodeURIComponent(location.hash.slice(1)) !== chain) return
     document.title = `${operation.title} · 微信支付沙箱`
-    state = { operation, text: JSON.stringify(operation.required, null, 2), fault: '', check: true, sending: false, result: null, code: null, language: remembered(), copied: false }
+    state = { operation, text: JSON.stringify(operation.required, null, 2), fault: '', check: true, failing: '', sending: false, result: null, code: null, language: remembered(), copied: false }
+    // All anew: a file that was chosen for another operation is none of this one's.
+    render(nothing, main)
     show()
     main.scrollTop = 0
     scrollTo(0, 0)
@@ -239,11 +259,20 @@ document.querySelector('.skip').addEventListener('click', (event) => {
   main.focus()
 })
 
-show()
-ask('operations').then((operations) => {
-  known = new Set(operations.map((one) => one[CHAIN]))
+const begin = async () => {
+  const operations = await ask('operations')
+  known = new Map(operations.map((one) => [one[CHAIN], one]))
   mark = catalogue(document.getElementById('catalogue'), operations)
+  performance.mark('listed')
   addEventListener('hashchange', openHash)
   if (location.hash) openHash()
-  else if (matchMedia('(min-width: 48rem)').matches) document.getElementById('search').focus()
-}).catch((error) => render(html`<p class="failure" role="alert">${String(error.message)}</p>`, document.getElementById('catalogue')))
+  else {
+    show()
+    if (matchMedia('(min-width: 48rem)').matches) document.getElementById('search').focus()
+  }
+  faults = (await ask('../status')).kinds_of_fault
+  await loadColours()
+  show()
+}
+
+begin().catch((error) => render(html`<p class="failure" role="alert">${String(error.message)}</p>`, document.getElementById('catalogue')))

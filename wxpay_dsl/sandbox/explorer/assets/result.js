@@ -1,12 +1,13 @@
 // What went and what came: the request, what was signed of it, and the answer.
-import { html, nothing } from '/sandbox/explorer/vendor/lit-html.js'
+import { coloured } from '/sandbox/explorer/colours.js'
+import { html, nothing } from '/sandbox/explorer/vendor/lit-html/lit-html.js'
 
 const label = (chinese, english) => html`${chinese} <span lang="en">${english}</span>`
 
-/** JSON indented, anything else as it is. */
-const pretty = (text) => {
+/** JSON indented and in colours, anything else as it is. */
+const pretty = (place, text) => {
   try {
-    return JSON.stringify(JSON.parse(text), null, 2)
+    return coloured(place, JSON.stringify(JSON.parse(text), null, 2), 'json')
   } catch {
     return text
   }
@@ -45,7 +46,7 @@ export function resultView(result) {
     <h2>${label('结果', 'Result')} ${answer ? html`<span class="status s${Math.floor(answer.status / 100)}">${answer.status}</span>` : nothing}
       ${request ? verdict(answer) : nothing}</h2>
     ${error ? failure(error) : nothing}
-    ${data === null ? nothing : html`<pre class="data" tabindex="0">${JSON.stringify(data, null, 2)}</pre>`}
+    ${data === null ? nothing : html`<pre class="data" tabindex="0" aria-label="reply.data">${coloured('data', JSON.stringify(data, null, 2), 'json')}</pre>`}
     ${request ? requestView(request) : nothing}
     ${answer ? answerView(answer) : nothing}
   </section>`
@@ -63,6 +64,6 @@ const requestView = (request) => html`<h3>${label('请求', 'Request')}</h3>
   ${request.body && !request.message ? html`<pre tabindex="0">${request.body}</pre>` : nothing}`
 
 const answerView = (answer) => html`<h3>${label('应答', 'Answer')}</h3>
-  <pre tabindex="0">${answer.body ? pretty(answer.body) : '(空 empty)'}</pre>
+  <pre tabindex="0">${answer.body ? pretty('answer', answer.body) : '(空 empty)'}</pre>
   ${answer.message ? html`<details><summary>${label('验签串', 'what its signature covers')}</summary>${message(answer.message, ANSWER)}</details>` : nothing}
   ${headers(answer.headers)}`
