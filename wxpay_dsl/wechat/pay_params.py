@@ -42,6 +42,9 @@ __all__ = [
 #: Where a service of one's own, for tests, is called without TLS.
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _COUPON_PAGE = "https://action.weixin.qq.com/busifavor/getcouponinfo"
+#: What the plug-in knows of a coupon, and cannot do without.
+_NEEDED = ("stock_id", "out_request_no")
+_COUPON = (*_NEEDED, "coupon_code", "customize_send_time", "create_coupon_merchant")
 #: The mini-program plug-in takes this many coupons at once.
 _COUPON_LIMIT = 10
 
@@ -65,7 +68,9 @@ class Unsigned:
 
 def prepare_jsapi(prepay_id: str, appid: str, *, timestamp: int | None = None, nonce: str | None = None) -> Unsigned:
     """:func:`jsapi` before it is signed."""
-    _require("pay_params.jsapi", prepay_id=_prepay_id_fault(prepay_id), appid=_text_fault(appid))
+    _require(
+        "pay_params.jsapi", prepay_id=_prepay_id_fault(prepay_id), appid=_text_fault(appid), **_own(timestamp, nonce)
+    )
     fields = {
         "appId": appid,
         "timeStamp": _timestamp(timestamp),
@@ -137,7 +142,9 @@ def jsapi_v2(
 
     https://pay.weixin.qq.com/doc/v2/merchant/4011935213
     """
-    _require("pay_params.jsapi_v2", prepay_id=_prepay_id_fault(prepay_id), appid=_text_fault(appid))
+    _require(
+        "pay_params.jsapi_v2", prepay_id=_prepay_id_fault(prepay_id), appid=_text_fault(appid), **_own(timestamp, nonce)
+    )
     fields = {
         "appId": appid,
         "timeStamp": _timestamp(timestamp),
@@ -206,7 +213,14 @@ def coupon_mini_program(coupons: Sequence[Mapping[str, str]], send_coupon_mercha
     faults = {
         f"coupons.{index}.{name}": _text_fault(coupon.get(name))
         for index, coupon in enumerate(coupons)
-        for name in ("stock_id", "out_request_no")
+        for name in _COUPON
+        if name in _NEEDED or coupon.get(name)
+    }
+    faults |= {
+        f"coupons.{index}": f"{name!r:.60} is none of {', '.join(_COUPON)}"
+        for index, coupon in enumerate(coupons)
+        for name in coupon
+        if name not in _COUPON
     }
     amount = None if 0 < len(coupons) <= _COUPON_LIMIT else f"{len(coupons)} of them; 1 to {_COUPON_LIMIT} are possible"
     _require(
@@ -247,9 +261,9 @@ def coupon_h5_url(
         "send_coupon_merchant": send_coupon_merchant,
         "open_id": open_id,
     }
-    _require("pay_params.coupon_h5_url", **{name: _text_fault(value) for name, value in fields.items()})
     if coupon_code:
         fields["coupon_code"] = coupon_code
+    _require("pay_params.coupon_h5_url", **{name: _text_fault(value) for name, value in fields.items()})
     fields["sign"] = signing_v2.sign(fields, secret, signing_v2.HMAC_SHA256)
     # Without this fragment the page answers an error.
     return f"{_COUPON_PAGE}?{urlencode(fields, quote_via=quote)}#wechat_redirect"
@@ -263,6 +277,7 @@ def _app_fields(
         prepay_id=_prepay_id_fault(prepay_id),
         appid=_text_fault(appid),
         partnerid=_text_fault(partnerid),
+        **_own(timestamp, nonce),
     )
     return {
         "appid": appid,
@@ -292,7 +307,17 @@ def _require(operation: str, **faults: str | None) -> None:
 def _text_fault(value: object) -> str | None:
     if not isinstance(value, str) or not value:
         return "a text is needed here"
+    if signing_v2.ambiguous(value):
+        return "it has &…= in it, so that its signature would be that of other fields too: a forger's"
     return "it has white space or a line break in it" if any(map(str.isspace, value)) else None
+
+
+def _own(timestamp: int | None, nonce: str | None) -> dict[str, str | None]:
+    """The faults of what is made here unless it is given."""
+    return {
+        "timestamp": None if timestamp is None or type(timestamp) is int else "whole seconds are needed here",
+        "nonce": None if not nonce else _text_fault(nonce),
+    }
 
 
 def _prepay_id_fault(value: object) -> str | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from typing import TYPE_CHECKING, Literal
 
 from wxpay_dsl.core.errors import ConfigurationError
@@ -21,6 +22,7 @@ __all__ = [
     "WORKWX_TRANSFER",
     "Field",
     "SignType",
+    "ambiguous",
     "sign",
     "verify",
     "workwx_sign",
@@ -47,6 +49,7 @@ WORKWX_TRANSFER = (
     "ww_msg_type",
 )
 
+_TWO_FIELDS = re.compile("&[^&=]*=")
 #: An MD5 is 32 hexadecimal digits, an HMAC-SHA256 64: an answer does not say its ``sign_type``.
 _SIGN_TYPE_OF_LENGTH: dict[int, SignType] = {32: MD5, 64: HMAC_SHA256}
 
@@ -77,6 +80,16 @@ def verify(fields: Mapping[str, Field], key: str) -> bool:
         return hmac.compare_digest(sign(fields, key, sign_type).encode(), given.encode())
     except UnicodeEncodeError:
         return False  # a lone surrogate has no bytes that anybody could have signed
+
+
+def ambiguous(value: str) -> bool:
+    """Whether the signature of a field with this value is also that of several: of ``a=1&b=2``, it may be ``a``'s or
+    that of ``a`` and ``b``.
+
+    Nobody outside must get such a signature: the same key signs the notifications of payments, so that whoever chose
+    the value could write one.
+    """
+    return _TWO_FIELDS.search(value) is not None
 
 
 def workwx_sign(fields: Mapping[str, Field], names: Iterable[str], secret: str) -> str:
