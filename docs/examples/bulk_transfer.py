@@ -4,7 +4,8 @@ REDIS_URL=redis://… WXPAY_PROFILE=wxpay.toml saq bulk_transfer.settings --work
 REDIS_URL=redis://… python bulk_transfer.py rows.csv      # 入队，等到每行都有结果 · enqueues, and waits for every row
 
 不重：单号就是任务的键，重发总用同一个单号 · Nothing twice: the bill's number is the job's key, in every attempt.
-不丢：没做完的任务回到队列 · Nothing lost: a job that a dead worker held goes back to the queue.
+不丢：没做完的任务回到队列 · Nothing lost: a job that a dead worker held goes back to the queue. SAQ 自己的清扫若在半途被杀会丢任务，
+所以等结果的一方也看着 · SAQ's own sweep loses the job that it holds when it is killed, so whoever waits looks after them too.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import csv
 import json
 import os
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -67,7 +69,7 @@ async def main(rows: list[dict[str, str]]) -> int:
             timeout=PATIENCE,
             retries=100,
             retry_delay=0.2,
-            retry_backoff=True,
+            retry_backoff=float(PATIENCE),
             ttl=7 * 86400,
             out_bill_no=row["out_bill_no"],
             openid=row["openid"],
@@ -75,11 +77,16 @@ async def main(rows: list[dict[str, str]]) -> int:
         )
     waiting = {row["out_bill_no"] for row in rows}
     while waiting:
-        await queue.sweep(lock=1, abort=0.1)  # 死去的工作进程手里的任务 · what dead workers held
         for job in await queue.jobs(sorted(waiting)):
-            if job is not None and job.status in (Status.COMPLETE, Status.FAILED, Status.ABORTED):
+            if job is None:
+                continue
+            if job.status in (Status.COMPLETE, Status.FAILED):
                 waiting.remove(job.key)
                 print(json.dumps({"out_bill_no": job.key, "status": job.status, "result": job.result}), flush=True)
+            elif time.time() - max(job.queued, job.started, job.touched) / 1000 > 2 * PATIENCE:
+                # 拿着它的工作进程死了；哪怕其实没死，同一个单号也只转一次。
+                # Whoever held it is dead; and were it not, the same number is still paid once.
+                await queue.retry(job, "nobody works on it")
         await asyncio.sleep(0.5)
     await queue.disconnect()
     return 0

@@ -148,11 +148,11 @@ def test_killed_workers_lose_no_transfer_and_double_none(
     amounts = {f"Q{number:07}": 30 + number for number in range(90)}
     lines = "".join(f"{number},o-1,{amount}\n" for number, amount in amounts.items())
     (tmp_path / "rows.csv").write_text(f"out_bill_no,openid,amount\n{lines}")
-    sandbox.control.faults.add("delay", share=0.5)
+    sandbox.control.faults.add("delay", value=0.3, share=0.5)
     sandbox.control.faults.add("lost", share=0.05, path="/v3/fund-app/*")
     chance = random.Random(8)  # noqa: S311 (when to kill, nothing secret)
     with own_redis() as redis:
-        environment = {"REDIS_URL": redis.url, "PATIENCE": "3"}
+        environment = {"REDIS_URL": redis.url, "PATIENCE": "2"}
 
         def worker() -> subprocess.Popen[bytes]:
             return start("-m", "saq", "bulk_transfer.settings", "--quiet", **environment)
@@ -164,7 +164,7 @@ def test_killed_workers_lose_no_transfer_and_double_none(
             until(lambda enough=enough: len(sandbox.control.list("transfers")) >= enough, 60)
             end(workers[kill % 3])
             workers[kill % 3] = worker()
-        assert watcher.wait(120) == 0
+        assert watcher.wait(150) == 0
     told = [json.loads(line) for line in (tmp_path / "output-3.txt").read_text().splitlines()]
     assert {each["out_bill_no"] for each in told} == {*amounts}
     assert {each["status"] for each in told} == {"complete"}
