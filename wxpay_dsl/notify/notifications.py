@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     # Generated from the specs when the package is built or installed.
     from wxpay_dsl.typed.events import Events
 
-    from .adapters.aiohttp import AiohttpHandler
+    from .adapters.aiohttp import Handler
     from .adapters.asgi import AsgiApp
     from .adapters.wsgi import WsgiApp
     from .loop_thread import LoopThread
@@ -259,11 +259,11 @@ class Notifications(Events):
         return LoopThread(self.close)
 
     @cached_property
-    def aiohttp(self) -> AiohttpHandler:
+    def aiohttp(self) -> Handler:
         """A handler for aiohttp.web: ``app.router.add_post("/notify/{merchant}", notifications.aiohttp)``."""
-        from .adapters.aiohttp import AiohttpHandler
+        from .adapters.aiohttp import handler
 
-        return AiohttpHandler(self)
+        return handler(self)
 
     @cached_property
     def asgi(self) -> AsgiApp:

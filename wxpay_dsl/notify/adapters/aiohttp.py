@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -13,18 +14,16 @@ from wxpay_dsl.wechat.notification_answers import failure
 if TYPE_CHECKING:
     from wxpay_dsl.notify.notifications import Notifications
 
-__all__ = ["AiohttpHandler"]
+__all__ = ["Handler", "handler"]
+
+Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
-class AiohttpHandler:
+def handler(notifications: Notifications) -> Handler:
     """A handler of requests; ``{merchant}`` in the route, where it has one, names the merchant."""
 
-    def __init__(self, notifications: Notifications) -> None:
-        self._notifications = notifications
-
-    async def __call__(self, request: web.Request) -> web.Response:
-        """Reads the raw body, and answers as :meth:`Notifications.handle` says."""
-        notifications = self._notifications
+    # A function, since aiohttp warns of anything else that is called.
+    async def handle(request: web.Request) -> web.Response:
         try:
             async with asyncio.timeout(notifications.answer_within):
                 body = await _bounded(request)
@@ -36,6 +35,8 @@ class AiohttpHandler:
             else:
                 answer = await notifications.handle(request.headers, body, request.match_info.get("merchant", ""))
         return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
+
+    return handle
 
 
 async def _bounded(request: web.Request) -> bytes | None:
