@@ -24,6 +24,7 @@ from .notification import (
     Notification,
     NotificationDecryptionError,
 )
+from .notifications_v3 import no_constant
 from .recipient import Recipient
 
 __all__ = ["merchant_of", "open_v2", "read_v2"]
@@ -35,7 +36,7 @@ _ELEMENT_LIMIT: Final = 2000
 _CHINA: Final = timezone(timedelta(hours=8))
 _TIMES: Final = ("time_end", "success_time", "event_create_time", "vehicle_event_createtime", "operate_time")
 _FORMATS: Final = ("%Y%m%d%H%M%S", "%Y-%m-%d %H:%M:%S")
-_read_json: Final = JSONDecoder().decode
+_read_json: Final = JSONDecoder(parse_constant=no_constant).decode
 
 
 def read_v2(body: bytes) -> dict[str, str]:

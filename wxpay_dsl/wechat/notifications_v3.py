@@ -15,18 +15,19 @@ from .ciphers import DecryptionError, aead_decrypt
 from .notification import MalformedNotificationError, Notification, NotificationDecryptionError
 from .recipient import Recipient
 
-__all__ = ["ALGORITHM", "open_v3"]
+__all__ = ["ALGORITHM", "no_constant", "open_v3"]
 
 ALGORITHM: Final = "AEAD_AES_256_GCM"
 #: What the service's times are in where they do not say.
 _CHINA: Final = timezone(timedelta(hours=8))
 
 
-def _no_constant(word: str) -> Any:
+def no_constant(word: str) -> Any:
+    """What a decoder does with ``NaN`` and ``Infinity``, which Python would read. Raises ValueError."""
     raise ValueError(f"{word} is not JSON")
 
 
-_decoder: Final = JSONDecoder(parse_constant=_no_constant)
+_decoder: Final = JSONDecoder(parse_constant=no_constant)
 
 
 def open_v3(body: bytes, recipients: Iterable[Recipient]) -> Notification[dict[str, Any]]:

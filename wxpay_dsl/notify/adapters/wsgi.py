@@ -38,7 +38,7 @@ class WsgiApp:
         if environ["REQUEST_METHOD"] != "POST":
             return failure("v3", 405, "notifications are sent by POST")
         length = environ.get("CONTENT_LENGTH", "")
-        if length.isdigit():
+        if length.isascii() and length.isdigit():
             if len(length) > 10 or int(length) > LIMIT:
                 return failure("v3", 413, "too large")
             body = environ["wsgi.input"].read(int(length))
