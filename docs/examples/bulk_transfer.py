@@ -4,8 +4,8 @@ REDIS_URL=redis://… WXPAY_PROFILE=wxpay.toml saq bulk_transfer.settings --work
 REDIS_URL=redis://… python bulk_transfer.py rows.csv      # 入队，等到每行都有结果 · enqueues, and waits for every row
 
 不重：单号就是任务的键，重发总用同一个单号 · Nothing twice: the bill's number is the job's key, in every attempt.
-不丢：没做完的任务回到队列 · Nothing lost: a job that a dead worker held goes back to the queue. SAQ 自己的清扫若在半途被杀会丢任务，
-所以等结果的一方也看着 · SAQ's own sweep loses the job that it holds when it is killed, so whoever waits looks after them too.
+不丢：没做完的任务回到队列 · Nothing lost: a job that a dead worker held goes back to the queue.
+SAQ 的清扫半途被杀会丢任务，等结果的一方也看着 · A killed sweep of SAQ's loses its job: whoever waits looks too.
 """
 
 from __future__ import annotations
