@@ -97,7 +97,10 @@ class Client:
         family = self._families[request.family]
         self._check(exchange)
         response, operation = exchange.answer, request.operation
-        result = family.decode(operation, response)
+        try:
+            result = family.decode(operation, response)
+        except ServiceError as error:
+            raise _with_doubt(exchange, error) from None
         if operation is not None and family.incoming is not None:
             result = await family.incoming(operation, result)
         request_id = response.headers.get("Request-ID", "")
@@ -118,7 +121,7 @@ class Client:
             if 300 <= response.status < 400 and isinstance(error, ServiceError):
                 location = response.headers.get("Location", "nowhere")[:200]
                 error = evolve(error, hint=f"it redirects to {location}, and redirects are not followed")
-            raise error
+            raise _with_doubt(exchange, error)
 
     async def prepare(self, target: Target, data: Any, fields: Mapping[str, Any]) -> Request:
         """The request that a call would send; signed where the signature is one of its fields, but not in its headers.
@@ -205,6 +208,13 @@ class Client:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+
+def _with_doubt(exchange: Exchange, error: SdkError) -> SdkError:
+    """A refusal of the last attempt says nothing of an earlier one, whose answer was lost."""
+    if exchange.doubtful and isinstance(error, ServiceError):
+        return evolve(error, outcome_unknown=True)
+    return error
 
 
 def _ends_in_nothing(target: Target) -> ValidationError:

@@ -102,6 +102,8 @@ class Family:
     incoming: Incoming | None = field(default=None, repr=False)
     seal: Seal | None = field(default=None, repr=False)
     attach: Attach | None = field(default=None, repr=False)
+    #: Whether an operation that is no GET only asks, so that nothing can have been done by it; None: none does.
+    asks: Callable[[Operation], bool] | None = field(default=None, repr=False)
     #: The field of an upload that is signed in the body's place.
     signed_field: str = ""
 

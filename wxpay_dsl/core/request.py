@@ -74,10 +74,17 @@ class Request:
     #: The fields as they were encoded, by section.
     sections: Sections = field(repr=False)
     options: Options = field(repr=False)
-    #: Sending it twice cannot do anything twice.
+    #: It only asks: whatever became of it, nothing was done by it.
     safe: bool = False
     #: The body where it is an upload; then ``body`` is empty.
     form: Form | None = field(default=None, repr=False)
+    #: Sending it twice does what sending it once does.
+    idempotent: bool = False
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether sending it again cannot do anything twice."""
+        return self.safe or self.idempotent
 
     @property
     def signed_body(self) -> bytes:
@@ -189,9 +196,17 @@ def build(
         family=family.name,
         sections=sections,
         options=options,
-        safe=plan.safe if plan is not None else target.verb == "get",
+        safe=_asks(target.verb, operation, family),
         form=form,
+        idempotent=plan is not None and plan.idempotent,
     )
+
+
+def _asks(verb: str, operation: Operation | None, family: Family) -> bool:
+    """Whether nothing can be done by it, as its verb says, or the family's own names where all it has is POST."""
+    if verb == "get":
+        return operation is None or operation.idempotent is not False
+    return operation is not None and family.asks is not None and family.asks(operation)
 
 
 def _undeclared_name(pairs: list[tuple[str, str]]) -> str:
@@ -305,7 +320,7 @@ class _Plan:
     main: str
     #: The spec says nothing of the request (``{post: {}}``), so that anything may be sent.
     open: bool
-    safe: bool
+    idempotent: bool
     sections: Mapping[str, Schema]
     #: ``{keyword: (section, name)}`` of all fields: no operation uses a name twice, which the linter holds.
     places: Mapping[str, tuple[str, str]]

@@ -48,7 +48,7 @@ class RetryPolicy:
 
 def retry(exchange: Exchange, policy: RetryPolicy, hosts: Hosts | None = None) -> Middleware | None:
     """The middleware of one call, or None where the call has only one attempt anyway."""
-    attempts = policy.attempts if exchange.request.safe else 1
+    attempts = policy.attempts if exchange.request.repeatable else 1
     standing_in = hosts if hosts is not None and hosts.serve(URL(exchange.request.url, encoded=True).origin()) else None
     if attempts == 1 and standing_in is None:
         return None
@@ -62,6 +62,10 @@ def retry(exchange: Exchange, policy: RetryPolicy, hosts: Hosts | None = None) -
         if isinstance(outcome, TransportError):
             if exchange.attempts > 1:
                 outcome = evolve(outcome, message=f"{outcome.message} (after {exchange.attempts} attempts)")
+            if exchange.doubtful:
+                outcome = evolve(outcome, outcome_unknown=True)
+                if isinstance(outcome, ConnectionFailedError):
+                    outcome = evolve(outcome, sent=True)
             raise outcome
         return outcome
 
@@ -157,6 +161,8 @@ class _Call:
 
     def _prepare(self, state: RetryCallState) -> None:
         outcome = _result(state)
+        if not self._exchange.request.safe and _may_be_done(outcome):
+            self._exchange.doubtful = True
         if isinstance(outcome, TransportError):
             what = str(outcome)
             if self._hosts is not None:
@@ -179,6 +185,11 @@ class _Call:
 def _unreachable(outcome: _Outcome) -> bool:
     """Whether nothing was sent, as there was no connection."""
     return isinstance(outcome, ConnectionFailedError) and not outcome.sent
+
+
+def _may_be_done(outcome: _Outcome) -> bool:
+    """Whether the attempt may have been carried out: no answer came back, or one that somebody broke down."""
+    return not _unreachable(outcome) if isinstance(outcome, TransportError) else outcome.status >= 500
 
 
 def _result(state: RetryCallState) -> _Outcome:

@@ -63,7 +63,7 @@ class Response:
     #: Case-insensitive.
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
-    #: Whether repeating the request is harmless.
+    #: Whether the request only asked, so that nothing can have been done by it.
     safe: bool
 
 
@@ -83,6 +83,8 @@ class Exchange:
     attempts: int = 0
     #: Whether there was a connection for it, so that it may have reached the service.
     sent: bool = False
+    #: Whether an earlier attempt may have been carried out: no later one's failure says then that nothing was done.
+    doubtful: bool = False
     #: What was signed, where the request is signed; empty elsewhere.
     signed_message: bytes = field(default=b"", repr=False)
     #: None until an answer came whole.

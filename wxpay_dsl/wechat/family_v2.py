@@ -46,6 +46,7 @@ def v2(outgoing: Outgoing | None = None, seal: Seal | None = None, attach: Attac
         encode=encode,
         decode=decode,
         refusal=refusal,
+        asks=asks,
         supplied=SUPPLIED["v2"],
         outgoing=outgoing,
         seal=seal,
@@ -80,6 +81,12 @@ def decode(operation: Operation | None, response: Response) -> Any:
     if body.lstrip(_SPACE).startswith(b"{"):
         return _json(response)
     return body
+
+
+def asks(operation: Operation) -> bool:
+    """Whether an operation only asks: in APIv2 all of them are POST, and those that ask are called so."""
+    name = operation.path.rpartition("/")[2].lower()
+    return operation.safe_to_repeat and ("query" in name or name.startswith(("get", "download")))
 
 
 def refusal(operation: Operation | None, response: Response) -> SdkError:
