@@ -9,8 +9,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from .model import ABSENT, Schema
-from .openapi_words import FIELD_VENDOR
+from wxpay_dsl.core.model import ABSENT, Schema
+
+from .words import FIELD_VENDOR
 
 __all__ = ["SchemaWriter"]
 

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import unquote
 
-from .grammar import FIELD_WORDS, TYPES
-from .openapi_merge import At, References, mapping
-from .openapi_words import FIELD_VENDOR, Losses, Vocabulary
+from wxpay_dsl.core.grammar import FIELD_WORDS, TYPES
+
+from .merge import At, References, mapping
+from .words import FIELD_VENDOR, Losses, Vocabulary
 
 __all__ = ["REF", "SchemaReader", "sayable", "short"]
 

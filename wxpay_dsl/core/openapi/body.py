@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from .openapi_merge import At, References
-from .openapi_schema import SchemaReader, sayable
-from .openapi_words import Losses
+from .merge import At, References
+from .schema import SchemaReader, sayable
+from .words import Losses
 
 __all__ = ["BodyReader"]
 

@@ -9,15 +9,16 @@ from urllib.parse import urlsplit
 
 from attrs import frozen
 
-from .errors import SpecError
-from .grammar import EVENT_WORDS, OPERATION_WORDS
-from .loader import ORIGIN
-from .model import VERBS
-from .openapi_body import BodyReader
-from .openapi_merge import At, References, listed, mapping
-from .openapi_parameters import ParameterReader, identifier
-from .openapi_schema import SchemaReader
-from .openapi_words import EVENT_VENDOR, OPERATION_VENDOR, Losses, Lost, Vocabulary
+from wxpay_dsl.core.errors import SpecError
+from wxpay_dsl.core.grammar import EVENT_WORDS, OPERATION_WORDS
+from wxpay_dsl.core.loader import ORIGIN
+from wxpay_dsl.core.model import VERBS
+
+from .body import BodyReader
+from .merge import At, References, listed, mapping
+from .parameters import ParameterReader, identifier
+from .schema import SchemaReader
+from .words import EVENT_VENDOR, OPERATION_VENDOR, Losses, Lost, Vocabulary
 
 __all__ = ["Contents", "Entry", "read_contents"]
 

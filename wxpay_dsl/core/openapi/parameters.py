@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from .openapi_merge import At, References, listed, mapping
-from .openapi_schema import SchemaReader, sayable, short
-from .openapi_words import SPREAD, Losses
+from .merge import At, References, listed, mapping
+from .schema import SchemaReader, sayable, short
+from .words import SPREAD, Losses
 
 __all__ = ["ParameterReader", "identifier"]
 

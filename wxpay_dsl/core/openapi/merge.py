@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 from urllib.parse import unquote
 
-from .errors import SpecError
-from .openapi_words import Losses
+from wxpay_dsl.core.errors import SpecError
+
+from .words import Losses
 
 __all__ = ["At", "References", "listed", "mapping"]
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from .model import Event, Operation, Schema
-from .openapi_components import SchemaWriter
-from .openapi_words import EVENT_VENDOR, OPERATION_VENDOR, SPREAD
+from wxpay_dsl.core.model import Event, Operation, Schema
+
+from .components import SchemaWriter
+from .words import EVENT_VENDOR, OPERATION_VENDOR, SPREAD
 
 __all__ = ["write_document"]
 
