@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 import re
+import stat
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -97,7 +98,10 @@ class FileKeyStore:
     @staticmethod
     def _read(path: Path) -> bytes | None:
         try:
-            with path.open("rb") as file:
+            # A pipe in its place would be waited for, whoever made it.
+            with open(path, "rb", opener=_open_at_once) as file:
+                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                    raise KeyStoreError(f"{path} is no regular file")
                 data = file.read(_LIMIT + 1)
         except FileNotFoundError:
             return None
@@ -125,6 +129,10 @@ class FileKeyStore:
                 raise
         except OSError as error:
             raise KeyStoreError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 @frozen
