@@ -42,6 +42,9 @@ KEEP_ALIVE: Final = 7.0
 #: Seconds to connect, and as many for TLS.
 CONNECT: Final = 5.0
 
+#: Characters of an error of aiohttp's that are told.
+_SAID: Final = 400
+
 #: What aiohttp raises before the first byte of a request has left.
 _NOT_SENT: Final = (
     aiohttp.ClientConnectorError,
@@ -398,4 +401,6 @@ def _transport_error(request: Request, error: BaseException) -> TransportError:
 
 
 def _text(error: Any) -> str:
-    return str(error) or type(error).__name__
+    """What aiohttp says, cut: it repeats a status line, which may be of any length."""
+    said = str(error) or type(error).__name__
+    return said if len(said) <= _SAID else f"{said[: _SAID // 2]} … {said[-_SAID // 2 :]}"
