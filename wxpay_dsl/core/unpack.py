@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 import zlib
 from collections.abc import Iterator
 from typing import Any, Final, Protocol
@@ -16,6 +17,7 @@ __all__ = ["Digest", "StreamCipher", "UnpackError", "Unpacker"]
 #: Bytes given at once: what handles a piece holds up the event loop for no more than a millisecond or two.
 PIECE: Final = 64 * 1024
 _GZIP: Final = b"\x1f\x8b"
+_HEXADECIMAL: Final = re.compile(r"[0-9A-Fa-f]+\Z")
 
 
 class UnpackError(Exception):
@@ -24,14 +26,17 @@ class UnpackError(Exception):
 
 @frozen
 class Digest:
-    """What a file must hash to. ``value`` is hexadecimal. Raises ValueError for an unknown algorithm."""
+    """What a file must hash to. Raises ValueError for an unknown algorithm, and for what is no hash of it."""
 
     #: ``SHA1``, ``SHA256``, ``SM3``, ``MD5``.
     algorithm: str
+    #: Hexadecimal, in either case.
     value: str
 
     def __attrs_post_init__(self) -> None:
-        new_hash(self.algorithm)
+        size = new_hash(self.algorithm).digest_size  # 0 where it has no size of its own, as SHAKE's
+        if not size or not _HEXADECIMAL.match(self.value) or len(self.value) != 2 * size:
+            raise ValueError(f"no {self.algorithm[:20]} in hexadecimal")
 
 
 class StreamCipher(Protocol):

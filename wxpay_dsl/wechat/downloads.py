@@ -106,7 +106,8 @@ def _digest(named: Mapping[str, Any]) -> Digest | None:
     try:
         return Digest(algorithm, str(value))
     except ValueError:
-        raise _refusal("hash_type", f"{algorithm[:20]!r} is no hash that this machine has") from None
+        message = f"{algorithm[:20]!r} is no hash that this machine has, or hash_value none of its values"
+        raise _refusal("hash_type", message) from None
 
 
 def _endpoint(client: Client, request: Request) -> Plan:
