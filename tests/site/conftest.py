@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -29,15 +29,21 @@ class Site:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     """``wxpay docs build --out DIR``, in an empty folder."""
     folder = tmp_path_factory.mktemp("site")
-    start = time.monotonic()
+    before = _processor_time()
     built = subprocess.run(
         [sys.executable, "-m", "wxpay_dsl.cli", "docs", "build", "--out", "out"],
         cwd=folder,
         env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"},
         capture_output=True,
         text=True,
-        timeout=400,
+        timeout=450,
         check=False,
     )
     assert built.returncode == 0, built.stderr
-    return Site(folder / "out", time.monotonic() - start)
+    return Site(folder / "out", _processor_time() - before)
+
+
+def _processor_time() -> float:
+    """Seconds of all child processes that have ended: what else the machine does is not in it."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime

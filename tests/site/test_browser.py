@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -13,13 +14,23 @@ from .conftest import Site
 
 pytestmark = pytest.mark.timeout(500)
 
+PRESIGN = "api/v3/eduPapay/contracts/presign.html"
+#: Milliseconds that a busy machine may take for anything.
+_PATIENCE = 90_000
+
+expect.set_options(timeout=_PATIENCE)
+
 
 @pytest.fixture
 def page() -> Iterator[Page]:
     """A page of Chromium; a request to anywhere but a file ends the test."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        found = shutil.which(os.environ.get("WXPAY_CHROMIUM", "chromium"))
+        if found is None:
+            pytest.fail("no Chromium: apt-get install chromium, or WXPAY_CHROMIUM=/path/to/it")
+        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"], timeout=_PATIENCE)
         page = browser.new_page()
+        page.set_default_timeout(_PATIENCE)
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url))
         yield page
@@ -34,6 +45,24 @@ def test_presign_is_found_and_shown(words: str, site: Site, page: Page) -> None:
     box.fill(words)
     box.press("Shift")  # the theme looks when a key is let go
     found = page.locator(".md-search-result__link").first
-    expect(found).to_have_attribute("href", re.compile("v3/eduPapay/contracts/presign.html"), timeout=60000)
+    expect(found).to_have_attribute("href", re.compile("v3/eduPapay/contracts/presign.html"))
+    expect(page.locator(".md-search-result")).not_to_contain_text(
+        "缺少"
+    )  # nothing is said to be missing that was found
     page.goto(str(found.get_attribute("href")))
     expect(page.get_by_role("heading", level=1)).to_contain_text("预签约")
+
+
+def test_a_name_in_the_code_says_what_it_is(site: Site, page: Page) -> None:
+    page.goto((site.folder / PRESIGN).as_uri())
+    page.locator(".highlight [class=n]", has_text="openid").hover()
+    expect(page.get_by_role("tooltip")).to_contain_text("用户标识")
+
+
+@pytest.mark.parametrize("place", ["index.html", PRESIGN, "api/v3/pay/transactions/jsapi.html", "guide/sandbox.html"])
+def test_nothing_is_wider_than_a_phone(place: str, site: Site, page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto((site.folder / place).as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    for table in page.locator(".fields").all():
+        assert table.evaluate("box => box.scrollWidth <= box.clientWidth")

@@ -49,7 +49,7 @@ def pages(site: Site) -> dict[Path, Page]:
     return {file: Page(file.read_text("utf-8")) for file in sorted(site.folder.rglob("*.html"))}
 
 
-def test_the_site_is_built_in_three_minutes(site: Site) -> None:
+def test_the_site_is_built_in_three_minutes_of_one_core(site: Site) -> None:
     assert site.seconds < 180
 
 
@@ -107,9 +107,32 @@ def test_the_page_of_presign_has_all_that_the_originals_has(site: Site) -> None:
     ):
         assert shown in html
     fields = "appid sub_mchid sub_appid openid sub_openid plan_id user_id period_start_date trade_scene presign_token"
+    # What one reads there by pointing at a name in the code: its type, here with its meaning too.
+    spoken = {name: title for title, name in re.findall(r'<span class="\w+" title="([^"]*)">"?(\w+)"?</span>', html)}
+    assert spoken["openid"] == "string；是 yes；用户标识"
+    assert spoken["presign_token"] == "string；是 yes；预签约号"
+    assert spoken["post"] == (
+        "post(appid: string, sub_mchid?: string, sub_appid?: string, openid: string, sub_openid?: string, "
+        "plan_id: string, user_id: string, period_start_date: string, trade_scene: string) → {presign_token: string}"
+    )
+    assert "# 可选 optional: sub_mchid, sub_appid, sub_openid" in html
     for field in fields.split():
         assert re.search(rf"<code>{field}</code></td>\s*<td>string</td>", html), field
     assert re.search(r"<p>商户[^<]*预签约号", html), "its description"
+
+
+def test_a_page_leads_to_its_product_and_that_to_all_its_pages(site: Site) -> None:
+    assert 'href="../../../../products/v3/edu-papay.html">教育续费通</a>' in site.page(PRESIGN)
+    product = site.page("products/v3/edu-papay.html")
+    assert 'href="../../api/v3/eduPapay/contracts/presign.html">预签约</a>' in product
+
+
+def test_what_most_readers_look_for_comes_first(site: Site) -> None:
+    families = re.findall(
+        r">\s*(APIv3|APIv2|境外 Overseas|回调通知 Notifications|参考 Reference)\s*<", site.page("index.html")
+    )
+    order = list(dict.fromkeys(families))
+    assert order == ["APIv3", "APIv2", "境外 Overseas", "回调通知 Notifications", "参考 Reference"]
 
 
 @pytest.mark.parametrize("words", ["预签约", "presign", "edu-papay", "回调通知", "out_trade_no"])

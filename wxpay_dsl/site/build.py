@@ -18,10 +18,8 @@ from wxpay_dsl.core.tree import Tree, spelling
 from wxpay_dsl.sandbox.examples import example
 
 from .pages import event_page, operation_page, product_page
+from .products import Product, navigation, place_of, products
 from .reference import reference
-
-#: ``{family: {title of a product: [(operation, URL of its page)]}}``
-Products = defaultdict[str, defaultdict[str, list[tuple[Operation, str]]]]
 
 __all__ = ["build", "guides", "write_pages"]
 
@@ -40,13 +38,6 @@ _ORDER: Final = (
 )
 #: Characters of a title that is one word.
 _LONGEST_WORD: Final = 4
-_FAMILIES: Final = {
-    "v3": "APIv3",
-    "v2": "APIv2",
-    "hk": "香港 Hong Kong",
-    "global": "境外 Overseas",
-    "invoicing": "电子发票 Invoicing",
-}
 
 
 def guides() -> Path:
@@ -70,10 +61,11 @@ def build(out: Path, specs: Sequence[str] = ()) -> None:
         _teach_words(tree(specs))
         reference = _write_reference(pages)
         config = load_config(str(_HERE / "mkdocs.yml"), docs_dir=str(pages), site_dir=str(out.resolve()), strict=True)
-        config["nav"] = [*config["nav"], {"指南 Guides": _guides_in_order(pages / "guide")}, examples, *nav, reference]
+        config["nav"] = [*config["nav"], {"指南 Guides": _guides_in_order(pages / "guide")}, *nav, examples, reference]
         # The offline plugin would load its shim for Worker from a CDN: with this one the search runs in files too.
         config.extra["polyfills"] = ["assets/javascripts/iframe-worker.js"]
         _write(pages / config.extra["polyfills"][0], (_HERE / "iframe-worker.js").read_text("utf-8"))
+        _write(pages / config["extra_css"][0], (_HERE / "site.css").read_text("utf-8"))
         config.plugins.on_startup(command="build", dirty=False)
         try:
             mkdocs_build(config)
@@ -157,33 +149,37 @@ def _write_reference(folder: Path) -> dict[str, list[str]]:
 
 def write_pages(specs: Tree, folder: Path) -> list[Any]:
     """Writes the pages of the specs below ``folder`` and gives their part of the navigation: products, not paths."""
+    found = products(specs.operations(), specs.folders)
+    home = {id(operation): product for product in found for operation in product.operations}
     paths: dict[tuple[str, ...], list[Operation]] = defaultdict(list)
-    for operation in specs.operations():
-        paths[operation.chain].append(operation)
-    products: Products = defaultdict(lambda: defaultdict(list))
+    for product in found:
+        for operation in product.operations:
+            paths[operation.chain].append(operation)
     for chain, verbs in paths.items():
         place = _place(chain)
         up = "../" * (place.count("/") + 1)
-        _write(folder / f"api/{place}.md", operation_page(verbs[0].path, verbs, example, f"{up}guide/errors.md"))
-        for operation in verbs:
-            anchor = f"#{operation.verb}" if len(verbs) > 1 else ""
-            family = products[operation.chain[0]]
-            family[operation.product or operation.chain[1]].append((operation, f"../api/{place}.md{anchor}"))
-    return [*_write_products(products, specs, folder), {"回调通知 Notifications": _write_events(specs, folder)}]
+        product = home[id(verbs[0])]
+        page = operation_page(
+            verbs[0].path, verbs, example, f"{up}guide/errors.md", (product.title, f"{up}{product.page}")
+        )
+        _write(folder / f"api/{place}.md", page)
+    _write_products(found, paths, specs, folder)
+    return [*navigation(found), {"回调通知 Notifications": _write_events(specs, folder)}]
 
 
-def _write_products(products: Products, specs: Tree, folder: Path) -> list[Any]:
+def _write_products(
+    found: Sequence[Product], paths: dict[tuple[str, ...], list[Operation]], specs: Tree, folder: Path
+) -> None:
     loaded = [file.product() for file in specs.files]
     descriptions = {product.title: product.description for product in loaded if product.description}
-    nav: list[Any] = []
-    for family, titles in products.items():
-        entries = []
-        for number, (title, operations) in enumerate(titles.items()):
-            place = f"products/{family}-{number}.md"
-            _write(folder / place, product_page(title, descriptions.get(title, ""), operations))
-            entries.append({title: place})
-        nav.append({_FAMILIES.get(family, family): entries})
-    return nav
+    for product in found:
+        up = "../" * product.page.count("/")
+        rows = [
+            (operation, f"{up}api/{_place(operation.chain)}.md" + (f"#{operation.verb}" if several else ""))
+            for operation in product.operations
+            for several in [len(paths[operation.chain]) > 1]
+        ]
+        _write(folder / product.page, product_page(product.title, descriptions.get(product.title, ""), rows))
 
 
 def _write_events(specs: Tree, folder: Path) -> list[Any]:
@@ -193,9 +189,11 @@ def _write_events(specs: Tree, folder: Path) -> list[Any]:
         if event is not None:
             families[event.product or event.name].append(event)
     entries = []
-    for number, (title, events) in enumerate(families.items()):
-        place = f"notifications/{number}.md"
-        _write(folder / place, event_page(title, events, example, "../guide/notifications.md"))
+    used: set[str] = set()
+    for title, events in families.items():
+        place = place_of("notifications", events[0].file, specs.folders, used)
+        guide = "../" * place.count("/") + "guide/notifications.md"
+        _write(folder / place, event_page(title, events, example, guide))
         entries.append({title: place})
     return entries
 

@@ -23,6 +23,8 @@ _SECTIONS: Final = {
     "form": "上传表单 Form",
     "returns": "应答参数 Reply",
 }
+#: Where the official pages are.
+_OFFICIAL: Final = "pay.weixin.qq.com/"
 _ERRORS: Final = """
 | 何时 When | 异常 Raised |
 | --- | --- |
@@ -33,8 +35,13 @@ _ERRORS: Final = """
 """
 
 
-def operation_page(path: str, operations: Sequence[Operation], example: Example, errors: str) -> str:
-    """The page of a path: each of its verbs. ``errors`` is the URL of the page about errors."""
+def operation_page(
+    path: str, operations: Sequence[Operation], example: Example, errors: str, product: tuple[str, str]
+) -> str:
+    """The page of a path: each of its verbs.
+
+    ``errors`` is the URL of the page about errors; ``product`` the title and the URL of the product's page.
+    """
     first = operations[0]
     title = first.summary or path
     lines = ["---", f"title: {json.dumps(title, ensure_ascii=False)}", "---", ""]
@@ -42,7 +49,7 @@ def operation_page(path: str, operations: Sequence[Operation], example: Example,
     for operation in operations:
         if len(operations) > 1:
             lines += [f"## {_text(operation.summary or operation.name)} {{#{operation.verb}}}", ""]
-        lines += _operation(operation, example, errors)
+        lines += _operation(operation, example, errors, f"[{_text(product[0])}]({product[1]})")
     return "\n".join(lines) + "\n"
 
 
@@ -61,7 +68,7 @@ def product_page(title: str, description: str, operations: Iterable[tuple[Operat
 
 def event_page(title: str, events: Sequence[Event], example: Example, guide: str) -> str:
     """The page of a family of notifications. ``guide`` is the URL of the guide about receiving them."""
-    lines = [f"# {_text(title)}", "", f"怎样接收：[回调通知 Receiving notifications]({guide})", ""]
+    lines = [f"# {_text(title)} 通知 Notifications", "", f"怎样接收：[回调通知 Receiving notifications]({guide})", ""]
     for event in events:
         lines += [f"## {_text(event.summary or event.name)} `{event.name}`", ""]
         lines += _links(event.docs)
@@ -73,11 +80,11 @@ def event_page(title: str, events: Sequence[Event], example: Example, guide: str
     return "\n".join(lines) + "\n"
 
 
-def _operation(operation: Operation, example: Example, errors: str) -> list[str]:
+def _operation(operation: Operation, example: Example, errors: str, product: str) -> list[str]:
     lines = []
     if operation.description:
         lines += [_text(operation.description), ""]
-    lines += [*_links(operation.docs), f"`{operation.name}`", "", *_facts(operation), ""]
+    lines += [*_links(operation.docs), f"`{operation.name}`", "", *_facts(operation, product), ""]
     lines += [_fence("python"), call_snippet(operation, example).rstrip(), "```", ""]
     supplied = SUPPLIED[operation.family]
     for name, schema in sections(operation):
@@ -89,14 +96,13 @@ def _operation(operation: Operation, example: Example, errors: str) -> list[str]
     return lines
 
 
-def _facts(operation: Operation) -> list[str]:
+def _facts(operation: Operation, product: str) -> list[str]:
     facts = [f"- 调用 Call：`await wxpay.{dotted(operation)}(…)`"]
     if operation.verb == "post":
         facts[0] += f"，简写 or `await wxpay.{dotted(operation).removesuffix('.post')}(…)`"
     if operation.roles:
         facts.append("- 适用 Roles：" + "、".join(ROLES.get(role, role) for role in operation.roles))
-    if operation.tags:
-        facts.append("- 产品 Product：" + "、".join(operation.tags))
+    facts.append("- 产品 Product：" + "、".join([product, *map(_text, operation.tags)]))
     if operation.updated:
         facts.append(f"- 文档更新 Updated：{operation.updated}")
     if operation.host:
@@ -123,7 +129,7 @@ def _reply(operation: Operation, example: Example) -> list[str]:
 
 
 def _table(entries: Iterable[FieldEntry], supplied: frozenset[str]) -> list[str]:
-    lines = ["| 字段 Field | 类型 Type | 必填 Required | 说明 Meaning |", "| --- | --- | --- | --- |"]
+    rows = []
     for entry in entries:
         # Markdown has no nested tables: the depth is shown as an indent that a screen reader can skip.
         indent = "&emsp;" * entry.depth
@@ -131,8 +137,11 @@ def _table(entries: Iterable[FieldEntry], supplied: frozenset[str]) -> list[str]
         if entry.depth == 0 and entry.name.lower() in supplied:
             required = "自动 filled in"
         meaning = "；".join(filter(None, (_text(entry.title), *map(_note, entry.notes))))
-        lines.append(f"| {indent}`{entry.name}` | {entry.type} | {required} | {meaning} |")
-    return lines
+        rows.append([f"{indent}`{entry.name}`", entry.type, required, meaning])
+    rows = [["字段 Field", "类型 Type", "必填 Required", "说明 Meaning"], ["---"] * 4, *rows]
+    if not any(required for _, _, required, _ in rows[2:]):
+        rows = [[name, kind, meaning] for name, kind, _, meaning in rows]
+    return ['<div class="fields" markdown>', "", *(f"| {' | '.join(row)} |" for row in rows), "", "</div>"]
 
 
 def _note(note: str) -> str:
@@ -157,7 +166,10 @@ def _text(text: str) -> str:
 
 
 def _links(docs: Sequence[str]) -> list[str]:
-    return [" ".join(f"[官方文档 Official]({page})" for page in docs), ""] if docs else []
+    if not docs:
+        return []
+    links = (f"[{_text(page.removeprefix('https://').removeprefix(_OFFICIAL))}]({page})" for page in docs)
+    return [f"官方文档 Official: {' '.join(links)}", "{ .official data-search-exclude }", ""]
 
 
 def _json(value: Any) -> str:

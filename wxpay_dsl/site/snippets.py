@@ -5,6 +5,7 @@ from __future__ import annotations
 import keyword
 from collections.abc import Callable, Iterator
 from pprint import pformat
+from textwrap import wrap
 from typing import Any, Final
 
 from wxpay_dsl.core.model import Event, Operation, Schema
@@ -47,11 +48,17 @@ async def handle(event) -> None:
 
 
 def call_snippet(operation: Operation, example: Example) -> str:
-    """A whole program that calls ``operation`` with what is required, and shows the first field of the reply."""
+    """A whole program that calls ``operation`` with what is required, and shows the first field of the reply.
+
+    What else it takes is named in a comment.
+    """
     lines = [f"reply = await wxpay.{dotted(operation)}("]
     for name, value in _arguments(operation, example):
         text = value if name == "file" and value == f'"{_FILE}"' else _literal(value)
         lines.append(f"    {name}={text},".replace("\n", "\n    "))
+    optional = ", ".join(_optional(operation))
+    if optional:
+        lines += [f"    # {line}" for line in wrap(f"可选 optional: {optional}", _WIDTH - 20)]
     lines = [lines[0] + ")"] if len(lines) == 1 else [*lines, ")"]
     lines.append(_shown(operation))
     call = "\n".join(f"        {line}".rstrip() for line in "\n".join(lines).split("\n"))
@@ -94,6 +101,16 @@ def _arguments(operation: Operation, example: Example) -> Iterator[tuple[str, An
             elif not (section == "form" and below.media_type):
                 argument = name.lower().replace("-", "_") if section == "header" else name
                 yield _spelled(argument), fewest(below, example(below, name))
+
+
+def _optional(operation: Operation) -> Iterator[str]:
+    """The arguments that may be left out."""
+    supplied = SUPPLIED[operation.family]
+    for section in ("path", "query", "header", "body", "form"):
+        schema = operation.section(section)
+        for name in schema.properties if schema is not None else ():
+            if schema is not None and name not in schema.required and name.lower() not in supplied:
+                yield _spelled(name.lower().replace("-", "_") if section == "header" else name)
 
 
 def _spelled(name: str) -> str:
