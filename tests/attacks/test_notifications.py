@@ -8,6 +8,7 @@ import io
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -358,6 +359,8 @@ class TestServers:
             writer.write(b"POST /notify HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{")
             assert (await reader.readline()).startswith(b"HTTP/1.1 408")
             writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
         await notifications.close()
 
     async def test_nor_by_asgi(self) -> None:

@@ -21,6 +21,8 @@ __all__ = ["Listener"]
 
 #: The service closes an idle connection after so many seconds.
 _KEEP_ALIVE: Final = 8
+#: Seconds that the rest of a refused body is read and thrown away, so that its sender can read why; stopping waits.
+_LINGER: Final = 1.0
 #: Bytes of a request; uploads of the service go up to 5 MB.
 _LIMIT: Final = 16 * 1024 * 1024
 #: Close at once, and let the other side know by RST.
@@ -42,7 +44,13 @@ class Listener:
 
     async def start(self) -> str:
         """Begins to serve; gives the URL. Raises OSError where the port is taken."""
-        server = web.Server(self._handle, request_factory=_request, keepalive_timeout=_KEEP_ALIVE, access_log=None)
+        server = web.Server(
+            self._handle,
+            request_factory=_request,
+            keepalive_timeout=_KEEP_ALIVE,
+            lingering_time=_LINGER,
+            access_log=None,
+        )
         runner = self._runner = web.ServerRunner(server, handle_signals=False)
         await runner.setup()
         try:
