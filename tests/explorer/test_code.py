@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 
 from wxpay_dsl.sandbox import Sandbox
+from wxpay_dsl.sandbox.explorer.code import written
+from wxpay_dsl.sandbox.platform import Mode
 
 Ask = Callable[..., Awaitable[Any]]
 pytestmark = pytest.mark.timeout(500)
@@ -40,13 +42,14 @@ TRANSFER = {
     "transfer_scene_report_infos": [{"info_type": "活动名称", "info_content": "注册会员有礼"}],
     "user_name": "张三",
 }
-#: A call, its fields, and what is in its answer.
+QUERY = "v3.pay.transactions.outTradeNo._out_trade_no_.get"
+#: A call, its fields, what is in its answer, and whether it succeeds: signed, answered, and the answer verified.
 CALLS = [
-    ("v3.pay.transactions.native.post", ORDER, "code_url"),
-    ("v3.pay.transactions.outTradeNo._out_trade_no_.get", {"out_trade_no": "N/1", "mchid": "1900000109"}, "NOT_EXIST"),
-    ("v3.fundApp.mchTransfer.transferBills.post", TRANSFER, "WAIT_USER_CONFIRM"),
-    ("v3.merchant.media.upload.post", {}, "media_id"),
-    ("v2.pay.orderquery.post", {"appid": "wx8888888888888888", "out_trade_no": "N1"}, "ORDERNOTEXIST"),
+    ("v3.pay.transactions.native.post", ORDER, "code_url", True),
+    (QUERY, {"out_trade_no": "N/1", "mchid": "1900000109"}, "NOT_EXIST", False),
+    ("v3.fundApp.mchTransfer.transferBills.post", TRANSFER, "WAIT_USER_CONFIRM", True),
+    ("v3.merchant.media.upload.post", {}, "media_id", True),
+    ("v2.pay.orderquery.post", {"appid": "wx8888888888888888", "out_trade_no": "N1"}, "ORDERNOTEXIST", False),
 ]
 
 
@@ -59,7 +62,7 @@ def node() -> str:
     return str(found)
 
 
-async def ran(home: Path, command: list[str], stdin: str = "", **environment: str) -> str:
+async def ran(home: Path, command: list[str], stdin: str = "", *, succeeds: bool = True) -> str:
     """What a program prints, on both streams, run where the sandbox's files are."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("WXPAY_")}
     process = await asyncio.create_subprocess_exec(
@@ -68,7 +71,7 @@ async def ran(home: Path, command: list[str], stdin: str = "", **environment: st
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
-        env={**kept, "PYTHONPATH": str(ROOT), "NODE_PATH": str(MODULES), **environment},
+        env={**kept, "PYTHONPATH": str(ROOT), "NODE_PATH": str(MODULES)},
     )
     try:
         out, _ = await asyncio.wait_for(process.communicate(stdin.encode()), 120)
@@ -76,12 +79,13 @@ async def ran(home: Path, command: list[str], stdin: str = "", **environment: st
         if process.returncode is None:
             process.kill()
             await process.wait()
+    assert (process.returncode == 0) is succeeds, out.decode()
     return out.decode()
 
 
-@pytest.mark.parametrize(("chain", "fields", "said"), CALLS, ids=[call[0] for call in CALLS])
+@pytest.mark.parametrize(("chain", "fields", "said", "succeeds"), CALLS, ids=[call[0] for call in CALLS])
 async def test_in_each_language_it_is_the_same_call(
-    chain: str, fields: Mapping[str, Any], said: str, ask: Ask, tmp_path: Path, node: str
+    chain: str, fields: Mapping[str, Any], said: str, succeeds: bool, ask: Ask, tmp_path: Path, node: str
 ) -> None:
     home = tmp_path / "home"
     code = await ask("code", {"chain": chain, "fields": fields})
@@ -89,28 +93,30 @@ async def test_in_each_language_it_is_the_same_call(
         (home / "image.png").write_bytes(b"\x89PNG\r\n\x1a\n")
         assert "Python" in code["javascript"]
     else:
-        assert said in await ran(home, [node], code["javascript"])
-    assert said in await ran(home, [sys.executable, "-"], code["python"])
-    assert said in await ran(home, ["bash"], code["curl"])
+        assert said in await ran(home, [node], code["javascript"], succeeds=succeeds)
+    assert said in await ran(home, [sys.executable, "-"], code["python"], succeeds=succeeds)
+    assert said in await ran(home, ["bash"], code["curl"])  # it verifies nothing
 
 
 async def test_what_shall_go_wrong_goes_wrong_in_each_language(ask: Ask, tmp_path: Path, node: str) -> None:
-    asked = {"chain": CALLS[0][0], "fields": {**ORDER, "out_trade_no": "T3"}, "fault": "system-error"}
-    code = await ask("code", asked)
-    for command, program in (([node], "javascript"), ([sys.executable, "-"], "python"), (["bash"], "curl")):
-        assert "SYSTEM_ERROR" in await ran(tmp_path / "home", command, code[program]), program
-    v2 = await ask("code", {"chain": CALLS[-1][0], "fields": CALLS[-1][1], "fault": "system-error"})
-    assert "SYSTEM" in await ran(tmp_path / "home", ["bash"], v2["curl"])
+    home, (chain, fields, *_) = tmp_path / "home", CALLS[0]
+    code = await ask("code", {"chain": chain, "fields": {**fields, "out_trade_no": "T3"}, "fault": "system-error"})
+    assert "SYSTEM_ERROR" in await ran(home, [node], code["javascript"], succeeds=False)
+    assert "SYSTEM_ERROR" in await ran(home, [sys.executable, "-"], code["python"], succeeds=False)
+    assert "SYSTEM_ERROR" in await ran(home, ["bash"], code["curl"])
+    chain, fields, *_ = CALLS[-1]
+    code = await ask("code", {"chain": chain, "fields": fields, "fault": "system-error"})
+    assert "SYSTEM" in await ran(home, ["bash"], code["curl"])
 
 
-async def test_in_certificate_mode_too(tmp_path: Path, node: str) -> None:
-    from wxpay_dsl.sandbox.explorer.code import written
-
+@pytest.mark.parametrize("mode", ["public-key", "certificate"])
+async def test_whichever_way_the_platform_signs(mode: Mode, tmp_path: Path, node: str) -> None:
     home = tmp_path / "other"
-    async with Sandbox(home=home, mode="certificate") as sandbox:
+    async with Sandbox(home=home, mode=mode) as sandbox:
         declared = next(one for one in sandbox.client.tree.declared() if one.path == "/v3/pay/transactions/native")
         code = await written(sandbox, declared, {**ORDER, "out_trade_no": "T2"})
         assert "code_url" in await ran(home, [node], code["javascript"])
+        assert "code_url" in await ran(home, [sys.executable, "-"], code["python"])
         assert "code_url" in await ran(home, ["bash"], code["curl"])
 
 

@@ -176,7 +176,8 @@ def _javascript(sandbox: Sandbox, operation: Operation, fields: Mapping[str, Any
     in_public_key_mode = platform.mode != "certificate"
     key_id = platform.public_key.id if in_public_key_mode else platform.certificates[-1].id
     key_file = "pub_key.pem" if in_public_key_mode else "platform_cert.pem"
-    if sealed:
+    if operation.family != "v2":
+        # It tells the service which key to sign with; without it, one that has both takes its certificate.
         headers["Wechatpay-Serial"] = key_id
     if headers:
         config["headers"] = headers
@@ -203,7 +204,7 @@ def _javascript(sandbox: Sandbox, operation: Operation, fields: Mapping[str, Any
         "",
         f"wxpay.{chain}({', '.join(arguments)})",
         "  .then(({ data }) => console.log(data))",
-        "  .catch(({ response, message }) => console.error(response?.data ?? message))",
+        "  .catch(({ message, response }) => { console.error(message, response?.data); process.exitCode = 1 })",
     ]
     return "\n".join(lines) + "\n"
 
