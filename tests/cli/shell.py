@@ -45,13 +45,15 @@ def environment(extra: Mapping[str, str] = {}) -> dict[str, str]:
 
 
 @contextmanager
-def sandbox(folder: Path, *arguments: str, env: Mapping[str, str] = {}) -> Iterator[subprocess.Popen[bytes]]:
+def sandbox(
+    folder: Path, *arguments: str, env: Mapping[str, str] = {}, ready: bytes = b"ready http://127.0.0.1:"
+) -> Iterator[subprocess.Popen[bytes]]:
     """``wxpay sandbox`` in ``folder``, from its ready line to the SIGTERM that ends it cleanly."""
     command = [sys.executable, "-m", "wxpay_dsl.cli", "sandbox", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment(env), cwd=folder) as process:
         assert process.stdout is not None
         try:
-            assert process.stdout.readline().startswith(b"ready http://127.0.0.1:")
+            assert process.stdout.readline().startswith(ready)
             yield process
         finally:
             process.send_signal(signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""What the command line offers to somebody who types: fields asked for on a terminal, and completed at the tab key."""
+"""What the command line asks of somebody who types: the fields that a call lacks."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-
-import pytest
 
 from tests.cli.shell import Wxpay, environment
 
@@ -65,18 +63,11 @@ def test_in_a_pipe_nothing_is_asked_for(wxpay: Wxpay, profile: Path) -> None:
     assert "body.openid: missing" in ran.err
 
 
-@pytest.mark.parametrize(
-    ("line", "offered"),
-    [
-        ("wxpay call v3.eduPapay.contracts.pre", "v3.eduPapay.contracts.presign"),
-        (f"wxpay call {PRESIGN} -p trade", "trade_scene="),
-        ("wxpay call v3.pay.transactions.native.post -p amount", "amount.total="),
-        (f"wxpay call {PRESIGN} -p trade_scene=", "trade_scene=EDUCATION_PERIOD"),
-        ("wxpay bu", "bulk"),
-    ],
-)
-def test_the_tab_key_completes_chains_fields_and_values(line: str, offered: str, wxpay: Wxpay) -> None:
-    words = line.split(" ")
-    env = {"_WXPAY_COMPLETE": "zsh_complete", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
-    ran = wxpay(env=env)
-    assert offered in ran.out, ran.err
+def test_a_file_that_is_asked_for_is_sent_with_a_bar(profile: Path, tmp_path: Path) -> None:
+    (tmp_path / "license.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(200_000))
+    command = ["call", "v3.merchant.media.upload.post", "--profile", str(profile)]
+    code, out, screen = typed(command, {"file": "@license.png"}, tmp_path)
+    assert (code, '"media_id"' in out) == (0, True), screen
+    assert "uploading 上传中 license.png" in screen
+    assert "200.0/200.0 kB" in screen
+    assert "meta" not in screen

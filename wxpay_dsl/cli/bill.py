@@ -7,7 +7,7 @@ import json
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import click
 
-from .call import profile_option
+from .options import json_option, profile_option
 
 if TYPE_CHECKING:
     from wxpay_dsl import Download, Progress, Wechatpay, bills
@@ -26,7 +26,8 @@ _HELP = """Download a day's bill. 下载账单
 
 KIND is trade (交易账单), fund-flow (资金账单) or profit-sharing (分账账单); DATE is yyyy-mm-dd, yesterday in
 Beijing unless given. The file is streamed, unpacked, and held against the hash that WeChat Pay signed. Without --out
-its rows go to stdout as JSON, one a line, amounts in fen; do not trust them before the command has ended well.
+its rows go to stdout as JSON, one a line, amounts in fen; do not trust them before the command has ended well. An
+error is the last line, if --json is given.
 
 \b
 Examples:
@@ -58,6 +59,7 @@ _BEIJING: Final = timedelta(hours=8)
     "--format", "form", type=click.Choice(["csv", "jsonl"]), help="csv: the file as it is; jsonl: rows. csv with --out."
 )
 @profile_option
+@json_option
 def bill(
     kind: str,
     date: str | None,
@@ -67,30 +69,44 @@ def bill(
     out: Path | None,
     form: str | None,
     profile: Path | None,
+    as_json: bool,  # noqa: FBT001 (a flag of the command line)
 ) -> None:
     from wxpay_dsl import Wechatpay
 
-    from .terminal import note
+    from .terminal import note, write_json
 
     if bill_type is not None and kind != "trade":
         raise click.UsageError("--type is for trade bills")
     if account is not None and kind != "fund-flow":
         raise click.UsageError("--account is for fund-flow bills")
+    if as_json and form == "csv" and out is None:
+        raise click.UsageError("--json and --format csv are two things on one stdout: give --out FILE")
     if date is not None and not _DATE.match(date):
         raise click.UsageError(f"DATE is yyyy-mm-dd, such as 2026-03-18, not {date!r}")
     given = {"bill_date": date or _yesterday(), "bill_type": bill_type, "account_type": account, "sub_mchid": sub_mchid}
     fields: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     rows = form == "jsonl" or (form is None and out is None)
-    said = asyncio.run(_fetch(Wechatpay(profile=profile), kind, fields, out, rows=rows))
-    note(f"{kind} {fields['bill_date']}: {said}")
+    got = asyncio.run(_fetch(Wechatpay(profile=profile), kind, fields, out, rows=rows))
+    if as_json and out is not None:
+        write_json({"kind": kind, "date": fields["bill_date"], "out": str(out), **got})
+    else:
+        note(f"{kind} {fields['bill_date']}: {_said(got, out)}")
+
+
+def _said(got: Mapping[str, Any], out: Path | None) -> str:
+    told = f"{got['rows']} rows" if "rows" in got else f"written to {out if out is not None else 'stdout'}"
+    proven = f"{got['digest']} verified" if got["digest"] else "no hash to hold it against"
+    return f"{told}; {got['bytes'] / 1e6:.1f} MB in {got['seconds']:.1f} s; {proven}"
 
 
 def _yesterday() -> str:
     return str((datetime.now(UTC) + _BEIJING).date() - timedelta(days=1))
 
 
-async def _fetch(wxpay: Wechatpay, kind: str, fields: dict[str, Any], out: Path | None, *, rows: bool) -> str:
-    """Downloads it, and gives the line that says how it was."""
+async def _fetch(
+    wxpay: Wechatpay, kind: str, fields: dict[str, Any], out: Path | None, *, rows: bool
+) -> dict[str, Any]:
+    """Downloads it, and tells how it was: ``bytes`` unpacked, ``seconds``, ``digest``; ``rows`` where read."""
     begun = time.perf_counter()
     async with wxpay:
         v3: Any = wxpay["v3"]
@@ -108,26 +124,27 @@ async def _fetch(wxpay: Wechatpay, kind: str, fields: dict[str, Any], out: Path 
                 advance(each)
 
             async with wxpay.download(endpoint.get, tar_type="GZIP", progress=progress, **fields) as download:
-                told = await (_rows(download, out) if rows else _file(download, out))
+                counted = {"rows": await _rows(download, out)} if rows else await _file(download, out)
                 digest = download.digest
-    seconds = time.perf_counter() - begun
-    proven = f"{digest.algorithm} {digest.value} verified" if digest is not None else "no hash to hold it against"
-    return f"{told}; {size / 1e6:.1f} MB in {seconds:.1f} s; {proven}"
+    seconds = round(time.perf_counter() - begun, 3)
+    proven = f"{digest.algorithm} {digest.value}" if digest is not None else ""
+    return {**counted, "bytes": size, "seconds": seconds, "digest": proven}
 
 
-async def _file(download: Download, out: Path | None) -> str:
+async def _file(download: Download, out: Path | None) -> dict[str, int]:
     if out is None:
         async for piece in download:
             sys.stdout.buffer.write(piece)
         sys.stdout.buffer.flush()
-        return "written to stdout"
+        return {}
     try:
-        return f"written to {await download.save(out)}"
+        await download.save(out)
     except OSError as error:
         raise click.UsageError(f"--out {out}: {error.strerror}") from None
+    return {}
 
 
-async def _rows(download: Download, out: Path | None) -> str:
+async def _rows(download: Download, out: Path | None) -> int:
     from wxpay_dsl import bills
 
     read = bills.rows(download)
@@ -143,7 +160,7 @@ async def _rows(download: Download, out: Path | None) -> str:
             raise click.UsageError(f"--out {out}: {error.strerror}") from None
         finally:
             part.unlink(missing_ok=True)
-    return f"{read.count} rows"
+    return read.count
 
 
 async def _write(read: bills.Rows[Any], file: TextIO) -> None:

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .call import profile_option
-from .chain_text import complete, complete_field, target_of
+from .chain_text import target_of
+from .completion import complete_chain, complete_field
+from .options import json_option, profile_option
 
 if TYPE_CHECKING:
     from wxpay_dsl import Wechatpay
@@ -46,7 +47,7 @@ _STATES = ("done", "refused", "unsent", "unknown")
 
 
 @click.command(help=_HELP)
-@click.argument("chain", metavar="CHAIN.VERB", shell_complete=complete)
+@click.argument("chain", metavar="CHAIN.VERB", shell_complete=complete_chain)
 @click.argument("rows", metavar="ROWS.CSV", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The results, a row each.")
 @click.option("--journal", type=click.Path(path_type=Path, dir_okay=False), help="By default OUT.journal.")
@@ -61,9 +62,9 @@ _STATES = ("done", "refused", "unsent", "unknown")
 )
 @click.option("--concurrency", metavar="N", type=click.IntRange(1, 100), default=8, show_default=True)
 @click.option("--rate", metavar="N", type=click.FloatRange(0, min_open=True), help="Calls a second, at most.")
-@click.option("--query", metavar="CHAIN.VERB", shell_complete=complete, help="Tells what became of a row.")
+@click.option("--query", metavar="CHAIN.VERB", shell_complete=complete_chain, help="Tells what became of a row.")
 @click.option("--retry-refused", is_flag=True, help="Send what was refused again, as it is (余额不足, say).")
-@click.option("--json", "as_json", is_flag=True, help="The summary as JSON on stdout.")
+@json_option
 @profile_option
 @click.pass_context
 def bulk(

@@ -86,9 +86,13 @@ async def run(
             await journal.add(entry)
             settled(entry)
 
-    async with asyncio.TaskGroup() as group:
-        for _ in range(plan.concurrency):
-            group.create_task(worker())
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(plan.concurrency):
+                group.create_task(worker())
+    except BaseExceptionGroup as several:
+        # The first says it: a worker that cannot write stops the others.
+        raise several.exceptions[0] from None
 
 
 async def _send(plan: Plan, client: Wechatpay, row: Row, entry: Entry, before: Entry | None) -> Entry:

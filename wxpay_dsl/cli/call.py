@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .chain_text import complete, complete_field, target_of
+from .chain_text import target_of
+from .completion import complete_chain, complete_data, complete_field
+from .options import json_option, profile_option
 
 if TYPE_CHECKING:
     from wxpay_dsl import Wechatpay
     from wxpay_dsl.core.chain import Target
+    from wxpay_dsl.core.model import Operation
     from wxpay_dsl.core.reply import Reply
 
-__all__ = ["call", "profile_option"]
+__all__ = ["call"]
 
 _HELP = """Call one endpoint and print its reply as JSON. 调用一个接口
 
@@ -30,20 +33,20 @@ Examples:
   wxpay call v3.eduPapay.contracts.presign.post -d @presign.json --profile wxpay.toml
   wxpay call v3.pay.transactions.outTradeNo._out_trade_no_.get -p out_trade_no=1217752501 -p mchid=1900000109
   wxpay call v3.pay.transactions.native.post -d @order.json -p amount.total=100
+  wxpay call v3.merchant.media.upload.post -p file=@license.png
   echo '{"plan_id": "…"}' | wxpay call v3.my.thing.post -d -
 """
 
-profile_option = click.option(
-    "--profile",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="TOML file of credentials and options; else WXPAY_PROFILE, WXPAY_MCHID … of the environment.",
-)
-
 
 @click.command(help=_HELP)
-@click.argument("chain", metavar="CHAIN.VERB", shell_complete=complete)
-@click.option("-d", "--data", metavar="JSON|@FILE|-", help="The body (the query, of GET and DELETE).")
+@click.argument("chain", metavar="CHAIN.VERB", shell_complete=complete_chain)
+@click.option(
+    "-d",
+    "--data",
+    metavar="JSON|@FILE|-",
+    shell_complete=complete_data,
+    help="The body (the query, of GET and DELETE).",
+)
 @click.option(
     "-p",
     "--param",
@@ -62,6 +65,7 @@ profile_option = click.option(
 )
 @click.option("--out", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), help="Write the data there.")
 @click.option("-v", "--verbose", is_flag=True, help="Show the exchange, what was signed and sent, on stderr.")
+@json_option
 def call(
     chain: str,
     data: str | None,
@@ -71,6 +75,7 @@ def call(
     validate: str | None,
     out: Path | None,
     verbose: bool,  # noqa: FBT001 (a flag of the command line)
+    as_json: bool,  # noqa: FBT001 (likewise)
 ) -> None:
     from wxpay_dsl import Wechatpay
 
@@ -91,13 +96,13 @@ def call(
         fields["timeout"] = timeout
     if validate is not None:
         fields["validate"] = {"strict": "strict", "on": True, "off": False}[validate]
-    reply = asyncio.run(_call(client, target, given, fields))
+    reply = asyncio.run(_call(client, target, given, fields, operation))
     if verbose:
         from .exchange_view import show
         from .terminal import stderr
 
         show(stderr(), reply.exchange)
-    _deliver(reply, out)
+    _deliver(reply, out, as_json=as_json)
 
 
 def _with_loose(data: Any, loose: Mapping[str, Any]) -> Any:
@@ -111,12 +116,16 @@ def _with_loose(data: Any, loose: Mapping[str, Any]) -> Any:
     return {**(data or {}), **loose}
 
 
-async def _call(client: Wechatpay, target: Target, data: Any, fields: Mapping[str, Any]) -> Reply[Any]:
-    async with client:
-        return await client.call(target, data, fields)
+async def _call(
+    client: Wechatpay, target: Target, data: Any, fields: Mapping[str, Any], operation: Operation | None
+) -> Reply[Any]:
+    from .upload_bar import watched
+
+    async with client, watched(operation, fields) as given:
+        return await client.call(target, data, given)
 
 
-def _deliver(reply: Reply[Any], out: Path | None) -> None:
+def _deliver(reply: Reply[Any], out: Path | None, *, as_json: bool) -> None:
     from .terminal import json_bytes, note, write_json
 
     data = reply.data
@@ -127,10 +136,13 @@ def _deliver(reply: Reply[Any], out: Path | None) -> None:
             out.write_bytes(written)
         except OSError as error:
             raise click.UsageError(f"--out {out}: {error.strerror}") from None
-        note(f"{len(written)} bytes in {out}")
+        if as_json:
+            write_json({"out": str(out), "bytes": len(written)})
+        else:
+            note(f"{len(written)} bytes in {out}")
     elif raw is None:
         write_json(data)
-    elif sys.stdout.isatty():
+    elif sys.stdout.isatty() or as_json:
         kind = reply.headers.get("Content-Type", "no media type")
         raise click.UsageError(f"the answer is {len(raw)} bytes of {kind}: give --out FILE, or redirect the output")
     else:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .call import profile_option
+from .options import json_option, profile_option
 
 if TYPE_CHECKING:
     from wxpay_dsl import Wechatpay
@@ -36,7 +36,7 @@ Examples:
 @click.option(
     "--out", metavar="FOLDER", type=click.Path(path_type=Path, file_okay=False), help="Write each there as PEM."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON rather than a table.")
+@json_option
 def certs(profile: Path | None, out: Path | None, as_json: bool) -> None:  # noqa: FBT001 (a flag of the command line)
     from wxpay_dsl import Wechatpay
 
@@ -91,7 +91,11 @@ def _show(keys: Iterable[PlatformKey], now: datetime) -> None:
 
     from .terminal import stdout
 
-    table = Table("serial or id 序列号", "from 生效", "until 失效", "days left 剩余天数", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False, expand=False)
+    # A serial is there to be copied: where it does not fit it is folded, never cut.
+    table.add_column("serial or id 序列号", overflow="fold")
+    for title in ("from 生效", "until 失效", "days left 剩余天数"):
+        table.add_column(title, no_wrap=title != "days left 剩余天数")
     for key in keys:
         begins = f"{key.not_before:%Y-%m-%d}" if key.not_before else ""
         ends, left = "does not end", ""

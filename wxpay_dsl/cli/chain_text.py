@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Final
 
 import click
-from click.shell_completion import CompletionItem
 
 from wxpay_dsl.core.chain import Caller, Node, Target, aim
-from wxpay_dsl.core.model import SECTIONS, Schema
 from wxpay_dsl.core.tree import Declared
 
-__all__ = ["complete", "complete_field", "declared_by", "target_of"]
+__all__ = ["declared_by", "node_of", "target_of"]
 
 #: ``["literal"]``, ``{template}``, or a name; dots stand between names.
 _STEP: Final = re.compile(r"""\[(?:"([^"]+)"|'([^']+)')\]|\.?(\{\w+\})|\.?([A-Za-z0-9_$-]+)""")
@@ -23,6 +20,11 @@ _FORMS: Final = 'a chain is names and dots, with ["…"] around a literal segmen
 def target_of(caller: Caller, text: str) -> Target:
     """What calling the chain ``text`` would mean. Raises UsageError for text that is no chain."""
     return aim(_walk(caller, _steps(text)))
+
+
+def node_of(caller: Caller, text: str) -> Node:
+    """The node at the chain ``text``, the root for none. Raises UsageError for text that is no chain."""
+    return _walk(caller, _steps(text) if text else [])
 
 
 def declared_by(caller: Caller, text: str) -> list[Declared]:
@@ -36,47 +38,6 @@ def declared_by(caller: Caller, text: str) -> list[Declared]:
     if branch is not None and not ends_in_verb:
         return list(branch.walk()) if not branch.verbs else list(branch.verbs.values())
     return [target.declared] if target.declared is not None else []
-
-
-def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    """The chains that begin with ``incomplete``, one segment further: what a shell offers at the tab key."""
-    from wxpay_dsl import wxpay
-
-    done, dot, begun = incomplete.rpartition(".")
-    try:
-        node = _walk(wxpay, _steps(done) if done else [])
-    except click.UsageError:
-        return []
-    return [f"{done}{dot}{name}" for name in dir(node) if name.startswith(begun)]
-
-
-def complete_field(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The fields of the chain before it on the line, by dotted names, each with its title; after ``=`` its values."""
-    from wxpay_dsl import wxpay
-
-    # A `-p` that still lacks its value stops click's parser before it has named what came before.
-    chain = context.params.get("chain") or next(iter(context.args), "")
-    try:
-        target = target_of(wxpay, chain)
-    except click.UsageError:
-        return []
-    if target.declared is None:
-        return []
-    operation = target.declared.operation()
-    found = {path: schema for name in SECTIONS for path, schema in _paths(operation.section(name))}
-    begun, equals, value = incomplete.partition("=")
-    if equals:
-        words = found[begun].enum if begun in found else ()
-        return [CompletionItem(f"{begun}={word}") for word in words if str(word).startswith(value)]
-    return [CompletionItem(f"{path}=", help=each.title) for path, each in found.items() if path.startswith(begun)]
-
-
-def _paths(schema: Schema | None, before: str = "") -> Iterator[tuple[str, Schema]]:
-    for name, below in schema.properties.items() if schema is not None else ():
-        if below.type == "object" and below.properties:
-            yield from _paths(below, f"{before}{name}.")
-        else:
-            yield before + name, below
 
 
 def _walk(caller: Caller, steps: list[tuple[str, str]]) -> Node:

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from .options import json_option
+
+if TYPE_CHECKING:
+    from wxpay_dsl.core.reply import Reply
 
 __all__ = ["demo"]
 
@@ -36,23 +42,24 @@ wxpay spec list 支付 finds endpoints, wxpay spec show CHAIN says what one take
 
 
 @click.command(help=_HELP)
-def demo() -> None:
-    asyncio.run(_demo())
+@json_option
+def demo(as_json: bool) -> None:  # noqa: FBT001 (a flag of the command line)
+    from .exchange_view import as_data
+    from .terminal import write_json
+
+    reply = asyncio.run(_presign())
+    if as_json:
+        write_json({**as_data(reply.exchange), "data": reply.data, "verified": True})
+    else:
+        _show(reply)
 
 
-async def _demo() -> None:
-    from rich.text import Text
-
+async def _presign() -> Reply[Any]:
     from wxpay_dsl import Wechatpay
     from wxpay_dsl.sandbox import Sandbox
 
-    from .exchange_view import show
-    from .terminal import json_bytes, stdout
-
-    console = stdout()
     async with Sandbox() as sandbox, Wechatpay(**sandbox.credentials) as wxpay:
-        console.print(Text("await wxpay.v3.eduPapay.contracts.presign.post(appid=…, openid=…, …)", style="bold"))
-        reply = await wxpay.v3.eduPapay.contracts.presign.post(
+        return await wxpay.v3.eduPapay.contracts.presign.post(
             appid="wx8888888888888888",
             openid="oUpF8uMuAJO_M2pxb1Q9zNjWeS6o",
             plan_id="12535",
@@ -60,10 +67,21 @@ async def _demo() -> None:
             period_start_date="2026-03-19",
             trade_scene="EDUCATION_PERIOD",
         )
+
+
+def _show(reply: Reply[Any]) -> None:
+    from rich.text import Text
+
+    from .exchange_view import show
+    from .terminal import hanging, json_bytes, stdout
+
+    console = stdout()
+    console.print(Text("await wxpay.v3.eduPapay.contracts.presign.post(appid=…, openid=…, …)", style="bold"))
     show(console, reply.exchange)
     console.print(Text("  " + json_bytes(reply.data).decode(), overflow="fold"))
     console.print(
         Text.assemble(("verified", "bold green"), " 验签通过: presign_token ", (reply.data["presign_token"], "bold"))
     )
     console.print()
-    console.print(Text(_NEXT))
+    for line in _NEXT.splitlines():
+        hanging(console, Text(line), len(line) - len(line.lstrip()) + 3)

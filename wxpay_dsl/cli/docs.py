@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from .options import json_option
+
 __all__ = ["docs"]
 
 _HELP = """The documentation (文档): every operation and notification, the guides, the reference.
@@ -40,37 +42,48 @@ _SPECS = click.option(
 
 
 @click.group(help=_HELP, invoke_without_command=True)
+@json_option
 @click.pass_context
-def docs(context: click.Context) -> None:
+def docs(context: click.Context, as_json: bool) -> None:  # noqa: FBT001 (a flag of the command line)
     """Serves, if nothing else is asked for."""
     if context.invoked_subcommand is None:
-        context.invoke(serve)
+        context.invoke(serve, as_json=as_json)
 
 
 @docs.command(help=_BUILD_HELP)
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="The folder to write.")
 @_SPECS
-def build(out: Path, folders: tuple[str, ...]) -> None:
+@json_option
+def build(out: Path, folders: tuple[str, ...], as_json: bool) -> None:  # noqa: FBT001 (a flag of the command line)
     """Builds the site."""
     _build(out, folders)
-    click.echo(f"{out / 'index.html'}", err=True)
+    index = out / "index.html"
+    if as_json:
+        from .terminal import write_json
+
+        write_json({"out": str(out), "index": str(index)})
+    else:
+        click.echo(f"{index}", err=True)
 
 
 @docs.command(help=_SERVE_HELP)
 @click.option("--port", default=8008, show_default=True, type=click.IntRange(0, 65535))
 @_SPECS
-def serve(port: int = 8008, folders: tuple[str, ...] = ()) -> None:
+@json_option
+def serve(port: int = 8008, folders: tuple[str, ...] = (), *, as_json: bool = False) -> None:
     """Serves the site."""
     from functools import partial
     from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
     from tempfile import TemporaryDirectory
+
+    from .terminal import say_ready
 
     with TemporaryDirectory() as folder:
         click.echo("building (建立文档) …", err=True)
         _build(Path(folder), folders)
         handler = partial(SimpleHTTPRequestHandler, directory=folder)
         with ThreadingHTTPServer(("127.0.0.1", port), handler) as server:
-            click.echo(f"ready http://127.0.0.1:{server.server_address[1]}")
+            say_ready(f"http://127.0.0.1:{server.server_address[1]}", as_json=as_json)
             server.serve_forever()
 
 

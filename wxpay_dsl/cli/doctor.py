@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from .call import profile_option
+from .options import json_option, profile_option
 
 if TYPE_CHECKING:
     from wxpay_dsl.wechat.step import Step
@@ -33,20 +34,20 @@ Exit code 0 if nothing is wrong, 1 if something is.
 
 @click.command(help=_HELP)
 @profile_option
-@click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON.")
+@json_option
 def doctor(profile: Path | None, as_json: bool) -> int:  # noqa: FBT001 (a flag of the command line)
     return 0 if examined(profile, as_json=as_json) else 1
 
 
-def examined(profile: Path | None, *, as_json: bool = False) -> bool:
-    """Examines and shows each step as it is taken; whether nothing is wrong."""
+def examined(profile: Path | None, *, as_json: bool = False, told: Mapping[str, Any] = {}) -> bool:
+    """Examines and shows each step as it is taken; whether nothing is wrong. ``told`` goes into the JSON too."""
     # What it would log, the steps say.
     logging.getLogger("wxpay_dsl").setLevel(logging.ERROR)
     steps = asyncio.run(_examine(profile, quiet=as_json))
     if as_json:
         from .steps import show
 
-        return show(steps, as_json=True)
+        return show(steps, as_json=True, told=told)
     return all(step.good is not False for step in steps)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from .call import profile_option
+from .options import json_option, profile_option
 
 if TYPE_CHECKING:
     from wxpay_dsl.wechat.request_diagnosis import Signing
@@ -48,7 +48,7 @@ _LIMIT: Final = 16 * 1024 * 1024
 @click.option("--public-key", metavar="FILE", type=_FILE, help="The merchant's public key.")
 @profile_option
 @click.option("--answer", metavar="TEXT|@FILE", help="The body of the answer 401 SIGN_ERROR.")
-@click.option("--json", "as_json", is_flag=True, help="Print the steps as JSON.")
+@json_option
 def explain(
     authorization: str,
     method: str,

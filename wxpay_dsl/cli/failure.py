@@ -1,24 +1,27 @@
-"""Errors as a person reads them, one panel on stderr, and as a script does, an exit code."""
+"""Errors as a person reads them, one panel on stderr, and as a script does: an exit code, and JSON where it asks."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 import click
+from attrs import asdict, fields, has
 from rich.cells import cell_len
 from rich.panel import Panel
 from rich.text import Text
 
 from wxpay_dsl.core.errors import SdkError, ServiceError, ValidationError
 
-from .terminal import stderr
+from .terminal import stderr, write_json
 
 __all__ = ["report"]
 
 #: The kinds of error by the names of their classes, the exit code and title of each; the first that fits counts. Names,
 #: since importing all these classes would load all that may raise them.
 _KINDS: Final = (
+    # Of the machine: a disk that is full, a folder that may not be written.
+    (("OSError",), 1, "the system 系统错误"),
     (("ClickException",), 2, "usage 用法有误"),
     (("ConfigurationError",), 3, "configuration 配置有误"),
     (("ValidationError", "EncryptionError"), 4, "invalid request 请求参数有误"),
@@ -31,10 +34,13 @@ _KINDS: Final = (
 )
 
 
-def report(error: SdkError | click.ClickException) -> int:
+def report(error: SdkError | click.ClickException | OSError, *, as_json: bool = False) -> int:
     """Shows the error and gives the exit code of its kind; 1 for one of no kind."""
     names = {kind.__name__ for kind in type(error).__mro__}
     code, title = next(((code, title) for kinds, code, title in _KINDS if names & {*kinds}), (1, "error 错误"))
+    if as_json:
+        write_json({"error": {"type": type(error).__name__, "exit": code, **_told(error)}})
+        return code
     lines = list(_lines(error))
     subtitle = f"{type(error).__name__} · exit {code}"
     # A panel is as wide as its text, and cuts what stands in its frame to that.
@@ -53,7 +59,24 @@ def report(error: SdkError | click.ClickException) -> int:
     return code
 
 
-def _lines(error: SdkError | click.ClickException) -> Iterator[str]:
+def _told(error: SdkError | click.ClickException | OSError) -> dict[str, Any]:
+    """``text``, the whole in a sentence, and the fields of the error by their names."""
+    if isinstance(error, click.ClickException):
+        return {"text": error.format_message()}
+    told: dict[str, Any] = {"text": str(error)}
+    kind = type(error)
+    for name in [each.name for each in fields(kind)] if has(kind) else []:
+        value = getattr(error, name)
+        if name == "body":  # all of it, where the service's own words are not in it
+            value = None if getattr(error, "code", "") else value.decode("utf-8", "replace")
+        elif name == "faults":
+            value = [asdict(fault) for fault in value]
+        if name != "headers" and value not in (None, "", (), told["text"]):
+            told[name] = value
+    return told
+
+
+def _lines(error: SdkError | click.ClickException | OSError) -> Iterator[str]:
     if isinstance(error, ValidationError):
         yield error.operation
         yield from (f"  • {fault}" for fault in error.faults)

@@ -13,6 +13,8 @@ import click
 
 from wxpay_dsl.core.errors import ConfigurationError
 
+from .options import json_option
+
 if TYPE_CHECKING:
     from wxpay_dsl.wechat.merchant_files import MerchantFiles
 
@@ -53,6 +55,7 @@ T = TypeVar("T")
 @click.option("--public-key-id", metavar="ID", help="Its id, PUB_KEY_ID_…")
 @click.option("--base-url", metavar="URL", help="Another service than WeChat Pay's own: a sandbox.")
 @click.option("--check/--no-check", default=True, help="Whether to run `wxpay doctor` at the end; it does by default.")
+@json_option
 def init(
     file: Path,
     source: Path | None,
@@ -61,10 +64,11 @@ def init(
     public_key_id: str | None,
     base_url: str | None,
     check: bool,  # noqa: FBT001 (a flag of the command line)
+    as_json: bool,  # noqa: FBT001 (likewise)
 ) -> int:
     from wxpay_dsl.wechat.certificates import certificate_serial
 
-    from .terminal import note
+    from .terminal import note, write_json
 
     held, mchid, found = _merchant(source, mchid)
     keys = _platform_key(public_key, public_key_id, found)
@@ -83,13 +87,18 @@ def init(
     if keys:
         files[_PUBLIC_KEY] = keys[1]
     files[file.name] = _profile(settings, keys[0] if keys else "").encode()
-    for written in _write(file.parent, files):
-        note(f"written: {written} (0600)")
+    written = _write(file.parent, files)
+    told = {"profile": str(file), "written": [str(path) for path in written]}
+    if not as_json:
+        for path in written:
+            note(f"written: {path} (0600)")
     if not check:
+        if as_json:
+            write_json(told)
         return 0
     from .doctor import examined
 
-    return 0 if examined(file) else 1
+    return 0 if examined(file, as_json=as_json, told=told) else 1
 
 
 def _merchant(source: Path | None, mchid: str | None) -> tuple[MerchantFiles, str, Path]:

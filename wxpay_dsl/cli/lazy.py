@@ -9,11 +9,13 @@ from typing import Any
 
 import click
 
+from .options import add_common
+
 __all__ = ["LazyGroup"]
 
 
 class LazyGroup(click.Group):
-    """Its commands are ``name: "module:function"``, modules of this package. Every command also takes ``--debug``."""
+    """Its commands are ``name: "module:function"``, modules of this package, with the options that all have."""
 
     def __init__(self, name: str, table: Mapping[str, str], **settings: Any) -> None:
         super().__init__(name, **settings)
@@ -32,8 +34,9 @@ class LazyGroup(click.Group):
         if command is None:
             module, _, function = place.partition(":")
             made: click.Command = getattr(import_module(f"{__package__}.{module}"), function)
-            command = _with_debug(made)
-            self.add_command(command, cmd_name)
+            add_common(made)
+            self.add_command(made, cmd_name)
+            return made
         return command
 
     def resolve_command(
@@ -46,14 +49,3 @@ class LazyGroup(click.Group):
             hint = f"did you mean {near[0]!r}?" if near else f"the commands are {', '.join(self._table)}"
             raise click.UsageError(f"{name!r} is no command of `{ctx.command_path}`; {hint}", ctx)
         return super().resolve_command(ctx, args)
-
-
-def _with_debug(command: click.Command) -> click.Command:
-    """The command, or every command of a group, with ``--debug``; whoever runs the program looks for it there."""
-    if isinstance(command, click.Group):
-        for below in command.commands.values():
-            _with_debug(below)
-    else:
-        option = click.Option(["--debug"], is_flag=True, expose_value=False, help="Show the traceback of an error.")
-        command.params.append(option)
-    return command

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from .call import profile_option
+from .options import profile_option
 from .terminal import note, write_json
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from .call import profile_option
+from .options import json_option, profile_option
 from .steps import show
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ _FILE: Final = click.Path(path_type=Path, dir_okay=False)
 @click.option("--headers", "headers_file", metavar="FILE", type=_FILE, required=True, help="The headers as they came.")
 @click.option("--body", "body_file", metavar="FILE", type=_FILE, required=True, help="The raw body, byte by byte.")
 @profile_option
-@click.option("--json", "as_json", is_flag=True, help="Print the steps as JSON.")
+@json_option
 def verify_notification(
     headers_file: Path,
     body_file: Path,

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from .options import json_option
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -46,12 +48,18 @@ _MEDIA_TYPES: Final = {"v2": "application/xml"}
     help="The folder that gets the files.",
 )
 @click.option("--force", is_flag=True, help="Replace files that are there already.")
-def import_document(file: Path, into: Path, force: bool) -> None:  # noqa: FBT001 (a flag)
+@json_option
+def import_document(
+    file: Path,
+    into: Path,
+    force: bool,  # noqa: FBT001 (flags of the command line)
+    as_json: bool,  # noqa: FBT001
+) -> None:
     from wxpay_dsl.client import SPECS
     from wxpay_dsl.core.openapi import parse, read_document
     from wxpay_dsl.wechat.families import BASE_URL, DEFAULT
 
-    from .terminal import note
+    from .terminal import note, write_json
 
     try:
         document = parse(file.read_bytes(), str(file))
@@ -71,19 +79,24 @@ def import_document(file: Path, into: Path, force: bool) -> None:  # noqa: FBT00
             (into / name).write_text(text, "utf-8")
     except OSError as error:
         raise click.UsageError(f"{error.filename}: {error.strerror}") from None
-    for lost in imported.lost:
-        note(f"lost: {lost}")
+    if as_json:
+        lost = [{"place": each.place, "what": each.what} for each in imported.lost]
+        write_json({"into": str(into), "files": sorted(imported.files), "lost": lost})
+        return
+    for each in imported.lost:
+        note(f"lost: {each}")
     note(f"{len(imported.files)} files in {into}; `wxpay spec check {into}` checks them")
 
 
 @click.command("export", help=_EXPORT)
 @click.option("--openapi", "out", metavar="FILE", required=True, help="JSON, or YAML by its name; - is stdout, JSON.")
-def export_document(out: str) -> None:
+@json_option
+def export_document(out: str, as_json: bool) -> None:  # noqa: FBT001 (a flag of the command line)
     from wxpay_dsl import __version__, wxpay
     from wxpay_dsl.core.openapi import write_document
     from wxpay_dsl.wechat.families import BASE_URL
 
-    from .terminal import json_bytes, note
+    from .terminal import json_bytes, note, write_json
 
     tree = wxpay.tree
     events = [event for name in tree.event_names() if (event := tree.event(name)) is not None]
@@ -97,7 +110,10 @@ def export_document(out: str) -> None:
         Path(out).write_bytes(text)
     except OSError as error:
         raise click.UsageError(f"{out}: {error.strerror}") from None
-    note(f"{len(document['paths'])} paths, {len(events)} events in {out}")
+    if as_json:
+        write_json({"out": out, "paths": len(document["paths"]), "events": len(events)})
+    else:
+        note(f"{len(document['paths'])} paths, {len(events)} events in {out}")
 
 
 def _yaml(document: Mapping[str, Any]) -> bytes:

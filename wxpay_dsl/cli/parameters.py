@@ -113,6 +113,8 @@ def _put(fields: dict[str, Any], path: tuple[str, ...], value: Any, schema: Sche
 def _value(schema: Schema | None, text: str) -> Any:
     """The text as the schema's type. What does not convert stays text: validation says what is wrong with it."""
     kind = "string" if schema is None else schema.type
+    if schema is not None and schema.format == "binary":
+        return text.removeprefix("@")  # the name of a file, as curl writes it too
     if kind == "integer" and _INTEGER.match(text):
         return int(text)
     if kind == "boolean":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import sys
 import warnings
@@ -15,6 +16,7 @@ from wxpay_dsl.core.errors import SdkError
 
 from . import COMMANDS
 from .lazy import LazyGroup
+from .options import asks_for_json
 
 __all__ = ["program", "run"]
 
@@ -33,7 +35,9 @@ Credentials come from --profile FILE (TOML), or WXPAY_PROFILE, WXPAY_MCHID, WXPA
 WXPAY_CERTS, WXPAY_APIV3_KEY in the environment; endpoints of one's own from the folders in WXPAY_SPECS.
 
 \b
-The shell completes commands and chains:  eval "$(_WXPAY_COMPLETE=bash_source wxpay)"  (or zsh_source, fish_source)
+The shell completes commands, chains, fields and values; in ~/.bashrc, ~/.zshrc or ~/.config/fish/config.fish:
+  eval "$(_WXPAY_COMPLETE=bash_source wxpay)"      eval "$(_WXPAY_COMPLETE=zsh_source wxpay)"
+  _WXPAY_COMPLETE=fish_source wxpay | source
 
 \b
 Exit codes:
@@ -41,6 +45,11 @@ Exit codes:
   1 findings of a check; an error of ours  5 transport: no answer, or half of one (网络错误)
   2 wrong usage                            6 something not to be believed (验签或解密失败)
   3 configuration (配置有误)               7 WeChat Pay said no (微信支付拒绝)
+
+\b
+With --json every command prints one JSON document on stdout: what it is asked for, or
+  {"error": {"type": "OrderPaidError", "exit": 7, "text": "…", "code": "ORDERPAID", …}}
+and whatever is said beside it stays on stderr.
 """
 
 program = LazyGroup(
@@ -52,7 +61,13 @@ click.version_option(__version__, prog_name="wxpay", message="%(prog)s %(version
 def run(arguments: Sequence[str]) -> int:
     """Runs one command line and gives its exit code."""
     warnings.showwarning = _show_warning
+    # A call that fails is told once, by the command that made it.
+    logging.getLogger("wxpay_dsl.calls").setLevel(logging.CRITICAL)
     debug = "--debug" in arguments
+    if "_WXPAY_COMPLETE" in os.environ:
+        from .shells import register
+
+        register()
     try:
         result = program.main(list(arguments), prog_name="wxpay", standalone_mode=False)
         sys.stdout.flush()
@@ -65,10 +80,14 @@ def run(arguments: Sequence[str]) -> int:
             raise
         from .failure import report
 
-        return report(error)
+        return report(error, as_json=asks_for_json(list(arguments)))
     except OSError as error:
-        if error.errno != errno.EPIPE or debug:
+        if debug:
             raise
+        if error.errno != errno.EPIPE:
+            from .failure import report
+
+            return report(error, as_json=asks_for_json(list(arguments)))
         # Whoever read our output wants no more of it (`| head`). Python would complain once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -84,4 +103,6 @@ def _show_warning(
     line: object = None,
 ) -> None:
     """A warning is a line for whoever called, not a place in our source."""
-    sys.stderr.write(f"warning: {message}\n")
+    from .terminal import plain
+
+    sys.stderr.write(f"{plain(f'warning: {message}')}\n")

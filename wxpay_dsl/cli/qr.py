@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from .options import json_option
+
 __all__ = ["qr"]
 
 _HELP = """Show a payment link as a QR code. 二维码
@@ -20,16 +22,24 @@ Examples:
 @click.command(help=_HELP)
 @click.argument("code_url")
 @click.option("--out", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), help="An .svg or .png file.")
-def qr(code_url: str, out: Path | None) -> None:
+@json_option
+def qr(code_url: str, out: Path | None, as_json: bool) -> None:  # noqa: FBT001 (a flag of the command line)
     from wxpay_dsl.wechat.qr import png, svg, terminal
 
+    from .terminal import write_json
+
     if out is None:
-        click.echo(terminal(code_url), nl=False)
+        if as_json:
+            write_json({"code_url": code_url, "svg": svg(code_url)})
+        else:
+            click.echo(terminal(code_url), nl=False)
         return
     kind = out.suffix.lower()
     if kind not in (".svg", ".png"):
         raise click.UsageError(f"--out {out}: an .svg or a .png is written")
     try:
-        out.write_bytes(svg(code_url).encode() if kind == ".svg" else png(code_url))
+        written = out.write_bytes(svg(code_url).encode() if kind == ".svg" else png(code_url))
     except OSError as error:
         raise click.UsageError(f"--out {out}: {error.strerror}") from None
+    if as_json:
+        write_json({"code_url": code_url, "out": str(out), "bytes": written})

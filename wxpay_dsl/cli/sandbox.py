@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from .call import profile_option
+from .options import json_option, profile_option
 
 __all__ = ["sandbox"]
 
@@ -84,6 +82,7 @@ def _shares(context: click.Context, option: click.Parameter, given: tuple[str, .
     multiple=True,
     help="Let a share of the calls go wrong, 0 to 1: bad-signature, rate-limit, system-error, reset, delay …",
 )
+@json_option
 @click.pass_context
 def sandbox(
     context: click.Context,
@@ -96,10 +95,17 @@ def sandbox(
     stateless: bool,  # noqa: FBT001
     tls: bool,  # noqa: FBT001
     faults: dict[str, float],
+    as_json: bool,  # noqa: FBT001
 ) -> None:
     if context.invoked_subcommand is not None:
         return
     from wxpay_dsl.sandbox import serve
+
+    from .terminal import say_ready
+
+    def ready(line: str) -> None:
+        profile = {"profile": str(home / "wxpay.toml")} if home is not None else {}
+        say_ready(line.removeprefix("ready "), as_json=as_json, **profile)
 
     specs = [folder for folder in os.environ.get("WXPAY_SPECS", "").split(os.pathsep) if folder]
     try:
@@ -115,7 +121,7 @@ def sandbox(
                 stateful=not stateless,
                 tls=tls,
                 faults=faults,
-                ready=_say,
+                ready=ready,
             )
         )
     except ValueError as error:
@@ -140,6 +146,8 @@ def pay(
     from wxpay_dsl.sandbox.remote import step
     from wxpay_dsl.settings import read_profile
 
+    from .terminal import write_json
+
     file = profile or os.environ.get("WXPAY_PROFILE")
     told = read_profile(file) if file else {}
     base_url = url or os.environ.get("WXPAY_BASE_URL") or told.get("base_url")
@@ -147,9 +155,4 @@ def pay(
         raise click.UsageError("which sandbox? Give --url, or --profile DIR/wxpay.toml of its home")
     fields = {"order": thing, **({"openid": openid} if openid else {})}
     record = step(str(base_url), "decline" if decline else "pay", fields, told.get("ca"))
-    sys.stdout.write(json.dumps(record, ensure_ascii=False, indent=2) + "\n")
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+    write_json(record)

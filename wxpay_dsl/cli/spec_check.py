@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from attrs import asdict
+
+from .options import json_option
 
 if TYPE_CHECKING:
     from wxpay_dsl.core.lint import Finding
@@ -30,21 +33,30 @@ Examples:
 @click.command("check", help=_HELP)
 @click.argument("folders", metavar="[DIR]...", nargs=-1, type=click.Path(exists=True, file_okay=False))
 @click.option("--strict", is_flag=True, help="Exit with 1 for warnings too.")
+@json_option
 @click.pass_context
-def check_specs(context: click.Context, folders: tuple[str, ...], strict: bool) -> None:  # noqa: FBT001 (a flag)
+def check_specs(
+    context: click.Context,
+    folders: tuple[str, ...],
+    strict: bool,  # noqa: FBT001 (flags of the command line)
+    as_json: bool,  # noqa: FBT001
+) -> None:
     from wxpay_dsl.client import SPECS
 
-    from .terminal import note
+    from .terminal import note, plain, write_json
 
     checked = folders or (SPECS, *filter(None, os.environ.get("WXPAY_SPECS", "").split(os.pathsep)))
     found = _findings(checked)
-    for finding in found:
-        sys.stdout.write(f"{finding}\n")
+    if not as_json:
+        for finding in found:
+            sys.stdout.write(f"{plain(str(finding))}\n")
     files = sum(1 for _ in _files(checked))
     errors = sum(finding.severity == "error" for finding in found)
     note(
         f"{files} files: {errors} errors, {len(found) - errors} warnings" if found else f"{files} files, nothing wrong"
     )
+    if as_json:
+        write_json({"files": files, "errors": errors, "findings": [asdict(finding) for finding in found]})
     if errors or (strict and found):
         context.exit(1)
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from .options import json_option
+
 if TYPE_CHECKING:
     from wxpay_dsl.core.model import Operation, Schema
     from wxpay_dsl.core.tree import Tree
@@ -41,7 +43,7 @@ class _Hit(NamedTuple):
 @click.option("--tag", metavar="TAG", help="Only those with this in a tag: 分账 …")
 @click.option("--role", metavar="ROLE", help="Only those for this role: merchant, partner …, or 服务商 …")
 @click.option("--count", is_flag=True, help="Only how many there are.")
-@click.option("--json", "as_json", is_flag=True, help="As a JSON array.")
+@json_option
 def list_operations(
     words: tuple[str, ...],
     tag: str | None,
@@ -51,13 +53,16 @@ def list_operations(
 ) -> None:
     from wxpay_dsl import wxpay
 
-    from .terminal import note, write_json
+    from .terminal import note, plain, write_json
 
     _check_role(role)
     hits = list(_found(wxpay.tree, [word.casefold() for word in words], tag, role))
     if count:
         paths = {(hit.operation.family, hit.operation.path) for hit in hits}
-        sys.stdout.write(f"{len(paths)} paths, {len(hits)} operations\n")
+        if as_json:
+            write_json({"paths": len(paths), "operations": len(hits)})
+        else:
+            sys.stdout.write(f"{len(paths)} paths, {len(hits)} operations\n")
     elif as_json:
         write_json([_as_json(hit) for hit in hits])
     elif not hits:
@@ -66,7 +71,8 @@ def list_operations(
         _print(hits)
     else:
         for operation, chain, _ in hits:
-            sys.stdout.write(f"{chain}\t{operation.name}\t{operation.summary}\t{operation.product}\n")
+            line = f"{chain}\t{operation.name}\t{operation.summary}\t{operation.product}"
+            sys.stdout.write(f"{plain(line)}\n")
 
 
 def _check_role(role: str | None) -> None:
@@ -154,7 +160,7 @@ def _as_json(hit: _Hit) -> dict[str, object]:
 def _print(hits: Sequence[_Hit]) -> None:
     from rich.text import Text
 
-    from .terminal import stdout
+    from .terminal import hanging, stdout
 
     console = stdout()
     product = None
@@ -168,5 +174,5 @@ def _print(hits: Sequence[_Hit]) -> None:
             line.append("  已下线", style="red")
         if hit.fields:
             line.append(f"  ({', '.join(hit.fields)})", style="dim")
-        console.print(line)
+        hanging(console, line, 6)
     console.print(Text(f"{len(hits)} operations; `wxpay spec show CHAIN` says what one takes and gives", style="dim"))

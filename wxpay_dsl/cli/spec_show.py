@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from .chain_text import complete, declared_by
+from .chain_text import declared_by
+from .completion import complete_chain
+from .options import json_option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rich.console import Console
+    from rich.text import Text
 
     from wxpay_dsl.core.model import Operation, Schema
+    from wxpay_dsl.core.page import FieldEntry
     from wxpay_dsl.core.tree import Declared, Tree
 
 __all__ = ["show_operation"]
@@ -32,15 +37,19 @@ Examples:
 
 
 @click.command("show", help=_HELP)
-@click.argument("chain", shell_complete=complete)
-def show_operation(chain: str) -> None:
+@click.argument("chain", shell_complete=complete_chain)
+@json_option
+def show_operation(chain: str, as_json: bool) -> None:  # noqa: FBT001 (a flag of the command line)
     from wxpay_dsl import wxpay
 
-    from .terminal import stdout
+    from .terminal import stdout, write_json
 
     found = declared_by(wxpay, chain)
     if not found:
         raise click.UsageError(f"no spec declares {chain}{_nearest(wxpay.tree, chain)}")
+    if as_json:
+        write_json([_as_data(declared.operation()) for declared in found])
+        return
     console = stdout()
     if len({declared.path for declared in found}) > 1:
         _list(console, found)
@@ -49,6 +58,47 @@ def show_operation(chain: str) -> None:
         if position:
             console.print()
         _page(console, declared.operation())
+
+
+def _as_data(operation: Operation) -> dict[str, Any]:
+    """What `wxpay spec list --json` says of it, with its fields by dotted names; ``[]`` stands for each of a list."""
+    from wxpay_dsl.core.page import dotted, sections
+
+    return {
+        "chain": dotted(operation),
+        "verb": operation.verb,
+        "path": operation.path,
+        "summary": operation.summary,
+        "product": operation.product,
+        "roles": list(operation.roles),
+        "tags": list(operation.tags),
+        "docs": list(operation.docs),
+        "deprecated": operation.deprecated,
+        "status": operation.status,
+        "fields": [
+            {"in": name, **field} for name, schema in sections(operation) for field in _fields_below(schema, "")
+        ],
+    }
+
+
+def _fields_below(schema: Schema, prefix: str) -> Iterator[dict[str, Any]]:
+    from wxpay_dsl.core.model import ABSENT
+
+    for name, below in schema.properties.items():
+        path, inner = f"{prefix}{name}", below
+        told = {"name": path, "type": below.type, "required": name in schema.required, "title": below.title}
+        limits = {"maxLength": below.max_length, "minimum": below.minimum, "maximum": below.maximum}
+        told |= {word: limit for word, limit in limits.items() if limit is not None}
+        if below.enum:
+            told["enum"] = list(below.enum)
+        if below.encrypted:
+            told["encrypted"] = True
+        if below.example is not ABSENT:
+            told["example"] = below.example
+        yield told
+        while inner.items is not None:
+            inner, path = inner.items, f"{path}[]"
+        yield from _fields_below(inner, f"{path}.")
 
 
 def _nearest(tree: Tree, chain: str) -> str:
@@ -105,12 +155,33 @@ def _table(console: Console, schema: Schema) -> None:
 
     from wxpay_dsl.core.page import fields
 
+    from .terminal import hanging
+
+    rows = [_row(entry) for entry in fields(schema)]
+    if not rows:
+        return
+    taken = sum(max(cell.cell_len for cell in column) + 2 for column in [*zip(*rows, strict=True)][:3])
+    if console.is_terminal and console.width - taken < _NOTES:
+        # A table's columns would break the names of fields.
+        for row in rows:
+            indent = len(row[0].plain) - len(row[0].plain.lstrip()) + 4
+            hanging(console, Text("  ").join(cell for cell in row if cell), indent)
+        return
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
     for ratio in (None, None, None, 1):
         table.add_column(overflow="fold", ratio=ratio)
-    for entry in fields(schema):
-        name = Text("  " * (entry.depth + 1)).append(entry.name, style="" if entry.optional else "bold")
-        name.append("?" if entry.optional else "", style="dim")
-        table.add_row(name, Text(entry.type, style="dim"), Text(entry.title), Text("; ".join(entry.notes), style="dim"))
-    if table.row_count:
-        console.print(table)
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+
+
+#: Columns that notes need at least.
+_NOTES: Final = 24
+
+
+def _row(entry: FieldEntry) -> tuple[Text, ...]:
+    from rich.text import Text
+
+    name = Text("  " * (entry.depth + 1)).append(entry.name, style="" if entry.optional else "bold")
+    name.append("?" if entry.optional else "", style="dim")
+    return name, Text(entry.type, style="dim"), Text(entry.title), Text("; ".join(entry.notes), style="dim")

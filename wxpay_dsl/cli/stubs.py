@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from .options import json_option
+
 __all__ = ["stubs"]
 
 _HELP = """Write static types (类型存根) for your own specs.
@@ -30,7 +32,8 @@ Example:
     help="A folder of YAML specs; again for more, a later one overrides.",
 )
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="The package to write.")
-def stubs(folders: tuple[str, ...], out: Path) -> None:
+@json_option
+def stubs(folders: tuple[str, ...], out: Path, as_json: bool) -> None:  # noqa: FBT001 (a flag of the command line)
     """Writes the overlay package."""
     from wxpay_dsl.stub_files import GENERATED, write_overlay
 
@@ -39,4 +42,10 @@ def stubs(folders: tuple[str, ...], out: Path) -> None:
     if out.exists() and not (out / GENERATED).exists() and any(out.iterdir()):
         raise click.UsageError(f"--out {str(out)!r} holds other files than these types; name a new folder")
     write_overlay(folders, out)
-    click.echo(f"{out}: from {out.name} import Wechatpay", err=True)
+    statement = f"from {out.name} import Wechatpay"
+    if as_json:
+        from .terminal import write_json
+
+        write_json({"out": str(out), "import": statement})
+    else:
+        click.echo(f"{out}: {statement}", err=True)
