@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, Final, Generic, TypeVar, overload
 from attrs import fields_dict, frozen
 
 from wxpay_dsl.core.errors import SdkError
+from wxpay_dsl.core.opening import open_file
 
 from .bill_rows import (
     FundFlowRow,
@@ -56,6 +57,8 @@ Source = AsyncIterable[bytes] | bytes | str | os.PathLike[str] | BinaryIO
 _CHUNK: Final = 64 * 1024
 #: Characters of one line; what is longer is no bill.
 _LINE: Final = 64 * 1024
+#: Characters of an error that are told.
+_SAID: Final = 300
 _BACKTICK: Final = "`"
 _SEPARATOR: Final = ",`"
 
@@ -212,7 +215,8 @@ class _Reader:
         return f"{len(text.split(_SEPARATOR))} values where the header names {len(self._columns)} columns"
 
     def _error(self, message: str) -> BillFormatError:
-        return BillFormatError(message, self._line)
+        # Python repeats a text that is no number or date, however long it is.
+        return BillFormatError(message if len(message) <= _SAID else f"{message[:_SAID]}…", self._line)
 
 
 #: The first column of the sums, by kind of bill.
@@ -231,7 +235,7 @@ async def _chunks(source: Source) -> AsyncIterator[bytes]:
             yield source[start : start + _CHUNK]
             await asyncio.sleep(0)
     elif isinstance(source, (str, os.PathLike)):
-        handle = await asyncio.to_thread(Path(source).open, "rb")
+        handle = await open_file(Path(source), "rb")
         try:
             async for chunk in _read(handle):
                 yield chunk
