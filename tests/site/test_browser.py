@@ -38,19 +38,27 @@ def page() -> Iterator[Page]:
         assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
 
 
-@pytest.mark.parametrize("words", ["预签约", "presign"])
-def test_presign_is_found_and_shown(words: str, site: Site, page: Page) -> None:
+@pytest.mark.parametrize(
+    ("words", "place", "title"),
+    [
+        ("预签约", PRESIGN, "预签约"),
+        ("presign", PRESIGN, "预签约"),
+        ("回调", "guide/notifications.html", "回调通知"),
+        ("sandbox", "guide/sandbox.html", "沙箱"),
+    ],
+)
+def test_what_is_looked_for_is_found_first(words: str, place: str, title: str, site: Site, page: Page) -> None:
     page.goto((site.folder / "index.html").as_uri())
     box = page.get_by_role("textbox", name="搜索")
     box.fill(words)
     box.press("Shift")  # the theme looks when a key is let go
     found = page.locator(".md-search-result__link").first
-    expect(found).to_have_attribute("href", re.compile("v3/eduPapay/contracts/presign.html"))
+    expect(found).to_have_attribute("href", re.compile(re.escape(place)))
     expect(page.locator(".md-search-result")).not_to_contain_text(
         "缺少"
     )  # nothing is said to be missing that was found
     page.goto(str(found.get_attribute("href")))
-    expect(page.get_by_role("heading", level=1)).to_contain_text("预签约")
+    expect(page.get_by_role("heading", level=1)).to_contain_text(title)
 
 
 def test_a_name_in_the_code_says_what_it_is(site: Site, page: Page) -> None:

@@ -29,6 +29,8 @@ _GUIDES: Final = (_HERE / "guide", _HERE.parent.parent / "docs" / "guide")
 #: Links of a guide to another, and to an example or all of them, as they work in the repository.
 _GUIDE_LINK: Final = re.compile(r"\]\(([\w-]+)\.md(#[^)]*)?\)")
 _EXAMPLE_LINK: Final = re.compile(r"\]\(\.\./examples/?(?:([\w/-]+)\.py)?\)")
+#: Begins a page that a search shows before others that have the word as well.
+_FOUND_FIRST: Final = "---\nsearch:\n  boost: 1.5\n---\n"
 #: Where the search's worker puts the words together that a Chinese query consists of.
 _QUERY_WORDS: Final = re.compile(r"\[\.\.\.\w+\((\w+),this\.index\.invertedIndex\)\]\.join\(\"\* \"\)")
 #: The guides in the order in which one needs them; any other follows.
@@ -109,7 +111,9 @@ def write_guides(guide: Path, folder: Path) -> None:
         if page.name == "index.md":
             _write(folder / page.name, _GUIDE_LINK.sub(lambda link: f"](guide/{link[1]}.md{link[2] or ''})", text))
         else:
-            _write(folder / "guide" / page.name, text)
+            # Tables of names mention everything: they are found after what they name.
+            about = "" if page.name.startswith("migrating") else _FOUND_FIRST
+            _write(folder / "guide" / page.name, about + text)
 
 
 def write_examples(examples: Path, folder: Path) -> dict[str, list[str]]:

@@ -11,6 +11,7 @@ from wxpay_dsl.core.errors import SdkError
 
 __all__ = ["reference"]
 
+_FIRST: Final = ("Wechatpay", "Reply")
 #: Modules whose functions are public by themselves: what a program without a client signs, checks and decrypts with.
 _PRIMITIVES: Final = ("keys", "signing_v3", "signing_v2", "ciphers", "xml", "pay_params")
 
@@ -28,13 +29,19 @@ def reference() -> dict[str, tuple[str, list[str]]]:
         elif inspect.isclass(thing):
             parts[_part(thing)].append(f"{thing.__module__}.{thing.__qualname__}")
     return {
-        "client": ("客户端 Client", parts["client"]),
+        "client": ("客户端 Client", sorted(parts["client"], key=_after_the_client)),
         "notifications": ("回调通知 Notifications", parts["notifications"]),
         "files": ("文件与账单 Files and bills", parts["files"]),
         "errors": ("错误 Errors", parts["errors"]),
         "sandbox": ("沙箱 Sandbox", ["wxpay_dsl.sandbox.server.Sandbox", "wxpay_dsl.sandbox.control.Control"]),
         "primitives": ("签名与加密 Signatures and ciphers", [f"wxpay_dsl.wechat.{name}" for name in _PRIMITIVES]),
     }
+
+
+def _after_the_client(name: str) -> int:
+    """What a reader begins with, before all else."""
+    short = name.rpartition(".")[2]
+    return _FIRST.index(short) if short in _FIRST else len(_FIRST)
 
 
 def _part(thing: type) -> str:
