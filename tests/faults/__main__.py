@@ -3,7 +3,7 @@
     nice python -m tests.faults [ROUND …] [--rounds 20] [--kills 12] [--seed N]
 
 ``ROUND`` is one of ``payments notifications-sqlite notifications-redis bulk bulk-once downloads``, all of them where
-none is given. Prints what was killed, what was done and what was wrong. A round can be had again by its seed, though not
+none is given. Prints what was killed, done and wrong. A round can be had again by its seed, though not
 to the instant. Ends with 1 where any books did not agree.
 """
 

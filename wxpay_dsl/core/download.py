@@ -18,6 +18,7 @@ from typing import BinaryIO, Final, Self
 from attrs import evolve, field, frozen
 
 from .errors import FileCorruptedError, ReplyTooLargeError, ServiceError, TransportError
+from .opening import open_file
 from .transport import Stream
 from .unpack import Digest, StreamCipher, Unpacker, UnpackError
 
@@ -155,12 +156,13 @@ class Download:
         """
         target = Path(path)
         part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
-        handle = await asyncio.to_thread(part.open, "xb")
+        handle = await open_file(part, "xb")
         try:
             try:
                 await self._write(handle)
             finally:
-                await asyncio.to_thread(handle.close)
+                # At once: what is left to a thread is not done where this is cancelled.
+                handle.close()
             await asyncio.to_thread(part.replace, target)
         except BaseException:
             with suppress(OSError):

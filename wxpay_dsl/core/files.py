@@ -10,7 +10,8 @@ import io
 import os
 import re
 import stat
-from collections.abc import AsyncIterable, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, Callable
+from contextlib import aclosing
 from functools import cache
 from inspect import iscoroutine
 from pathlib import Path, PureWindowsPath
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 from attrs import define, field, frozen
 
 from .errors import Fault
+from .opening import open_file
 
 if TYPE_CHECKING:
     import mimetypes
@@ -81,16 +83,17 @@ class Upload:
     size: int
     #: SHA-256 of the content, in lower-case hexadecimal.
     sha256: str
-    _open: Callable[[], AsyncIterator[bytes]] = field(repr=False)
+    _open: Callable[[], AsyncGenerator[bytes, None]] = field(repr=False)
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
         """The content from its beginning. Raises OSError if it is not what it was when its size was taken."""
         left = self.size
-        async for chunk in self._open():
-            left -= len(chunk)
-            if left < 0:
-                break
-            yield chunk
+        async with aclosing(self._open()) as chunks:
+            async for chunk in chunks:
+                left -= len(chunk)
+                if left < 0:
+                    break
+                yield chunk
         if left != 0:
             raise OSError(f"{self.name} changed while it was being sent")
 
@@ -153,8 +156,8 @@ async def _from_path(file: File, path: Path) -> Upload:
                 raise _UnfitError(f"{path} is no regular file")
             return _measure(handle)
 
-    async def read() -> AsyncIterator[bytes]:
-        handle = await asyncio.to_thread(path.open, "rb")
+    async def read() -> AsyncGenerator[bytes, None]:
+        handle = await open_file(path, "rb")
         try:
             while chunk := await asyncio.to_thread(handle.read, _CHUNK):
                 yield chunk
@@ -177,7 +180,7 @@ async def _from_handle(file: File, handle: BinaryIO) -> Upload:
         return _from_bytes(file, await asyncio.to_thread(_read_bounded, handle), named)
     start = await asyncio.to_thread(handle.tell)
 
-    async def read() -> AsyncIterator[bytes]:
+    async def read() -> AsyncGenerator[bytes, None]:
         await asyncio.to_thread(handle.seek, start)
         while chunk := await asyncio.to_thread(handle.read, _CHUNK):
             yield chunk
@@ -186,7 +189,7 @@ async def _from_handle(file: File, handle: BinaryIO) -> Upload:
 
 
 def _from_bytes(file: File, content: bytes, name: str = "") -> Upload:
-    async def read() -> AsyncIterator[bytes]:
+    async def read() -> AsyncGenerator[bytes, None]:
         for start in range(0, len(content), _CHUNK):
             yield content[start : start + _CHUNK]
 
@@ -194,7 +197,7 @@ def _from_bytes(file: File, content: bytes, name: str = "") -> Upload:
 
 
 def _upload(
-    file: File, name: str, measured: tuple[int, str, bytes], read: Callable[[], AsyncIterator[bytes]]
+    file: File, name: str, measured: tuple[int, str, bytes], read: Callable[[], AsyncGenerator[bytes, None]]
 ) -> Upload:
     size, sha256, head = measured
     if size == 0:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import aclosing
 from typing import Any
 
 from attrs import field, frozen
@@ -39,14 +40,16 @@ class Form:
         """Bytes in all."""
         return sum(part.size if isinstance(part, Upload) else len(part) for part in self.parts)
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
         """The body from its beginning. Raises OSError where a file cannot be read, or has changed."""
         for part in self.parts:
             if isinstance(part, bytes):
                 yield part
                 continue
-            async for chunk in part.chunks():
-                yield chunk
+            # Closed with its reader, not whenever the collector comes by: a file is open in it.
+            async with aclosing(part.chunks()) as chunks:
+                async for chunk in chunks:
+                    yield chunk
 
     def outline(self) -> bytes:
         """The body with a line in the place of each file: for logs and support tickets."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
+
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.payload import Payload
 
@@ -35,5 +37,6 @@ class FormPayload(Payload):
 
     async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
         """Sends it; its length is known, so ``content_length`` is that length or None."""
-        async for chunk in self._value.chunks():
-            await writer.write(chunk)
+        async with aclosing(self._value.chunks()) as chunks:
+            async for chunk in chunks:
+                await writer.write(chunk)

@@ -240,7 +240,8 @@ async def _chunks(source: Source) -> AsyncIterator[bytes]:
             async for chunk in _read(handle):
                 yield chunk
         finally:
-            await asyncio.to_thread(handle.close)
+            # At once: what is left to a thread is not done where this is cancelled.
+            handle.close()
     elif isinstance(source, AsyncIterable):
         async for chunk in source:
             yield chunk
