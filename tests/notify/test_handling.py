@@ -24,7 +24,7 @@ REFUND = {"mchid": "1900000109", "out_refund_no": "1", "refund_status": "SUCCESS
 
 @pytest.fixture
 def notifications(sender: Sender) -> Notifications:
-    return Notifications(sender.recipient)
+    return Notifications(sender.recipient, store="memory")
 
 
 class Seen(list[tuple[str, Notification[Any]]]):
@@ -71,7 +71,7 @@ class TestRouting:
 
     async def test_by_merchant_and_sub_merchant(self, sender: Sender) -> None:
         other = make_sender("1900000110")
-        notifications, seen = Notifications(sender.recipient, other.recipient), Seen()
+        notifications, seen = Notifications(sender.recipient, other.recipient, store="memory"), Seen()
         notifications.on("TRANSACTION.SUCCESS")(seen.by("everyone's"))
         notifications.on("TRANSACTION.SUCCESS", merchant="1900000110")(seen.by("110's"))
         notifications.on("TRANSACTION.SUCCESS", merchant="1230000109")(seen.by("the sub-merchant's"))
@@ -167,7 +167,7 @@ class TestHandlers:
                 seen.append("object")
 
         for handler in (partial(two, "partial"), Handler(), lambda notification: two("returned", notification)):
-            notifications = Notifications(sender.recipient)
+            notifications = Notifications(sender.recipient, store="memory")
             notifications.default(handler)
             assert (await deliver(notifications, sender.event())).accepted
         assert seen == ["partial", "object", "returned"]
@@ -250,7 +250,7 @@ class TestAnswers:
     async def test_after_the_time_limit_the_service_is_told_later_and_then_yes(
         self, is_async: bool, sender: Sender
     ) -> None:
-        notifications = Notifications(sender.recipient, answer_within=0.3)
+        notifications = Notifications(sender.recipient, answer_within=0.3, store="memory")
         may_end, runs = threading.Event(), []
 
         def slow(notification: Notification[Any]) -> None:
@@ -301,7 +301,7 @@ class TestAnswers:
 
     async def test_our_own_mistakes_are_5xx_so_that_the_service_sends_again(self, sender: Sender) -> None:
         certs = {sender.pair.id: sender.pair.private_key.public_key()}
-        notifications = Notifications(Recipient.of("1900000109", certs=certs, apiv3_key="x" * 32))
+        notifications = Notifications(Recipient.of("1900000109", certs=certs, apiv3_key="x" * 32), store="memory")
         notifications.default(lambda notification: None)
         assert (await deliver(notifications, sender.event())).status == 500
         assert (await deliver(notifications, sender.event("v2/transaction-success", PAYMENT_V2))).status == 500
@@ -319,7 +319,7 @@ class TestAnswers:
                 return []
 
         recipient = Recipient("1900000109", Slow(), sender.merchant.apiv3_key)
-        notifications = Notifications(recipient, answer_within=0.05)
+        notifications = Notifications(recipient, answer_within=0.05, store="memory")
         assert (await deliver(notifications, sender.event())).status == 503
 
     async def test_an_old_apiv2_notification_is_a_replay(self, sender: Sender, notifications: Notifications) -> None:
@@ -345,18 +345,6 @@ class TestDeclared:
         assert "TRANSACTION.SUCCESS" in told[0]
         assert "brand_new" not in caplog.text
         assert len(seen) == 3
-
-
-async def test_without_a_store_it_says_once_that_it_will_forget(
-    sender: Sender, caplog: pytest.LogCaptureFixture
-) -> None:
-    for store, told in ((None, 1), ("memory", 0)):
-        caplog.clear()
-        notifications = Notifications(sender.recipient, store=store)
-        notifications.default(lambda notification: None)
-        for _ in range(2):
-            await deliver(notifications, sender.event())
-        assert caplog.text.count("remembered in this process alone") == told
 
 
 @pytest.mark.parametrize(

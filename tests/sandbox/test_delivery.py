@@ -38,7 +38,7 @@ class Shop:
         return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
 
     def listen_to(self, sandbox: Sandbox) -> None:
-        self.notifications = Notifications(sandbox.client)
+        self.notifications = Notifications(sandbox.client, store="memory")
         self.notifications.default(self.events.append)
 
     @property

@@ -75,8 +75,9 @@ class Notifications(Events):
     ) -> None:
         """``recipients``: clients, whose keys are used and kept current, or :class:`Recipient` of keys alone.
 
-        ``store`` makes it exactly once: a file for the processes of one machine (SQLite), ``redis://…`` for several
-        machines; ``"memory"``, or None with a warning, remembers in this process only. ``find(mchid)`` looks up a
+        ``store`` makes it exactly once: a file for the processes of one machine (SQLite; by default one of this
+        application, in the user's state folder), ``redis://…`` for several machines; ``"memory"`` remembers in this
+        process only. ``find(mchid)`` looks up a
         merchant that is none of ``recipients`` (may be async; None: not served).
 
         Seconds: after ``answer_within`` the service is told to send again, while the handler goes on; ``lease`` after
@@ -90,7 +91,6 @@ class Notifications(Events):
             raise ConfigurationError(f"{message}, `run_limit` ({run_limit:g} s) above 0")
         self._recipients = Recipients(recipients, find)
         self._once = Once(open_store(store), lease=lease, limit=run_limit)
-        self._forgetful = store is None
         self._clock = clock
         self._routes = Routes()
         trees = (one.tree for one in recipients if not isinstance(one, Recipient))
@@ -210,12 +210,6 @@ class Notifications(Events):
             self._refuse_replay(notification)
         except ClockSkewError as error:
             return refusal(family, error)
-        if self._forgetful:
-            self._forgetful = False
-            _log.warning(
-                "what has been handled is remembered in this process alone: give store='notifications.db' or "
-                "'redis://…' for exactly once, 'memory' if this is meant"
-            )
         handler = self._routes.find(notification)
         if handler is None:
             _log.warning("%s: no handler for %s; the service is asked to send it again", key, notification.type)

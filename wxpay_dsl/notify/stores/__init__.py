@@ -83,11 +83,16 @@ class ClaimLostError(SdkError):
 
 
 def open_store(where: str | Path | Store | None) -> Store:
-    """The store that is meant: a file (``notifications.db``, ``sqlite:///…``), ``redis://…``, ``memory`` or None.
+    """The store that is meant: a file (``notifications.db``, ``sqlite:///…``), ``redis://…`` or ``memory``; None for
+    SQLite in the user's state folder.
 
     Raises ConfigurationError for anything else.
     """
-    if where is None or where == "memory":
+    if where is None:
+        from .embedded import EmbeddedStore
+
+        return EmbeddedStore()
+    if where == "memory":
         from .memory import MemoryStore
 
         return MemoryStore()
