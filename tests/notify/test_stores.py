@@ -255,7 +255,7 @@ class TestSqlite:
 @pytest.mark.parametrize(
     ("where", "kind"),
     [
-        (None, "MemoryStore"),
+        (None, "EmbeddedStore"),
         ("memory", "MemoryStore"),
         ("n.db", "SqliteStore"),
         (Path("n.db"), "SqliteStore"),
