@@ -6,6 +6,7 @@ line before it does, unseen by readers:
 - ``<!-- file: NAME -->``: the block is that file's content, and is written for the blocks after it.
 - ``<!-- serve -->``: a command that stays: it runs until the page ends, once it has printed ``ready``.
 - ``<!-- run by: FILE -->``: a test of its own runs this block (what installs, say).
+- ``<!-- serving -->``: what the last command that stays has printed by now, or soon will; it may have ended with it.
 - ``<!-- fails: CODE -->``: the command is meant to end with this exit code.
 
 ``python`` blocks share their names, may ``await``, and find ``wxpay``, an open client, and ``sandbox``, which it
@@ -44,7 +45,7 @@ __all__ = ["ROOT", "Block", "PageError", "blocks", "run_page"]
 ROOT: Final = Path(__file__).parents[2]
 _FENCE: Final = re.compile(r"^( *)```(.*)$")
 _SAID: Final = re.compile(r"^ *<!-- ([a-z ]+?)(?:: (.+?))? -->$")
-_SAYABLE: Final = ("file", "serve", "run by", "fails")
+_SAYABLE: Final = ("file", "serve", "serving", "run by", "fails")
 #: Seconds for one block.
 _PATIENCE: Final = 60
 
@@ -147,6 +148,8 @@ class _Runner:
             self.printed = await self._python(block)
         elif block.language in ("sh", "bash"):
             self.printed = await self._shell(block)
+        elif "serving" in block.said:
+            await self._await(block)
         elif block.language == "text":
             self._compare(block)
         else:
@@ -192,11 +195,21 @@ class _Runner:
             raise PageError(f"{block.where}: exit code {process.returncode}\n{block.text}{out.decode()}{err.decode()}")
         return out.decode() + (err.decode() if "fails" in block.said else "")
 
+    async def _await(self, block: Block) -> None:
+        """Reads on what stays until it has printed the block; a minute is enough, as for any other."""
+        if not self.serving or (stream := self.serving[-1].stdout) is None:
+            raise PageError(f"{block.where}: nothing serves that could print this")
+        self.printed = ""
+        while not _is_in(block.text, self.printed):
+            line = await stream.readline()
+            if not line:
+                raise PageError(f"{block.where}: it ended, expected\n{block.text}\nprinted\n{self.printed}")
+            self.printed += line.decode()
+
     def _compare(self, block: Block) -> None:
         if self.printed is None:
             raise PageError(f"{block.where}: nothing ran that could have printed this")
-        pattern = ".*?".join(re.escape(part) for part in block.text.strip().split("…"))
-        if not re.search(pattern, self.printed, re.DOTALL):
+        if not _is_in(block.text, self.printed):
             raise PageError(f"{block.where}: expected\n{block.text}\nprinted\n{self.printed}")
 
     def _read(self, block: Block) -> None:
@@ -218,8 +231,13 @@ class _Runner:
 
     async def end(self) -> None:
         for process in self.serving:
-            process.send_signal(signal.SIGTERM)
+            if process.returncode is None:
+                process.send_signal(signal.SIGTERM)
             await process.wait()
+
+
+def _is_in(text: str, printed: str) -> bool:
+    return re.search(".*?".join(map(re.escape, text.strip().split("…"))), printed, re.DOTALL) is not None
 
 
 def main() -> None:

@@ -39,6 +39,8 @@ def test_both_readmes_have_the_same_blocks() -> None:
         ("```sh\nwxpay call\n```\n", "exit code 2"),
         ("```sh\necho one\n```\n```text\ntwo\n```\n", "expected\ntwo"),
         ("```text\nprinted by nobody\n```\n", "nothing ran"),
+        ("<!-- serving -->\n```text\npaid\n```\n", "nothing serves"),
+        ("<!-- serve -->\n```sh\necho ready\n```\n<!-- serving -->\n```text\npaid\n```\n", "it ended, expected"),
         ("```yaml\npath: /v3/my\noperations: {/thing: {pots: {}}}\n```\n", "SpecError"),
         ('```toml\nmchld = "1"\n```\n', "ConfigurationError"),
         ("```json\n{\n```\n", "JSONDecodeError"),
