@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.async_api import Page, expect
@@ -14,6 +16,7 @@ from wxpay_dsl.sandbox import Sandbox
 
 pytestmark = pytest.mark.timeout(500)
 
+MODULES = Path(__file__).parents[1] / "interop" / "node_modules"
 PRESIGN = "v3.eduPapay.contracts.presign.post"
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 
@@ -246,6 +249,22 @@ async def test_the_systems_colours_with_contrast(scheme: str, shown: Show, tmp_p
     send = [await brightness(page, "button.send", of) for of in ("color", "backgroundColor")]
     assert (max(send) + 0.05) / (min(send) + 0.05) >= 4.5
     await page.screenshot(path=tmp_path / f"{scheme}.png")
+
+
+@pytest.mark.parametrize("window", [{}, {"color_scheme": "dark"}, PHONE], ids=["light", "dark", "phone"])
+async def test_nothing_shuts_anybody_out(window: dict[str, Any], shown: Show) -> None:
+    """Names, roles, order and contrast, as axe-core sees them, before and after a call."""
+    axe = MODULES / "axe-core" / "axe.min.js"
+    if not axe.is_file():
+        missing = pytest.fail if os.environ.get("WXPAY_INTEROP") else pytest.skip
+        missing("npm ci --prefix tests/interop")
+    page = await shown(f"/#{PRESIGN}", **window)
+    await expect(page.locator("#code .hljs-keyword").first).to_be_visible()
+    await page.get_by_role("button", name="发送").click()
+    await expect(page.get_by_role("region", name="结果")).to_contain_text("presign_token")
+    await page.evaluate(axe.read_text("utf-8"))
+    found = await page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    assert [(one["help"], [node["html"] for node in one["nodes"]]) for one in found["violations"]] == []
 
 
 async def test_an_upload_sends_the_file_that_was_chosen(shown: Show, tmp_path: Path) -> None:

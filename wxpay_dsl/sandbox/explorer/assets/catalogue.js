@@ -36,7 +36,7 @@ export function catalogue(nav, operations) {
     return found.map((one) => {
       const heading = product !== undefined && one[PRODUCT] !== product ? one[PRODUCT] : ''
       if (heading) product = heading
-      return html`${heading ? html`<li class="product" role="presentation">${heading}</li>` : nothing}<li>
+      return html`${heading ? html`<li class="product">${heading}</li>` : nothing}<li>
         <a href="#${one[CHAIN]}" tabindex=${one[CHAIN] === reached ? 0 : -1} aria-current=${one[CHAIN] === open ? 'page' : nothing}>
           <span class="verb ${one[VERB].toLowerCase()}">${one[VERB]}</span>
           <span class="title">${one[TITLE] || one[PATH]}</span>
