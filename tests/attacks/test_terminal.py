@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from tests.cli.shell import environment
 from tests.core.raw_server import RawServer, json_answer
 from tests.wechat.platform_server import MCHID, PUB_KEY_ID, SERIAL, Platform, keys
 
@@ -43,11 +43,11 @@ def profile(server: RawServer, tmp_path: Path) -> Path:
     return file
 
 
-async def wxpay(*arguments: str, environment: dict[str, str] | None = None) -> tuple[int, str, str]:
+async def wxpay(*arguments: str, **env: str) -> tuple[int, str, str]:
     """The command's exit code, stdout and stderr."""
     command = (sys.executable, "-m", "wxpay_dsl.cli", *arguments)
     pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe, env=environment)
+    process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe, env=environment(env))
     out, error = await process.communicate()
     assert process.returncode is not None
     return process.returncode, out.decode(), error.decode()
@@ -103,7 +103,7 @@ async def test_nor_is_what_a_spec_says(tmp_path: Path) -> None:
     spec = {"title": EVIL, "path": "/v3/evil", "operations": {"/thing": {"post": operation}}}
     (folder / "evil.yaml").write_text(write(spec), "utf-8")
     for command in (("spec", "show", "v3.evil.thing.post"), ("spec", "list", "evil")):
-        code, out, error = await wxpay(*command, environment={**os.environ, "WXPAY_SPECS": str(folder)})
+        code, out, error = await wxpay(*command, WXPAY_SPECS=str(folder))
         assert code == 0, error
         assert "/v3/evil/thing" in out
         assert not set(OBEYED) & set(out + error)

@@ -151,15 +151,13 @@ async def _rows(download: Download, out: Path | None) -> int:
     if out is None:
         await _write(read, sys.stdout)
     else:
-        part = out.with_name(f".{out.name}.part")
+        from .whole_file import whole
+
         try:
-            with part.open("w", encoding="utf-8") as file:
+            with whole(out) as file:
                 await _write(read, file)
-            part.replace(out)
         except OSError as error:
             raise click.UsageError(f"--out {out}: {error.strerror}") from None
-        finally:
-            part.unlink(missing_ok=True)
     return read.count
 
 

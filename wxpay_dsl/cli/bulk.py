@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import re
 import signal
 import sys
 from collections import Counter
@@ -43,6 +44,8 @@ Examples:
 
 Exits with 0 if every row is done, 5 if the outcome of any is unknown or it was not sent, 7 if any was refused.
 """
+#: What a spreadsheet takes for a formula. Base64 and telephone numbers may begin with + or -, and are none.
+_FORMULA = re.compile(r"[=@\t\r]|[+-].*[|(!]", re.DOTALL)
 _STATES = ("done", "refused", "unsent", "unknown")
 
 
@@ -174,6 +177,7 @@ def _bar(total: int) -> Iterator[Callable[[Entry], None]]:
 def _write(out: Path, table: Table, entries: Mapping[int, Entry]) -> None:
     """The results, whole or not at all."""
     from .bulk_journal import Entry
+    from .whole_file import whole
 
     found = []
     for number, row in enumerate(table.rows, 1):
@@ -181,18 +185,24 @@ def _write(out: Path, table: Table, entries: Mapping[int, Entry]) -> None:
         told = {name: getattr(entry, name) for name in ("status", "code", "message", "request_id")}
         told = {"state": _known(number, entries), **told}
         found.append(
-            {**row.cells, **{f"result.{name}": value or "" for name, value in told.items()}, **_flat(entry.data)}
+            {**row.cells, **_told({f"result.{name}": value or "" for name, value in told.items()} | _flat(entry.data))}
         )
     columns = list(dict.fromkeys(name for result in found for name in result))
-    part = out.with_name(f".{out.name}.part")
     try:
-        with part.open("w", encoding="utf-8-sig", newline="") as file:
+        with whole(out, encoding="utf-8-sig", newline="") as file:
             writer = csv.DictWriter(file, columns, restval="")
             writer.writeheader()
             writer.writerows(found)
-        part.replace(out)
     except OSError as error:
         raise click.UsageError(f"--out {out}: {error.strerror}") from None
+
+
+def _told(cells: dict[str, Any]) -> dict[str, Any]:
+    """What was answered, with a quote before what a spreadsheet would take for a formula: nobody signs a refusal."""
+    return {
+        name: f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
+        for name, value in cells.items()
+    }
 
 
 def _flat(data: Any, prefix: str = "reply") -> dict[str, Any]:

@@ -1,0 +1,156 @@
+"""Files that are written and names that are sent: never through a link, never to another place, never a formula."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path, PureWindowsPath
+from typing import Any
+
+import pytest
+
+from tests.cli.shell import environment
+from tests.core.raw_server import RawServer, json_answer
+from tests.wechat.platform_server import MCHID, PUB_KEY_ID, SERIAL, keys
+from wxpay_dsl import File, SdkError, ValidationError, Wechatpay
+from wxpay_dsl.sandbox.background import BackgroundSandbox
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="links and permissions of POSIX")
+
+CONTENT = b"a,b\n1,2\n"
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[RawServer]:
+    async with RawServer() as server:
+        yield server
+
+
+def client(server: RawServer) -> Wechatpay:
+    given: dict[str, Any] = {"mchid": MCHID, "serial": SERIAL, "private_key": keys()[0], "base_url": server.url}
+    return Wechatpay(**given, certs={PUB_KEY_ID: keys()[1].public_key()}, timeout=5.0, retries=0)
+
+
+def link(server: RawServer, content: bytes = CONTENT) -> dict[str, str]:
+    digest = hashlib.sha1(content, usedforsecurity=False).hexdigest()
+    return {"download_url": f"{server.url}/v3/billdownload/file?token=x", "hash_type": "SHA1", "hash_value": digest}
+
+
+class TestDownloads:
+    async def test_what_is_saved_takes_the_place_of_a_link(self, server: RawServer, tmp_path: Path) -> None:
+        victim, target = tmp_path / "victim", tmp_path / "bill.csv"
+        victim.write_text("mine")
+        target.symlink_to(victim)
+        server.script = [json_answer(CONTENT)]
+        async with client(server) as wxpay, wxpay.download(link(server)) as file:
+            await file.save(target)
+        assert victim.read_text() == "mine"
+        assert target.read_bytes() == CONTENT
+
+    async def test_a_file_that_is_not_it_is_nowhere(self, server: RawServer, tmp_path: Path) -> None:
+        target = tmp_path / "bill.csv"
+        target.write_text("of yesterday")
+        server.script = [json_answer(b"forged\n")]
+        async with client(server) as wxpay, wxpay.download(link(server)) as file:
+            with pytest.raises(Exception, match="SHA1"):
+                await file.save(target)
+        assert listed(tmp_path) == ["bill.csv"]
+        assert target.read_text() == "of yesterday"
+
+    @pytest.mark.parametrize("name", ["../evil.csv", "/tmp/evil.csv", "evil.csv", "\"; filename*=UTF-8''..%2Fevil"])  # noqa: S108
+    async def test_the_service_does_not_say_where(self, name: str, server: RawServer, tmp_path: Path) -> None:
+        """A name in the answer is not looked at: the caller says it, or there is none."""
+        server.script = [json_answer(CONTENT, headers=f'Content-Disposition: attachment; filename="{name}"\r\n')]
+        target = tmp_path / "folder" / "bill.csv"
+        target.parent.mkdir()
+        async with client(server) as wxpay, wxpay.download(link(server)) as file:
+            assert await file.save(target) == target
+        assert listed(tmp_path) == ["folder", "folder/bill.csv"]
+
+
+def listed(folder: Path) -> list[str]:
+    return sorted(str(each.relative_to(folder)) for each in folder.rglob("*"))
+
+
+NAMES = ["../x.png", "..\\x.png", "/etc/passwd", "C:\\x.png", "c:x.png", "a/b.png", "..", ".", "a\0.png", "x.png\r\n"]
+NAMES += ["\u202egnp.exe", "x" * 300 + ".png", "\\\\host\\x.png", "a\x85.png"]
+
+
+@pytest.mark.parametrize("name", NAMES, ids=lambda name: ascii(name)[:20])
+async def test_a_name_that_is_a_path_is_not_sent(name: str, server: RawServer) -> None:
+    async with client(server) as wxpay:
+        with pytest.raises(ValidationError):
+            await wxpay.upload(b"\x89PNG", name=name)
+        with pytest.raises(ValidationError):
+            await wxpay.upload(File(b"\x89PNG", name))
+    assert server.connections == 0
+
+
+@pytest.mark.parametrize(
+    "name", ['a".png', "a;b.png", "a%22.png", "a%0d%0a.png", 'a\\".png', "茶.png", "a' or 1=1.png"]
+)
+async def test_a_name_stays_inside_its_quotes(name: str, server: RawServer) -> None:
+    if PureWindowsPath(name).name != name:
+        return
+    async with client(server) as wxpay:
+        with suppress(SdkError):  # what is answered here is signed by nobody
+            await wxpay.upload(b"\x89PNG", name=name)
+    assert len(server.requests) == 1
+    body = server.requests[0].partition(b"\r\n\r\n")[2]
+    (disposition,) = [line for line in body.split(b"\r\n") if b'name="file"' in line]
+    assert disposition.count(b'"') % 2 == 0
+    assert disposition.count(b"filename=") == 1
+    assert json.loads(body[body.index(b"{") : body.index(b"}") + 1])["filename"] == name
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    home = tmp_path_factory.mktemp("home")
+    with BackgroundSandbox(home=home) as sandbox:
+        yield sandbox, home / "wxpay.toml"
+
+
+def wxpay_command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "wxpay_dsl.cli", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, timeout=300, check=False, env=environment())
+
+
+class TestCommandLine:
+    def test_what_it_writes_goes_through_no_link_that_was_waiting(self, sandbox: Any, tmp_path: Path) -> None:
+        """In a folder that others can write to, such as /tmp."""
+        victim = tmp_path / "victim"
+        victim.write_text("mine")
+        folder = tmp_path / "shared"
+        folder.mkdir()
+        for name in (".out.csv.part", ".out.csv.new", ".out.csv.tmp", "out.csv.part", "out.csv.tmp", "out.csv~"):
+            (folder / name).symlink_to(victim)
+        (folder / "out.csv").symlink_to(victim)
+        (folder / "rows.csv").write_text("out_trade_no\nA-1\n")
+        command = ("bulk", "v3.pay.transactions.outTradeNo._out_trade_no_.get", "rows.csv", "--out", "out.csv")
+        ran = wxpay_command(folder, *command, "-p", f"mchid={sandbox[0].merchant.mchid}", "--profile", str(sandbox[1]))
+        assert (folder / "out.csv").is_file(), ran.stderr.decode()
+        assert not (folder / "out.csv").is_symlink()
+        assert victim.read_text() == "mine"
+        assert not [each.name for each in folder.iterdir() if each.name.endswith(".part") and not each.is_symlink()]
+
+    def test_its_journal_is_for_its_owner(self, sandbox: Any, tmp_path: Path) -> None:
+        (tmp_path / "rows.csv").write_text("out_trade_no\nA-1\n")
+        command = ("bulk", "v3.pay.transactions.outTradeNo._out_trade_no_.get", "rows.csv", "--out", "out.csv")
+        wxpay_command(tmp_path, *command, "-p", f"mchid={sandbox[0].merchant.mchid}", "--profile", str(sandbox[1]))
+        (journal,) = tmp_path.glob("*.journal")
+        assert stat.S_IMODE(journal.stat().st_mode) == 0o600
+
+    def test_an_answer_is_no_formula_in_a_spreadsheet(self) -> None:
+        """A refusal is signed by nobody, and its words stand in the results."""
+        from wxpay_dsl.cli.bulk import _told
+
+        evil = ["=cmd|'/c calc'!A0", "@SUM(1)", "+cmd|x!A0", "-2+3+cmd|x!A0", "\t=1", "\r=1", "=HYPERLINK(1)"]
+        plain = ["+8613800000000", "-1", "+QUJD/4==", "", "OK", "付款", 5, None]
+        told = _told(dict(enumerate([*evil, *plain])))  # type: ignore[arg-type]  # the names do not matter
+        assert list(told.values()) == [*[f"'{text}" for text in evil], *plain]
