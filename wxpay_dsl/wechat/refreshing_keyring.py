@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import re
 import threading
 import time
@@ -60,6 +61,8 @@ class _Flight:
 
     loop: asyncio.AbstractEventLoop
     landed: Future[None]
+    #: The process that it runs in.
+    pid: int = field(factory=os.getpid)
 
 
 class RefreshingKeyring:
@@ -183,9 +186,9 @@ class RefreshingKeyring:
         loop = asyncio.get_running_loop()
         with self._lock:
             flight = self._flight
-            if flight is not None and flight.loop.is_closed():
-                # Its loop ended without letting it end.
-                self._land(flight, failed=True)
+            if flight is not None and (flight.loop.is_closed() or flight.pid != os.getpid()):
+                # Its loop ended without letting it end; or it is that of a process that this one was forked from.
+                self._abandon(flight)
             decision = ask(self._policy, now)
             if decision is Refresh.JOIN:
                 return self._flight
@@ -209,7 +212,10 @@ class RefreshingKeyring:
         with self._lock:
             if self._flight is flight:
                 self._error = error if isinstance(error, SdkError) else None
-                self._land(flight, failed=task.cancelled() or error is not None)
+                if task.cancelled():
+                    self._abandon(flight)
+                else:
+                    self._land(flight, self._policy.succeeded() if error is None else self._policy.failed())
         if error is None or not len(self._keys):
             return  # Without any key at hand whoever waited raises it.
         if not isinstance(error, SdkError):
@@ -219,8 +225,12 @@ class RefreshingKeyring:
         else:
             _log.warning("platform certificates cannot be refreshed, the keys at hand stay in force: %s", error)
 
-    def _land(self, flight: _Flight, *, failed: bool) -> None:
-        self._set_policy(self._policy.failed() if failed else self._policy.succeeded())
+    def _abandon(self, flight: _Flight) -> None:
+        """Nobody knows what it would have brought: whoever needs it now is not to wait as after a failure."""
+        self._land(flight, evolve(self._policy, running=False, attempted_at=None))
+
+    def _land(self, flight: _Flight, policy: RefreshPolicy) -> None:
+        self._set_policy(policy)
         self._flight = None
         flight.landed.set_result(None)
 

@@ -6,16 +6,17 @@ whoever made the token.
 
 from __future__ import annotations
 
-import asyncio
+import os
 from binascii import b2a_base64
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
 from wxpay_dsl.core.errors import ConfigurationError
 from wxpay_dsl.wechat import authorization
 from wxpay_dsl.wechat.decryptor import Padding, undecryptable
 from wxpay_dsl.wechat.signer import SignerError
+
+from .own_thread import OwnThread
 
 __all__ = ["Pkcs11Signer"]
 
@@ -59,7 +60,9 @@ class Pkcs11Signer:
         if id is not None:
             self._named["id"] = id
         # A session is not for two threads at once, and a token may take milliseconds: one thread of its own.
-        self._threads = ThreadPoolExecutor(1, thread_name_prefix="wxpay-pkcs11")
+        self._thread = OwnThread("wxpay-pkcs11")
+        #: The process that has the token open; 0: none yet.
+        self._pid = 0
         self._session: Any = None
         self._key: Any = None
         self._refused: ConfigurationError | None = None
@@ -82,8 +85,9 @@ class Pkcs11Signer:
 
     async def close(self) -> None:
         """Closes the session, and the thread."""
-        await asyncio.get_running_loop().run_in_executor(self._threads, self._forget)
-        self._threads.shutdown(wait=False)
+        if self._pid in (0, os.getpid()):
+            await self._thread.run(self._forget)
+        self._thread.close()
 
     def __repr__(self) -> str:
         return f"<Pkcs11Signer {self._named} on {self._token!r}>"
@@ -92,7 +96,12 @@ class Pkcs11Signer:
         raise TypeError("a signer holds a PIN and is never pickled")
 
     async def _run(self, work: Callable[[Any], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._with_key, work)
+        if self._pid not in (0, os.getpid()):
+            raise self._unfit(
+                "this process was forked from one that had the token open, and PKCS#11 does not survive that: make the "
+                "signer in the process that uses it (gunicorn: without `preload_app`, or in `post_fork`)"
+            )
+        return await self._thread.run(self._with_key, work)
 
     def _with_key(self, work: Callable[[Any], T]) -> T:
         """In the thread: with a session that may have been lost since the last time."""
@@ -112,6 +121,7 @@ class Pkcs11Signer:
         if self._refused is not None:
             raise self._refused
         if self._key is None:
+            self._pid = os.getpid()
             self._session = self._open_session()
             found = self._find()
             if len(found) != 1:

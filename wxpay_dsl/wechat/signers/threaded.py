@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from attrs import field, frozen
@@ -14,12 +12,14 @@ from wxpay_dsl.wechat.decryptor import LocalDecryptor, Padding
 from wxpay_dsl.wechat.keys import load_private_key
 from wxpay_dsl.wechat.signer import LocalSigner
 
+from .own_thread import OwnThread
+
 __all__ = ["ThreadedSigner"]
 
 
-def _executor() -> ThreadPoolExecutor:
-    # One thread: more would only contend for the same cores, as signing is nothing but computing.
-    return ThreadPoolExecutor(1, thread_name_prefix="wxpay-signer")
+def _thread() -> OwnThread:
+    # One: more would only contend for the same cores, as signing is nothing but computing.
+    return OwnThread("wxpay-signer")
 
 
 @frozen
@@ -33,19 +33,16 @@ class ThreadedSigner(LocalSigner):
 
     #: In any form that :func:`~wxpay_dsl.wechat.keys.load_private_key` takes.
     private_key: RSAPrivateKey = field(repr=False, converter=load_private_key)
-    _threads: ThreadPoolExecutor = field(factory=_executor, init=False, repr=False, eq=False)
+    _thread: OwnThread = field(factory=_thread, init=False, repr=False, eq=False)
 
     async def sign(self, message: bytes) -> str:
         """The signature over ``message`` in base64. Raises RuntimeError after :meth:`close`."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, signing_v3.sign, message, self.private_key)
+        return await self._thread.run(signing_v3.sign, message, self.private_key)
 
     async def decrypt(self, ciphertext: bytes, padding: Padding = "oaep") -> bytes:
         """The plaintext of one RSA block. Raises DecryptionError."""
-        loop = asyncio.get_running_loop()
-        decrypt = partial(LocalDecryptor(self.private_key).decrypt_now, ciphertext, padding)
-        return await loop.run_in_executor(self._threads, decrypt)
+        return await self._thread.run(partial(LocalDecryptor(self.private_key).decrypt_now, ciphertext, padding))
 
     def close(self) -> None:
         """Ends the thread; the interpreter's end does as well."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._thread.close(drop=True)
