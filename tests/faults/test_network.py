@@ -1,0 +1,185 @@
+"""A network that fails in silence: no name, a peer that takes a connection and says nothing, one that vanishes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults.patience import until
+from wxpay_dsl import ConnectionFailedError, RequestTimeoutError, TransportError, Wechatpay
+from wxpay_dsl.sandbox import Sandbox
+from wxpay_dsl.sandbox.background import BackgroundSandbox
+
+#: Seconds that a call may take here; and how late, on a busy machine, it may be.
+TIMEOUT, PATIENCE = 0.5, 60
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[BackgroundSandbox]:
+    with BackgroundSandbox() as sandbox:
+        yield sandbox
+
+
+def client(sandbox: BackgroundSandbox | Sandbox, **settings: Any) -> Wechatpay:
+    return Wechatpay(**{**sandbox.credentials, "timeout": TIMEOUT, "max_connections": 1, **settings})
+
+
+async def refund(wxpay: Wechatpay) -> Any:
+    amount = {"refund": 100, "total": 100, "currency": "CNY"}
+    return await wxpay.v3.refund.domestic.refunds.post(out_refund_no="R1", out_trade_no="T1", amount=amount)
+
+
+async def query(wxpay: Wechatpay) -> Any:
+    return await wxpay.v3.refund.domestic.refunds["{out_refund_no}"].get(out_refund_no="R1")
+
+
+async def failure(call: Awaitable[Any]) -> TransportError:
+    """The error, which must come in time."""
+    begun = time.monotonic()
+    with pytest.raises(TransportError) as caught:
+        await call
+    assert time.monotonic() - begun < PATIENCE
+    return caught.value
+
+
+@contextlib.contextmanager
+def deaf() -> Iterator[int]:
+    """A port where connections are taken, by the system, and nobody ever answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@contextlib.asynccontextmanager
+async def peer(serve: Serve) -> AsyncIterator[str]:
+    """A server that does as it is told with each connection; they are held open until the end."""
+    held = []
+
+    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        held.append(writer)
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            await serve(reader, writer)
+
+    server = await asyncio.start_server(take, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+        for writer in held:
+            writer.transport.abort()
+
+
+class TestNames:
+    async def test_one_that_nobody_knows_was_not_sent(self, sandbox: BackgroundSandbox) -> None:
+        async with client(sandbox, base_url="https://api.mch.invalid", timeout=30, retries=0) as wxpay:
+            for call in (refund, query):
+                error = await failure(call(wxpay))
+                assert isinstance(error, ConnectionFailedError)
+                assert (error.sent, error.outcome_unknown) == (False, False)
+                assert "api.mch.invalid" in str(error)
+
+    async def test_the_other_host_stands_in(self, sandbox: BackgroundSandbox) -> None:
+        """Nothing was sent, so even a call that may do something goes to it."""
+        settings = {"base_url": "https://api.mch.invalid", "backup_url": sandbox.url, "timeout": 30}
+        async with client(sandbox, **settings) as wxpay:
+            reply = await wxpay.v3.eduPapay.contracts.presign.post(
+                appid="wx8888888888888888",
+                openid="oUpF8uMuAJO_M2pxb1Q9zNjWeS6o",
+                plan_id="12535",
+                user_id="20190011",
+                period_start_date="2026-03-19",
+                trade_scene="EDUCATION_PERIOD",
+            )
+        assert reply.status == 200
+
+
+class TestSilence:
+    async def test_of_a_peer_that_takes_the_connection(self, sandbox: BackgroundSandbox) -> None:
+        with deaf() as port:
+            async with client(sandbox, base_url=f"http://127.0.0.1:{port}") as wxpay:
+                error = await failure(refund(wxpay))
+                assert isinstance(error, RequestTimeoutError)
+                assert error.outcome_unknown
+                assert not (await failure(query(wxpay))).outcome_unknown
+
+    async def test_before_tls_is_agreed_on_nothing_was_sent(self, sandbox: BackgroundSandbox) -> None:
+        with deaf() as port:
+            async with client(sandbox, base_url=f"https://127.0.0.1:{port}") as wxpay:
+                error = await failure(refund(wxpay))
+        assert not error.outcome_unknown
+
+    @pytest.mark.parametrize(
+        "said",
+        [b"", b"HTTP/1.1 200 OK\r\nContent-Type: appl", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"],
+        ids=["nothing", "half a head", "half a body"],
+    )
+    async def test_in_the_middle_of_an_answer(self, said: bytes, sandbox: BackgroundSandbox) -> None:
+        seen = []
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            seen.append(await reader.readuntil(b"\r\n\r\n"))
+            writer.write(said)
+
+        async with peer(serve) as url, client(sandbox, base_url=url, retries=0) as wxpay:
+            error = await failure(refund(wxpay))
+            assert isinstance(error, RequestTimeoutError)
+            assert error.outcome_unknown
+            # Its one connection is not kept: the next call has another.
+            await failure(query(wxpay))
+        assert len(seen) == 2
+
+
+async def test_a_connection_whose_peer_vanished_while_it_was_idle_costs_one_timeout(tmp_path: Path) -> None:
+    """No word of it comes, as when a firewall has forgotten the connection; the call after that one is well again."""
+    async with Sandbox() as sandbox:
+        port = int(sandbox.url.rpartition(":")[2])
+        vanished = asyncio.Event()
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", port)
+
+            async def pass_on(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+                while (data := await source.read(65536)) and (fresh or not vanished.is_set()):
+                    target.write(data)
+
+            fresh = vanished.is_set()
+            try:
+                await asyncio.gather(pass_on(reader, far_writer), pass_on(far_reader, writer))
+            finally:
+                far_writer.transport.abort()
+
+        async with peer(serve) as url, client(sandbox, base_url=url, retries=0, timeout=2) as wxpay:
+            certificates = wxpay.v3.certificates.get
+            assert (await certificates()).status == 200
+            vanished.set()
+            assert isinstance(await failure(certificates()), RequestTimeoutError)
+            assert (await certificates()).status == 200
+
+
+async def test_a_service_that_goes_and_comes_back(tmp_path: Path) -> None:
+    async with Sandbox(home=tmp_path) as sandbox:
+        wxpay = client(sandbox, timeout=20, retries=0)
+        port = int(sandbox.url.rpartition(":")[2])
+        assert (await wxpay.v3.certificates.get()).status == 200
+    assert isinstance(await failure(wxpay.v3.certificates.get()), ConnectionFailedError)
+    async with Sandbox(port, home=tmp_path):
+        statuses: list[int] = []
+
+        async def ask() -> bool:
+            with contextlib.suppress(TransportError):
+                statuses.append((await wxpay.v3.certificates.get()).status)
+            return bool(statuses)
+
+        asked = asyncio.ensure_future(ask())
+        await until(asked.done)
+        assert statuses == [200] or (await ask())
+    await wxpay.close()
