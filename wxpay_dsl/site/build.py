@@ -106,7 +106,7 @@ def _cut_queries(out: Path) -> None:
 
 def write_guides(guide: Path, folder: Path) -> None:
     """Writes the guides' pages: their links to other guides and to examples are those of the site."""
-    for page in guide.glob("*.md"):
+    for page in (*guide.glob("*.md"), *guide.parent.glob("security.md")):
         text = _EXAMPLE_LINK.sub(lambda link: f"](../examples/{link[1] or 'index'}.md)", page.read_text("utf-8"))
         if page.name == "index.md":
             _write(folder / page.name, _GUIDE_LINK.sub(lambda link: f"](guide/{link[1]}.md{link[2] or ''})", text))
