@@ -40,6 +40,7 @@ class Generated(BuildHookInterface[Any]):
             str(made / INDEX_NAME): f"wxpay_dsl/specs/{INDEX_NAME}",
             str(made / "typed"): "wxpay_dsl/typed",
             str(root / "docs" / "guide"): "wxpay_dsl/site/guide",
+            str(root / "docs" / "security.md"): "wxpay_dsl/site/security.md",
             str(root / "docs" / "examples"): "wxpay_dsl/site/examples",
         }
 
