@@ -7,8 +7,8 @@ import math
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any, Final
-from weakref import WeakKeyDictionary
 
+from .derived import derived
 from .errors import Fault
 from .family import Family
 from .head import reported
@@ -79,11 +79,6 @@ def _embed(schema: Schema, value: Any, path: str) -> Any:
     return value
 
 
-_embedding: WeakKeyDictionary[Schema, bool] = WeakKeyDictionary()
-
-
+@derived
 def _embeds(schema: Schema) -> bool:
-    found = _embedding.get(schema)
-    if found is None:
-        found = _embedding[schema] = any_field(schema, _is_embedded)
-    return found
+    return any_field(schema, _is_embedded)

@@ -12,6 +12,8 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
+from .derived import Known
+
 __all__ = ["ABSENT", "SECTIONS", "VERBS", "Event", "Operation", "Schema"]
 
 #: The HTTP methods a spec may declare, as the chain spells them.
@@ -82,6 +84,8 @@ class Schema:
     items: Schema | None = field(default=None, repr=False)
     #: The definition it was taken from, as written: ``../common.yaml#/AppId``.
     ref: str = ""
+    #: See :mod:`.derived`.
+    known: Known | None = field(default=None, init=False, repr=False)
 
 
 @frozen(eq=False)
@@ -128,6 +132,8 @@ class Operation:
     #: The spec that declares it, and the title of that spec.
     file: str = field(default="", repr=False)
     product: str = field(default="", repr=False)
+    #: See :mod:`.derived`.
+    known: Known | None = field(default=None, init=False, repr=False)
 
     @property
     def name(self) -> str:

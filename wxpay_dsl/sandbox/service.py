@@ -11,10 +11,10 @@ import secrets
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 from attrs import evolve
 
+from wxpay_dsl.core.derived import derived
 from wxpay_dsl.core.errors import SdkError, SpecError
 from wxpay_dsl.core.model import Operation, Schema
 from wxpay_dsl.core.rewrite import any_field, rewrite
@@ -33,9 +33,6 @@ if TYPE_CHECKING:
     from wxpay_dsl.core.tree import Tree
 
 __all__ = ["Handler", "Inquiry", "Service"]
-
-
-_sensitive: WeakKeyDictionary[Schema, bool] = WeakKeyDictionary()
 
 
 class Service:
@@ -112,7 +109,8 @@ class Service:
 
     def _decrypted(self, call: Call, operation: Operation, body: Any) -> Any:
         """The body with its sensitive fields in clear. Raises Refusal for those not meant for the platform."""
-        if not _is_sensitive(operation.body):
+        schema = operation.body
+        if schema is None or not _is_sensitive(schema):
             return body
 
         def decrypt(schema: Schema, value: Any, path: str) -> Any:
@@ -130,8 +128,7 @@ class Service:
                 detail = {"field": pointer, "value": "", "issue": "cannot be decrypted", "location": "body"}
                 raise Refusal(400, "PARAM_ERROR", f"敏感信息解密失败: {schema.title}", detail) from None
 
-        schema = operation.body
-        return rewrite(schema, body, _is_encrypted, decrypt, "") if schema is not None else body
+        return rewrite(schema, body, _is_encrypted, decrypt, "")
 
     @cached_property
     def _handlers(self) -> Mapping[str, Handler]:
@@ -189,13 +186,9 @@ def _encrypted(answer: Answer, operation: Operation, merchant: Merchant) -> Answ
     return evolve(answer, data=rewrite(schema, answer.data, _is_encrypted, encrypt, ""))
 
 
-def _is_sensitive(schema: Schema | None) -> bool:
-    if schema is None:
-        return False
-    found = _sensitive.get(schema)
-    if found is None:
-        found = _sensitive[schema] = any_field(schema, _is_encrypted)
-    return found
+@derived
+def _is_sensitive(schema: Schema) -> bool:
+    return any_field(schema, _is_encrypted)
 
 
 def _is_encrypted(schema: Schema) -> bool:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any, Final
-from weakref import WeakKeyDictionary
 
 from attrs import field, frozen
 
+from wxpay_dsl.core.derived import derived
 from wxpay_dsl.core.model import Schema
 
 __all__ = ["Numbered", "collect", "numbered"]
@@ -20,8 +20,6 @@ __all__ = ["Numbered", "collect", "numbered"]
 _PLACEHOLDER: Final = re.compile(r"\\\$[a-z]")
 #: Numbers count from 0, without leading zeros; no answer has more than some hundreds.
 _NUMBER: Final = "(0|[1-9][0-9]{0,4})"
-
-_found: WeakKeyDictionary[Schema, tuple[Numbered, ...]] = WeakKeyDictionary()
 
 
 @frozen
@@ -39,16 +37,14 @@ class Numbered:
         return tuple(map(int, found.groups())) if found else None
 
 
+@derived
 def numbered(schema: Schema) -> tuple[Numbered, ...]:
     """The numbered fields that an object declares."""
-    known = _found.get(schema)
-    if known is None:
-        known = _found[schema] = tuple(
-            Numbered(name, below, re.compile(_PLACEHOLDER.sub(_NUMBER, re.escape(name))))
-            for name, below in schema.properties.items()
-            if "$" in name
-        )
-    return known
+    return tuple(
+        Numbered(name, below, re.compile(_PLACEHOLDER.sub(_NUMBER, re.escape(name))))
+        for name, below in schema.properties.items()
+        if "$" in name
+    )
 
 
 def collect(fields: Mapping[str, Any], schema: Schema) -> dict[str, list[Any]]:

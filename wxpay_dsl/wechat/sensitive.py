@@ -14,8 +14,8 @@ from binascii import Error as Base64Error
 from binascii import a2b_base64
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, Self
-from weakref import WeakKeyDictionary
 
+from wxpay_dsl.core.derived import derived
 from wxpay_dsl.core.errors import Fault, SdkError, ValidationError
 from wxpay_dsl.core.rewrite import any_field, rewrite
 
@@ -89,7 +89,10 @@ def encrypt_sensitive(keyring: Keyring) -> Outgoing:
     """
 
     async def outgoing(operation: Operation, sections: Sections) -> Sections:
-        sensitive = [name for name in _sensitive_sections(operation) if sections.get(name)]
+        declared = _sensitive_sections(operation)
+        if not declared:
+            return sections
+        sensitive = [name for name in declared if sections.get(name)]
         values = [value for name in sensitive for _, value in _values(operation.section(name), sections[name], name)]
         if not values:
             return sections
@@ -205,21 +208,12 @@ def _is_encrypted(schema: Schema) -> bool:
     return schema.encrypted
 
 
-_holding: WeakKeyDictionary[Schema, bool] = WeakKeyDictionary()
-_sections: WeakKeyDictionary[Operation, tuple[str, ...]] = WeakKeyDictionary()
-
-
+@derived
 def _holds_encrypted(schema: Schema) -> bool:
-    found = _holding.get(schema)
-    if found is None:
-        found = _holding[schema] = any_field(schema, _is_encrypted)
-    return found
+    return any_field(schema, _is_encrypted)
 
 
+@derived
 def _sensitive_sections(operation: Operation) -> tuple[str, ...]:
-    found = _sections.get(operation)
-    if found is None:
-        sections = ((name, operation.section(name)) for name in _SECTIONS)
-        found = tuple(name for name, schema in sections if schema is not None and _holds_encrypted(schema))
-        _sections[operation] = found
-    return found
+    sections = ((name, operation.section(name)) for name in _SECTIONS)
+    return tuple(name for name, schema in sections if schema is not None and _holds_encrypted(schema))
