@@ -137,7 +137,7 @@ class Client:
             path = "/" + "/".join(target.segments)
             raise UndeclaredPathError(f"{target.verb.upper()} {path}", self._tree.nearest(path))
         sections, options, faults = collect(target, operation, data, fields)
-        if isinstance(sections.get("form"), Mapping):
+        if "form" in sections and isinstance(sections["form"], Mapping):
             sections["form"] = await complete(operation, sections["form"], family, faults)
         validate = self._validate if options.validate is None else options.validate
         base = self._base(target, operation)
