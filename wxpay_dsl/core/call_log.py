@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
+from types import TracebackType
 from typing import Any, Final
 
 from .hooks import Call
@@ -24,23 +24,35 @@ def log_calls(name: str) -> Any:
     log = logging.getLogger(name)
 
     def hook(call: Call) -> AbstractContextManager[None]:
-        return _logged(log, call) if log.isEnabledFor(logging.WARNING) else _NOTHING
+        return _Logged(log, call) if log.isEnabledFor(logging.WARNING) else _NOTHING
 
     return hook
 
 
-@contextmanager
-def _logged(log: logging.Logger, call: Call) -> Iterator[None]:
-    if log.isEnabledFor(logging.DEBUG):
-        _sending(log, call)
-    yield
-    milliseconds = call.seconds * 1000
-    if call.error is not None:
-        said = str(call.error).removeprefix(f"{call.name}: ")
-        what = "cancelled" if isinstance(call.error, asyncio.CancelledError) else said
-        log.warning("%s failed after %.0f ms: %s: %s", call.name, milliseconds, type(call.error).__name__, what)
-    elif log.isEnabledFor(logging.INFO):
-        _ended(log, call, milliseconds)
+class _Logged:
+    """Logs one call: a class, as :class:`~wxpay_dsl.core.hooks.observed` is."""
+
+    __slots__ = ("_call", "_log")
+
+    def __init__(self, log: logging.Logger, call: Call) -> None:
+        self._log = log
+        self._call = call
+
+    def __enter__(self) -> None:
+        if self._log.isEnabledFor(logging.DEBUG):
+            _sending(self._log, self._call)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        log, call = self._log, self._call
+        milliseconds = call.seconds * 1000
+        if call.error is not None:
+            said = str(call.error).removeprefix(f"{call.name}: ")
+            what = "cancelled" if isinstance(call.error, asyncio.CancelledError) else said
+            log.warning("%s failed after %.0f ms: %s: %s", call.name, milliseconds, type(call.error).__name__, what)
+        elif log.isEnabledFor(logging.INFO):
+            _ended(log, call, milliseconds)
 
 
 def _sending(log: logging.Logger, call: Call) -> None:

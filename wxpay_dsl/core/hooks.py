@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import define, field
@@ -51,30 +52,42 @@ class Call:
 Hook = Callable[[Call], AbstractContextManager[Any]]
 
 
-@contextmanager
-def observed(hooks: Sequence[Hook], request: Request) -> Iterator[Call]:
-    """Runs ``hooks`` around a call, the first outermost; the block notes in the call what it comes to."""
-    call = Call(request)
-    entered: list[AbstractContextManager[Any]] = []
-    begun = time.perf_counter()
-    try:
-        for hook in hooks:
-            manager = hook(call)
-            manager.__enter__()
-            entered.append(manager)
-        begun = time.perf_counter()
-        yield call
-    except BaseException as error:
+class observed:  # noqa: N801 (used as a function, in `with`)
+    """Runs ``hooks`` around a call, the first outermost; the block notes in the call what it comes to.
+
+    A class, since a generator's context manager costs 1.5 µs of every call.
+    """
+
+    __slots__ = ("_begun", "_call", "_entered", "_hooks")
+
+    def __init__(self, hooks: Sequence[Hook], request: Request) -> None:
+        self._hooks = hooks
+        self._call = Call(request)
+        self._entered: list[AbstractContextManager[Any]] = []
+        self._begun = 0.0
+
+    def __enter__(self) -> Call:
+        call = self._call
+        self._begun = time.perf_counter()
+        try:
+            for hook in self._hooks:
+                manager = hook(call)
+                manager.__enter__()
+                self._entered.append(manager)
+        except BaseException as error:
+            self.__exit__(type(error), error, error.__traceback__)
+            raise
+        self._begun = time.perf_counter()
+        return call
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        call = self._call
         call.error = error
-        raise
-    finally:
-        call.seconds = time.perf_counter() - begun
-        for manager in reversed(entered):
-            _leave(manager, call)
-
-
-def _leave(manager: AbstractContextManager[Any], call: Call) -> None:
-    try:
-        manager.__exit__(None, None, None)
-    except Exception:  # noqa: BLE001 (a hook is the caller's own code)
-        _log.exception("%s: a hook failed after the call", call.name)
+        call.seconds = time.perf_counter() - self._begun
+        for manager in reversed(self._entered):
+            try:
+                manager.__exit__(None, None, None)
+            except Exception:  # noqa: BLE001 (a hook is the caller's own code)
+                _log.exception("%s: a hook failed after the call", call.name)
