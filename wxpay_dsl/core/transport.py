@@ -13,12 +13,13 @@ import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
+from functools import lru_cache
 from typing import Any, Final
 
 import aiohttp
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
-from attrs import define, field, frozen
+from attrs import define, field, setters
 from yarl import URL
 
 from .errors import (
@@ -57,7 +58,7 @@ Handler = Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]]
 Middleware = Callable[[aiohttp.ClientRequest, Handler], Awaitable[aiohttp.ClientResponse]]
 
 
-@frozen
+@define(on_setattr=setters.frozen)  # frozen too, and made in a third of the time
 class Response:
     """An answer, whole, as it came."""
 
@@ -170,21 +171,20 @@ class Transport:
                 # Sockets belong to their loop: another one's are closed over there.
                 asyncio.run_coroutine_threadsafe(session.close(), loop)
 
-    async def send(
+    def send(
         self,
         exchange: Exchange,
         middlewares: Sequence[Middleware],
         timeout: float,
         tls: ssl.SSLContext | None = None,
-    ) -> None:
+    ) -> Awaitable[object]:
         """Sends the exchange's request within ``timeout`` seconds, retries included, and notes what happens in it.
 
         ``middlewares`` wrap it, the first outermost; when the last calls its handler the answer is read whole, so
         that no connection is held by an error above. ``tls`` is this request's own, which keeps its connections apart
         from those of others. Raises TransportError, or whatever a middleware raises.
         """
-        response = await self._request(exchange, middlewares, timeout, tls, self._receiver(exchange))
-        response.release()
+        return self._request(exchange, middlewares, timeout, tls)
 
     @asynccontextmanager
     async def stream(
@@ -202,7 +202,7 @@ class Transport:
         """
         opened: list[aiohttp.ClientResponse] = []
         try:
-            response = await self._request(exchange, middlewares, timeout, tls, self._receiver(exchange, opened))
+            response = await self._request(exchange, middlewares, timeout, tls, opened)
             yield Stream(exchange.request, response, timeout)
         finally:
             for each in opened:
@@ -214,42 +214,56 @@ class Transport:
         middlewares: Sequence[Middleware],
         timeout: float,
         tls: ssl.SSLContext | None,
-        receive: Middleware,
+        opened: list[aiohttp.ClientResponse] | None = None,
     ) -> aiohttp.ClientResponse:
+        """Successes are left unread where ``opened`` collects them."""
         request = exchange.request
         session = self.session()
         exchange.deadline = asyncio.get_running_loop().time() + timeout
+        # aiohttp would quote a URL again that is not marked as encoded: what was signed is what is sent.
+        url = URL(request.url, encoded=True)
+        whole = _whole(self._receiver(exchange, url, timeout, opened), middlewares)
         try:
+            if opened is None:
+                return await self._begin(session, request, url, _timeout(timeout), tls, whole)
+            # aiohttp's own would go on with the body, which may take hours.
             async with asyncio.timeout(timeout):
-                # aiohttp would quote a URL again that is not marked as encoded: what was signed is what is sent.
-                return await session.request(
-                    request.method,
-                    URL(request.url, encoded=True),
-                    data=FormPayload(request.form) if request.form is not None else request.body or None,
-                    headers=request.headers,
-                    allow_redirects=False,
-                    proxy=self._proxy,
-                    ssl=tls or self._tls or True,
-                    # Waiting for a free connection is no failure to connect: the whole call's timeout bounds it.
-                    timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT),
-                    middlewares=(_set_apart, *middlewares, receive),
-                    max_line_size=16384,
-                    max_field_size=16384,
-                )
+                return await self._begin(session, request, url, _timeout(None), tls, whole)
         except SdkError:
             raise
         except _NotOfTheWire as error:
             raise error.cause from None
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
-            if isinstance(error, TimeoutError) and not isinstance(error, aiohttp.ClientError):
-                if not exchange.sent:
-                    message = f"no connection within {timeout:g} s"
-                    raise RequestTimeoutError(request.name, message, outcome_unknown=False) from error
-                message = f"no whole answer within {timeout:g} s"
-                raise RequestTimeoutError(request.name, message, not request.safe) from error
+            if _is_ours(error):
+                raise _late(exchange, timeout) from error
             raise _transport_error(request, error) from error
 
-    def _receiver(self, exchange: Exchange, opened: list[aiohttp.ClientResponse] | None = None) -> Middleware:
+    def _begin(
+        self,
+        session: aiohttp.ClientSession,
+        request: Request,
+        url: URL,
+        timeout: aiohttp.ClientTimeout,
+        tls: ssl.SSLContext | None,
+        whole: Middleware,
+    ) -> Awaitable[aiohttp.ClientResponse]:
+        return session.request(
+            request.method,
+            url,
+            data=FormPayload(request.form) if request.form is not None else request.body or None,
+            headers=request.headers,
+            allow_redirects=False,
+            proxy=self._proxy,
+            ssl=tls or self._tls or True,
+            timeout=timeout,
+            middlewares=(whole,),
+            max_line_size=16384,
+            max_field_size=16384,
+        )
+
+    def _receiver(
+        self, exchange: Exchange, url: URL, timeout: float, opened: list[aiohttp.ClientResponse] | None
+    ) -> Middleware:
         """The innermost middleware, which reads answers whole; successes not, where ``opened`` collects them."""
         request, limit = exchange.request, self._max_reply
 
@@ -258,13 +272,14 @@ class Transport:
                 raise ClosedError
             exchange.attempts += 1
             exchange.response = None
-            exchange.method, exchange.url = wire.method, str(wire.url)
-            exchange.request_headers = wire.headers.copy()
+            # A middleware may have sent it elsewhere.
+            exchange.method, exchange.url = wire.method, request.url if wire.url is url else str(wire.url)
+            # Its own, since nothing changes it but another attempt, of which this tells then.
+            exchange.request_headers = wire.headers
             exchange.request_body = request.body if request.form is None else request.form.outline()
             token = _connecting.set(exchange)
             try:
                 response = await handler(wire)
-                exchange.request_headers = response.request_info.headers
                 if opened is not None and 200 <= response.status < 300:
                     opened.append(response)
                     exchange.response = Response(
@@ -280,7 +295,7 @@ class Transport:
             except (TimeoutError, aiohttp.ClientError, OSError) as error:
                 # Translated here, so that middlewares see our own errors only, and aiohttp, which would send some
                 # methods again by itself, unseen and past the policy, does not.
-                raise _transport_error(request, error) from error
+                raise (_late(exchange, timeout) if _is_ours(error) else _transport_error(request, error)) from error
             finally:
                 _connecting.reset(token)
             response.release()
@@ -290,22 +305,55 @@ class Transport:
         return receive
 
 
+@lru_cache(maxsize=256)
+def _timeout(seconds: float | None) -> aiohttp.ClientTimeout:
+    # Waiting for a free connection is no failure to connect: the whole call's timeout bounds it.
+    return aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT, ceil_threshold=math.inf)
+
+
+def _whole(receive: Middleware, middlewares: Sequence[Middleware]) -> Middleware:
+    """All middlewares as one: aiohttp, which makes its chain anew for every request, takes twice as long to."""
+
+    async def whole(wire: aiohttp.ClientRequest, handler: Handler) -> aiohttp.ClientResponse:
+        handler = _around(receive, handler)
+        for middleware in reversed(middlewares):
+            handler = _around(middleware, handler)
+        try:
+            return await handler(wire)
+        except SdkError:
+            raise
+        except Exception as error:
+            # What went wrong on the wire is an error of ours already; this is somebody's own.
+            raise _NotOfTheWire(error) from error
+
+    return whole
+
+
+def _around(middleware: Middleware, handler: Handler) -> Handler:
+    def through(wire: aiohttp.ClientRequest) -> Awaitable[aiohttp.ClientResponse]:
+        return middleware(wire, handler)
+
+    return through
+
+
+def _is_ours(error: BaseException) -> bool:
+    """Whether it is the timeout of the whole call; aiohttp's others are errors of its own."""
+    return isinstance(error, TimeoutError) and error.errno is None and not isinstance(error, aiohttp.ClientError)
+
+
+def _late(exchange: Exchange, timeout: float) -> RequestTimeoutError:
+    request = exchange.request
+    if not exchange.sent:
+        return RequestTimeoutError(request.name, f"no connection within {timeout:g} s", outcome_unknown=False)
+    return RequestTimeoutError(request.name, f"no whole answer within {timeout:g} s", not request.safe)
+
+
 class _NotOfTheWire(Exception):  # noqa: N818 (never leaves this module)
     """Carries what a middleware raised past aiohttp, which would take an OSError for one of the connection's."""
 
     def __init__(self, cause: Exception) -> None:
         super().__init__()
         self.cause = cause
-
-
-async def _set_apart(wire: aiohttp.ClientRequest, handler: Handler) -> aiohttp.ClientResponse:
-    """The outermost middleware. What went wrong on the wire is an error of ours already; the rest is somebody's own."""
-    try:
-        return await handler(wire)
-    except SdkError:
-        raise
-    except Exception as error:
-        raise _NotOfTheWire(error) from error
 
 
 #: The exchange that a connection is sought for, in the task that seeks it.
@@ -364,12 +412,16 @@ async def _close_with_loop(session: aiohttp.ClientSession) -> AsyncGenerator[Non
 
 
 async def _read(request: Request, response: aiohttp.ClientResponse, limit: int) -> bytes:
+    content = response.content
+    if content.is_eof() and content.exception() is None and content.total_bytes <= limit:
+        # All of it came with the headers, as short answers do.
+        return content.read_nowait()
     announced = response.content_length or 0
     chunks: list[bytes] = []
     size = 0
     try:
         if announced <= limit:
-            while chunk := await response.content.readany():
+            while chunk := await content.readany():
                 chunks.append(chunk)
                 size += len(chunk)
                 if size > limit:
