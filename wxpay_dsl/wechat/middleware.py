@@ -44,7 +44,8 @@ def sign_v3(
     signs = operation is None or operation.sign
     verifies = operation is None or operation.verify or bool(operation.digest_header)
     # What was encrypted for one key is sent with the name of this key.
-    pinned = any(name.lower() == "wechatpay-serial" for name in request.headers)
+    given = request.options.headers or "header" in request.sections
+    pinned = bool(given) and any(name.lower() == "wechatpay-serial" for name in request.headers)
 
     async def middleware(wire: aiohttp.ClientRequest, handler: Handler) -> aiohttp.ClientResponse:
         if signs:
