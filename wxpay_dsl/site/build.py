@@ -18,7 +18,7 @@ from wxpay_dsl.core.tree import Tree, spelling
 from wxpay_dsl.sandbox.examples import example
 
 from .pages import event_page, operation_page, product_page
-from .products import Product, navigation, place_of, products
+from .products import FIRST, Product, navigation, place_of, products
 from .reference import reference
 
 __all__ = ["build", "guides", "write_pages"]
@@ -194,7 +194,7 @@ def _write_events(specs: Tree, folder: Path) -> list[Any]:
             families[event.product or event.name].append(event)
     entries = []
     used: set[str] = set()
-    for title, events in families.items():
+    for title, events in sorted(families.items(), key=lambda family: not family[0].startswith(FIRST)):
         place = place_of("notifications", events[0].file, specs.folders, used)
         guide = "../" * place.count("/") + "guide/notifications.md"
         _write(folder / place, event_page(title, events, example, guide))

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["hovering", "on_page_content"]
 
 #: Where the next verb of a path begins.
-_VERB: Final = re.compile(r"(?=<h2\b)")
-_SECTION: Final = re.compile(r'(?=<h3 id="(\w+?)(?:_\d+)?")')
+_VERB: Final = re.compile(r'(?=<h2 id="(?:get|post|put|patch|delete)")')
+_SECTION: Final = re.compile(r'(?=<h[23] id="(path|query|header|body|form|reply)(?:_\d+)?")')
 #: A field of the section itself: those inside it are indented.
 _ROW: Final = re.compile(
     r"<tr>\s*<td><code>(?P<name>[^<]+)</code></td>\s*<td>(?P<type>[^<]*)</td>\s*"
@@ -45,12 +45,12 @@ def hovering(html: str) -> str:
 def _hovering(part: str) -> str:
     asked: dict[str, re.Match[str]] = {}
     answered: dict[str, re.Match[str]] = {}
-    for name, section in _sections(part):
+    code, tables = _code_and_tables(part)
+    for name, section in _sections(tables):
         for row in _ROW.finditer(section):
             (answered if name == "reply" else asked).setdefault(unescape(row["name"]), row)
     if not asked and not answered:
         return part
-    code, tables, rest = part.partition("<h3")
     arguments = {name.lower().replace("-", "_"): row for name, row in asked.items()} | asked
 
     def argument(found: re.Match[str]) -> str:
@@ -64,15 +64,21 @@ def _hovering(part: str) -> str:
     code = _ARGUMENT.sub(argument, code)
     code = _ANSWERED.sub(field, code)
     code = _CALLED.sub(lambda found: _titled("n", found[1], _signature(found[1], asked, answered)), code, count=1)
-    return code + tables + rest
+    return code + tables
+
+
+def _code_and_tables(part: str) -> tuple[str, str]:
+    first = _SECTION.search(part)
+    place = first.start() if first is not None else len(part)
+    return part[:place], part[place:]
 
 
 def _sections(part: str) -> Iterator[tuple[str, str]]:
     """Each table's part of the page, by the name that its heading ends with."""
-    for section in _SECTION.split(part)[1:]:
-        heading = _SECTION.match(section)
-        if heading is not None:
-            yield heading[1], section
+    headings = list(_SECTION.finditer(part))
+    ends = [*(heading.start() for heading in headings), len(part)][1:]
+    for heading, end in zip(headings, ends, strict=True):
+        yield heading[1], part[heading.start() : end]
 
 
 def _said(row: re.Match[str]) -> str:

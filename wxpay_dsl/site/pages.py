@@ -49,7 +49,9 @@ def operation_page(
     for operation in operations:
         if len(operations) > 1:
             lines += [f"## {_text(operation.summary or operation.name)} {{#{operation.verb}}}", ""]
-        lines += _operation(operation, example, errors, f"[{_text(product[0])}]({product[1]})")
+        lines += _operation(
+            operation, example, errors, f"[{_text(product[0])}]({product[1]})", "##" if len(operations) == 1 else "###"
+        )
     return "\n".join(lines) + "\n"
 
 
@@ -80,7 +82,7 @@ def event_page(title: str, events: Sequence[Event], example: Example, guide: str
     return "\n".join(lines) + "\n"
 
 
-def _operation(operation: Operation, example: Example, errors: str, product: str) -> list[str]:
+def _operation(operation: Operation, example: Example, errors: str, product: str, heading: str) -> list[str]:
     lines = []
     if operation.description:
         lines += [_text(operation.description), ""]
@@ -90,9 +92,9 @@ def _operation(operation: Operation, example: Example, errors: str, product: str
     for name, schema in sections(operation):
         if name == "returns":
             continue
-        lines += [f"### {_SECTIONS[name]}", "", *_table(fields(schema), supplied), ""]
-    lines += [f"### {_SECTIONS['returns']}", "", *_reply(operation, example), ""]
-    lines += ["### 错误 Errors { data-search-exclude }", "", f"[错误处理 Errors]({errors})", _ERRORS]
+        lines += [f"{heading} {_SECTIONS[name]}", "", *_table(fields(schema), supplied), ""]
+    lines += [f"{heading} {_SECTIONS['returns']}", "", *_reply(operation, example), ""]
+    lines += [f"{heading} 错误 Errors {{ data-search-exclude }}", "", f"[错误处理 Errors]({errors})", _ERRORS]
     return lines
 
 

@@ -11,7 +11,7 @@ from attrs import frozen
 
 from wxpay_dsl.core.model import Operation
 
-__all__ = ["FAMILIES", "Product", "navigation", "place_of", "products"]
+__all__ = ["FAMILIES", "FIRST", "Product", "navigation", "place_of", "products"]
 
 #: The families of chains, those of most use first, and what they are called.
 FAMILIES: Final = {
@@ -24,7 +24,7 @@ FAMILIES: Final = {
 #: What stands between the parts of a title: 基础支付∙账单.
 _DOT: Final = "∙"
 #: What most readers look for.
-_FIRST: Final = "基础支付"
+FIRST: Final = "基础支付"
 
 
 @frozen
@@ -77,7 +77,7 @@ def _grouped(members: Sequence[Product]) -> list[Any]:
     for product in members:
         groups[_label(product).partition(_DOT)[0]].append(product)
     # First what most look for, then the groups, then what stands alone.
-    ordered = sorted(groups.items(), key=lambda group: (group[0] != _FIRST, len(group[1]) == 1))
+    ordered = sorted(groups.items(), key=lambda group: (group[0] != FIRST, len(group[1]) == 1))
     return [
         {_label(alone[0]): alone[0].page}
         if len(alone) == 1
