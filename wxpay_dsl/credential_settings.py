@@ -1,0 +1,192 @@
+"""Credentials as settings: the merchant's keys and certificate and the platform's keys, loaded, and held together."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from attrs import field, frozen
+from cryptography import x509
+
+from wxpay_dsl.core.errors import ConfigurationError
+from wxpay_dsl.settings_sources import missing, named_keys
+from wxpay_dsl.shown import shown
+from wxpay_dsl.wechat.absent import AbsentSigner
+from wxpay_dsl.wechat.certificates import (
+    Pkcs12,
+    certificate_serial,
+    load_certificate,
+    load_pkcs12,
+    public_key_matches,
+)
+from wxpay_dsl.wechat.keys import load_private_key
+from wxpay_dsl.wechat.mutual_tls import ClientCertificate
+from wxpay_dsl.wechat.platform_keys import PlatformKey, PlatformKeys, platform_key
+from wxpay_dsl.wechat.shangmi import is_sm2
+from wxpay_dsl.wechat.signer import LocalSigner, Signer
+
+__all__ = ["Credentials"]
+
+_MCHID: Final = re.compile(r"[0-9]{6,16}\Z")
+_SERIAL: Final = re.compile(r"[0-9A-F]{8,40}\Z")
+
+
+@frozen
+class Credentials:
+    """What is one merchant's own, loaded: fields of the settings by the same names. Nothing secret is in its repr."""
+
+    mchid: str
+    serial: str
+    signer: Signer = field(repr=False)
+    keys: PlatformKeys = field(repr=False)
+    apiv3_key: bytes | None = field(default=None, repr=False)
+    secret: str | None = field(default=None, repr=False)
+    client_certificate: ClientCertificate | None = field(default=None, repr=False)
+    agent_secret: str | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(cls, merged: Mapping[str, Any]) -> Credentials:
+        """From the settings as given. Raises ConfigurationError for those that cannot work together."""
+        mchid = str(merged.get("mchid") or "")
+        if not mchid:
+            raise ConfigurationError(missing("mchid", "the merchant id (商户号)"))
+        if not _MCHID.match(mchid):
+            raise ConfigurationError(f"`mchid` (商户号) is digits only, such as 1900000109, not {shown(mchid)}")
+        # APIv2 alone needs its own key, and a container for some operations; APIv3 says what it lacks when called.
+        alone = merged.get("private_key") is None and merged.get("secret") is not None
+        container = _container(merged, mchid)
+        if container is not None:
+            merged = {"private_key": container.private_key, "certificate": container.certificate, **merged}
+        signer, serial = _signing(merged)
+        return cls(
+            mchid=mchid,
+            serial=serial,
+            signer=signer,
+            keys=_platform_keys(merged, serial, signer, alone=alone),
+            apiv3_key=_apiv3_key(merged),
+            secret=_secret(merged),
+            client_certificate=_client_certificate(merged, signer, container),
+            agent_secret=merged.get("agent_secret"),
+        )
+
+
+def _signing(merged: Mapping[str, Any]) -> tuple[Signer, str]:
+    thing = merged.get("private_key")
+    if thing is None:
+        message = missing("private_key", "the merchant's private key (商户API私钥, apiclient_key.pem)")
+        if merged.get("secret") is None:
+            raise ConfigurationError(message)
+        return AbsentSigner(message), ""
+    certificate = _certificate(merged)
+    serial = str(merged.get("serial") or (certificate_serial(certificate) if certificate is not None else ""))
+    serial = serial.replace(":", "").upper()
+    if not serial:
+        raise ConfigurationError(missing("serial", "the serial of the merchant's certificate (商户API证书序列号)"))
+    if serial.startswith("PUB_KEY_ID_"):
+        raise ConfigurationError(
+            "`serial` is WeChat Pay's public key id (微信支付公钥ID); here belongs the serial of the merchant's own "
+            "certificate: openssl x509 -in apiclient_cert.pem -noout -serial"
+        )
+    if not _SERIAL.match(serial):
+        raise ConfigurationError(f"`serial` is up to 40 hexadecimal digits, leading zeros kept, not {shown(serial)}")
+    if certificate is not None and certificate_serial(certificate) != serial:
+        raise ConfigurationError(f"`serial` is {serial}, but the certificate's is {certificate_serial(certificate)}")
+    if isinstance(thing, Signer):
+        return thing, serial
+    if is_sm2(thing):
+        from wxpay_dsl.wechat.signers.sm2 import Sm2Signer
+
+        return Sm2Signer(thing), serial
+    try:
+        private_key = load_private_key(thing)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"`private_key`: {error}") from None
+    if certificate is not None and not public_key_matches(private_key, certificate):
+        raise ConfigurationError(
+            "`private_key` and `certificate` do not belong together: take both, apiclient_key.pem and "
+            "apiclient_cert.pem, from the same download of the merchant platform"
+        )
+    return LocalSigner(private_key), serial
+
+
+def _own(signer: Signer) -> str:
+    """The fingerprint of a signer's own public key, where that is known."""
+    key = PlatformKey("", signer.private_key.public_key()) if isinstance(signer, LocalSigner) else None
+    return key.fingerprint if key is not None else ""
+
+
+def _platform_keys(merged: Mapping[str, Any], serial: str, signer: Signer, *, alone: bool) -> PlatformKeys:
+    keys = []
+    for key_id, thing in named_keys(merged).items():
+        if str(key_id).upper() == serial:
+            raise ConfigurationError(
+                f"`certs` holds the merchant's own certificate {serial}: here belong WeChat Pay's public key "
+                f"(pub_key.pem with its PUB_KEY_ID_…) or its platform certificate, not apiclient_cert.pem"
+            )
+        try:
+            key = platform_key(str(key_id), thing)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"`certs`: {error}") from None
+        if _own(signer) == key.fingerprint:
+            raise ConfigurationError(
+                f"`certs`: {key_id} holds the merchant's own public key; it must be the one of WeChat Pay "
+                f"(微信支付公钥, pub_key.pem of the merchant platform)"
+            )
+        keys.append(key)
+    if not keys and merged.get("apiv3_key") is None and not alone:
+        raise ConfigurationError(
+            "nothing to verify answers with: give `certs`, {'PUB_KEY_ID_…': 'pub_key.pem'} (微信支付公钥), or "
+            "`apiv3_key` (APIv3密钥) so that the platform certificates (平台证书) can be downloaded"
+        )
+    return PlatformKeys(keys)
+
+
+def _apiv3_key(merged: Mapping[str, Any]) -> bytes | None:
+    value = merged.get("apiv3_key")
+    if value is None:
+        return None
+    key = value.encode() if isinstance(value, str) else value
+    if not isinstance(key, bytes) or len(key) != 32:
+        length = f"{len(key)} bytes" if isinstance(key, bytes) else type(value).__name__
+        raise ConfigurationError(f"`apiv3_key` (APIv3密钥) is 32 bytes, as set on the merchant platform, not {length}")
+    return key
+
+
+def _secret(merged: Mapping[str, Any]) -> str | None:
+    value = merged.get("secret")
+    if value is None:
+        return None
+    if not isinstance(value, str) or not value.isascii() or len(value) != 32:
+        raise ConfigurationError("`secret` (APIv2密钥) is 32 ASCII characters, as set on the merchant platform")
+    return value
+
+
+def _container(merged: Mapping[str, Any], mchid: str) -> Pkcs12 | None:
+    """What ``p12`` holds; its password is the merchant id unless the merchant changed it."""
+    if merged.get("p12") is None:
+        return None
+    try:
+        return load_pkcs12(merged["p12"], merged.get("p12_password") or mchid)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"`p12`: {error}") from None
+
+
+def _certificate(merged: Mapping[str, Any]) -> x509.Certificate | None:
+    if merged.get("certificate") is None:
+        return None
+    try:
+        return load_certificate(merged["certificate"])
+    except ConfigurationError as error:
+        raise ConfigurationError(f"`certificate`: {error}") from None
+
+
+def _client_certificate(
+    merged: Mapping[str, Any], signer: Signer, container: Pkcs12 | None
+) -> ClientCertificate | None:
+    if container is not None:
+        return ClientCertificate(container.private_key, container.certificate, container.chain)
+    certificate = _certificate(merged)
+    if certificate is None or not isinstance(signer, LocalSigner):
+        return None
+    return ClientCertificate(signer.private_key, certificate)
