@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -360,3 +361,24 @@ async def test_a_client_without_a_private_key_says_what_is_missing(platform: Pla
         with pytest.raises(ConfigurationError, match=r"private_key|pub_key\.pem"):
             await wxpay.v3.my.thing.get()
     assert platform.requests == []
+
+
+@pytest.mark.parametrize("verify", [True, False])
+async def test_a_redirect_that_is_the_declared_answer_is_not_followed_and_verified_like_any(
+    verify: bool, platform: Platform, tmp_path: Path
+) -> None:
+    words = f"status: 302, produces: text/html, verify: {str(verify).lower()}"
+    (tmp_path / "mine.yaml").write_text(f"path: /v3/my\noperations:\n  /page: {{get: {{{words}}}}}\n")
+    elsewhere = {"Location": "https://127.0.0.1:1/elsewhere"}
+    certs = {PUB_KEY_ID: keys()[1].public_key()}
+    async with wechatpay(platform, certs=certs, apiv3_key=None, retries=0, specs=[str(tmp_path)]) as wxpay:
+        answers(platform, lambda request, body: web.Response(status=302, headers=elsewhere))
+        if verify:
+            with pytest.raises(MissingHeaderError):
+                await wxpay["v3"].my.page.get()
+        else:
+            reply = await wxpay["v3"].my.page.get()
+            assert (reply.status, reply.headers["Location"]) == (302, elsewhere["Location"])
+        answers(platform, lambda request, body: web.Response(status=301, headers=elsewhere))
+        with pytest.raises(ServiceError, match="redirects are not followed"):
+            await wxpay["v3"].my.page.get()

@@ -36,13 +36,14 @@ def sign_v3(
 ) -> Middleware:
     """Signs a request for APIv3 and verifies its answer.
 
-    Raises SignatureError for a 2xx answer that cannot be believed. An answer of any other status may be unsigned,
-    and is judged by whoever reads it.
+    Raises SignatureError for a 2xx answer, or one of the operation's own status, that cannot be believed. An answer of
+    any other status may be unsigned, and is judged by whoever reads it.
     """
     request = exchange.request
     operation = request.operation
     signs = operation is None or operation.sign
     verifies = operation is None or operation.verify or bool(operation.digest_header)
+    expected = 200 if operation is None else operation.status
     # What was encrypted for one key is sent with the name of this key.
     given = request.options.headers or "header" in request.sections
     pinned = bool(given) and any(name.lower() == "wechatpay-serial" for name in request.headers)
@@ -54,7 +55,7 @@ def sign_v3(
                 wire.headers[SERIAL] = (await keyring.preferred()).id
             await sign_request(exchange, wire, credential, clock)
         response = await handler(wire)
-        if verifies and 200 <= response.status < 300:
+        if verifies and (200 <= response.status < 300 or response.status == expected):
             body = exchange.answer.body
             if operation is not None and operation.digest_header:
                 body = signed_body(digest_of(operation, exchange.answer.headers))
