@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -16,11 +17,6 @@ from typing import Any, BinaryIO, Final, Literal, Self
 
 import click
 from attrs import asdict, frozen
-
-try:
-    import fcntl
-except ImportError:  # Windows; whoever runs two at once on one journal is not stopped there
-    fcntl = None  # type: ignore[assignment]  # a module, where there is one
 
 __all__ = ["Entry", "Journal", "State"]
 
@@ -85,10 +81,8 @@ class Journal:
         await self._append({name: value for name, value in asdict(entry).items() if value not in (None, "", 0)})
 
     def _claim(self, descriptor: int) -> None:
-        if fcntl is None:
-            return
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(descriptor)
         except OSError:
             raise click.ClickException(f"another run is using {self._path}: wait for its end") from None
 
@@ -133,6 +127,24 @@ class Journal:
                 upto = self._written
                 await asyncio.to_thread(os.fsync, self._file.fileno())
                 self._synced = upto
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    #: The byte that is locked, beyond all that is ever written: there a locked byte cannot be read.
+    _LOCKED: Final = 1 << 40
+
+    def _lock(descriptor: int) -> None:
+        os.lseek(descriptor, _LOCKED, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+
+else:
+    import fcntl
+
+    def _lock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _sync_folder(folder: Path) -> None:
