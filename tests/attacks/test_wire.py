@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import json
 import zlib
 from collections.abc import AsyncIterator
 from typing import Any
@@ -223,6 +224,51 @@ class TestJson:
         async with serving(platform), wechatpay(platform, certs=CERTS) as wxpay:
             with pytest.raises(ReplyDecodeError if over == "packed" else BadSignatureError):
                 await call(wxpay)
+
+
+HOSTILE_NUMBERS = ["9" * 5000, "²", "٣٣", "-1", "1e9", "0x1", " ", "+5", "1_0", "NaN", "inf"]
+HOSTILE_DATES = [
+    "Mon, 01 Jan 2024 00:00:00 +99999999999999",
+    "1 Jan 99999999999999999999 00:00:00",
+    "1 Jan 2024 99999999999999999999:00",
+    "Mon, 01 Jan 0001 00:00:00 +2359",
+    "Fri, 31 Dec 9999 23:59:59 -2359",
+    "(" * 3000,
+    ":" * 3000,
+]
+
+
+class TestNumbersOfARefusal:
+    """Nobody signs a refusal: what it says in figures raises what a refusal raises, and nothing else."""
+
+    @pytest.mark.parametrize("said", HOSTILE_NUMBERS + HOSTILE_DATES, ids=lambda said: ascii(said)[:30])
+    async def test_when_to_come_again(self, said: str, server: RawServer) -> None:
+        server.script = [json_answer(b"", "503 Busy", f"Retry-After: {said}\r\n")] * 3
+        async with asyncio.timeout(60), raw_client(server, retries=1) as wxpay:
+            with pytest.raises((ServiceError, TransportError)):
+                await call(wxpay)
+
+    @pytest.mark.parametrize("said", [*HOSTILE_NUMBERS, 10**300, 1e300, True, None, [1], {"a": 1}], ids=ascii)
+    @pytest.mark.parametrize("message", ["GET\n/v3/x\n1\nN\n\n", "\ud800\n\n\n\n\ud800", "\n" * 3000, ""], ids=range(4))
+    async def test_how_long_the_signed_message_was(self, message: str, said: Any, server: RawServer) -> None:
+        information = {"truncated_sign_message": message, "sign_message_length": said, "method": said}
+        body = {"code": "SIGN_ERROR", "message": "x", "detail": {"sign_information": information}}
+        server.script = [json_answer(json.dumps(body).encode(), "401 Unauthorized")]
+        async with raw_client(server) as wxpay:
+            with pytest.raises(ServiceError) as raised:
+                await call(wxpay)
+        assert str(raised.value).isprintable()
+        assert len(str(raised.value)) < 2000
+
+    @pytest.mark.parametrize("said", HOSTILE_NUMBERS, ids=lambda said: ascii(said)[:30])
+    async def test_where_a_download_goes_on(self, said: str, server: RawServer) -> None:
+        first = then_close(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n1,2,")
+        rest = f"HTTP/1.1 206 Partial\r\nContent-Range: bytes {said}-7/8\r\nContent-Length: 4\r\n\r\n3,4\n"
+        server.script = [first, rest.encode()]
+        link = {"download_url": f"{server.url}/x", "hash_type": "SHA1", "hash_value": "00" * 20}
+        async with asyncio.timeout(60), raw_client(server) as wxpay, wxpay.download(link) as file:
+            with pytest.raises(SdkError):
+                await file.read()
 
 
 class TestSerial:

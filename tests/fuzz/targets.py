@@ -30,7 +30,9 @@ from wxpay_dsl.core.loader import load, outline
 from wxpay_dsl.core.model import Operation
 from wxpay_dsl.core.openapi import parse as parse_document
 from wxpay_dsl.core.openapi import read_document
-from wxpay_dsl.core.transport import Response
+from wxpay_dsl.core.request import Options, Request
+from wxpay_dsl.core.retry import retry_after
+from wxpay_dsl.core.transport import Exchange, Response
 from wxpay_dsl.core.unpack import Digest, Unpacker, UnpackError
 from wxpay_dsl.core.yaml12 import read as read_yaml
 from wxpay_dsl.sandbox import Sandbox
@@ -117,6 +119,17 @@ def fuzz_answers(data: bytes) -> None:
     error = family.refusal(operation, response)
     told(error)
     assert error.body == data[3:]  # type: ignore[attr-defined]  # every refusal has it
+    assert family.explain is not None
+    told(family.explain(_exchange(), error))
+    asked = retry_after({"Retry-After": data[3:].decode("latin-1")})
+    assert asked is None or 0 <= asked < 1e12
+
+
+@lru_cache(maxsize=1)
+def _exchange() -> Exchange:
+    """One whose message was signed."""
+    request = Request("GET /v3/x", "GET", "https://x/v3/x", {}, b"", None, "v3", {}, Options(), safe=True)
+    return Exchange(request, signed_message=b"GET\n/v3/x\n1\nN\n\n")
 
 
 def fuzz_signatures(data: bytes) -> None:

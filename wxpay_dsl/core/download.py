@@ -34,7 +34,7 @@ _WRITE: Final = 1024 * 1024
 _ATTEMPTS: Final = 5
 _PAUSE: Final = 0.2
 
-_CONTENT_RANGE: Final = re.compile(r"bytes (\d+)-")
+_CONTENT_RANGE: Final = re.compile(r"bytes ([0-9]{1,18})-")
 
 #: Begins the answer at a byte of the body, if the service can, else at its beginning.
 Fetch = Callable[[int], AbstractAsyncContextManager[Stream]]

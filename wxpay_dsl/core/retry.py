@@ -79,9 +79,9 @@ def retry_after(headers: Mapping[str, str], now: Callable[[], datetime] = lambda
         return float(text[:9])
     try:
         when = parsedate_to_datetime(text)
-    except ValueError:
+        return max(0.0, (when.replace(tzinfo=when.tzinfo or UTC) - now()).total_seconds())
+    except (ValueError, OverflowError):  # a year or an offset of twenty digits
         return None
-    return max(0.0, (when.replace(tzinfo=when.tzinfo or UTC) - now()).total_seconds())
 
 
 class _Call:

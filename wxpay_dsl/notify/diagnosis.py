@@ -4,6 +4,7 @@ was probably done to them on their way.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from itertools import product
 from typing import Final
@@ -151,7 +152,7 @@ def _key(signed: SignatureHeaders, key: PlatformKey | None, keys: Mapping[str, P
 
 def _length(headers: Mapping[str, str], body: bytes) -> Step:
     told = next((value for name, value in headers.items() if name.lower() == "content-length"), None)
-    if told is None or not told.strip().isdigit():
+    if told is None or not re.fullmatch(r"[0-9]{1,18}", told.strip()):
         return Step("body", good=None, text=f"{len(body)} bytes")
     good = int(told) == len(body)
     text = f"{len(body)} bytes, as Content-Length says" if good else f"{len(body)} bytes; Content-Length says {told}"

@@ -26,7 +26,7 @@ def explain(signed: bytes, detail: Any) -> str:
     seen, length = _information(detail)
     if not signed or not seen:
         return ""
-    ours, theirs = signed.split(b"\n", 4), seen.encode().split(b"\n", 4)
+    ours, theirs = signed.split(b"\n", 4), seen.encode("utf-8", "replace").split(b"\n", 4)
     for number, (name, our, their) in enumerate(zip(_LINES, ours, theirs, strict=False), 1):
         if our != their:
             return (
@@ -64,7 +64,9 @@ def _information(detail: Any) -> tuple[str, int | None]:
     if "\n" not in seen:
         # On some pages and in some answers the line feeds are spelled out.
         seen = seen.replace("\\n", "\n")
-    return seen, int(length) if isinstance(length, int) or (isinstance(length, str) and length.isdigit()) else None
+    if isinstance(length, str) and length.isascii() and length.isdigit() and len(length) < 10:
+        length = int(length)
+    return seen, length if isinstance(length, int) else None
 
 
 def _show(line: bytes) -> str:
