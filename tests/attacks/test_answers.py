@@ -127,6 +127,15 @@ class TestStripping:
             with pytest.raises(BadSignatureError):
                 await wxpay.v3.pay.transactions.id["42"].get(mchid=MCHID)
 
+    async def test_who_strips_it_from_a_payments_answer_makes_nobody_pay_twice(self, server: RawServer) -> None:
+        """It may have been paid: the error says so, and nothing is sent again."""
+        server.script = [json_answer(b'{"code_url":"weixin://x"}')] * 5
+        async with raw_client(server, retries=5) as wxpay:
+            with pytest.raises(MissingHeaderError) as raised:
+                await wxpay.v3.pay.transactions.native.post({"amount": {"total": 1}}, validate=False)
+        assert raised.value.outcome_unknown
+        assert len(server.requests) == 1
+
     async def test_two_signatures_are_not_chosen_between(self, server: RawServer) -> None:
         whole = Platform().signed(b"{}")
         good = "".join(f"{name}: {whole.headers[name]}\r\n" for name in HEADERS)

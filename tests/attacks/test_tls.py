@@ -130,3 +130,36 @@ async def test_a_proxy_of_the_environment_is_not_taken_unasked(tmp_path: Path, m
         with pytest.raises(SdkError):
             await call(url, ca=tmp_path / "ca.pem")
     assert heard
+
+
+async def test_a_proxy_that_answers_itself_hears_nothing(tmp_path: Path) -> None:
+    """It is asked for a tunnel, and puts a server of its own at the end of it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate(tmp_path, [x509.DNSName("api.mch.weixin.qq.com")]))
+    heard: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        await writer.drain()
+        try:
+            await writer.start_tls(context)
+            heard.append(await reader.read(65536))
+        except (ConnectionError, ssl.SSLError):
+            pass
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    proxy = f"http://user:password@127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    try:
+        with pytest.raises(ConnectionFailedError) as raised:
+            await call("https://api.mch.weixin.qq.com", proxy=proxy)
+    finally:
+        server.close()
+        await server.wait_closed()
+    assert "password" not in str(raised.value)
+    tunnel, *more = heard
+    assert tunnel.startswith(b"CONNECT api.mch.weixin.qq.com:443 HTTP/1.1\r\n")
+    assert b"Authorization: WECHATPAY2" not in tunnel
+    assert b"/v3/" not in tunnel
+    assert [one for one in more if one] == []
