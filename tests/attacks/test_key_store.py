@@ -42,11 +42,25 @@ async def filled(folder: Path) -> Path:
     return entry(folder)
 
 
+def _of_a_notification() -> bytes:
+    """What the service encrypts for a merchant under the same key, with a stranger's text in it."""
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    from wxpay_dsl.wechat.ciphers import aead_encrypt
+
+    pem = FORGED.certificate.public_bytes(Encoding.PEM).decode()
+    plaintext = json.dumps({"out_trade_no": "A-1", "attach": pem})
+    inner = {"algorithm": "AEAD_AES_256_GCM", "nonce": "61f9c719728a", "associated_data": "transaction"}
+    inner["ciphertext"] = aead_encrypt(plaintext, APIV3_KEY, "61f9c719728a", "transaction")
+    return json.dumps({"data": [{"serial_no": FORGED.id, "encrypt_certificate": inner}]}).encode()
+
+
 POISONS: dict[str, Callable[[bytes], bytes]] = {
     "another key": lambda kept: stored(sealed([FORGED], "x" * 32)),
     "the true serial, another key": lambda kept: stored(sealed([DOUBLE], "x" * 32)),
     "not encrypted": lambda kept: stored(_plain()),
     "a plain certificate beside": lambda kept: stored(_beside(kept)),
+    "a notification": lambda kept: stored(_of_a_notification()),
     "one byte": lambda kept: kept.replace(b'ciphertext\\": \\"', b'ciphertext\\": \\"A', 1),
     "another serial's name": lambda kept: kept.replace(TRUE.id.encode(), FORGED.id.encode()),
     "another algorithm": lambda kept: kept.replace(b"AEAD_AES_256_GCM", b"NONE"),

@@ -46,6 +46,8 @@ _PUBLIC_KEY_ID = "PUB_KEY_ID_"
 _ID = re.compile(r"[A-Za-z0-9_:-]{1,128}\Z")
 _ALGORITHM = "AEAD_AES_256_GCM"
 _ALGORITHMS = {_ALGORITHM: ciphers.aead_decrypt, shangmi.ALGORITHM: shangmi.aead_decrypt}
+#: How a certificate begins that the service encrypts.
+_BEGINS = b"-----BEGIN CERTIFICATE-----"
 #: WeChat Pay gives one certificate, two while it changes them.
 _CERTIFICATE_LIMIT = 100
 
@@ -251,7 +253,11 @@ def _decrypted(entry: Any, key: bytes) -> PlatformKey:
     if decrypt is None:
         raise PlatformCertificatesError(f"{serial[:80]}: encrypted with {algorithm[:80]}; expected {_ALGORITHM}")
     try:
-        found = _of_certificate(load_certificate(decrypt(ciphertext, key, nonce, associated_data)))
+        plaintext = decrypt(ciphertext, key, nonce, associated_data)
+        # The same key seals notifications, whose JSON holds texts of strangers: a certificate in one of those is none.
+        if not plaintext.lstrip().startswith(_BEGINS):
+            raise PlatformCertificatesError(f"{serial[:80]}: what was encrypted is no certificate in PEM")
+        found = _of_certificate(load_certificate(plaintext))
     except (ciphers.DecryptionError, ConfigurationError) as error:
         raise PlatformCertificatesError(f"{serial[:80]}: {error}") from error
     if found.id != serial.upper():
