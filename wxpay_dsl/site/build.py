@@ -35,8 +35,8 @@ _FOUND_FIRST: Final = "---\nsearch:\n  boost: 1.5\n---\n"
 _QUERY_WORDS: Final = re.compile(r"\[\.\.\.\w+\((\w+),this\.index\.invertedIndex\)\]\.join\(\"\* \"\)")
 #: The guides in the order in which one needs them; any other follows.
 _ORDER: Final = (
-    *("endpoint", "keys", "notifications", "frontend", "errors", "reliability", "going-live", "doctor", "sandbox"),
-    *("bulk", "sensitive", "uploads", "bills", "merchants", "overseas", "v2", "signers", "observability"),
+    *("endpoint", "settings", "keys", "notifications", "frontend", "errors", "reliability", "going-live", "doctor"),
+    *("command-line", "sandbox", "bulk", "sensitive", "uploads", "bills", "merchants", "overseas", "v2", "signers", "observability"),
 )
 #: Characters of a title that is one word.
 _LONGEST_WORD: Final = 4
