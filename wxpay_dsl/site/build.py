@@ -36,7 +36,8 @@ _QUERY_WORDS: Final = re.compile(r"\[\.\.\.\w+\((\w+),this\.index\.invertedIndex
 #: The guides in the order in which one needs them; any other follows.
 _ORDER: Final = (
     *("endpoint", "settings", "keys", "notifications", "frontend", "errors", "reliability", "going-live", "doctor"),
-    *("command-line", "sandbox", "bulk", "sensitive", "uploads", "bills", "merchants", "overseas", "v2", "signers", "observability"),
+    *("command-line", "sandbox", "bulk", "sensitive", "uploads", "bills", "merchants", "overseas"),
+    *("v2", "signers", "observability"),
 )
 #: Characters of a title that is one word.
 _LONGEST_WORD: Final = 4
