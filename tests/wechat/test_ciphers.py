@@ -141,7 +141,9 @@ class TestSensitiveFields:
             encrypt("张" * (limit // 3 + 1), PUBLIC)
 
     @pytest.mark.parametrize(
-        "ciphertext", ["", "AAAA", "not base64", "密文", "A" * 342 + "==", oaep_encrypt("x", OTHER.public_key())]
+        "ciphertext",
+        ["", "AAAA", "not base64", "密文", "A" * 342 + "==", oaep_encrypt("x", OTHER.public_key())],
+        ids=["nothing", "short", "no base64", "no ASCII", "zeros", "for another key"],  # the last is random
     )
     def test_what_does_not_decrypt_is_one_error_whatever_the_cause(self, ciphertext: str) -> None:
         with pytest.raises(DecryptionError) as caught:
