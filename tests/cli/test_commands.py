@@ -89,6 +89,14 @@ def test_every_command_has_help_with_examples(wxpay: Wxpay, words: tuple[str, ..
     assert not words or {"--debug", "--json"} <= {*ran.out.split()}
 
 
+@pytest.mark.parametrize("group", [(), ("spec",), ("notify",)], ids=" ".join)
+def test_a_list_of_commands_is_in_chinese_and_english(wxpay: Wxpay, group: tuple[str, ...]) -> None:
+    listed = wxpay(*group, "--help").out.partition("Commands:\n")[2].partition("\n\n")[0]
+    commands = re.findall(r"^  (\w+) +(\S+) ", listed, re.MULTILINE)
+    assert len(commands) >= 2
+    assert [name for name, first in commands if first.isascii()] == []
+
+
 def test_help_explains_the_exit_codes(wxpay: Wxpay) -> None:
     ran = wxpay("--help")
     for code in range(8):

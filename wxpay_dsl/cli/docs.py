@@ -10,7 +10,7 @@ from .options import json_option
 
 __all__ = ["docs"]
 
-_HELP = """The documentation (文档): every operation and notification, the guides, the reference.
+_HELP = """Build and browse the documentation: operations, notifications, guides, reference. 文档
 
 \b
 Examples:

@@ -35,6 +35,7 @@ class LazyGroup(click.Group):
             module, _, function = place.partition(":")
             made: click.Command = getattr(import_module(f"{__package__}.{module}"), function)
             add_common(made)
+            made.short_help = _short(made.help or "")
             self.add_command(made, cmd_name)
             return made
         return command
@@ -49,3 +50,9 @@ class LazyGroup(click.Group):
             hint = f"did you mean {near[0]!r}?" if near else f"the commands are {', '.join(self._table)}"
             raise click.UsageError(f"{name!r} is no command of `{ctx.command_path}`; {hint}", ctx)
         return super().resolve_command(ctx, args)
+
+
+def _short(text: str) -> str:
+    """A command in a list: the first line of its help, ``English. 中文``, Chinese first."""
+    english, _, chinese = text.partition("\n")[0].rpartition(". ")
+    return f"{chinese} {english}" if english and not chinese.isascii() else text.partition("\n")[0]

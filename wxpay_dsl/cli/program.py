@@ -20,7 +20,7 @@ from .options import asks_for_json
 
 __all__ = ["program", "run"]
 
-_HELP = """WeChat Pay (微信支付) on the command line: the whole API, every call signed and verified.
+_HELP = """WeChat Pay on the command line: the whole API, every call signed and verified. 微信支付命令行
 
 \b
 Examples:

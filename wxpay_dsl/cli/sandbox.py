@@ -19,7 +19,7 @@ It checks signatures and fields as the real service does, keeps what happens (or
 bills), signs every answer, and tells notify_url of events; operations without a life of their own answer from the
 specs' examples. DIR gets what a merchant downloads (apiclient_key.pem, apiclient_cert.pem, pub_key.pem …) and
 wxpay.toml, a profile that calls it. Prints one line, `ready http://127.0.0.1:N`, once it serves; Ctrl-C or SIGTERM ends
-it. Open http://127.0.0.1:N/sandbox in a browser to pay and sign by hand.
+it. In a browser http://127.0.0.1:N/ is the explorer of all operations, and /sandbox where one pays and signs by hand.
 
 \b
 Examples:

@@ -10,7 +10,7 @@ from .options import json_option
 
 __all__ = ["stubs"]
 
-_HELP = """Write static types (类型存根) for your own specs.
+_HELP = """Write static types for your own specs. 生成类型存根
 
 OUT becomes a package whose `Wechatpay` an editor and a type checker know whole: the packaged API and the
 endpoints of your specs, fields and replies included.
