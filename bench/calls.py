@@ -6,30 +6,13 @@ ones, so that the machine's moods strike all alike. Medians, and ratios to the f
 
 from __future__ import annotations
 
-import json
 import statistics
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from collections.abc import Mapping
+from contextlib import ExitStack
 from typing import Any, Final
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from bench.contestants._peers import contestant, original, python, serving
 
-from bench.contestants.server import PUBLIC_KEY_ID
-
-_HERE: Final = Path(__file__).parent
-_PACKAGES: Final = _HERE.parent / "tests" / "interop"
-_DATA: Final = {
-    "appid": "wx8888888888888888",
-    "openid": "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o",
-    "plan_id": "12535",
-    "user_id": "20190011",
-    "period_start_date": "2026-03-19",
-    "trade_scene": "EDUCATION_PERIOD",
-}
 _PYTHON: Final = ("floor", "ours", "wechatpayv3_async")
 _IN_FLIGHT: Final = (1, 10, 100)
 
@@ -39,9 +22,10 @@ def run(*, quick: bool) -> dict[str, Any]:
     rounds, calls = (5, 300) if quick else (15, 1000)
     figures: dict[str, dict[int, list[Mapping[str, float]]]] = {}
     with ExitStack() as stack:
-        told = stack.enter_context(_server())
-        contestants = {name: stack.enter_context(_contestant(_command(name), told)) for name in _PYTHON}
-        contestants["original"] = stack.enter_context(_contestant(_node(), told, str(_PACKAGES)))
+        told = stack.enter_context(serving())
+        contestants = {name: stack.enter_context(contestant(python(name), told)) for name in _PYTHON}
+        node, packages = original()
+        contestants["original"] = stack.enter_context(contestant(node, told, packages))
         for ask in contestants.values():
             ask({"in_flight": 10, "calls": 200})  # connections, caches, the compiler of the original
         for in_flight in _IN_FLIGHT:
@@ -49,8 +33,12 @@ def run(*, quick: bool) -> dict[str, Any]:
                 for name, ask in contestants.items():
                     # Peers are slower: fewer of their calls say as much.
                     number = calls if name in ("floor", "ours") else calls // 3
-                    order = {"in_flight": in_flight, "calls": number, "observe": name == "ours"}
+                    order = {"in_flight": in_flight, "calls": number}
                     result = {**ask(order), "calls": number}
+                    if name == "ours":
+                        # Apart, since an observer costs what it observes a wake-up each millisecond.
+                        observed = ask({**order, "observe": True})
+                        result |= {what: seconds for what, seconds in observed.items() if what.startswith("late")}
                     figures.setdefault(name, {}).setdefault(in_flight, []).append(result)
     table = {
         name: {str(in_flight): _summary(results) for in_flight, results in by_load.items()}
@@ -92,59 +80,3 @@ def _show(table: Mapping[str, Mapping[str, Mapping[str, float]]]) -> None:
         for in_flight, figures in by_load.items():
             late = figures.get("late_p99_ms", "")
             print(f"{name:20} {in_flight:>9} {figures['cpu_us']:>8} {figures['calls_per_s']:>8} {late:>12}")
-
-
-def _command(name: str) -> list[str]:
-    return [sys.executable, "-m", f"bench.contestants.{name}"]
-
-
-def _node() -> list[str]:
-    if not (_PACKAGES / "node_modules").is_dir():
-        raise SystemExit(f"the original is missing: npm ci --prefix {_PACKAGES}")
-    return ["node", str(_HERE / "contestants" / "original.mjs")]
-
-
-@contextmanager
-def _server() -> Iterator[dict[str, Any]]:
-    key = rsa.generate_private_key(65537, 2048)
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    command = [sys.executable, "-m", "bench.contestants.server"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        served = json.loads(server.stdout.readline())
-        try:
-            yield {
-                "base_url": f"http://127.0.0.1:{served['port']}",
-                "public_key": served["public_key"],
-                "public_key_id": PUBLIC_KEY_ID,
-                "mchid": "1900000109",
-                "serial": "408B07E79B8269FEC3D5D3E6AB8ED163A6A380DB",
-                "private_key": private.decode(),
-                "data": _DATA,
-            }
-        finally:
-            server.kill()
-
-
-@contextmanager
-def _contestant(command: list[str], told: Mapping[str, Any], *arguments: str) -> Iterator[Any]:
-    whole = [*command, json.dumps(told), *arguments]
-    with subprocess.Popen(whole, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-
-        def ask(order: Mapping[str, Any]) -> dict[str, float]:
-            assert process.stdin is not None
-            assert process.stdout is not None
-            process.stdin.write(json.dumps(order) + "\n")
-            process.stdin.flush()
-            answer = process.stdout.readline()
-            if not answer:
-                raise SystemExit(f"{command[-1]} ended: {process.wait()}")
-            result: dict[str, float] = json.loads(answer)
-            return result
-
-        try:
-            yield ask
-        finally:
-            process.kill()

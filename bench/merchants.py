@@ -1,0 +1,89 @@
+"""Many merchants in one process: what each costs, and whether calls as a thousand of them take longer than as one.
+
+``kb_each`` is the memory of a merchant's client beyond its key and certificate, ``make_us`` the time to make it;
+``rate_to_one`` the calls per second as all of them in turn, over those as one alone, medians of rounds taken in turn.
+All share one pool of connections: ``connections`` is how many there were.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import itertools
+import statistics
+import time
+import tracemalloc
+from collections.abc import Iterator
+from typing import Any, Final
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from bench.contestants._peers import serving
+from wxpay_dsl import Wechatpay
+
+_IN_FLIGHT: Final = 10
+
+
+def run(quick: bool) -> dict[str, Any]:  # noqa: FBT001 (every measure's signature)
+    """``{"merchants", "kb_each", "make_us", "rate_one", "rate_many", "rate_to_one", "connections"}``"""
+    with serving() as told:
+        return asyncio.run(_measure(told, 200 if quick else 1000, 3 if quick else 9))
+
+
+async def _measure(told: dict[str, Any], number: int, rounds: int) -> dict[str, Any]:
+    # A few keys serve all: the time is that of making clients, not primes.
+    keys = [rsa.generate_private_key(65537, 2048) for _ in range(4)]
+    platform = {told["public_key_id"]: told["public_key"]}
+    one = Wechatpay(
+        mchid=told["mchid"], serial=told["serial"], private_key=keys[0], certs=platform, base_url=told["base_url"]
+    )
+    async with one as wxpay:
+        await wxpay.v3.eduPapay.contracts.presign.post(told["data"])
+        gc.collect()
+        tracemalloc.start()
+        before, begun = tracemalloc.get_traced_memory()[0], time.perf_counter()
+        many = [
+            wxpay.as_merchant(
+                mchid=str(1900100000 + each), serial=f"{each:040X}", private_key=keys[each % 4], certs=platform
+            )
+            for each in range(number)
+        ]
+        for client in many:
+            await client.v3.eduPapay.contracts.presign.post(told["data"])
+        gc.collect()
+        grown = tracemalloc.get_traced_memory()[0] - before
+        tracemalloc.stop()
+        begun = time.perf_counter()
+        for each in range(200):
+            wxpay.as_merchant(
+                mchid=str(1900100000 + each), serial=f"{each:040X}", private_key=keys[each % 4], certs=platform
+            )
+        made = (time.perf_counter() - begun) / 200
+        rates: dict[str, list[float]] = {"one": [], "many": []}
+        for _ in range(rounds):
+            rates["one"].append(await _rate(itertools.repeat(wxpay), told["data"], number))
+            rates["many"].append(await _rate(itertools.cycle(many), told["data"], number))
+        connector = wxpay.machinery.shared.transport.session().connector
+        connections = sum(map(len, connector._conns.values())) if connector is not None else 0  # noqa: SLF001
+    by_one, by_many = statistics.median(rates["one"]), statistics.median(rates["many"])
+    return {
+        "merchants": number,
+        "kb_each": round(grown / number / 1024, 1),
+        "make_us": round(made * 1e6),
+        "rate_one": round(by_one),
+        "rate_many": round(by_many),
+        "rate_to_one": round(by_many / by_one, 3),
+        "connections": connections,
+    }
+
+
+async def _rate(clients: Iterator[Wechatpay], data: Any, calls: int) -> float:
+    remaining = iter(range(calls))
+
+    async def work() -> None:
+        for _ in remaining:
+            await next(clients).v3.eduPapay.contracts.presign.post(data)
+
+    begun = time.perf_counter()
+    await asyncio.gather(*(work() for _ in range(_IN_FLIGHT)))
+    return calls / (time.perf_counter() - begun)
