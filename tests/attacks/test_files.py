@@ -8,6 +8,7 @@ import os
 import stat
 import subprocess
 import sys
+import zipfile
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path, PureWindowsPath
@@ -19,7 +20,9 @@ from tests.cli.shell import environment
 from tests.core.raw_server import RawServer, json_answer
 from tests.wechat.platform_server import MCHID, PUB_KEY_ID, SERIAL, keys
 from wxpay_dsl import File, SdkError, ValidationError, Wechatpay
+from wxpay_dsl.core.errors import ConfigurationError
 from wxpay_dsl.sandbox.background import BackgroundSandbox
+from wxpay_dsl.wechat.merchant_files import read_merchant_files
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="links and permissions of POSIX")
 
@@ -154,3 +157,18 @@ class TestCommandLine:
         plain = ["+8613800000000", "-1", "+QUJD/4==", "", "OK", "付款", 5, None]
         told = _told(dict(enumerate([*evil, *plain])))  # type: ignore[arg-type]  # the names do not matter
         assert list(told.values()) == [*[f"'{text}" for text in evil], *plain]
+
+
+@pytest.mark.parametrize("how", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA], ids=["bzip2", "LZMA"])
+def test_a_zip_packed_in_another_way_is_not_unpacked(how: int, tmp_path: Path) -> None:
+    """LZMA's header says how much memory it takes: four gigabytes, if a stranger likes."""
+    file = tmp_path / "cert.zip"
+    with zipfile.ZipFile(file, "w", how) as archive:
+        archive.writestr("apiclient_cert.p12", b"0" * 1000)
+    data = bytearray(file.read_bytes())
+    if how == zipfile.ZIP_LZMA:
+        at = data.index(b"\x09\x04\x05\x00") + 5  # version, size of the properties, then they: one byte and the size
+        data[at : at + 4] = b"\xff\xff\xff\xff"
+        file.write_bytes(data)
+    with pytest.raises(ConfigurationError, match="packed in a way that the platform does not use"):
+        read_merchant_files(file, "1")

@@ -42,6 +42,7 @@ from wxpay_dsl.wechat.certificates import load_certificate, load_pkcs12
 from wxpay_dsl.wechat.errors import SignatureError
 from wxpay_dsl.wechat.key_store import KeyStoreError, StoredCertificates
 from wxpay_dsl.wechat.keys import load_private_key, load_public_key
+from wxpay_dsl.wechat.merchant_files import read_merchant_files
 from wxpay_dsl.wechat.platform_keys import PlatformCertificatesError, decrypt_certificates
 from wxpay_dsl.wechat.verification import check_clock, read_headers
 
@@ -314,6 +315,16 @@ def fuzz_certificates(data: bytes) -> None:
         told(error)
 
 
+def fuzz_archives(data: bytes) -> None:
+    """What is given as the zip of the merchant platform."""
+    file = _folder() / "cert.zip"
+    file.write_bytes(data)
+    try:
+        read_merchant_files(file, "1900000109")
+    except ConfigurationError as error:
+        told(error)
+
+
 @lru_cache(maxsize=1)
 def _loop() -> asyncio.AbstractEventLoop:
     return asyncio.new_event_loop()
@@ -355,4 +366,5 @@ TARGETS: Final[dict[str, Target]] = {
     "specs": fuzz_specs,
     "certificates": fuzz_certificates,
     "openapi": fuzz_openapi,
+    "archives": fuzz_archives,
 }

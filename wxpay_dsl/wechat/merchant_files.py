@@ -111,6 +111,9 @@ def _members(source: Path) -> dict[str, bytes]:
                 # What macOS adds to a zip has the same names again.
                 if path.name not in (KEY, CERTIFICATE, CONTAINER) or "__MACOSX" in path.parts:
                     continue
+                if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                    # LZMA would take as much memory as its header says.
+                    raise ConfigurationError(f"{_WHAT}: {path.name} is packed in a way that the platform does not use")
                 with archive.open(member) as opened:
                     data = _bounded(opened.read(_MEMBER + 1), path.name)
                 if found.setdefault(path.name, data) != data:
