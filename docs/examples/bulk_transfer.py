@@ -1,5 +1,6 @@
 """批量转账：SAQ 任务队列（Redis），多个工作进程，杀掉哪个都不丢不重 · Bulk transfers on SAQ over Redis, many workers.
 
+pip install wxpay-dsl 'saq[redis]'
 REDIS_URL=redis://… WXPAY_PROFILE=wxpay.toml saq bulk_transfer.settings --workers 4
 REDIS_URL=redis://… python bulk_transfer.py rows.csv      # 入队，等到每行都有结果 · enqueues, and waits for every row
 

@@ -1,5 +1,6 @@
 """微信支付回调，aiohttp.web · Notifications in aiohttp.web.
 
+pip install wxpay-dsl
 WXPAY_PROFILE=wxpay.toml python notify_aiohttp.py
 """
 

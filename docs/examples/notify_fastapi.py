@@ -1,5 +1,6 @@
 """微信支付回调，FastAPI（Starlette 同样）· Notifications in FastAPI, and likewise in Starlette.
 
+pip install wxpay-dsl fastapi uvicorn
 WXPAY_PROFILE=wxpay.toml uvicorn notify_fastapi:app
 """
 

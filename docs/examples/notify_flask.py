@@ -1,5 +1,6 @@
 """微信支付回调，Flask · Notifications in Flask, or beside any other WSGI application.
 
+pip install wxpay-dsl flask gunicorn
 WXPAY_PROFILE=wxpay.toml gunicorn --workers 2 notify_flask:app
 """
 

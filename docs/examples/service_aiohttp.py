@@ -1,5 +1,6 @@
 """小程序、公众号的支付服务：下单、调起参数、主动查单 · An aiohttp service for JSAPI: orders, and asking for them.
 
+pip install wxpay-dsl
 WXPAY_PROFILE=wxpay.toml APPID=wx… NOTIFY_URL=https://…/wxpay/notify python service_aiohttp.py
 """
 

@@ -1,5 +1,6 @@
 """小店：下单、二维码、支付通知、退款，账在 SQLite · A shop in FastAPI: order, QR code, notification, refund, in SQLite.
 
+pip install 'wxpay-dsl[qr]' fastapi uvicorn
 WXPAY_PROFILE=wxpay.toml APPID=wx… NOTIFY_URL=https://…/wxpay/notify uvicorn shop_fastapi:app
 """
 
