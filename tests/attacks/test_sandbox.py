@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
+import stat
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -218,3 +221,21 @@ async def test_a_merchant_reads_and_pays_with_nobody_elses_order(sandbox: Sandbo
             with pytest.raises(ServiceError) as raised:
                 await thief.v3.pay.transactions.outTradeNo["A-1"].get(mchid=mchid)
             assert raised.value.status in (400, 403, 404)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links of POSIX")
+async def test_its_home_is_written_through_no_link_that_was_waiting(tmp_path: Path) -> None:
+    victim, home = tmp_path / "victim", tmp_path / "home"
+    victim.write_text("mine")
+    home.mkdir()
+    names = ("apiclient_key.pem", "apiclient_cert.pem", "apiclient_cert.p12", "pub_key.pem", "wxpay.toml")
+    for name in names:
+        (home / f"{name}.new").symlink_to(victim)
+    (home / "wxpay.toml").symlink_to(victim)
+    async with Sandbox(home=home):
+        pass
+    assert victim.read_text() == "mine"
+    for name in names:
+        file = home / name
+        assert not file.is_symlink()
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600

@@ -7,7 +7,6 @@ merchant, the same keys.
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from wxpay_dsl.core.errors import ConfigurationError
+from wxpay_dsl.file_permissions import write_private
 from wxpay_dsl.wechat.certificates import certificate_serial, load_certificate
 from wxpay_dsl.wechat.keys import load_private_key
 
@@ -104,11 +104,11 @@ def write(
     if ca is not None:
         files[home / "ca.pem"] = ca.encode()
     for path, content in files.items():
-        _put(path, content)
+        write_private(path, content)
     if not (home / "apiclient_cert.p12").exists():
-        _put(home / "apiclient_cert.p12", _pkcs12(merchant))
+        write_private(home / "apiclient_cert.p12", _pkcs12(merchant))
     profile = _profile(home.resolve(), merchant, public_key.id, certificate.id, base_url, tls=ca is not None)
-    _put(home / "wxpay.toml", profile.encode())
+    write_private(home / "wxpay.toml", profile.encode())
     # Last: a home whose writing was cut short is none.
     told = {
         "mchid": merchant.mchid,
@@ -116,16 +116,7 @@ def write(
         "secret": merchant.secret,
         "public_key_id": public_key.id,
     }
-    _put(state / _SECRETS, json.dumps(told, indent=2).encode())
-
-
-def _put(path: Path, content: bytes) -> None:
-    """Writes a file whole or not at all, for its owner only."""
-    beside = path.with_name(f"{path.name}.new")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-    beside.replace(path)
+    write_private(state / _SECRETS, json.dumps(told, indent=2).encode())
 
 
 def _private_pem(key: RSAPrivateKey) -> bytes:
