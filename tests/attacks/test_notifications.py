@@ -406,6 +406,26 @@ async def test_a_refusal_tells_a_stranger_nothing(books: Books) -> None:
             assert secret not in said
 
 
+@pytest.mark.parametrize(
+    "evil", ["x\r\nINFO paid", "x\nINFO paid", "\x1b]0;owned\x07", "\u2028x", "\x9b2J", "%s%n", "\udc80"]
+)
+async def test_a_stranger_writes_one_line_of_the_log(evil: str, books: Books, caplog: pytest.LogCaptureFixture) -> None:
+    wire = SENDER.event()
+    wires = [changed(wire, **{name.replace("-", "_"): evil}) for name in NAMES]
+    for fields in ({"mch_id": evil, "sign": "A" * 32}, {"mch_id": MERCHANT.mchid, "sign": evil, evil: evil}):
+        body = "".join(f"<{name}><![CDATA[{value}]]></{name}>" for name, value in fields.items())
+        wires.append(Wire({}, f"<xml>{body}</xml>".encode("utf-8", "surrogatepass")))
+    wires.append(Wire(wire.headers, evil.encode("utf-8", "surrogatepass")))
+    with caplog.at_level("DEBUG"):
+        for each in wires:
+            assert await books.hear(each) >= 400
+            assert await books.hear(each, evil) >= 400
+    assert len(caplog.records) >= 7
+    for record in caplog.records:
+        assert record.getMessage().isprintable(), record.getMessage()
+        assert len(record.getMessage()) < 1000
+
+
 async def test_apiv2s_fields_are_text_whatever_they_look_like(books: Books) -> None:
     body = xml.dumps({"attach": "<script>", "total_fee": "1"})
     assert xml.loads(body) == {"attach": "<script>", "total_fee": "1"}

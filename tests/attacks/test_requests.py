@@ -146,6 +146,26 @@ async def test_where_a_message_goes_and_ends_is_not_for_a_call_to_say(name: str,
     assert not server.requests
 
 
+@pytest.mark.parametrize(
+    "spelled", [str, str.lower, str.upper, str.swapcase], ids=["as is", "lower", "upper", "swapped"]
+)
+@pytest.mark.parametrize(
+    "name", ["Authorization", "Wechatpay-Serial", "User-Agent", "Accept", "Content-Type", "Accept-Encoding"]
+)
+async def test_a_header_is_there_once_however_it_is_spelled(
+    name: str, spelled: Callable[[str], str], server: RawServer
+) -> None:
+    """Two would be two truths, of which whoever is on the way and the service may take one each."""
+    async with client(server) as wxpay:
+        with pytest.raises(SdkError):
+            await wxpay.v3.my.thing.post({"a": 1}, headers={spelled(name): "evil"})
+    for request in server.requests:
+        lines = [line for line in head_of(request) if line.lower().startswith(name.lower().encode() + b":")]
+        assert len(lines) == 1, lines
+        if name == "Authorization":
+            assert lines[0].startswith(b"Authorization: WECHATPAY2-SHA256-RSA2048 mchid=")
+
+
 CLIMBING = [
     *(
         "..",
