@@ -69,6 +69,35 @@ async def test_an_answer_that_cannot_be_believed_is_shown_as_that(ask: Ask, sand
     assert told["data"] is None
 
 
+async def test_the_environments_of_apiv2_have_their_own_key(ask: Ask) -> None:
+    chain = "v2.sandboxnew.pay.orderquery.post"
+    fields = (await ask(f"operation?chain={chain}"))["required"]
+    told = await ask("send", {"chain": chain, "fields": fields})
+    assert told["error"] is None or "签名" not in told["error"]["text"]
+    assert told["answer"]["verified"] is True
+    code = await ask("code", {"chain": chain, "fields": fields})
+    assert 'v2_sandbox="sandboxnew"' in code["python"]
+
+
+async def test_what_apiv2_did_not_understand_is_not_called_verified(ask: Ask) -> None:
+    told = await ask("send", {"chain": "v2.pay.unifiedorder.post", "fields": {"body": "x"}, "check": False})
+    assert told["error"]["kind"] == "ReturnCodeError"
+    assert told["answer"]["verified"] is None
+
+
+@pytest.mark.timeout(500)
+async def test_every_example_of_every_operation_can_be_sent(ask: Ask) -> None:
+    """It may be refused, as an order may that is not there; but it is sent, and what verifies does."""
+    failed = []
+    for *_, chain, _ in await ask("operations"):
+        operation = await ask(f"operation?chain={chain}")
+        for example in ("required", "all"):
+            told = await ask("send", {"chain": chain, "fields": operation[example]})
+            if told["answer"] is None or told["answer"]["verified"] is False:
+                failed.append((chain, example, told["error"]))
+    assert failed == []
+
+
 async def test_a_file_is_bytes_and_never_a_path(ask: Ask) -> None:
     upload = "v3.merchant.media.upload.post"
     told = await ask("send", {"chain": upload, "fields": {}})

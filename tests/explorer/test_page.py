@@ -161,6 +161,7 @@ async def test_what_goes_wrong_can_be_chosen_and_is_in_the_code(shown: Show) -> 
 
 async def test_beginners_find_a_beginning(shown: Show) -> None:
     page = await shown()
+    await expect(page.locator(".beginnings a")).to_have_count(8)  # what is declared no longer is left out
     await page.get_by_role("main").get_by_role("link", name="Native下单").click()
     await opened(page)
     await expect(page.get_by_role("heading", level=1)).to_have_text("Native下单")

@@ -18,7 +18,7 @@ from wxpay_dsl.core.page import dotted
 from wxpay_dsl.core.tree import kebab
 
 from .description import keyword_of
-from .sending import PICTURE, fault_options, target_of, unknown
+from .sending import PICTURE, environment_of, fault_options, target_of, unknown
 
 if TYPE_CHECKING:
     from wxpay_dsl.core.request import Request
@@ -56,9 +56,10 @@ def _python(operation: Operation, fields: Mapping[str, Any], options: Mapping[st
     inner = "\n".join(f"    {argument}".replace("\n", "\n    ") for argument in arguments)
     call = f"reply = await wxpay.{dotted(operation)}(" + (f"\n{inner}\n)" if inner else ")")
     body = "\n".join(f"        {line}" for line in f"{call}\nprint(reply.data)".split("\n"))
+    environment = "".join(f', {name}="{value}"' for name, value in environment_of(operation).items())
     return (
         "import asyncio\n\nfrom wxpay_dsl import Wechatpay\n\n\nasync def main() -> None:\n"
-        f'    async with Wechatpay(profile="wxpay.toml") as wxpay:\n{body}\n\n\nasyncio.run(main())\n'
+        f'    async with Wechatpay(profile="wxpay.toml"{environment}) as wxpay:\n{body}\n\n\nasyncio.run(main())\n'
     )
 
 
@@ -78,7 +79,7 @@ async def _curl(sandbox: Sandbox, declared: Declared, fields: Mapping[str, Any],
 
     operation = declared.operation()
     given = {**fields, **{name: File(base64.b64decode(PICTURE), _FILE) for name in file_fields(operation)}}
-    async with Wechatpay(**sandbox.credentials) as client:
+    async with Wechatpay(**sandbox.credentials, **environment_of(operation)) as client:
         try:
             strange = {name: given.pop(name) for name in unknown(operation, fields)}
             request = await client.client.prepare(
@@ -160,6 +161,11 @@ def _javascript(sandbox: Sandbox, operation: Operation, fields: Mapping[str, Any
         return (
             "// 上传请看 wechatpay-axios-plugin 的文档；这里请用 Python。\n"
             "// For uploads see wechatpay-axios-plugin's own documentation; use Python here.\n"
+        )
+    if environment_of(operation):
+        return (
+            "// 仿真环境用换来的密钥签名；这里请用 Python。\n"
+            "// A sandbox environment signs with a key that is exchanged first; use Python here.\n"
         )
     sections = _sorted(operation, fields)
     if operation.family == "v2" and operation.body is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from attrs import evolve
 
@@ -14,6 +14,9 @@ from wxpay_dsl.wechat.families import SUPPLIED
 from wxpay_dsl.wechat.roles import ROLES
 
 __all__ = ["described", "fewest", "keyword_of"]
+
+#: The field of APIv2 that names a platform key: no published example of it is one that is known here.
+_KEY_NAME: Final = "cert_serial_number"
 
 
 def described(operation: Operation, mchid: str) -> dict[str, Any]:
@@ -60,7 +63,7 @@ def fewest(schema: Schema, value: Any) -> Any:
 
 def _example(operation: Operation, mchid: str, *, whole: bool) -> dict[str, Any]:
     """The fields of a call, in one object, as keywords of the chain; those that the client fills in left out."""
-    supplied, given = SUPPLIED[operation.family], {}
+    supplied, given = SUPPLIED[operation.family] | {_KEY_NAME}, {}
     for section in SECTIONS:
         schema = operation.section(section)
         for name, below in schema.properties.items() if schema is not None else ():

@@ -18,7 +18,9 @@ from wxpay_dsl.core.model import SECTIONS, Operation
 from wxpay_dsl.sandbox import faults
 from wxpay_dsl.sandbox.messages import Refusal
 from wxpay_dsl.wechat import authorization, signing_v3
+from wxpay_dsl.wechat.environments_v2 import SANDBOXES
 from wxpay_dsl.wechat.errors import SignatureError
+from wxpay_dsl.wechat.errors_v2 import ReturnCodeError
 
 from .description import keyword_of
 
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from wxpay_dsl.core.tree import Declared
     from wxpay_dsl.sandbox.server import Sandbox
 
-__all__ = ["PICTURE", "fault_options", "sent", "target_of", "unknown"]
+__all__ = ["PICTURE", "environment_of", "fault_options", "sent", "target_of", "unknown"]
 
 #: Bytes of a body that are shown.
 _SHOWN: Final = 256 * 1024
@@ -63,7 +65,8 @@ async def sent(
     given = {**fields, **_files(declared, files), **fault_options(fault)}
     # What no spec knows goes where most fields go, for the sandbox to say what it thinks of it.
     strange = {} if check else {name: given.pop(name) for name in unknown(declared.operation(), fields)}
-    async with Wechatpay(**sandbox.credentials, retries=0, hooks=[noted]) as client:
+    settings = {**sandbox.credentials, **environment_of(declared.operation())}
+    async with Wechatpay(**settings, retries=0, hooks=[noted]) as client:
         try:
             reply = await client.call(
                 target_of(declared), strange or None, given if check else {**given, "validate": False}
@@ -75,8 +78,7 @@ async def sent(
     if exchange is not None and exchange.method:
         told["request"] = _request(exchange)
         if exchange.response is not None:
-            believed = told["error"] is None or not isinstance(calls[-1].error, SignatureError)
-            told["answer"] = _answer(exchange.response, exchange, believed=believed)
+            told["answer"] = _answer(exchange.response, exchange, calls[-1].error)
     return told
 
 
@@ -91,6 +93,11 @@ def fault_options(fault: str) -> dict[str, Any]:
 def target_of(declared: Declared) -> Target:
     """What a call of ``declared`` means, nothing in its path filled in yet."""
     return Target(declared.verb, declared.operation().chain, declared, {})
+
+
+def environment_of(operation: Operation) -> dict[str, Any]:
+    """What a client needs to be told for an operation of one of APIv2's sandbox environments (仿真测试系统)."""
+    return next(({"v2_sandbox": name} for name in SANDBOXES if name in operation.chain), {})
 
 
 def unknown(operation: Operation, fields: Mapping[str, Any]) -> list[str]:
@@ -140,7 +147,7 @@ def _request(exchange: Exchange) -> dict[str, Any]:
     return told
 
 
-def _answer(response: Response, exchange: Exchange, *, believed: bool) -> dict[str, Any]:
+def _answer(response: Response, exchange: Exchange, error: BaseException | None) -> dict[str, Any]:
     headers = response.headers
     operation = exchange.request.operation
     message, nonce = "", headers.get("Wechatpay-Nonce")
@@ -150,15 +157,15 @@ def _answer(response: Response, exchange: Exchange, *, believed: bool) -> dict[s
             message = signed.decode("utf-8", "replace")
         except ValueError:
             message = ""
-    success = 200 <= response.status < 300
+    # An answer that says no is not verified by the client, which only reports it; nor is what APIv2 did not understand.
+    success = 200 <= response.status < 300 and not isinstance(error, ReturnCodeError)
     verifies = operation is None or operation.verify or bool(operation.digest_header)
     return {
         "status": response.status,
         "headers": [[name, value] for name, value in headers.items()],
         "body": _text(response.body),
         "message": message,
-        # An answer that says no is not verified by the client, which only reports it.
-        "verified": believed if success and verifies else None,
+        "verified": not isinstance(error, SignatureError) if success and verifies else None,
     }
 
 
