@@ -15,7 +15,7 @@ from tests.cli.shell import Wxpay, environment
 PRESIGN = "v3.eduPapay.contracts.presign.post"
 
 
-def typed(command: list[str], answers: dict[str, str], cwd: Path) -> tuple[int, str, str]:
+def typed(command: list[str], answers: dict[str, str | list[str]], cwd: Path) -> tuple[int, str, str]:
     """Runs the command on a terminal, types each answer once its prompt is there; gives code, stdout and the screen."""
     master, slave = pty.openpty()
     with subprocess.Popen(
@@ -27,7 +27,8 @@ def typed(command: list[str], answers: dict[str, str], cwd: Path) -> tuple[int, 
         stdout=subprocess.PIPE,
     ) as process:
         os.close(slave)
-        screen, waiting, deadline = "", dict(answers), time.monotonic() + 40
+        waiting = {field: [given] if isinstance(given, str) else [*given] for field, given in answers.items()}
+        screen, deadline = "", time.monotonic() + 90
         while time.monotonic() < deadline:
             if select.select([master], [], [], 0.1)[0]:
                 try:
@@ -36,10 +37,9 @@ def typed(command: list[str], answers: dict[str, str], cwd: Path) -> tuple[int, 
                     break
                 screen += read.decode("utf-8", "replace")
             asked = next((field for field in waiting if screen.rpartition("\n")[2].startswith(field)), None)
-            if asked is not None and screen.endswith(": "):
-                os.write(master, waiting.pop(asked).encode() + b"\n")
-            if process.poll() is not None:
-                break
+            if asked is not None and waiting[asked] and screen.endswith(": "):
+                os.write(master, waiting[asked].pop(0).encode() + b"\n")
+                screen += "\n"
         out = process.stdout.read().decode() if process.stdout else ""
         os.close(master)
         return process.wait(20), out, screen
@@ -71,3 +71,11 @@ def test_a_file_that_is_asked_for_is_sent_with_a_bar(profile: Path, tmp_path: Pa
     assert "uploading 上传中 license.png" in screen
     assert "200.0/200.0 kB" in screen
     assert "meta" not in screen
+
+
+def test_what_is_no_number_is_asked_for_again(profile: Path, tmp_path: Path) -> None:
+    command = ["call", "v3.pay.transactions.native.post", "-p", "appid=wx8888888888888888", "-p", "mchid=1900000109"]
+    command += ["-p", "out_trade_no=ASK001", "-p", "notify_url=https://www.example.com/n", "--profile", str(profile)]
+    code, out, screen = typed(command, {"description": "茶", "amount.total": ["1.5 yuan", "150"]}, tmp_path)
+    assert (code, '"code_url"' in out) == (0, True), screen
+    assert screen.count("a whole number, please 请输入整数") == 1

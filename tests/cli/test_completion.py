@@ -44,6 +44,8 @@ PATIENCE = 90
         ("wxpay call v3.pay.transactions.native.post -p support_fapiao=t", ["support_fapiao=true"]),
         ("wxpay call v3.merchant.media.upload.post -p file=@li", ["file=@license.png"]),
         ("wxpay call v3.pay.transactions.native.post -d @o", ["@orders/"]),
+        ("wxpay notify send REFUND.A", ["REFUND.ABNORMAL"]),
+        ("wxpay explain --body @li", ["@license.png"]),
         ("wxpay call v3.pay.transactions.native.post -d @orders/", ["@orders/first.json"]),
     ],
 )

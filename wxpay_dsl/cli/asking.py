@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 import click
 
 from wxpay_dsl.core.model import ABSENT, SECTIONS, Operation, Schema
 from wxpay_dsl.wechat.families import SUPPLIED
 
+from .parameters import value_of
+
 __all__ = ["ask", "lacking", "may_ask"]
+
+#: By a field's type, what an answer must be, and how it is asked for again; any text will do for the others.
+_KINDS: Final[dict[str, tuple[type | tuple[type, ...], str]]] = {
+    "integer": (int, "a whole number, please 请输入整数"),
+    "number": ((int, float), "a number, please 请输入数字"),
+    "boolean": (bool, "true or false, please 请输入 true 或 false"),
+    "object": (dict, "a JSON object, please 请输入 JSON 对象"),
+}
 
 
 def may_ask() -> bool:
@@ -43,7 +54,7 @@ def _lacking(path: str, schema: Schema, given: Any) -> Iterator[tuple[str, Schem
 
 
 def ask(operation: Operation, given: Mapping[str, Any]) -> list[str]:
-    """``KEY=VALUE`` of each field that is missing, as somebody typed it; an empty answer asks again.
+    """``KEY=VALUE`` of each field that is missing, as somebody typed it; what is no such value is asked for again.
 
     Raises click.Abort at Ctrl-C or the end of the input.
     """
@@ -55,6 +66,21 @@ def ask(operation: Operation, given: Mapping[str, Any]) -> list[str]:
             hint = f" (例 e.g. {schema.example})"
         elif schema.type in ("array", "object"):
             hint = " (JSON)"
-        answer = click.prompt(f"{title}{hint}", err=True, hide_input=schema.encrypted, prompt_suffix=": ")
+        answer = click.prompt(
+            f"{title}{hint}",
+            err=True,
+            hide_input=schema.encrypted,
+            prompt_suffix=": ",
+            value_proc=partial(_fit, schema),
+        )
         answers.append(f"{path}={answer}")
     return answers
+
+
+def _fit(schema: Schema, answer: str) -> str:
+    """The answer, if it can be of the field's type. Limits and lists of values may be outdated, and are no reason."""
+    given = answer.strip()
+    kind, wanted = _KINDS.get(schema.type, (object, ""))
+    if not isinstance(value_of(schema, given), kind):
+        raise click.UsageError(wanted)
+    return given

@@ -12,7 +12,7 @@ from wxpay_dsl.core.model import SECTIONS, Schema
 
 from .chain_text import node_of, target_of
 
-__all__ = ["complete_chain", "complete_data", "complete_field"]
+__all__ = ["complete_chain", "complete_data", "complete_event", "complete_field"]
 
 
 def complete_chain(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -55,6 +55,15 @@ def complete_field(context: click.Context, parameter: click.Parameter, incomplet
         return [CompletionItem(f"{begun}={file}") for file in _files(value)]
     words = ("true", "false") if schema.type == "boolean" else schema.enum
     return [CompletionItem(f"{begun}={word}") for word in words if str(word).startswith(value)]
+
+
+def complete_event(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The declared notifications, each with its title."""
+    from wxpay_dsl import wxpay
+
+    names = [name for name in wxpay.tree.event_names() if name.startswith(incomplete)]
+    events = {name: wxpay.tree.event(name) for name in names}
+    return [CompletionItem(name, help=event.summary) for name, event in events.items() if event is not None]
 
 
 def complete_data(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from .completion import complete_data
 from .options import json_option, profile_option
 
 if TYPE_CHECKING:
@@ -40,14 +41,28 @@ _LIMIT: Final = 16 * 1024 * 1024
 
 
 @click.command(help=_HELP)
-@click.option("--authorization", metavar="TEXT|@FILE", required=True, help="The header's value, as it was sent.")
+@click.option(
+    "--authorization",
+    metavar="TEXT|@FILE",
+    shell_complete=complete_data,
+    required=True,
+    help="The header's value, as it was sent.",
+)
 @click.option("--method", metavar="VERB", required=True, help="GET, POST …")
 @click.option("--url", metavar="URL", required=True, help="As it was sent, percent-encoded; or its path and query.")
-@click.option("--body", metavar="TEXT|@FILE", default="", help="The bytes that were sent; none by default.")
+@click.option(
+    "--body",
+    metavar="TEXT|@FILE",
+    shell_complete=complete_data,
+    default="",
+    help="The bytes that were sent; none by default.",
+)
 @click.option("--certificate", metavar="FILE", type=_FILE, help="The merchant's, apiclient_cert.pem.")
 @click.option("--public-key", metavar="FILE", type=_FILE, help="The merchant's public key.")
 @profile_option
-@click.option("--answer", metavar="TEXT|@FILE", help="The body of the answer 401 SIGN_ERROR.")
+@click.option(
+    "--answer", metavar="TEXT|@FILE", shell_complete=complete_data, help="The body of the answer 401 SIGN_ERROR."
+)
 @json_option
 def explain(
     authorization: str,

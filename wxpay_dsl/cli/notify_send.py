@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from .completion import complete_data, complete_event
 from .options import profile_option
 from .terminal import note, write_json
 
@@ -39,7 +40,7 @@ _NOWHERE: Final = "http://127.0.0.1:18080"
 
 
 @click.command(help=_HELP)
-@click.argument("event")
+@click.argument("event", shell_complete=complete_event)
 @click.option("--to", "url", metavar="URL", required=True, help="Where your server takes notifications.")
 @click.option(
     "--home",
@@ -47,7 +48,7 @@ _NOWHERE: Final = "http://127.0.0.1:18080"
     metavar="DIR",
     help="A sandbox's home, made if it is not there; else that of the profile's sandbox.",
 )
-@click.option("-d", "--data", metavar="JSON|@FILE|-", help="The resource, whole.")
+@click.option("-d", "--data", metavar="JSON|@FILE|-", shell_complete=complete_data, help="The resource, whole.")
 @click.option("-p", "--param", "parameters", metavar="KEY=VALUE", multiple=True, help="A field of the resource.")
 @click.option("--copies", type=click.IntRange(1, 1000), default=1, metavar="N", help="Send it so often at once.")
 @profile_option

@@ -14,7 +14,7 @@ import click
 from wxpay_dsl.core.chain import Target
 from wxpay_dsl.core.model import SECTIONS, Operation, Schema
 
-__all__ = ["fields_of", "fields_within", "read_data"]
+__all__ = ["fields_of", "fields_within", "read_data", "value_of"]
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9]+\Z")
 _BOOLEANS: Final = {"true": True, "false": False}
@@ -60,7 +60,7 @@ def fields_of(
             raise click.UsageError(f"-p takes KEY=VALUE, not {pair!r}")
         path, schema = ((key,), None) if operation is None else _find(operation, key)
         known = schema is not None or key in templates
-        _put(fields if known else loose, path, _value(schema, text), schema)
+        _put(fields if known else loose, path, value_of(schema, text), schema)
     return fields, loose
 
 
@@ -75,7 +75,7 @@ def fields_within(schema: Schema | None, given: Sequence[str]) -> dict[str, Any]
         found = schema
         for name in path:
             found = found.properties.get(name) if found is not None else None
-        _put(fields, path, _value(found, text), found)
+        _put(fields, path, value_of(found, text), found)
     return fields
 
 
@@ -110,7 +110,7 @@ def _put(fields: dict[str, Any], path: tuple[str, ...], value: Any, schema: Sche
         raise click.UsageError(f"-p {'.'.join(path)} is given twice")
 
 
-def _value(schema: Schema | None, text: str) -> Any:
+def value_of(schema: Schema | None, text: str) -> Any:
     """The text as the schema's type. What does not convert stays text: validation says what is wrong with it."""
     kind = "string" if schema is None else schema.type
     if schema is not None and schema.format == "binary":
@@ -123,7 +123,7 @@ def _value(schema: Schema | None, text: str) -> Any:
         return _json(text)
     if kind == "array" and schema is not None:
         whole = _json(text)
-        return whole if isinstance(whole, list) else [_value(schema.items, text)]
+        return whole if isinstance(whole, list) else [value_of(schema.items, text)]
     return text
 
 
