@@ -127,3 +127,36 @@ def test_each_fault_has_the_path_of_what_it_names(words: dict[str, Any], data: A
 def test_numbers_are_finite(value: float) -> None:
     errors, _ = check(Schema(type="number"), value, "x")
     assert [str(fault) for fault in errors] == [f"x: expected a finite number, got {value}"]
+
+
+_values = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-3, 3),
+    st.floats(allow_nan=True),
+    st.text(alphabet="a1\n中", max_size=6),
+    st.binary(max_size=2),
+    st.lists(st.integers(), max_size=1),
+)
+
+
+@given(
+    schema=st.builds(
+        Schema,
+        type=st.sampled_from(["string", "integer", "number", "boolean", "any"]),
+        enum=st.sampled_from([(), ("a",), ("a", "aaaa", "中"), (1, 2), (True,)]),
+        pattern=st.sampled_from(["", "^a+$"]),
+        min_length=st.none() | st.integers(0, 4),
+        max_length=st.none() | st.integers(0, 4),
+        minimum=st.none() | st.integers(-2, 2),
+        maximum=st.none() | st.integers(-2, 2),
+        nullable=st.booleans(),
+        media_type=st.sampled_from(["", "application/json"]),
+        encrypted=st.booleans(),
+    ).filter(lambda schema: schema.type in ("integer", "number") or {schema.minimum, schema.maximum} == {None}),
+    value=_values,
+)
+def test_a_field_is_judged_alone_as_in_its_object(schema: Schema, value: Any) -> None:
+    """An object looks at most fields quickly; what it finds is what the field's own check finds."""
+    alone = check(schema, value, "body.field")
+    assert check(Schema(type="object", properties={"field": schema}), {"field": value}, "body") == alone
