@@ -159,6 +159,21 @@ async def test_what_goes_wrong_can_be_chosen_and_is_in_the_code(shown: Show) -> 
     await expect(result.locator(".data")).to_have_count(0)  # nothing that it says is believed
 
 
+async def test_an_order_that_was_sent_waits_on_the_payers_page_and_is_paid_there(shown: Show, sandbox: Sandbox) -> None:
+    page = await shown("/#v3.pay.transactions.native.post")
+    await opened(page)
+    await page.get_by_role("button", name="发送").click()
+    await expect(page.get_by_role("region", name="结果")).to_contain_text("code_url")
+    async with page.expect_popup() as popup:
+        await page.get_by_role("link", name="付款人的页面").click()
+    payer = await popup.value
+    await payer.get_by_role("listitem").get_by_role("link").click()
+    await payer.get_by_role("button", name="付款").click()
+    await expect(payer.get_by_role("button")).to_have_count(0)
+    assert sandbox.control.list("transactions")[0]["state"] == "SUCCESS"
+    await expect(payer.get_by_role("link", name="API explorer")).to_have_attribute("href", "/")
+
+
 async def test_beginners_find_a_beginning(shown: Show) -> None:
     page = await shown()
     await expect(page.locator(".beginnings a")).to_have_count(8)  # what is declared no longer is left out

@@ -28,20 +28,28 @@ _PAGE: Final = Template(
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>$title · 微信支付沙箱</title>
 <style>
-body { font: 16px/1.6 system-ui, sans-serif; max-width: 34rem; margin: 3rem auto; padding: 0 1rem; color: #222 }
+:root { color-scheme: light dark; --ground: #fff; --text: #1b211e; --quiet: #5c6762 }
+:root { --link: #067a3f; --yes: #067a3f; --on-yes: #fff }
+@media (prefers-color-scheme: dark) {
+  :root { --ground: #141816; --text: #e4e9e6; --quiet: #9aa6a0; --link: #2fc477; --yes: #2fc477; --on-yes: #06170d }
+}
+body { font: 16px/1.6 system-ui, sans-serif; max-width: 34rem; margin: 3rem auto; padding: 0 1rem }
+body { background: var(--ground); color: var(--text) }
 h1 { font-size: 1.2rem; font-weight: 500 }
 p.sum { font-size: 2.4rem; margin: .5rem 0 }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; color: #666 }
-dd { margin: 0; color: #222; overflow-wrap: anywhere }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; color: var(--quiet) }
+dd { margin: 0; color: var(--text); overflow-wrap: anywhere }
 button { font: inherit; padding: .6rem 2rem; border: 0; border-radius: .3rem; cursor: pointer }
-button.yes { background: #07c160; color: #fff }
-a { color: #576b95; text-decoration: none }
+button.yes { background: var(--yes); color: var(--on-yes) }
+a { color: var(--link); text-underline-offset: .15em; overflow-wrap: anywhere }
 li { margin: .4rem 0 }
-small { color: #888 }
+small { color: var(--quiet) }
+footer { margin-top: 2rem; border-top: 1px solid; border-color: color-mix(in srgb, var(--quiet) 30%, transparent) }
 </style>
 <h1>$title</h1>
 $content
-<p><small>沙箱 · sandbox: no real money</small></p>
+<footer><p><small>沙箱 · sandbox: no real money &emsp; <a href="/sandbox">等待处理 Waiting</a> &emsp;
+<a href="/">接口 API explorer</a></small></p></footer>
 </html>
 """
 )
@@ -55,14 +63,16 @@ def answer(control: Control, call: Call) -> Answer:
     """The page of an errand, the step that its button takes, or the list of what is open. Raises Refusal."""
     prefix = next((prefix for prefix in PREFIXES if call.path.startswith(prefix)), None)
     if prefix is None:
-        return _html("等待付款人处理", _open(control))
+        return _html("等待付款人处理 · Waiting for the payer", _open(control))
     thing = call.path.removeprefix(prefix)
     try:
         if call.method == "POST":
             return _acted(control, call, thing)
         return _shown(payer.find(control.state, thing), control)
     except Refusal as refusal:
-        return _html("无法完成", f"<p>{escape(refusal.message)}<p><small>{refusal.code}</small>", refusal.status)
+        return _html(
+            "无法完成 · Cannot be done", f"<p>{escape(refusal.message)}<p><small>{refusal.code}</small>", refusal.status
+        )
 
 
 def _acted(control: Control, call: Call, thing: str) -> Answer:
@@ -83,21 +93,37 @@ def _shown(errand: Errand, control: Control) -> Answer:
         errand = current(errand, control.state.now)
         facts = {"商户": errand.mchid, "商品": errand.description, "订单号": errand.out_trade_no}
         open_ = errand.state in ("NOTPAY", "USERPAYING")
-        return _errand("付款", errand.total, {**facts, "状态": STATES[errand.state]}, ("付款", "取消"), open_=open_)
+        return _errand(
+            "付款 · Pay",
+            errand.total,
+            {**facts, "状态": STATES[errand.state]},
+            ("付款 Pay", "取消 Cancel"),
+            open_=open_,
+        )
     if isinstance(errand, CombinedOrder):
         parts = [control.state.transactions.get(*key) for key in errand.parts]
         total = sum(part.total for part in parts if part is not None)
         facts = {"商户": errand.mchid, "合单订单号": errand.out_trade_no, "子单": str(len(parts))}
         open_ = not errand.transaction_id
-        return _errand("合单付款", total, facts, ("付款", "取消"), open_=open_)
+        return _errand("合单付款 · Pay", total, facts, ("付款 Pay", "取消 Cancel"), open_=open_)
     if isinstance(errand, Contract):
         facts = {"商户": errand.mchid, "模板": errand.plan_id, "状态": errand.state}
-        return _errand("开通自动扣费", None, facts, ("签约", "取消"), open_=errand.state == "PRESIGNED")
+        return _errand(
+            "开通自动扣费 · Sign", None, facts, ("签约 Sign", "取消 Cancel"), open_=errand.state == "PRESIGNED"
+        )
     if isinstance(errand, ServiceOrder):
         facts = {"商户": errand.mchid, "服务": errand.introduction, "状态": errand.state}
-        return _errand("确认服务订单", None, facts, ("确认", "取消"), open_=errand.state == "CREATED")
+        return _errand(
+            "确认服务订单 · Confirm", None, facts, ("确认 Confirm", "取消 Cancel"), open_=errand.state == "CREATED"
+        )
     facts = {"商户": errand.mchid, "备注": errand.remark, "状态": errand.state}
-    return _errand("收款", errand.amount, facts, ("收款", "拒绝"), open_=errand.state == "WAIT_USER_CONFIRM")
+    return _errand(
+        "收款 · Receive",
+        errand.amount,
+        facts,
+        ("收款 Receive", "拒绝 Decline"),
+        open_=errand.state == "WAIT_USER_CONFIRM",
+    )
 
 
 def _errand(title: str, fen: int | None, facts: dict[str, str], words: tuple[str, str], *, open_: bool) -> Answer:
@@ -135,7 +161,7 @@ def _open(control: Control) -> str:
         if one.state == "WAIT_USER_CONFIRM"
     ]
     if not errands:
-        return "<p>没有等待处理的订单、协议或转账。"
+        return "<p>没有等待处理的订单、协议或转账。<br>No order, contract or transfer waits."
     lines = (f'<li><a href="{link}">{escape(name)}</a> <small>{told}</small>' for link, name, told in errands)
     return f"<ul>{''.join(lines)}</ul>"
 
