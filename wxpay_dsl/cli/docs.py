@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import click
@@ -92,4 +93,6 @@ def _build(out: Path, folders: tuple[str, ...]) -> None:
         from wxpay_dsl.site.build import build as build_site
     except ModuleNotFoundError as error:
         raise click.ClickException(f"the documentation needs {error.name}: pip install 'wxpay-dsl[docs]'") from None
+    # The library that cuts Chinese into words tells of its own start.
+    logging.getLogger("jieba").addFilter(lambda record: record.levelno >= logging.WARNING)
     build_site(out, folders)
