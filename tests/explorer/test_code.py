@@ -109,6 +109,21 @@ async def test_what_shall_go_wrong_goes_wrong_in_each_language(ask: Ask, tmp_pat
     assert "SYSTEM" in await ran(home, ["bash"], code["curl"])
 
 
+async def test_over_tls_with_the_client_certificate_where_it_is_wanted(tmp_path: Path, node: str) -> None:
+    home = tmp_path / "tls"
+    async with Sandbox(home=home, tls=True) as sandbox:
+        declared = {one.path: one for one in sandbox.client.tree.declared() if one.verb == "post"}
+        for path, fields, said, succeeds in (
+            ("/v3/pay/transactions/native", {**ORDER, "out_trade_no": "T4"}, "code_url", True),
+            ("/secapi/pay/reverse", {"appid": "wx8888888888888888", "out_trade_no": "N1"}, "ORDERNOTEXIST", False),
+        ):
+            code = await written(sandbox, declared[path], fields)
+            trusting = ["env", "NODE_EXTRA_CA_CERTS=ca.pem", node]
+            assert said in await ran(home, trusting, code["javascript"], succeeds=succeeds)
+            assert said in await ran(home, [sys.executable, "-"], code["python"], succeeds=succeeds)
+            assert said in await ran(home, ["bash"], code["curl"])
+
+
 @pytest.mark.parametrize("mode", ["public-key", "certificate"])
 async def test_whichever_way_the_platform_signs(mode: Mode, tmp_path: Path, node: str) -> None:
     home = tmp_path / "other"

@@ -30,10 +30,12 @@ if TYPE_CHECKING:
     from wxpay_dsl.core.tree import Declared
     from wxpay_dsl.sandbox.server import Sandbox
 
-__all__ = ["PICTURE", "environment_of", "fault_options", "sent", "target_of", "unknown"]
+__all__ = ["FILE", "PICTURE", "environment_of", "fault_options", "sent", "target_of", "unknown"]
 
 #: Bytes of a body that are shown.
 _SHOWN: Final = 256 * 1024
+#: What the file of an upload is called in code.
+FILE: Final = "image.png"
 #: What is uploaded where no file was chosen: a picture of one pixel.
 PICTURE: Final = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 
