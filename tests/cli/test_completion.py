@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.shell import Wxpay, environment
+from tests.missing import missing
 
 PRESIGN = "v3.eduPapay.contracts.presign.post"
 #: How each shell is started without anybody's settings, and how it learns to complete.
@@ -106,7 +107,7 @@ def terminal(command: list[str], folder: Path) -> Iterator[Callable[[str, str], 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_a_shell_completes_what_is_begun(shell: str, tmp_path: Path) -> None:
     if shutil.which(shell) is None:
-        pytest.skip(f"there is no {shell} on this machine")
+        missing(f"apt-get install {shell}")
     (tmp_path / "presign.json").write_text("{}")
     command, learn = SHELLS[shell]
     with terminal(command, tmp_path) as type_in:

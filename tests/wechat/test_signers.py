@@ -17,6 +17,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from tests.missing import missing
 from wxpay_dsl import ConfigurationError, Signer, SignerError, Wechatpay
 from wxpay_dsl.sandbox import Sandbox
 from wxpay_dsl.wechat import signing_v3
@@ -36,7 +37,6 @@ PRESIGN = {
 }
 MODULE = "/usr/lib/softhsm/libsofthsm2.so"
 PIN = "648219"
-needs_softhsm = pytest.mark.skipif(not Path(MODULE).exists(), reason="apt-get install softhsm2")
 
 
 @pytest.fixture
@@ -145,6 +145,8 @@ async def test_a_signer_of_one_s_own_is_awaited(sandbox: Sandbox, key: RSAPrivat
 
 @pytest.fixture(scope="module")
 def tokens(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if not Path(MODULE).exists():
+        missing("apt-get install softhsm2")
     folder = tmp_path_factory.mktemp("softhsm")
     (folder / "tokens").mkdir()
     (folder / "softhsm2.conf").write_text(f"directories.tokendir = {folder / 'tokens'}\nlog.level = ERROR\n")
@@ -182,7 +184,6 @@ def signer(**changed: Any) -> Pkcs11Signer:
     return Pkcs11Signer(**{"module": MODULE, "token": "merchant", "pin": PIN, "label": "apiclient", **changed})
 
 
-@needs_softhsm
 async def test_a_token_signs_calls_and_decrypts(token: str, hsm_key: RSAPrivateKey, sandbox: Sandbox) -> None:
     hsm = signer(token=token)
     public = hsm_key.public_key()
@@ -194,7 +195,6 @@ async def test_a_token_signs_calls_and_decrypts(token: str, hsm_key: RSAPrivateK
     await hsm.close()
 
 
-@needs_softhsm
 async def test_a_call_is_signed_by_the_token(token: str, hsm_key: RSAPrivateKey, tmp_path: Path) -> None:
     """The sandbox knows the merchant by the certificate of the key that is on the token."""
     async with Sandbox() as sandbox:
@@ -206,7 +206,6 @@ async def test_a_call_is_signed_by_the_token(token: str, hsm_key: RSAPrivateKey,
         await hsm.close()
 
 
-@needs_softhsm
 async def test_the_guide_s_example_works(token: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = (Path(__file__).parents[2] / "docs" / "guide" / "signers.md").read_text("utf-8")
     (text,) = [block for block in page.split("```python\n") if "Pkcs11Signer(" in block]
@@ -223,7 +222,6 @@ async def test_the_guide_s_example_works(token: str, tmp_path: Path, monkeypatch
         await names["signer"].close()
 
 
-@needs_softhsm
 async def test_a_lost_session_is_opened_again(token: str, hsm_key: RSAPrivateKey) -> None:
     hsm = signer(token=token)
     await hsm.sign(b"message")
@@ -232,7 +230,6 @@ async def test_a_lost_session_is_opened_again(token: str, hsm_key: RSAPrivateKey
     await hsm.close()
 
 
-@needs_softhsm
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
@@ -250,7 +247,6 @@ async def test_what_is_not_there_is_said(token: str, changed: dict[str, Any], me
     await hsm.close()
 
 
-@needs_softhsm
 async def test_a_wrong_pin_is_tried_once(token: str) -> None:
     asked = []
 
