@@ -192,3 +192,28 @@ class TestEcb:
     def test_what_does_not_decrypt_is_one_kind_of_error(self, ciphertext: str) -> None:
         with pytest.raises(DecryptionError):
             ecb_decrypt(ciphertext, V["ecb"]["key"])
+
+
+@pytest.mark.parametrize("noise", ["\n", " ", "=", "!", "中"])
+def test_base64_is_read_strictly(noise: str) -> None:
+    """One ciphertext has one writing: what differs from it was changed on its way."""
+    key, nonce = "0123456789abcdef0123456789ABCDEF", "0123456789ab"
+    decryptions: list[tuple[str, Any]] = [
+        (aead_encrypt("x", key, nonce, ""), lambda sealed: aead_decrypt(sealed, key, nonce, "")),
+        (oaep_encrypt("x", PUBLIC), lambda sealed: oaep_decrypt(sealed, KEY)),
+        (ecb_encrypt("x", key), lambda sealed: ecb_decrypt(sealed, key)),
+    ]
+    for sealed, decrypt in decryptions:
+        assert decrypt(sealed)
+        for changed in (noise + sealed, sealed[:8] + noise + sealed[8:], sealed + noise):
+            with pytest.raises(DecryptionError):
+                decrypt(changed)
+
+
+def test_the_limit_of_a_text_is_a_whole_number_of_bytes() -> None:
+    with pytest.raises(EncryptionError, match=r"a key of 2048 bits takes 214$"):
+        oaep_encrypt("x" * 215, PUBLIC)
+
+
+def test_errors_are_their_sentence() -> None:
+    assert [str(DecryptionError("not this key")), str(EncryptionError("too long"))] == ["not this key", "too long"]

@@ -81,3 +81,39 @@ def test_an_error_shows_which_keys_there_are_and_why_one_does_not_count() -> Non
     assert shown[0] == PUB_KEY_ID
     assert f"{ended.id} (ended 20" in shown[1]
     assert f"{coming.id} (begins 20" in shown[2]
+
+
+async def test_at_the_ratio_itself_a_certificate_is_asked_for() -> None:
+    """``ratio`` is the share of the public key: at 0.25, chances of 0 to just below 0.25 are its own."""
+    one = cert(1)
+    kept = PlatformKeys([PUBLIC, one.key])
+    for chance, expected in ((0.0, PUB_KEY_ID), (0.2499, PUB_KEY_ID), (0.25, one.id), (0.9, one.id)):
+        preference = Preference(0.25, random=lambda chance=chance: chance)
+        assert preference.choose(kept, datetime.now(UTC)).id == expected
+
+
+async def test_a_choice_is_made_anew_for_other_keys_and_when_a_certificate_has_ended() -> None:
+    now = datetime.now(UTC)
+    one, other = cert(1, start=-DAY, end=DAY), cert(2, start=-2 * DAY, end=9 * DAY)
+    preference = Preference()
+    assert preference.choose(PlatformKeys([one.key]), now).id == one.id
+    both = PlatformKeys([one.key, other.key])
+    end = one.key.not_after
+    assert end is not None
+    assert preference.choose(both, now).id == one.id
+    assert preference.choose(both, end).id == one.id
+    assert preference.choose(both, end + timedelta(seconds=1)).id == other.id
+    assert Preference().choose(both, end).id == one.id
+    late = Preference()
+    assert late.choose(both, end).id == one.id
+    assert late.choose(both, end + timedelta(seconds=1)).id == other.id
+    assert preference.choose(PlatformKeys([PUBLIC]), end).id == PUB_KEY_ID
+
+
+def test_a_preference_shows_its_share() -> None:
+    assert repr(Preference(0.5)) == "Preference(ratio=0.5)"
+
+
+def test_a_key_that_counts_is_described_by_its_id_alone() -> None:
+    one = cert(1)
+    assert describe(PlatformKeys([PUBLIC, one.key]), datetime.now(UTC)) == [PUB_KEY_ID, one.id]

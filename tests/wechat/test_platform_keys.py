@@ -39,6 +39,7 @@ APIV3_KEY = "0123456789abcdef0123456789ABCDEF"
 PUB_KEY_ID = "PUB_KEY_ID_0000000000000024101100397200000006"
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
+SERIAL = 0x5157F09EFDC096DE15EBE81A47057A7232F1B8E1
 
 
 def certificate(serial: int, start: datetime, end: datetime) -> x509.Certificate:
@@ -306,3 +307,68 @@ class TestRefreshPolicy:
             elif policy.running:
                 policy = policy.succeeded() if event == "succeed" else policy.failed()
         assert all(b - a >= 7 for a, b in pairwise(starts))
+
+
+class TestNeed:
+    """A call that has no valid key at all cannot do without: the pause after a failure is short, and grows."""
+
+    def test_nothing_was_attempted_yet(self) -> None:
+        assert RefreshPolicy().on_need(0) is Refresh.START
+        assert RefreshPolicy(interval=None).on_need(0) is Refresh.START
+
+    def test_one_under_way_is_waited_for(self) -> None:
+        assert RefreshPolicy().started(0).on_need(0) is Refresh.JOIN
+        assert RefreshPolicy().started(0).on_demand(0) is Refresh.JOIN
+
+    @pytest.mark.parametrize(
+        ("failures", "pause"), [(0, 300.0), (1, 2.0), (2, 4.0), (3, 8.0), (8, 256.0), (9, 300.0), (5000, 300.0)]
+    )
+    def test_the_pause_after_so_many_failures(self, failures: int, pause: float) -> None:
+        policy = RefreshPolicy(attempted_at=1000.0, failures=failures)
+        assert policy.on_need(1000.0 + pause - 0.5) is Refresh.NOT_NOW
+        assert policy.on_need(1000.0 + pause) is Refresh.START
+
+    def test_whoever_asks_himself_waits_for_no_pause(self) -> None:
+        assert RefreshPolicy(attempted_at=1000.0, failures=3).on_demand(1000.0) is Refresh.START
+
+
+def test_half_a_day_between_downloads_and_five_minutes_between_any_two() -> None:
+    assert RefreshPolicy().started(0).succeeded().next_due() == 12 * 60 * 60
+    policy = RefreshPolicy().started(0).succeeded()
+    assert policy.on_unknown_serial(299.9) is Refresh.NOT_NOW
+    assert policy.on_unknown_serial(300) is Refresh.START
+
+
+def test_of_certificates_the_one_that_began_last_is_the_newest_whatever_its_serial() -> None:
+    older, newer = certificate(SERIAL + 9, NOW - 9 * DAY, NOW + 9 * DAY), certificate(SERIAL, NOW - DAY, NOW + DAY)
+    keys = PlatformKeys(platform_key(f"{one.serial_number:040X}", one) for one in (newer, older))
+    assert keys.for_encryption(NOW).id == f"{SERIAL:040X}"
+
+
+def test_a_hundred_entries_are_looked_at_and_no_more() -> None:
+    for count, says in ((100, "lacks serial_no"), (101, "no list `data`")):
+        with pytest.raises(PlatformCertificatesError, match=says):
+            decrypt_certificates({"data": [{}] * count}, APIV3_KEY)
+
+
+def test_the_apiv3_key_may_be_bytes() -> None:
+    payload = answer(certificate(SERIAL, NOW - DAY, NOW + DAY))
+    assert decrypt_certificates(payload, APIV3_KEY.encode()) == decrypt_certificates(payload, APIV3_KEY)
+
+
+def test_an_error_says_what_is_wrong_and_whose_it_is() -> None:
+    assert str(PlatformCertificatesError("none came")) == "platform certificates (平台证书): none came"
+
+
+def test_a_key_shows_its_id_and_its_time_and_not_itself() -> None:
+    shown = repr(platform_key(f"{SERIAL:040X}", certificate(SERIAL, NOW - DAY, NOW + DAY)))
+    assert f"{SERIAL:040X}" in shown
+    assert "2026" in shown
+    assert "object at" not in shown
+
+
+def test_two_keys_are_told_apart_by_themselves_and_not_by_their_ids() -> None:
+    one, other = platform_key("PUB_KEY_ID_1", PUBLIC), platform_key("PUB_KEY_ID_1", OTHER)
+    assert one.fingerprint == platform_key("PUB_KEY_ID_2", PUBLIC).fingerprint
+    assert one.fingerprint != other.fingerprint
+    assert one.rsa is one.public_key

@@ -126,3 +126,16 @@ def test_openssl_verifies_what_is_signed_here(tmp_path: Path) -> None:
         check=True,
     )
     assert done.stdout == b"Verified OK\n"
+
+
+@pytest.mark.parametrize(("length", "looked_at"), [(2732, True), (2736, False)])
+def test_the_longest_signature_that_is_looked_at_is_one_of_16384_bits(length: int, looked_at: bool) -> None:
+    class Key:
+        seen = 0
+
+        def verify(self, signature: bytes, *others: Any) -> None:
+            self.seen = len(signature)
+
+    key: Any = Key()
+    assert verify(b"x", "A" * length, key) is looked_at
+    assert key.seen == (length // 4 * 3 if looked_at else 0)

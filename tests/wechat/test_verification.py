@@ -150,3 +150,28 @@ def test_the_five_failures_are_five_classes_of_one() -> None:
 
 def test_no_signature_in_a_repr() -> None:
     assert "c2ln" not in repr(read_headers(HEADERS, "x"))
+
+
+class TestDefaults:
+    """What is verified may have been asked for, or may have moved money: only whoever asked knows."""
+
+    KEY = platform_key(PUB_KEY_ID, keys()[1].public_key())
+    SIGNED = SignatureHeaders(1700000000, "1700000000", "NONCE", "c2ln", "X")
+
+    def test_nothing_was_done_unless_the_caller_says_so(self) -> None:
+        with pytest.raises(MissingHeaderError) as missing:
+            read_headers({}, "a notification")
+        with pytest.raises(ClockSkewError) as skewed:
+            check_clock(self.SIGNED, 0, "a notification")
+        with pytest.raises(BadSignatureError) as bad:
+            check_signature(self.SIGNED, b"", self.KEY, "a notification")
+        unknown = unknown_serial(self.SIGNED, [], "a notification")
+        assert [error.outcome_unknown for error in (missing.value, skewed.value, bad.value, unknown)] == [False] * 4
+
+    def test_five_minutes_either_way_are_borne(self) -> None:
+        assert CLOCK_WINDOW == 300
+        for now in (1700000300, 1700000300.9, 1699999700):
+            check_clock(self.SIGNED, now, "a notification")
+        for now in (1700000301, 1699999699):
+            with pytest.raises(ClockSkewError):
+                check_clock(self.SIGNED, now, "a notification")
