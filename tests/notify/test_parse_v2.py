@@ -18,6 +18,7 @@ from wxpay_dsl.notify import (
     UnknownMerchantError,
 )
 from wxpay_dsl.wechat import ciphers, signing_v2, xml
+from wxpay_dsl.wechat.notifications_v2 import merchant_of, read_v2
 
 REFUND = {
     "appid": "wx8888888888888888",
@@ -291,3 +292,16 @@ def test_the_official_check_value_verifies() -> None:
         "sign": "9A0A8659F005D6984697E2CA0A9CF3B7",
     }
     assert signing_v2.verify(fields, "192006250b4c09247ec02edce69f6a2d")
+
+
+@pytest.mark.parametrize("name", ["mch_id", "mchid", "combine_mch_id"])
+def test_the_merchant_has_one_of_three_names(name: str) -> None:
+    assert merchant_of({name: "1900000109"}) == "1900000109"
+    assert merchant_of({"combine_mch_id": "3", name: "1900000109"}) == "1900000109"
+    assert merchant_of({}) == ""
+
+
+def test_two_thousand_fields_are_read_and_no_more() -> None:
+    assert len(read_v2(xml.dumps({f"f{number}": "1" for number in range(1999)}))) == 1999
+    with pytest.raises(MalformedNotificationError):
+        read_v2(xml.dumps({f"f{number}": "1" for number in range(2001)}))

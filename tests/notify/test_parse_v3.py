@@ -473,3 +473,50 @@ class TestManyMerchants:
         wire = sender.event()
         event = await Notifications(sender.recipient, mallory).parse(wire.headers, wire.body)
         assert event.merchant == sender.merchant.mchid
+
+
+class TestWhatIsSaid:
+    """What is missing is named, and nothing else."""
+
+    @pytest.mark.parametrize(
+        ("envelope", "says"),
+        [
+            ({}, "no notification: id, event_type, resource missing, or of another type"),
+            (
+                {"id": "1", "event_type": "A.B", "resource": {"nonce": ""}},
+                "no notification: resource.ciphertext missing",
+            ),
+            (
+                {"id": "1", "event_type": "A.B", "resource": {"ciphertext": ""}},
+                "no notification: resource.nonce missing",
+            ),
+            (
+                {"id": "1", "resource": {"ciphertext": "", "nonce": "", "associated_data": 1}},
+                "no notification: event_type, resource.associated_data missing",
+            ),
+            (b"", "the body is not JSON (JSONDecodeError"),
+            (b"1", "the body is a JSON int, not an object"),
+            (b'{"id": "1"} {"id": "2"}', "the body is not JSON (JSONDecodeError: Extra data"),
+            (b'{"id": "1"}x', "the body is not JSON (JSONDecodeError: Extra data"),
+        ],
+    )
+    async def test_of_an_envelope(self, envelope: Any, says: str, sender: Sender, notifications: Notifications) -> None:
+        wire = sender.envelope(envelope)
+        with pytest.raises(MalformedNotificationError) as caught:
+            await notifications.parse(wire.headers, wire.body)
+        assert says in str(caught.value)
+
+    async def test_blanks_around_json_are_json(self, sender: Sender, notifications: Notifications) -> None:
+        wire = sender.event()
+        padded = sender.envelope(b"\n " + wire.body + b"\r\n")
+        assert (await notifications.parse(padded.headers, padded.body)).type == "TRANSACTION.SUCCESS"
+
+    async def test_of_a_key_that_does_not_open_it_and_of_none(self, sender: Sender) -> None:
+        wire = sender.event()
+        mine = {sender.pair.id: sender.pair.private_key.public_key()}
+        other = Notifications(Recipient.of("1", certs=mine, apiv3_key="x" * 32), store="memory")
+        with pytest.raises(NotificationDecryptionError, match="does not open it"):
+            await other.parse(wire.headers, wire.body)
+        none = Notifications(Recipient.of("1", certs=mine), store="memory")
+        with pytest.raises(NotificationDecryptionError, match="there is no APIv3 key"):
+            await none.parse(wire.headers, wire.body)

@@ -90,3 +90,22 @@ def test_a_nonce_is_32_characters_and_never_the_same() -> None:
     assert len(nonces) == 1000
     assert {len(n) for n in nonces} == {32}
     assert set("".join(nonces)) <= set(string.digits + "ABCDEF")
+
+
+def test_two_kilobytes_are_read_and_no_more() -> None:
+    header = build(READ.mchid, READ.serial, READ.timestamp, READ.nonce, READ.signature)
+    room = 2048 - len(header)
+    longest = build(READ.mchid, READ.serial, READ.timestamp, READ.nonce, "A" * room + READ.signature)
+    assert len(longest) == 2048
+    assert parse(longest).signature == "A" * room + READ.signature
+    with pytest.raises(AuthorizationError):
+        parse(build(READ.mchid, READ.serial, READ.timestamp, READ.nonce, "AA" * room + READ.signature))
+    with pytest.raises(AuthorizationError):
+        parse(longest.replace('signature="', 'signature="A'))
+
+
+def test_the_error_is_its_sentence() -> None:
+    with pytest.raises(AuthorizationError) as caught:
+        parse("Basic x")
+    assert "AuthorizationError(" not in str(caught.value)
+    assert "the scheme is 'Basic'" in str(caught.value)

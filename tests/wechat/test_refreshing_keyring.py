@@ -484,3 +484,48 @@ class TestLifetime:
             thread.join(5)
         assert [key.id for key in found] == [FIRST.id, FIRST.id]
         assert world.downloads == 1
+
+
+class TestUrgency:
+    """Whoever waits is served with patience; what nobody waits for comes again on schedule."""
+
+    async def test_a_call_that_needs_a_key_or_cannot_verify_waits(self) -> None:
+        world = World()
+        keyring = world.keyring()
+        await keyring.preferred()
+        world.certs = [FIRST, SECOND]
+        world.pass_(301)
+        assert await keyring.find(SECOND.id) is not None
+        await keyring.refresh()
+        assert world.awaited == [True, True, True]
+
+    async def test_nobody_waits_for_the_schedule(self) -> None:
+        world = World()
+        keyring = world.keyring()
+        await keyring.preferred()
+        world.pass_(43200)
+        await keyring.preferred()
+        await settle()
+        assert world.awaited == [True, False]
+
+    @pytest.mark.parametrize(("status", "asks"), [(404, True), (500, True), (501, False), (403, False)])
+    async def test_which_refusals_may_mean_public_key_mode(self, status: int, asks: bool) -> None:
+        world = World(error=ServiceError("GET /v3/certificates", status, "X", "y"))
+        with pytest.raises(ServiceError) as caught:
+            await world.keyring().preferred()
+        assert ("public-key mode" in caught.value.hint) is asks
+
+
+async def test_it_is_closed_from_another_loop_too() -> None:
+    """As where a server ends in another thread than the one that began a download."""
+    world = World()
+    world.gate.clear()
+    keyring = world.keyring()
+    waiting = asyncio.ensure_future(keyring.preferred())
+    await settle()
+    await asyncio.to_thread(lambda: asyncio.run(keyring.close()))
+    with pytest.raises(ConfigurationError):
+        await waiting
+    assert world.downloads == 1
+    world.gate.set()
+    assert (await keyring.preferred()).id == FIRST.id
