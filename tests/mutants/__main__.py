@@ -1,0 +1,197 @@
+"""Changes the code in small ways, one at a time, and shows which changes no test notices.
+
+    pip install cosmic-ray
+    nice python -m tests.mutants [MODULE …] [--folder /tmp/wxpay-mutants]
+
+``MODULE`` is one of ``modules.yaml``, which names the tests that must notice; all of them where none is given. The
+checkout is copied first: nothing in it is changed. What was tried stays in the folder, so that a run that was stopped
+goes on there; ``--again`` tries the survivors again, with the tests as they are now. Ends with 1 where a change
+survived that ``modules.yaml`` does not explain.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from attrs import frozen
+
+from tests.notify.redis_server import running_redis
+
+ROOT = Path(__file__).parents[2]
+TABLE = Path(__file__).with_name("modules.yaml")
+COPIED = ("wxpay_dsl", "specs", "tests", "docs", "bench", "pyproject.toml", "hatch_build.py", "README.md")
+#: Changes that say nothing: `A | B` stands in annotations here, which nothing evaluates; `is` for `==`, and the other
+#: way round, mean the same or raise.
+EXCLUDED = [
+    "core/ReplaceBinaryOperator_BitOr_.*",
+    "core/ReplaceComparisonOperator_(Eq|NotEq|Lt|LtE|Gt|GtE|In|NotIn)_(Is|IsNot)$",
+    "core/ReplaceComparisonOperator_(Is|IsNot)_(Eq|NotEq|Lt|LtE|Gt|GtE|In|NotIn)$",
+    # Of the five that may stand in an operator's place, its contrary and its neighbour are enough.
+    "core/ReplaceComparisonOperator_(Eq|NotEq)_(Lt|LtE|Gt|GtE)$",
+    "core/ReplaceComparisonOperator_(Lt|LtE|Gt|GtE)_(Eq|NotEq)$",
+    "core/ReplaceComparisonOperator_(Lt_Gt|Gt_Lt|LtE_GtE|GtE_LtE)$",
+]
+#: What nobody can notice anywhere.
+EVERYWHERE: list[Mapping[str, str]] = [
+    {"line": r"if TYPE_CHECKING:", "operator": "AddNot", "why": "the names are there for type checkers"},
+    {
+        "line": r"\[:\d+\](!r)?|!r:\.\d+",
+        "operator": "NumberReplacer",
+        "why": "how much of somebody else's text an error shows, one character more or less",
+    },
+    {
+        "line": r"usedforsecurity=False",
+        "operator": "ReplaceFalseWithTrue",
+        "why": "only an OpenSSL in FIPS mode tells the two apart",
+    },
+    {
+        "line": r"^\*,$|, \*, ",
+        "operator": "ReplaceBinaryOperator_Mul",
+        "why": "that what follows can be given by name alone; type checkers hold callers to it",
+    },
+    {
+        "line": r"zip\(.*strict=True",
+        "operator": "ReplaceTrueWithFalse",
+        "why": "both have the same length, which strict only asserts",
+    },
+]
+#: Seconds; a change that makes tests hang has been noticed.
+TIMEOUT = 90.0
+
+
+@frozen
+class Survivor:
+    """A change that no test noticed."""
+
+    operator: str
+    number: int
+    line: str
+    diff: str
+
+    def explained(self, equivalents: list[Mapping[str, str]]) -> bool:
+        return any(
+            self.operator.startswith(known["operator"])
+            and re.search(known["line"], self.line)
+            # Of several changes to one line, those that the explanation is about.
+            and known.get("becomes", "") in self.diff
+            for known in equivalents
+        )
+
+
+def main() -> int:
+    """The command line."""
+    table = yaml.safe_load(TABLE.read_text("utf-8"))
+    parser = argparse.ArgumentParser(description="Mutation testing of what signs, verifies and decrypts.")
+    parser.add_argument("module", nargs="*", help=f"one of {', '.join(table)}")
+    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir(), "wxpay-mutants"))
+    parser.add_argument("--again", action="store_true", help="try the survivors again")
+    parser.add_argument("--report", action="store_true", help="run nothing, show what is known")
+    options = parser.parse_args()
+    unknown = [name for name in options.module if name not in table]
+    if unknown:
+        parser.error(f"{', '.join(unknown)}: modules.yaml has {', '.join(table)}")
+    if not options.report:
+        copy(options.folder / "tree")
+    left = 0
+    with running_redis() as redis:
+        for name in options.module or table:
+            if not options.report:
+                run(name, table[name]["tests"], options.folder, again=options.again, redis=redis)
+            left += report(name, EVERYWHERE + table[name].get("equivalent", []), options.folder)
+    return 1 if left else 0
+
+
+def copy(tree: Path) -> None:
+    """The checkout as it is now, without what was made of it."""
+    for name in COPIED:
+        source, target = ROOT / name, tree / name
+        if source.is_dir():
+            shutil.rmtree(target, ignore_errors=True)
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "node_modules", ".*"))
+        else:
+            tree.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target)
+
+
+def run(name: str, tests: list[str], folder: Path, *, again: bool, redis: str) -> None:
+    """Tries what was not tried yet."""
+    session, config = session_of(name, folder), folder / f"{name.replace('/', '-')}.toml"
+    command = f"{sys.executable} -m pytest -q -x -p no:cacheprovider {' '.join(tests)}"
+    config.write_text(
+        f'[cosmic-ray]\nmodule-path = "wxpay_dsl/{name}.py"\ntimeout = {TIMEOUT}\nexcluded-modules = []\n'
+        f'test-command = {json.dumps(command)}\n[cosmic-ray.distributor]\nname = "local"\n'
+        f"[cosmic-ray.filters.operators-filter]\nexclude-operators = {json.dumps(EXCLUDED)}\n"
+    )
+    # Written bytecode is told apart by seconds and size, and changes come faster than that.
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": ".", "WXPAY_TEST_REDIS": redis}
+
+    def tool(program: str, *arguments: str | Path) -> None:
+        found = Path(sys.executable).with_name(program)
+        subprocess.run([found, *arguments], cwd=folder / "tree", env=environment, check=True)
+
+    if not session.exists():
+        tool("cosmic-ray", "--verbosity", "ERROR", "baseline", config)
+        tool("cosmic-ray", "--verbosity", "ERROR", "init", config, session)
+        tool("cr-filter-operators", session, config)
+    elif again:
+        import sqlite3
+
+        with sqlite3.connect(session) as database:
+            database.execute("DELETE FROM work_results WHERE test_outcome = 'SURVIVED'")
+    tool("cosmic-ray", "--verbosity", "ERROR", "exec", config, session)
+
+
+def session_of(name: str, folder: Path) -> Path:
+    return folder / f"{name.replace('/', '-')}.sqlite"
+
+
+def results(session: Path) -> Iterator[tuple[dict[str, Any], dict[str, Any] | None]]:
+    program = Path(sys.executable).with_name("cosmic-ray")
+    dumped = subprocess.run([program, "dump", session], capture_output=True, text=True, check=True).stdout
+    for line in dumped.splitlines():
+        item, result = json.loads(line)
+        yield item["mutations"][0], result
+
+
+def report(name: str, equivalents: list[Mapping[str, str]], folder: Path) -> int:
+    """Prints what became of a module's changes; gives how many survived without an explanation."""
+    source = (folder / "tree" / "wxpay_dsl" / f"{name}.py").read_text("utf-8").splitlines()
+    counts: Counter[str] = Counter()
+    left = []
+    for mutation, result in results(session_of(name, folder)):
+        if result is None or result["worker_outcome"] == "skipped":
+            counts["untried" if result is None else "excluded"] += 1
+        elif result["test_outcome"] != "survived":
+            counts["killed"] += 1
+        else:
+            row = mutation["start_pos"][0]
+            operator = mutation["operator_name"].partition("/")[2]
+            survivor = Survivor(operator, row, source[row - 1].strip(), result["diff"])
+            if survivor.explained(equivalents):
+                counts["equivalent"] += 1
+            else:
+                left.append(survivor)
+    tried = counts["killed"] + counts["equivalent"] + len(left)
+    rest = f", {counts['untried']} untried" if counts["untried"] else ""
+    known = f"{counts['killed']} killed, {counts['equivalent']} equivalent, {len(left)} left{rest}"
+    sys.stdout.write(f"{name}: {tried} tried, {known}\n")
+    for survivor in left:
+        changed = [line for line in survivor.diff.splitlines() if line[:1] in "+-" and line[:3] not in ("+++", "---")]
+        sys.stdout.write("\n    ".join([f"  {survivor.number} {survivor.operator}", *changed]) + "\n")
+    return len(left)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
