@@ -35,6 +35,9 @@ Examples:
   wxpay spec show v3.eduPapay
 """
 
+#: Columns that notes need at least; on a terminal that has less a field is a line.
+_NOTES: Final = 24
+
 
 @click.command("show", help=_HELP)
 @click.argument("chain", shell_complete=complete_chain)
@@ -173,10 +176,6 @@ def _table(console: Console, schema: Schema) -> None:
     for row in rows:
         table.add_row(*row)
     console.print(table)
-
-
-#: Columns that notes need at least.
-_NOTES: Final = 24
 
 
 def _row(entry: FieldEntry) -> tuple[Text, ...]:
