@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Sequence
 from functools import partial
 from typing import Final
@@ -11,7 +12,6 @@ from attrs import field, frozen
 
 from wxpay_dsl._version import __version__
 from wxpay_dsl.assembly_v2 import assemble_v2
-from wxpay_dsl.core.call_log import log_calls
 from wxpay_dsl.core.client import Client
 from wxpay_dsl.core.hosts import Hosts
 from wxpay_dsl.core.retry import RetryPolicy, retry
@@ -116,7 +116,8 @@ def assemble(settings: Settings, tree: Tree, shared: Shared | None = None) -> Ma
         validate=settings.validate,
         timeout=settings.timeout,
         owns_transport=False,
-        hooks=(log_calls(LOGGER), *settings.hooks),
+        hooks=settings.hooks,
+        log=logging.getLogger(LOGGER),
     )
     return Machinery(client, credential, keyring, common, owner=shared is None)
 

@@ -239,6 +239,9 @@ class Wechatpay(Chain):
             from wxpay_dsl.assembly import assemble
 
             self._machinery = assemble(self.settings, self._tree)
+            if type(self).call is Wechatpay.call:
+                # From here on the chain finds the core client without asking its way each time.
+                self.__dict__["call"] = self._machinery.client.call
         return self._machinery
 
     @property

@@ -9,19 +9,18 @@ import asyncio
 import logging
 from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
-from typing import Any, Final
+from typing import Final
 
-from .hooks import Call
+from .hooks import Call, Hook
 from .redaction import redact_data, redact_headers, redact_url
 
-__all__ = ["log_calls"]
+__all__ = ["log_calls", "log_failure"]
 
 _NOTHING: Final[AbstractContextManager[None]] = nullcontext()
 
 
-def log_calls(name: str) -> Any:
-    """A hook that logs to the logger ``name``."""
-    log = logging.getLogger(name)
+def log_calls(log: logging.Logger) -> Hook:
+    """A hook that logs to ``log``."""
 
     def hook(call: Call) -> AbstractContextManager[None]:
         return _Logged(log, call) if log.isEnabledFor(logging.WARNING) else _NOTHING
@@ -46,13 +45,16 @@ class _Logged:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         log, call = self._log, self._call
-        milliseconds = call.seconds * 1000
         if call.error is not None:
-            said = str(call.error).removeprefix(f"{call.name}: ")
-            what = "cancelled" if isinstance(call.error, asyncio.CancelledError) else said
-            log.warning("%s failed after %.0f ms: %s: %s", call.name, milliseconds, type(call.error).__name__, what)
+            log_failure(log, call.name, call.seconds, call.error)
         elif log.isEnabledFor(logging.INFO):
-            _ended(log, call, milliseconds)
+            _ended(log, call, call.seconds * 1000)
+
+
+def log_failure(log: logging.Logger, name: str, seconds: float, error: BaseException) -> None:
+    """Logs a call that failed, at WARNING."""
+    said = "cancelled" if isinstance(error, asyncio.CancelledError) else str(error).removeprefix(f"{name}: ")
+    log.warning("%s failed after %.0f ms: %s: %s", name, seconds * 1000, type(error).__name__, said)
 
 
 def _sending(log: logging.Logger, call: Call) -> None:

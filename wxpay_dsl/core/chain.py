@@ -9,9 +9,12 @@ becomes a request.
 from __future__ import annotations
 
 from collections.abc import Coroutine, Mapping
-from typing import Any, Final, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 
 from .tree import Branch, Declared, Tree, kebab, spelling
+
+if TYPE_CHECKING:
+    from .model import Operation
 
 __all__ = ["Caller", "Literal", "Node", "Target", "aim"]
 
@@ -29,7 +32,7 @@ class Literal(str):
 class Target:
     """What a call means: the verb, the segments, and the declared operation where there is one."""
 
-    __slots__ = ("below", "bound", "declared", "segments", "verb")
+    __slots__ = ("_operation", "below", "bound", "declared", "segments", "verb")
 
     def __init__(
         self,
@@ -47,6 +50,15 @@ class Target:
         self.bound = bound
         #: Of a chain that was called in the middle, where nothing is declared: the names that it goes on with.
         self.below = below
+        self._operation: Operation | None = None
+
+    @property
+    def operation(self) -> Operation | None:
+        """The declared operation whole. Raises SpecError where its file cannot be read, or no longer declares it."""
+        operation = self._operation
+        if operation is None and self.declared is not None:
+            operation = self._operation = self.declared.operation()
+        return operation
 
 
 class Caller(Protocol):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from time import perf_counter
 from types import TracebackType
 from typing import Any, Final, Self
 
 from attrs import evolve
 
+from .call_log import log_calls, log_failure
 from .chain import Node, Target
 from .errors import ClosedError, Fault, SdkError, ServiceError, UndeclaredPathError, ValidationError
 from .family import Family
@@ -49,10 +52,11 @@ class Client:
         timeout: float = TIMEOUT,
         owns_transport: bool = True,
         hooks: Sequence[Hook] = (),
+        log: logging.Logger | None = None,
     ) -> None:
         """``own_hosts`` False sends everything to ``base_url``, whatever host a spec names; ``strict`` refuses
         undeclared paths; ``owns_transport`` False leaves the connections open for others when this client is closed;
-        ``hooks`` run around each call.
+        ``hooks`` run around each call, and ``log`` has a line of each: those that fail at WARNING, all at INFO.
         """
         self._tree = tree
         self._families = families
@@ -66,7 +70,9 @@ class Client:
         self._timeout = timeout
         self._owns_transport = owns_transport
         self._closed = False
-        self._hooks = tuple(hooks)
+        self._log = log
+        self._hooks = tuple(hooks) if log is None else (log_calls(log), *hooks)
+        self._watched = bool(hooks)
         self._root = Node(self)
 
     @property
@@ -85,6 +91,17 @@ class Client:
         Raises ValidationError before anything is sent, TransportError, ServiceError, or what a middleware raises.
         """
         request = await self.prepare(target, data, fields)
+        log = self._log
+        if not self._watched and log is not None and not log.isEnabledFor(logging.INFO):
+            # Nobody looks on: what is left to do for one that fails.
+            begun = perf_counter()
+            try:
+                exchange = Exchange(request)
+                await self._exchange(exchange)
+                return await self._read(exchange)
+            except BaseException as error:
+                log_failure(log, request.name, perf_counter() - begun, error)
+                raise
         with observed(self._hooks, request) as call:
             call.exchange = exchange = Exchange(request)
             await self._exchange(exchange)
@@ -128,7 +145,7 @@ class Client:
 
         Raises ValidationError, SpecError or UndeclaredPathError, and what the family's hooks raise.
         """
-        operation = target.declared.operation() if target.declared is not None else None
+        operation = target.operation
         family_name = operation.family if operation is not None else self._tree.family_of(target.segments)
         family = self._families[family_name]
         if target.below or (operation is None and len(target.segments) <= len(family.chain)):

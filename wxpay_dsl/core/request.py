@@ -173,7 +173,12 @@ def build(
     if "header" in sections or options.headers:
         headers = headers_of(_joined("header", sections.get("header", {}), options.headers, faults), faults)
     form = _form(operation, sections, family, faults) if "form" in sections else None
-    body = _body(operation, sections, family, target.verb, faults) if form is None else b""
+    if form is not None:
+        body = b""
+    elif "body" in sections:
+        body = body_of(operation, sections["body"], family, faults)
+    else:
+        body = _empty(operation, sections, family, target.verb, faults)
     if faults:
         raise ValidationError(name, tuple(faults))
     for doubt in doubts:
@@ -301,12 +306,12 @@ def _form(operation: Operation | None, sections: Sections, family: Family, fault
     return encode_form(schema, fields, signed.encode() if isinstance(signed, str) else b"", faults)
 
 
-def _body(operation: Operation | None, sections: Sections, family: Family, verb: str, faults: list[Fault]) -> bytes:
-    if "body" not in sections:
-        schema = operation.body if operation is not None else None
-        if schema is None or schema.type != "object" or verb in ("get", "delete"):
-            return b""
-        sections["body"] = {}
+def _empty(operation: Operation | None, sections: Sections, family: Family, verb: str, faults: list[Fault]) -> bytes:
+    """The body of a request that was given none: an object without fields, where the spec wants an object."""
+    schema = operation.body if operation is not None else None
+    if schema is None or schema.type != "object" or verb in ("get", "delete"):
+        return b""
+    sections["body"] = {}
     return body_of(operation, sections["body"], family, faults)
 
 
