@@ -5,8 +5,8 @@ https://pay.weixin.qq.com/doc/v3/merchant/4012365342
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
 
 from attrs import field, frozen
 
@@ -54,7 +54,7 @@ class Authorization:
 
 def nonce() -> str:
     """32 characters from the system's random source, 128 bits: upper-case hexadecimal (随机串)."""
-    return secrets.token_hex(16).upper()
+    return os.urandom(16).hex().upper()
 
 
 def build(

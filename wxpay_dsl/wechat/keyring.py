@@ -70,7 +70,9 @@ class StaticKeyring:
     async def find(self, serial: str) -> PlatformKey | None:
         """The configured key of this id, unless it has ended."""
         key = self.keys.get(serial)
-        return key if key is not None and (key.unlimited or key.valid_at(self.now())) else None
+        if key is None or (key.not_before is None and key.not_after is None):
+            return key
+        return key if key.valid_at(self.now()) else None
 
     async def preferred(self) -> PlatformKey:
         """The key of the preferred kind; of certificates the newest valid one."""

@@ -9,13 +9,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from functools import partial
 from typing import Final
 
 import aiohttp
 from attrs import evolve
 
-from wxpay_dsl.core.transport import Exchange, Handler, Middleware, Response
+from wxpay_dsl.core.transport import Exchange, Handler, Middleware
 
 from . import authorization, signing_v3
 from .errors import SignatureError
@@ -56,7 +55,7 @@ def sign_v3(
             await sign_request(exchange, wire, credential, clock)
         response = await handler(wire)
         if verifies and (200 <= response.status < 300 or response.status == expected):
-            body = exchange.answer.body
+            body = None
             if operation is not None and operation.digest_header:
                 body = signed_body(digest_of(operation, exchange.answer.headers))
             await verify_v3(exchange, keyring, clock, body)
@@ -87,22 +86,18 @@ async def verify_v3(
     ``body`` is what was signed, where that is not the answer's own.
     """
     answer = exchange.answer
+    unknown = not answer.safe
     try:
-        await _verify(answer, keyring, clock, answer.body if body is None else body)
+        signed = read_headers(answer.headers, answer.name, outcome_unknown=unknown)
+        check_clock(signed, clock(), answer.name, outcome_unknown=unknown)
+        key = await keyring.find(signed.serial)
+        if key is None:
+            raise unknown_serial(signed, keyring.known(), answer.name, outcome_unknown=unknown)
+        given = answer.body if body is None else body
+        if isinstance(key.public_key, Sm2PublicKey):
+            # It takes a thousand times as long as RSA, too long for the event loop.
+            await asyncio.to_thread(check_signature, signed, given, key, answer.name, outcome_unknown=unknown)
+        else:
+            check_signature(signed, given, key, answer.name, outcome_unknown=unknown)
     except SignatureError as error:
         raise evolve(error, status=answer.status, headers=answer.headers, body=answer.body) from None
-
-
-async def _verify(answer: Response, keyring: Keyring, clock: Callable[[], float], body: bytes) -> None:
-    unknown = not answer.safe
-    signed = read_headers(answer.headers, answer.name, outcome_unknown=unknown)
-    check_clock(signed, clock(), answer.name, outcome_unknown=unknown)
-    key = await keyring.find(signed.serial)
-    if key is None:
-        raise unknown_serial(signed, keyring.known(), answer.name, outcome_unknown=unknown)
-    check = partial(check_signature, signed, body, key, answer.name, outcome_unknown=unknown)
-    if isinstance(key.public_key, Sm2PublicKey):
-        # It takes a thousand times as long as RSA, too long for the event loop.
-        await asyncio.to_thread(check)
-    else:
-        check()

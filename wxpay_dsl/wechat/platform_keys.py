@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from attrs import evolve, field, frozen
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from wxpay_dsl.core.errors import ConfigurationError, SdkError
+from wxpay_dsl.core.errors import ConfigurationError, SdkError, on_one_line
 from wxpay_dsl.wechat import ciphers, shangmi
 from wxpay_dsl.wechat.certificates import certificate_serial, load_certificate
 from wxpay_dsl.wechat.keys import KeyMaterial, load_public_key
@@ -59,7 +59,8 @@ class PlatformCertificatesError(SdkError):
     message: str
 
     def __str__(self) -> str:
-        return f"platform certificates (平台证书): {self.message}"
+        # Serials and algorithms in it are whatever stands in the answer.
+        return on_one_line(f"platform certificates (平台证书): {self.message}")
 
 
 def is_public_key_id(key_id: str) -> bool:
@@ -97,11 +98,6 @@ class PlatformKey:
         """What tells the key from any other, whatever its id."""
         key = self.public_key
         return f"{key.public_numbers().n:x}" if isinstance(key, RSAPublicKey) else key.point.hex()
-
-    @property
-    def unlimited(self) -> bool:
-        """Whether it has neither beginning nor end, as a public key has not."""
-        return self.not_before is None and self.not_after is None
 
     def valid_at(self, when: datetime) -> bool:
         """Whether the key may be used at ``when`` (aware); ``None`` is no limit."""

@@ -76,46 +76,37 @@ class Turnstile:
 class _Turns:
     """One loop's queue; another thread's loop has its own."""
 
-    __slots__ = ("_called", "_passed", "_spent", "_waiting")
+    __slots__ = ("_called", "passed", "spent", "waiting")
 
     def __init__(self) -> None:
-        #: How many have passed since the loop had a turn, and the seconds that they took.
-        self._passed = 0
-        self._spent = 0.0
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        #: How many have passed since the loop had a turn, and the seconds that they took: who passes adds to both.
+        self.passed = 0
+        self.spent = 0.0
+        #: Those who wait. Whoever finds somebody here, or the slice spent, has to :meth:`wait` as well.
+        self.waiting: deque[asyncio.Future[None]] = deque()
         #: Whether the loop's next turn is asked for.
         self._called = False
-
-    @property
-    def full(self) -> bool:
-        """Whether whoever comes now has to :meth:`wait`."""
-        return self._spent >= SLICE or bool(self._waiting)
 
     async def wait(self) -> None:
         """Returns when it is the caller's turn."""
         loop = asyncio.get_running_loop()
         turn: asyncio.Future[None] = loop.create_future()
-        self._waiting.append(turn)
+        self.waiting.append(turn)
         if not self._called:
             self._called = True
             loop.call_soon(self._next, loop)
         await turn
 
-    def passed(self, seconds: float) -> None:
-        """Notes that somebody has, and how long it took."""
-        self._passed += 1
-        self._spent += seconds
-
     def _next(self, loop: asyncio.AbstractEventLoop) -> None:
         """The loop has had its turn: as many as the last slice held are let through."""
-        allowed, self._passed, self._spent = max(self._passed, 1), 0, 0.0
-        while self._waiting and allowed:
-            turn = self._waiting.popleft()
+        allowed, self.passed, self.spent = max(self.passed, 1), 0, 0.0
+        while self.waiting and allowed:
+            turn = self.waiting.popleft()
             if not turn.done():  # a cancelled call has given up its turn
                 turn.set_result(None)
                 allowed -= 1
         # Those who are let through sign before this is called again.
-        self._called = bool(self._waiting)
+        self._called = bool(self.waiting)
         if self._called:
             loop.call_soon(self._next, loop)
 
@@ -135,11 +126,12 @@ class LocalSigner:
     async def sign(self, message: bytes) -> str:
         """The signature over ``message`` in base64."""
         turns = self._turnstile.turns()
-        if turns.full:
+        if turns.waiting or turns.spent >= SLICE:
             await turns.wait()
         begun = perf_counter()
         signature = signing_v3.sign(message, self.private_key)
-        turns.passed(perf_counter() - begun)
+        turns.passed += 1
+        turns.spent += perf_counter() - begun
         return signature
 
     def __reduce__(self) -> str:

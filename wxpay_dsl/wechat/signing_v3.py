@@ -25,6 +25,7 @@ PROBE_PREFIX = "WECHATPAY/SIGNTEST/"
 # Both are stateless descriptions; making them anew is pure cost on the one path every call takes twice.
 _PADDING = PKCS1v15()
 _HASH = SHA256()
+_SHIFTED = "a line of the message to sign holds a line feed"
 #: Base64 of the signature of a 16,384-bit key; nothing longer is worth decoding.
 _SIGNATURE_LIMIT = 2732
 
@@ -38,7 +39,10 @@ def request_message(method: str, target: str, timestamp: int | str, nonce: str, 
 
     Raises :class:`ValueError` if a line feed in one of the first four would shift the lines.
     """
-    return _message((method, target, str(timestamp), nonce), body)
+    head = f"{method}\n{target}\n{timestamp}\n{nonce}\n"
+    if head.count("\n") != 4:
+        raise ValueError(_SHIFTED)
+    return b"".join((head.encode(), body.encode() if isinstance(body, str) else body, b"\n"))
 
 
 def response_message(timestamp: int | str, nonce: str, body: bytes | str) -> bytes:
@@ -47,14 +51,10 @@ def response_message(timestamp: int | str, nonce: str, body: bytes | str) -> byt
     The same for answers and notifications. Raises :class:`ValueError` if one of the two headers holds a line
     feed: what precedes the body could otherwise be moved into it, or out of it, under one signature.
     """
-    return _message((str(timestamp), nonce), body)
-
-
-def _message(lines: tuple[str, ...], body: bytes | str) -> bytes:
-    head = "\n".join(lines)
-    if head.count("\n") >= len(lines):
-        raise ValueError("a line of the message to sign holds a line feed")
-    return b"".join((head.encode(), b"\n", body.encode() if isinstance(body, str) else body, b"\n"))
+    head = f"{timestamp}\n{nonce}\n"
+    if head.count("\n") != 2:
+        raise ValueError(_SHIFTED)
+    return b"".join((head.encode(), body.encode() if isinstance(body, str) else body, b"\n"))
 
 
 def sign(message: bytes | str, key: RSAPrivateKey) -> str:
