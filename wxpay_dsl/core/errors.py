@@ -27,6 +27,7 @@ __all__ = [
     "TransportError",
     "UndeclaredPathError",
     "ValidationError",
+    "on_one_line",
 ]
 
 #: How much of a reply's body an error shows in its line; the whole body stays in the error's ``body``.
@@ -62,7 +63,7 @@ class SpecError(SdkError):
         where = self.file
         if self.line:
             where += f":{self.line}:{self.column}"
-        return f"{where}: {self.message}" if where else self.message
+        return on_one_line(f"{where}: {self.message}" if where else self.message)
 
 
 @frozen
@@ -74,7 +75,7 @@ class Fault:
 
     def __str__(self) -> str:
         # Names of fields are whatever a caller gave.
-        return _on_one_line(f"{self.path}: {self.message}" if self.path else self.message)
+        return on_one_line(f"{self.path}: {self.message}" if self.path else self.message)
 
 
 @frozen(str=False)
@@ -215,10 +216,10 @@ class ServiceError(SdkError):
             line += f" [Request-ID {_cut(self.request_id)}]"
         if self.outcome_unknown:
             line += "; the outcome is unknown: query it, or send it again with the same numbers"
-        return _on_one_line(f"{line}; {self.hint}" if self.hint else line)
+        return on_one_line(f"{line}; {self.hint}" if self.hint else line)
 
 
-def _on_one_line(text: str) -> str:
+def on_one_line(text: str) -> str:
     """The text with what cannot be printed written out, so that an error stays on its line."""
     return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
