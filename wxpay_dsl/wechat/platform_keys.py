@@ -99,6 +99,11 @@ class PlatformKey:
         key = self.public_key
         return f"{key.public_numbers().n:x}" if isinstance(key, RSAPublicKey) else key.point.hex()
 
+    @property
+    def unlimited(self) -> bool:
+        """Whether it has neither beginning nor end, as a public key has not."""
+        return self.not_before is None and self.not_after is None
+
     def valid_at(self, when: datetime) -> bool:
         """Whether the key may be used at ``when`` (aware); ``None`` is no limit."""
         return (self.not_before is None or self.not_before <= when) and (
