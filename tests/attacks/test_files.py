@@ -24,7 +24,10 @@ from wxpay_dsl.core.errors import ConfigurationError
 from wxpay_dsl.sandbox.background import BackgroundSandbox
 from wxpay_dsl.wechat.merchant_files import read_merchant_files
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="links and permissions of POSIX")
+pytestmark = [
+    pytest.mark.skipif(os.name != "posix", reason="links and permissions of POSIX"),
+    pytest.mark.timeout(300),
+]
 
 CONTENT = b"a,b\n1,2\n"
 
@@ -37,7 +40,7 @@ async def server() -> AsyncIterator[RawServer]:
 
 def client(server: RawServer) -> Wechatpay:
     given: dict[str, Any] = {"mchid": MCHID, "serial": SERIAL, "private_key": keys()[0], "base_url": server.url}
-    return Wechatpay(**given, certs={PUB_KEY_ID: keys()[1].public_key()}, timeout=5.0, retries=0)
+    return Wechatpay(**given, certs={PUB_KEY_ID: keys()[1].public_key()}, timeout=30.0, retries=0)
 
 
 def link(server: RawServer, content: bytes = CONTENT) -> dict[str, str]:

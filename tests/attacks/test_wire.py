@@ -25,7 +25,7 @@ PAID = b'{"trade_state":"SUCCESS"}'
 
 def raw_client(server: RawServer, **settings: Any) -> Wechatpay:
     given: dict[str, Any] = {"mchid": MCHID, "serial": SERIAL, "private_key": keys()[0], "certs": CERTS}
-    given |= {"base_url": server.url, "timeout": 3.0, "retries": 0}
+    given |= {"base_url": server.url, "timeout": 30.0, "retries": 0}
     return Wechatpay(**{**given, **settings})
 
 
