@@ -37,7 +37,7 @@ _QUERY_WORDS: Final = re.compile(r"\[\.\.\.\w+\((\w+),this\.index\.invertedIndex
 _ORDER: Final = (
     *("endpoint", "settings", "keys", "notifications", "frontend", "errors", "reliability", "going-live", "doctor"),
     *("command-line", "sandbox", "bulk", "sensitive", "uploads", "bills", "merchants", "overseas"),
-    *("v2", "signers", "observability"),
+    *("v2", "signers", "observability", "speed"),
 )
 #: Characters of a title that is one word.
 _LONGEST_WORD: Final = 4
@@ -115,6 +115,8 @@ def write_guides(guide: Path, folder: Path) -> None:
             # Tables of names mention everything: they are found after what they name.
             about = "" if page.name.startswith("migrating") else _FOUND_FIRST
             _write(folder / "guide" / page.name, about + text)
+    for picture in guide.glob("*.svg"):
+        _write(folder / "guide" / picture.name, picture.read_text("utf-8"))
 
 
 def write_examples(examples: Path, folder: Path) -> dict[str, list[str]]:
