@@ -290,6 +290,23 @@ class TestForgedRefusals:
         assert all(record.getMessage().isprintable() for record in caplog.records if record.name.startswith("wxpay"))
         assert raised.value.message == evil, "the error itself keeps every byte"
 
+    @pytest.mark.parametrize("name", ["Content-Encoding", "Content-Type", "Request-ID", *HEADERS])
+    async def test_nor_does_any_header_of_an_answer(self, name: str, server: RawServer) -> None:
+        """The headers of an answer, but for the signature's own, are in no signature."""
+        whole = Platform().signed(b"x").headers
+        sent = {**{each: whole[each] for each in HEADERS}, name: "\x85\u2028\u202e\x9b2J" * 100}
+        head = "".join(f"{each}: {value}\r\n" for each, value in sent.items())
+        for status in ("200 OK", "400 Bad"):
+            server.script = [f"HTTP/1.1 {status}\r\nContent-Length: 1\r\n{head}\r\nx".encode()]
+            async with raw_client(server) as wxpay:
+                call = wxpay.v3.pay.transactions.id["42"].get(mchid=MCHID)
+                (found,) = await asyncio.gather(call, return_exceptions=True)
+            if isinstance(found, SdkError):
+                assert str(found).isprintable()
+                assert len(str(found)) < 2000
+            else:
+                assert (name, found.data) == ("Content-Type", b"x"), "of another type than JSON: as it came"
+
     async def test_it_does_not_make_a_payment_be_sent_again(self, server: RawServer) -> None:
         server.script = [json_answer(b"", "503 Busy", "Retry-After: 0\r\n")] * 5
         async with raw_client(server, retries=5) as wxpay:

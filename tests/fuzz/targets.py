@@ -108,7 +108,8 @@ def fuzz_answers(data: bytes) -> None:
         return
     operation = operations()[data[0] % 4]
     status = STATUSES[data[1] % len(STATUSES)]
-    headers = CIMultiDict({"Content-Type": KINDS[data[2] % len(KINDS)], "Request-ID": data[3:40].decode("latin-1")})
+    said = data[3:40].decode("latin-1")
+    headers = CIMultiDict({"Content-Type": KINDS[data[2] % len(KINDS)], "Request-ID": said, "Content-Encoding": said})
     response = Response("GET /v3/x", status, headers, data[3:], safe=bool(data[0] & 4))
     family = families.v3()
     try:

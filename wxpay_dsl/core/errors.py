@@ -129,7 +129,7 @@ class TransportError(SdkError):
         unknown = (
             "; the outcome is unknown: query it, or send it again with the same numbers" if self.outcome_unknown else ""
         )
-        return f"{self.operation}: {self.message}{unknown}"
+        return on_one_line(f"{self.operation}: {self.message}{unknown}")
 
 
 @frozen(str=False)
