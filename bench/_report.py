@@ -33,7 +33,7 @@ TARGETS: Final[tuple[tuple[str, str, float], ...]] = (
     ("startup", "import_rss_mb", 6),
     ("startup", "first_touch_ms.median", 5),
     ("startup", "first_touch_ms.worst", 25),
-    ("startup", "preload_s", 0.6),
+    ("startup", "preload_ms", 600),
     ("startup", "preload_rss_mb", 60),
     ("encode", "validate_encode_us", 20),
     ("memory", "own_kb", 8),
@@ -42,9 +42,17 @@ TARGETS: Final[tuple[tuple[str, str, float], ...]] = (
     ("sandbox", "start_s", 0.3),
     ("sandbox", "calls_per_s", -2000),
     ("soak", "wrong", 0),
-    ("once", "lost", 0),
-    ("once", "doubled", 0),
+    ("soak", "leaked_tasks", 0),
+    ("soak", "leaked_connections", 0),
+    ("notify", "ratio", 1.15),
+    ("once", "redis.lost", 0),
+    ("once", "redis.doubled", 0),
+    ("once", "sqlite.lost", 0),
+    ("once", "sqlite.doubled", 0),
 )
+
+#: What a measure is given beyond its defaults when all of them run: a bill of 1 GB.
+_WHOLE: Final[Mapping[str, list[str]]] = {"bill": ["--mb", "1000"]}
 
 
 def everything(names: Iterable[str], *, quick: bool) -> dict[str, Any]:
@@ -54,7 +62,8 @@ def everything(names: Iterable[str], *, quick: bool) -> dict[str, Any]:
         for name in names:
             print(f"— {name}", flush=True)
             file = Path(folder) / f"{name}.json"
-            command = [sys.executable, "-m", "bench", name, "--json", str(file), *(["--quick"] if quick else [])]
+            whole = ["--quick"] if quick else _WHOLE.get(name, [])
+            command = [sys.executable, "-m", "bench", name, "--json", str(file), *whole]
             done = subprocess.run(command, stdout=sys.stderr, check=False)
             measures[name] = json.loads(file.read_text("utf-8")) if file.exists() else {"error": done.returncode}
     return {"machine": machine(), "quick": quick, "measures": measures}
