@@ -145,6 +145,17 @@ class TestCommandLine:
         assert victim.read_text() == "mine"
         assert not [each.name for each in folder.iterdir() if each.name.endswith(".part") and not each.is_symlink()]
 
+    def test_a_link_in_its_journals_place_is_refused(self, sandbox: Any, tmp_path: Path) -> None:
+        victim = tmp_path / "victim"
+        victim.write_text("mine\nand half a line")
+        (tmp_path / "out.csv.journal").symlink_to(victim)
+        (tmp_path / "rows.csv").write_text("out_trade_no\nA-1\n")
+        command = ("bulk", "v3.pay.transactions.outTradeNo._out_trade_no_.get", "rows.csv", "--out", "out.csv")
+        ran = wxpay_command(tmp_path, *command, "-p", "mchid=1900000109", "--profile", str(sandbox[1]))
+        assert ran.returncode == 2
+        assert b"out.csv.journal" in ran.stderr
+        assert victim.read_text() == "mine\nand half a line"
+
     def test_its_journal_is_for_its_owner(self, sandbox: Any, tmp_path: Path) -> None:
         (tmp_path / "rows.csv").write_text("out_trade_no\nA-1\n")
         command = ("bulk", "v3.pay.transactions.outTradeNo._out_trade_no_.get", "rows.csv", "--out", "out.csv")

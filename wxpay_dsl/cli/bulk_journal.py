@@ -57,7 +57,8 @@ class Journal:
     def __enter__(self) -> Self:
         """Raises ClickException where the journal is another run's, in use, or cannot be read or written."""
         try:
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+            # Not through a link: it would be cut and written to wherever somebody else wants.
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0), 0o600)
         except OSError as error:
             raise click.ClickException(f"the journal {self._path}: {error.strerror}") from None
         self._file = os.fdopen(descriptor, "r+b", buffering=0)
