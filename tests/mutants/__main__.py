@@ -141,8 +141,9 @@ def run(name: str, tests: list[str], folder: Path, *, again: bool, redis: str) -
         found = Path(sys.executable).with_name(program)
         subprocess.run([found, *arguments], cwd=folder / "tree", env=environment, check=True)
 
+    # Tests that fail without any change would seem to notice every one.
+    tool("cosmic-ray", "--verbosity", "ERROR", "baseline", config)
     if not session.exists():
-        tool("cosmic-ray", "--verbosity", "ERROR", "baseline", config)
         tool("cosmic-ray", "--verbosity", "ERROR", "init", config, session)
         tool("cr-filter-operators", session, config)
     elif again:
@@ -167,18 +168,18 @@ def results(session: Path) -> Iterator[tuple[dict[str, Any], dict[str, Any] | No
 
 def report(name: str, equivalents: list[Mapping[str, str]], folder: Path) -> int:
     """Prints what became of a module's changes; gives how many survived without an explanation."""
-    source = (folder / "tree" / "wxpay_dsl" / f"{name}.py").read_text("utf-8").splitlines()
     counts: Counter[str] = Counter()
     left = []
     for mutation, result in results(session_of(name, folder)):
-        if result is None or result["worker_outcome"] == "skipped":
+        if result is None or result["worker_outcome"] == "skipped" or not result["test_outcome"]:
             counts["untried" if result is None else "excluded"] += 1
         elif result["test_outcome"] != "survived":
             counts["killed"] += 1
         else:
-            row = mutation["start_pos"][0]
+            removed = (line for line in result["diff"].splitlines() if line[:1] == "-" and line[:3] != "---")
             operator = mutation["operator_name"].partition("/")[2]
-            survivor = Survivor(operator, row, source[row - 1].strip(), result["diff"])
+            line = next(removed, "-")[1:].strip()
+            survivor = Survivor(operator, mutation["start_pos"][0], line, result["diff"])
             if survivor.explained(equivalents):
                 counts["equivalent"] += 1
             else:

@@ -520,3 +520,38 @@ class TestWhatIsSaid:
         none = Notifications(Recipient.of("1", certs=mine), store="memory")
         with pytest.raises(NotificationDecryptionError, match="there is no APIv3 key"):
             await none.parse(wire.headers, wire.body)
+
+
+class TestWhoIsAsked:
+    """Looking for a key may download it: for a serial that one merchant has at hand the others are left alone."""
+
+    @pytest.mark.parametrize("at_hand", [0, 1, 2])
+    async def test_whoever_has_the_key(self, at_hand: int, sender: Sender) -> None:
+        key = PlatformKey(sender.pair.id, sender.pair.private_key.public_key())
+
+        class Having(_Fetching):
+            def known(self) -> list[str]:
+                return [self.key.id]
+
+        rings = [(Having if number < at_hand else _Fetching)(key) for number in range(2)]
+        recipients = [
+            Recipient(f"190000010{number}", ring, sender.merchant.apiv3_key) for number, ring in enumerate(rings)
+        ]
+        wire = sender.event()
+        await Notifications(*recipients, store="memory").parse(wire.headers, wire.body)
+        assert [len(ring.asked) for ring in rings] == {0: [1, 1], 1: [1, 0], 2: [1, 1]}[at_hand]
+
+    async def test_the_error_names_five_keys_at_most(self, sender: Sender) -> None:
+        key = sender.pair.private_key.public_key()
+        certs = {f"PUB_KEY_ID_{number}": key for number in range(7)}
+        wire = sender.event()
+        with pytest.raises(UnknownSerialError) as caught:
+            await Notifications(Recipient.of("1", certs=certs), store="memory").parse(wire.headers, wire.body)
+        assert str(caught.value).count("PUB_KEY_ID_") == 5 + 1 + str(caught.value).count("PUB_KEY_ID_…")
+
+    async def test_a_merchant_s_name_is_shown_as_far_as_a_real_one_is_long(self, sender: Sender) -> None:
+        wire = sender.event()
+        with pytest.raises(UnknownMerchantError) as caught:
+            await Notifications(sender.recipient, store="memory").parse(wire.headers, wire.body, "9" * 100)
+        assert "9" * 40 in str(caught.value)
+        assert "9" * 41 not in str(caught.value)
