@@ -29,7 +29,11 @@ def of_the_code() -> dict[str, re.Pattern[str]]:
     for module in pkgutil.walk_packages(wxpay_dsl.__path__, "wxpay_dsl."):
         if module.name.startswith(ELSEWHERE) or module.name.endswith("__main__"):
             continue
-        for name, value in vars(importlib.import_module(module.name)).items():
+        try:
+            held = vars(importlib.import_module(module.name))
+        except ModuleNotFoundError:
+            continue  # of an extra that is not installed here
+        for name, value in held.items():
             if isinstance(value, re.Pattern) and isinstance(value.pattern, str):
                 found[f"{module.name}.{name}"] = value
     return found
