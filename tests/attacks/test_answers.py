@@ -291,8 +291,11 @@ class TestForgedRefusals:
         assert raised.value.message == evil, "the error itself keeps every byte"
 
     @pytest.mark.parametrize("name", ["Content-Encoding", "Content-Type", "Request-ID", *HEADERS])
-    async def test_nor_does_any_header_of_an_answer(self, name: str, server: RawServer) -> None:
+    async def test_nor_does_any_header_of_an_answer(
+        self, name: str, server: RawServer, caplog: pytest.LogCaptureFixture
+    ) -> None:
         """The headers of an answer, but for the signature's own, are in no signature."""
+        caplog.set_level("DEBUG", "wxpay_dsl")
         whole = Platform().signed(b"x").headers
         sent = {**{each: whole[each] for each in HEADERS}, name: "\x85\u2028\u202e\x9b2J" * 100}
         head = "".join(f"{each}: {value}\r\n" for each, value in sent.items())
@@ -306,6 +309,25 @@ class TestForgedRefusals:
                 assert len(str(found)) < 2000
             else:
                 assert (name, found.data) == ("Content-Type", b"x"), "of another type than JSON: as it came"
+        lines = [record.getMessage() for record in caplog.records if record.name.startswith("wxpay")]
+        assert len(lines) >= 2
+        assert all(line.isprintable() and len(line) < 10_000 for line in lines), lines
+
+    async def test_nor_what_a_payer_wrote(self, server: RawServer, caplog: pytest.LogCaptureFixture) -> None:
+        """The service passes it on, and signs it."""
+        caplog.set_level("DEBUG", "wxpay_dsl")
+        evil = "\x85INFO paid\u2028\u202e\x9b2J\x7f茶"
+        body = json.dumps({"attach": evil}, ensure_ascii=False).encode()
+        whole = Platform().signed(body).headers
+        head = "".join(f"{each}: {whole[each]}\r\n" for each in HEADERS) + "Request-ID: \x85INFO paid\u2028\r\n"
+        server.script = [json_answer(body, headers=head)]
+        async with raw_client(server) as wxpay:
+            reply = await wxpay.v3.my.thing.post({"attach": evil})
+        assert reply.data == {"attach": evil}
+        lines = [record.getMessage() for record in caplog.records if record.name.startswith("wxpay")]
+        assert len(lines) == 3
+        assert all(line.isprintable() for line in lines), lines
+        assert "茶" in lines[0]
 
     async def test_it_does_not_make_a_payment_be_sent_again(self, server: RawServer) -> None:
         server.script = [json_answer(b"", "503 Busy", "Retry-After: 0\r\n")] * 5

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import Final
 
+from .errors import on_one_line
 from .hooks import Call, Hook
 from .redaction import redact_data, redact_headers, redact_url
 
@@ -74,7 +75,7 @@ def _ended(log: logging.Logger, call: Call, milliseconds: float) -> None:
     answer = exchange.response if exchange is not None else None
     status = answer.status if answer is not None else "streamed"
     attempts = f", {exchange.attempts} attempts" if exchange is not None and exchange.attempts > 1 else ""
-    request_id = f" [Request-ID {reply.request_id}]" if reply is not None and reply.request_id else ""
+    request_id = f" [Request-ID {on_one_line(reply.request_id[:80])}]" if reply is not None and reply.request_id else ""
     log.info("%s %s in %.0f ms%s%s", call.name, status, milliseconds, attempts, request_id)
     if reply is not None and log.isEnabledFor(logging.DEBUG):
         operation = call.request.operation

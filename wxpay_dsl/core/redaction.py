@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from .errors import on_one_line
 from .model import Schema
 from .rewrite import rewrite
 
@@ -55,7 +56,8 @@ def redact_data(schema: Schema | None, data: Any) -> str:
         text = json.dumps(_masked(data), ensure_ascii=False, separators=(",", ":"), default=lambda value: f"<{value}>")
     except (TypeError, ValueError, RecursionError):
         return f"<{type(data).__name__}>"
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text)} characters)"
+    # What JSON leaves as it is and a log's reader may take for the end of a line.
+    return on_one_line(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text)} characters)")
 
 
 def _masked(data: Any) -> Any:
