@@ -48,7 +48,7 @@ def test_a_client_that_was_made_before_a_fork_works_in_both_processes(case: str,
     assert forked(home, case) == ["child 200", "parent 200"]
 
 
-def test_and_while_another_thread_uses_it(home: Path) -> None:
+def test_and_while_it_rests_in_another_thread(home: Path) -> None:
     assert forked(home, "other-thread") == ["child 200"] * 3 + ["parent 200"]
 
 
