@@ -8,7 +8,7 @@ import io
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 import pytest
@@ -191,6 +191,26 @@ async def test_a_storm_of_forged_serials_costs_one_download_at_most() -> None:
         errors = await asyncio.gather(*storm, return_exceptions=True)
         assert {type(error) for error in errors} == {UnknownSerialError}
         assert platform.downloads <= 2
+        await notifications.close()
+
+
+async def test_with_many_merchants_it_costs_each_one_download_at_most_and_none_where_the_url_names_another() -> None:
+    platforms = [Platform(signing=cert(number)) for number in range(1, 4)]
+    async with AsyncExitStack() as stack:
+        clients = []
+        for number, platform in enumerate(platforms):
+            await stack.enter_async_context(serving(platform))
+            clients.append(await stack.enter_async_context(wechatpay(platform, mchid=f"190000010{number}")))
+        notifications = Notifications(*clients, store="memory")
+        wires = [changed(SENDER.event(), Wechatpay_Serial=f"{number:040X}") for number in range(60)]
+        named = (notifications.parse(wire.headers, wire.body, "1900000102") for wire in wires)
+        errors = await asyncio.gather(*named, return_exceptions=True)
+        assert {type(error) for error in errors} == {UnknownSerialError}
+        assert [platform.downloads for platform in platforms][:2] == [0, 0]
+        storm = (notifications.parse(wire.headers, wire.body) for wire in wires)
+        errors = await asyncio.gather(*storm, return_exceptions=True)
+        assert {type(error) for error in errors} == {UnknownSerialError}
+        assert all(platform.downloads <= 2 for platform in platforms)
         await notifications.close()
 
 
