@@ -368,6 +368,7 @@ class TestStore:
             StoredCertificates(sealed([SECOND], "another APIv3 key of 32 bytes!!!"), 4e9).dumps(),
             StoredCertificates(sealed([SECOND]).replace(b"0A", b"0B"), 4e9).dumps(),
         ],
+        ids=range(8),  # the last are encrypted, so never the same
     )
     async def test_an_entry_that_somebody_changed_is_not_believed(
         self, entry: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture
