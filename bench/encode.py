@@ -22,6 +22,7 @@ def run(quick: bool) -> dict[str, Any]:  # noqa: FBT001 (every measure's signatu
     """``{"validate_encode_us": …}``"""
     from wxpay_dsl.client import tree
     from wxpay_dsl.core.chain import Target
+    from wxpay_dsl.core.plan import plan_of
     from wxpay_dsl.core.request import build, collect
     from wxpay_dsl.wechat.families import BASE_URL, v3
 
@@ -35,9 +36,9 @@ def run(quick: bool) -> dict[str, Any]:  # noqa: FBT001 (every measure's signatu
     calls = 200 if quick else 1000
 
     def once() -> None:
-        operation = declared.operation()
-        sections, options, faults = collect(target, operation, None, FIELDS)
-        build(target, operation, sections, options, family, BASE_URL, faults, True)
+        plan = plan_of(declared.operation())
+        sections, options, faults = collect(target, plan, None, FIELDS)
+        build(target, plan, sections, options, family, BASE_URL, faults, True)
 
     once()
     best = float("inf")

@@ -115,6 +115,8 @@ class TestHooks:
         async with self.api(library, incoming=incoming) as api:
             assert (await api.chain.v1.books.get()).data == {"books": [], "opened": "get"}
             assert "opened" not in (await api.chain.v1.my.thing.get()).data
+            # No field of it comes encrypted.
+            assert "opened" not in (await api.chain.v1.books.post(isbn="9787020002207", title="T")).data
 
 
 async def test_a_request_can_be_prepared_and_not_sent(api: Client, library: Library) -> None:

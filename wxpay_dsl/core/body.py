@@ -8,14 +8,13 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any, Final
 
-from .derived import derived
 from .errors import Fault
 from .family import Family
 from .head import reported
 from .model import Operation, Schema
-from .rewrite import any_field, rewrite
+from .rewrite import rewrite
 
-__all__ = ["MAX_BODY", "body_of"]
+__all__ = ["MAX_BODY", "body_of", "is_embedded"]
 
 #: Bytes of a request's body; what is larger is a file, and goes by upload.
 MAX_BODY: Final = 1024 * 1024
@@ -25,11 +24,16 @@ _DEEPEST: Final = 100
 _MOST_FAULTS: Final = 20
 
 
-def body_of(operation: Operation | None, data: Any, family: Family, faults: list[Fault]) -> bytes:
-    """The bytes of ``data``; nothing, and what is wrong added to ``faults``, where it cannot be encoded."""
+def body_of(
+    operation: Operation | None, data: Any, family: Family, faults: list[Fault], embeds: Schema | None = None
+) -> bytes:
+    """The bytes of ``data``; nothing, and what is wrong added to ``faults``, where it cannot be encoded.
+
+    ``embeds``: the body's schema, where fields of it hold JSON as text.
+    """
     try:
-        if operation is not None and operation.body is not None and _embeds(operation.body):
-            data = rewrite(operation.body, data, _is_embedded, _embed, "body")
+        if embeds is not None:
+            data = rewrite(embeds, data, is_embedded, _embed, "body")
         body = family.encode(operation, data)
     except (TypeError, ValueError, RecursionError) as error:
         found = list(islice(_unencodable(data, "body", ()), _MOST_FAULTS)) or [Fault("body", str(error))]
@@ -68,7 +72,8 @@ def _unencodable(value: Any, path: str, outer: tuple[int, ...]) -> Iterator[Faul
         yield Fault(path, f"{type(value).__name__} is no JSON value")
 
 
-def _is_embedded(schema: Schema) -> bool:
+def is_embedded(schema: Schema) -> bool:
+    """Whether a field holds JSON as text."""
     return schema.media_type == "application/json" and schema.type == "string"
 
 
@@ -77,8 +82,3 @@ def _embed(schema: Schema, value: Any, path: str) -> Any:
     if isinstance(value, (dict, list)):
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return value
-
-
-@derived
-def _embeds(schema: Schema) -> bool:
-    return any_field(schema, _is_embedded)

@@ -18,6 +18,7 @@ from .errors import ClosedError, Fault, SdkError, ServiceError, UndeclaredPathEr
 from .family import Family
 from .forms import complete
 from .hooks import Hook, observed
+from .plan import plan_of
 from .reply import Reply
 from .request import Request, Validate, build, collect
 from .transport import Exchange, Middleware, Response, Stream, Transport
@@ -97,7 +98,7 @@ class Client:
             begun = perf_counter()
             try:
                 exchange = Exchange(request)
-                await self._exchange(exchange)
+                await self._transport.send(exchange, *self._manner(exchange))
                 return await self._read(exchange)
             except BaseException as error:
                 log_failure(log, request.name, perf_counter() - begun, error)
@@ -112,13 +113,14 @@ class Client:
         """The reply that an answer is, or the error."""
         request = exchange.request
         family = self._families[request.family]
-        self._check(exchange)
         response, operation = exchange.answer, request.operation
+        if response.status != 200:
+            self._check(exchange)
         try:
             result = family.decode(operation, response)
         except ServiceError as error:
             raise _with_doubt(exchange, error) from None
-        if operation is not None and family.incoming is not None:
+        if operation is not None and family.incoming is not None and plan_of(operation).opens:
             result = await family.incoming(operation, result)
         request_id = response.headers.get("Request-ID", "")
         return Reply(result, response.status, response.headers, request_id, exchange)
@@ -153,16 +155,17 @@ class Client:
         if operation is None and self._strict:
             path = "/" + "/".join(target.segments)
             raise UndeclaredPathError(f"{target.verb.upper()} {path}", self._tree.nearest(path))
-        sections, options, faults = collect(target, operation, data, fields)
+        plan = plan_of(operation) if operation is not None else None
+        sections, options, faults = collect(target, plan, data, fields)
         if "form" in sections and isinstance(sections["form"], Mapping):
             sections["form"] = await complete(operation, sections["form"], family, faults)
         validate = self._validate if options.validate is None else options.validate
-        base = self._base(target, operation)
-        request = build(target, operation, sections, options, family, base, faults, validate)
-        if operation is not None and family.outgoing is not None:
-            changed = await family.outgoing(operation, request.sections)
+        base = self._base_url if not self._own_hosts else self._base(target, operation)
+        request = build(target, plan, sections, options, family, base, faults, validate)
+        if plan is not None and plan.seals and family.outgoing is not None:
+            changed = await family.outgoing(plan.operation, request.sections)
             if changed is not request.sections:
-                request = build(target, operation, changed, options, family, base, [], False)
+                request = build(target, plan, changed, options, family, base, [], False)
         return request if family.seal is None else await family.seal(request)
 
     async def send(self, request: Request) -> Exchange:
@@ -207,8 +210,6 @@ class Client:
         return None if self._own_hosts else self._base_url
 
     def _base(self, target: Target, operation: Any) -> str:
-        if not self._own_hosts:
-            return self._base_url
         host = operation.host if operation is not None else self._tree.host_of(target.segments)
         return host or self._base_url
 

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Family", "decode_json", "encode_json", "json_error"]
 
-#: Prepares the fields of a call before they are encoded (to encrypt some of them, say); it returns a copy.
+#: Prepares the fields of a call, of which some are to be encrypted, before they are encoded; it returns a copy.
 Outgoing = Callable[["Operation", "Sections"], Awaitable["Sections"]]
-#: Finishes the data of a reply (to decrypt some of its fields, say).
+#: Finishes the data of a reply, of which some fields come encrypted.
 Incoming = Callable[["Operation", Any], Awaitable[Any]]
 #: Fills in the fields of an upload that follow from its files (a digest, say); it returns a copy, and adds faults.
 Attach = Callable[["Operation | None", dict[str, Any], "list[Fault]"], Awaitable[dict[str, Any]]]

@@ -16,16 +16,16 @@ from attrs import define, field, frozen, setters
 
 from . import chain
 from .body import MAX_BODY, body_of
-from .derived import derived
 from .errors import Fault, ValidationError
 from .family import Family
 from .files import Upload
 from .forms import file_fields, has_files, size_faults
 from .head import headers_of, path_of, query_of
-from .model import SECTIONS, Operation, Schema
+from .model import Operation
 from .multipart import Form
 from .multipart import encode as encode_form
-from .validate import Check, check, checker
+from .plan import Plan, main_section
+from .validate import check
 
 __all__ = ["MAX_BODY", "OPTIONS", "Options", "Request", "Sections", "SpecWarning", "build", "collect"]
 
@@ -93,7 +93,7 @@ class Request:
 
 
 def collect(
-    target: chain.Target, operation: Operation | None, data: Any, given: Mapping[str, Any]
+    target: chain.Target, plan: Plan | None, data: Any, given: Mapping[str, Any]
 ) -> tuple[Sections, Options, list[Fault]]:
     """Sorts positional data and keywords into sections and options; the faults are names with no place.
 
@@ -103,14 +103,13 @@ def collect(
     options: dict[str, Any] = {}
     # A path parameter given as a literal segment comes filled.
     sections: Sections = {"path": dict(target.bound)} if target.bound else {}
-    plan = _plan(operation) if operation is not None else None
-    main = plan.main if plan is not None else _main(target.verb)
+    main = plan.main if plan is not None else main_section(target.verb)
     if data is not None:
         if isinstance(data, Mapping):
             sections[main] = dict(data)
-        elif _may_be_the_body(operation, data, main):
+        elif _may_be_the_body(plan, data, main):
             sections[main] = data
-        elif len(files := file_fields(operation)) == 1:
+        elif len(files := file_fields(plan.operation if plan is not None else None)) == 1:
             sections[main] = {files[0]: data}
         else:
             faults.append(Fault(main, f"expected an object of fields, got {type(data).__name__}"))
@@ -146,7 +145,7 @@ def collect(
 
 def build(
     target: chain.Target,
-    operation: Operation | None,
+    plan: Plan | None,
     sections: Sections,
     options: Options,
     family: Family,
@@ -155,12 +154,12 @@ def build(
     validate: Validate,
 ) -> Request:
     """The request, or a ValidationError that holds all ``faults``, those found before included."""
-    plan = _plan(operation) if operation is not None else None
+    operation = plan.operation if plan is not None else None
     pairs = [] if plan is not None and plan.fixed else _pairs(target, operation, family)
     name = plan.name if plan is not None else f"{target.verb.upper()} /{_undeclared_name(pairs)}"
     doubts: list[Fault] = []
-    if operation is not None and validate is not False:
-        doubts = _validate(operation, sections, family, faults)
+    if plan is not None and validate is not False:
+        doubts = _validate(plan, sections, family, faults)
         if validate == "strict":
             faults += doubts
     if plan is not None and plan.fixed:
@@ -176,7 +175,7 @@ def build(
     if form is not None:
         body = b""
     elif "body" in sections:
-        body = body_of(operation, sections["body"], family, faults)
+        body = body_of(operation, sections["body"], family, faults, plan.embeds if plan is not None else None)
     else:
         body = _empty(operation, sections, family, target.verb, faults)
     if faults:
@@ -196,7 +195,7 @@ def build(
         _default(headers, "Accept", accept)
     return Request(
         name=name,
-        method=target.verb.upper(),
+        method=target.verb.upper() if plan is None else plan.method,
         url=base_url + url_path + (query or ""),
         headers=headers,
         body=body,
@@ -223,10 +222,9 @@ def _undeclared_name(pairs: list[tuple[str, str]]) -> str:
     return "/".join(segment if segment.isprintable() else ascii(segment)[1:-1] for segment in shown)
 
 
-def _validate(operation: Operation, sections: Sections, family: Family, faults: list[Fault]) -> list[Fault]:
+def _validate(plan: Plan, sections: Sections, family: Family, faults: list[Fault]) -> list[Fault]:
     """Adds what must not be sent to ``faults``; gives what is only doubtful."""
     doubtful: list[Fault] = []
-    plan = _plan(operation)
     for section, schema, holds in plan.checks:
         given = sections.get(section)
         if given is None:
@@ -244,14 +242,14 @@ def _validate(operation: Operation, sections: Sections, family: Family, faults: 
         if errors:
             faults += _unsupplied(errors, section, given, family)
             if isinstance(given, Mapping) and schema.additional is None:
-                hint = _hint(operation, section, [name for name in given if name not in schema.properties])
+                hint = _hint(plan, section, [name for name in given if name not in schema.properties])
                 if hint:
                     faults.append(Fault(section, hint.removeprefix(": ")))
         doubtful += doubts
     if not plan.open:
         for section, given in sections.items():
             if given and section not in plan.sections:
-                faults.append(Fault(section, f"{operation.name} takes no {section}{_hint(operation, section, given)}"))
+                faults.append(Fault(section, f"{plan.name} takes no {section}{_hint(plan, section, given)}"))
     return doubtful
 
 
@@ -264,9 +262,9 @@ def _unsupplied(errors: Iterable[Fault], section: str, given: Any, family: Famil
     ]
 
 
-def _hint(operation: Operation, section: str, names: Iterable[Any]) -> str:
+def _hint(plan: Plan, section: str, names: Iterable[Any]) -> str:
     """Where the names belong that do not belong to ``section``."""
-    places = _plan(operation).places
+    places = plan.places
     other = {name: places[name][0] for name in names if isinstance(name, str) and name in places}
     words = [f"{name} belongs to the {place}" for name, place in other.items() if place != section]
     return f": {', '.join(words)} (give it by keyword)" if words else ""
@@ -315,69 +313,14 @@ def _empty(operation: Operation | None, sections: Sections, family: Family, verb
     return body_of(operation, sections["body"], family, faults)
 
 
-@frozen
-class _Plan:
-    """What each request of an operation asks of its spec, found out once."""
-
-    name: str
-    path: str
-    #: Whether ``path`` is the URL's as it is, with nothing to fill in.
-    fixed: bool
-    #: Where positional data goes.
-    main: str
-    #: The spec says nothing of the request (``{post: {}}``), so that anything may be sent.
-    open: bool
-    idempotent: bool
-    sections: Mapping[str, Schema]
-    #: ``{keyword: (section, name)}`` of all fields: no operation uses a name twice, which the linter holds.
-    places: Mapping[str, tuple[str, str]]
-    #: The keywords that are fields of ``main`` under their own names.
-    plain: frozenset[str]
-    #: What finds the faults of each section; nothing found is no fault.
-    checks: tuple[tuple[str, Schema, Check], ...]
-
-
 _NO_OPTIONS: Final = Options()
 
 
-@derived
-def _plan(operation: Operation) -> _Plan:
-    sections = {name: schema for name in SECTIONS if (schema := operation.section(name)) is not None}
-    main = next((name for name in ("body", "form") if name in sections), _main(operation.verb))
-    places = _places(sections)
-    return _Plan(
-        operation.name,
-        operation.path,
-        "{" not in operation.path,
-        main,
-        not any((operation.query, operation.header, operation.body, operation.form, operation.returns)),
-        operation.safe_to_repeat,
-        sections,
-        places,
-        frozenset(name for name, place in places.items() if place == (main, name)),
-        tuple((name, schema, checker(schema)) for name, schema in sections.items()),
-    )
-
-
-def _main(verb: str) -> str:
-    return "query" if verb in ("get", "delete") else "body"
-
-
-def _places(sections: Mapping[str, Schema]) -> dict[str, tuple[str, str]]:
-    places: dict[str, tuple[str, str]] = {}
-    for section, schema in reversed(list(sections.items())):
-        for name in schema.properties:
-            places[name] = section, name
-            alias = name.lower().replace("-", "_") if section == "header" else name
-            places.setdefault(alias + "_" if keyword.iskeyword(alias) else alias, (section, name))
-    return places
-
-
-def _may_be_the_body(operation: Operation | None, data: Any, main: str) -> bool:
+def _may_be_the_body(plan: Plan | None, data: Any, main: str) -> bool:
     """Whether a body may be something else than fields."""
-    if operation is not None and operation.body is not None:
-        return operation.body.type != "object"
-    return main == "body" and isinstance(data, (list, tuple)) and (operation is None or _plan(operation).open)
+    if plan is not None and plan.operation.body is not None:
+        return plan.operation.body.type != "object"
+    return main == "body" and isinstance(data, (list, tuple)) and (plan is None or plan.open)
 
 
 def _template_places(segments: tuple[str, ...]) -> dict[str, tuple[str, str]]:

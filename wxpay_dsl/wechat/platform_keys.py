@@ -99,11 +99,6 @@ class PlatformKey:
         key = self.public_key
         return f"{key.public_numbers().n:x}" if isinstance(key, RSAPublicKey) else key.point.hex()
 
-    @property
-    def unlimited(self) -> bool:
-        """Whether it has neither beginning nor end, as a public key has not."""
-        return self.not_before is None and self.not_after is None
-
     def valid_at(self, when: datetime) -> bool:
         """Whether the key may be used at ``when`` (aware); ``None`` is no limit."""
         return (self.not_before is None or self.not_before <= when) and (
@@ -178,7 +173,8 @@ class PlatformKeys:
 
     def get(self, key_id: str) -> PlatformKey | None:
         """The key that a ``Wechatpay-Serial`` names, valid or not; ``None`` for an unknown one."""
-        return self._keys.get(_normal(key_id))
+        # Nearly always it comes as it is kept.
+        return self._keys.get(key_id) or self._keys.get(_normal(key_id))
 
     def union(self, other: Iterable[PlatformKey]) -> PlatformKeys:
         """The keys of both; of two with one id, the other's."""
