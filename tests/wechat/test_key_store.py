@@ -170,3 +170,23 @@ def test_an_entry_survives_as_it_was(answer: str, fetched_at: float) -> None:
 def test_any_bytes_are_an_entry_or_an_error(data: bytes) -> None:
     with suppress(KeyStoreError):
         assert isinstance(StoredCertificates.loads(data).answer, bytes)
+
+
+async def test_a_megabyte_is_read_and_no_more(tmp_path: Path) -> None:
+    store = FileKeyStore(tmp_path)
+    largest = b"x" * (1024 * 1024)
+    await store.save("one", largest)
+    assert await store.load("one") == largest
+    await store.save("one", largest + b"x")
+    with pytest.raises(KeyStoreError, match="larger than 1048576 bytes"):
+        await store.load("one")
+
+
+def test_an_error_is_its_sentence_and_an_entry_does_not_show_what_it_holds() -> None:
+    assert str(KeyStoreError("it is gone")) == "it is gone"
+    assert "secret" not in repr(StoredCertificates(b"secret", 1.0))
+
+
+def test_a_url_of_another_kind_is_named_by_its_scheme() -> None:
+    with pytest.raises(ConfigurationError, match=r"not memcached://…"):
+        key_store("memcached://127.0.0.1:1/path")
