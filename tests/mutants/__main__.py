@@ -176,7 +176,11 @@ def report(name: str, equivalents: list[Mapping[str, str]], folder: Path) -> int
         elif result["test_outcome"] != "survived":
             counts["killed"] += 1
         else:
-            removed = (line for line in result["diff"].splitlines() if line[:1] == "-" and line[:3] != "---")
+            removed = (
+                line
+                for line in result["diff"].splitlines()
+                if line[:1] == "-" and line[:3] != "---" and line[1:].strip()
+            )
             operator = mutation["operator_name"].partition("/")[2]
             line = next(removed, "-")[1:].strip()
             survivor = Survivor(operator, mutation["start_pos"][0], line, result["diff"])
