@@ -365,6 +365,7 @@ def test_a_key_shows_its_id_and_its_time_and_not_itself() -> None:
     assert f"{SERIAL:040X}" in shown
     assert "2026" in shown
     assert "object at" not in shown
+    assert "<Certificate" not in shown
 
 
 def test_two_keys_are_told_apart_by_themselves_and_not_by_their_ids() -> None:
