@@ -23,6 +23,8 @@ __all__ = ["Listener"]
 _KEEP_ALIVE: Final = 8
 #: Seconds that the rest of a refused body is read and thrown away, so that its sender can read why; stopping waits.
 _LINGER: Final = 1.0
+#: Seconds that answers under way have when serving ends: one that is held back by a fault may be due in minutes.
+_LAST: Final = 1.0
 #: Bytes of a request; uploads of the service go up to 5 MB.
 _LIMIT: Final = 16 * 1024 * 1024
 #: Close at once, and let the other side know by RST.
@@ -51,7 +53,7 @@ class Listener:
             lingering_time=_LINGER,
             access_log=None,
         )
-        runner = self._runner = web.ServerRunner(server, handle_signals=False)
+        runner = self._runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=_LAST)
         await runner.setup()
         try:
             await web.TCPSite(runner, self._host, self._port, ssl_context=self._tls).start()
