@@ -38,9 +38,9 @@ def loaded(folder: Path, chains: Mapping[str, tuple[str, ...]] = CHAINS, family:
 
 
 def plain(value: Any) -> Any:
-    """All that a value says; which definition a schema was taken from is not something it says."""
+    """All that a value says; which definition a schema was taken from is not, nor what follows from it."""
     if isinstance(value, (Schema, Operation, Event)):
-        names = [attribute.name for attribute in fields(type(value)) if attribute.name not in ("ref", "file")]
+        names = [attribute.name for attribute in fields(type(value)) if attribute.name not in ("ref", "file", "known")]
         return {name: plain(getattr(value, name)) for name in names}
     if isinstance(value, Mapping):
         return {key: plain(inner) for key, inner in value.items()}
