@@ -38,8 +38,7 @@ def plot(report: Mapping[str, Any], file: Path) -> None:
         axes.set_title(title)
         axes.set_xticks(range(len(loads)), [f"{load} in flight" for load in loads])
         axes.spines[["top", "right"]].set_visible(False)
-    cost.set_yscale("log")
-    rate.legend(frameon=False)
+    figure.legend(*rate.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
     numbers = [int(number) for number in scaling]
     processes.plot(numbers, [each["calls_per_s"] for each in scaling.values()], "o-", color=_COLOURS["ours"])
     processes.set_title(f"calls per second by processes, {report['machine']['cores']} cores")
