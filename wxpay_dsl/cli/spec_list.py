@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from wxpay_dsl.core.model import Operation, Schema
     from wxpay_dsl.core.tree import Tree
 
-__all__ = ["list_operations"]
+__all__ = ["as_data", "list_operations"]
 
 _HELP = """List endpoints. 查找接口
 
@@ -64,7 +64,7 @@ def list_operations(
         else:
             sys.stdout.write(f"{len(paths)} paths, {len(hits)} operations\n")
     elif as_json:
-        write_json([_as_json(hit) for hit in hits])
+        write_json([{**as_data(hit.operation), "fields": list(hit.fields)} for hit in hits])
     elif not hits:
         note("nothing found: try a shorter word, Chinese or English, or part of a path")
     elif sys.stdout.isatty():
@@ -141,10 +141,12 @@ def _below(schema: Schema | None, prefix: str) -> Iterator[tuple[str, str]]:
         yield from _below(field, f"{prefix}{name}.")
 
 
-def _as_json(hit: _Hit) -> dict[str, object]:
-    operation = hit.operation
+def as_data(operation: Operation) -> dict[str, Any]:
+    """What ``--json`` says of an operation, here and wherever one is shown."""
+    from wxpay_dsl.core.page import dotted
+
     return {
-        "chain": hit.chain,
+        "chain": dotted(operation),
         "verb": operation.verb,
         "path": operation.path,
         "summary": operation.summary,
@@ -153,7 +155,6 @@ def _as_json(hit: _Hit) -> dict[str, object]:
         "tags": list(operation.tags),
         "docs": list(operation.docs),
         "deprecated": operation.deprecated,
-        "fields": list(hit.fields),
     }
 
 

@@ -65,18 +65,12 @@ def show_operation(chain: str, as_json: bool) -> None:  # noqa: FBT001 (a flag o
 
 def _as_data(operation: Operation) -> dict[str, Any]:
     """What `wxpay spec list --json` says of it, with its fields by dotted names; ``[]`` stands for each of a list."""
-    from wxpay_dsl.core.page import dotted, sections
+    from wxpay_dsl.core.page import sections
+
+    from .spec_list import as_data
 
     return {
-        "chain": dotted(operation),
-        "verb": operation.verb,
-        "path": operation.path,
-        "summary": operation.summary,
-        "product": operation.product,
-        "roles": list(operation.roles),
-        "tags": list(operation.tags),
-        "docs": list(operation.docs),
-        "deprecated": operation.deprecated,
+        **as_data(operation),
         "status": operation.status,
         "fields": [
             {"in": name, **field} for name, schema in sections(operation) for field in _fields_below(schema, "")

@@ -7,7 +7,7 @@ from typing import Any
 
 from .model import Schema
 
-__all__ = ["any_field", "rewrite"]
+__all__ = ["any_field", "fewest", "rewrite"]
 
 
 def any_field(schema: Schema | None, wanted: Callable[[Schema], bool]) -> bool:
@@ -50,4 +50,17 @@ def rewrite(
     if isinstance(value, (list, tuple)) and schema.items is not None:
         items = [rewrite(schema.items, item, wanted, change, f"{path}[{i}]") for i, item in enumerate(value)]
         return items if any(new is not old for new, old in zip(items, value, strict=True)) else value
+    return value
+
+
+def fewest(schema: Schema, value: Any) -> Any:
+    """``value`` with its required fields alone, at every depth."""
+    if isinstance(value, dict) and schema.properties:
+        return {
+            name: fewest(schema.properties[name], item)
+            for name, item in value.items()
+            if name in schema.required and name in schema.properties
+        }
+    if isinstance(value, list) and schema.items is not None:
+        return [fewest(schema.items, item) for item in value]
     return value

@@ -10,10 +10,11 @@ from typing import Any, Final
 
 from wxpay_dsl.core.model import Event, Operation, Schema
 from wxpay_dsl.core.page import dotted
+from wxpay_dsl.core.rewrite import fewest
 from wxpay_dsl.wechat.environments_v2 import SANDBOXES
 from wxpay_dsl.wechat.families import SUPPLIED
 
-__all__ = ["Example", "call_snippet", "event_snippet", "fewest"]
+__all__ = ["Example", "call_snippet", "event_snippet"]
 
 #: Makes a value that fits a schema; the sandbox has one, and answers with the same.
 Example = Callable[[Schema, str], Any]
@@ -72,19 +73,6 @@ def event_snippet(event: Event) -> str:
     name = next(iter(schema.properties), None) if schema is not None else None
     field = f'event.resource["{name}"]' if name is not None else "event.resource"
     return _HANDLER.format(name=event.name, client="wxpay", field=field)
-
-
-def fewest(schema: Schema, value: Any) -> Any:
-    """``value`` with its required fields alone, at every depth."""
-    if isinstance(value, dict) and schema.properties:
-        return {
-            name: fewest(schema.properties[name], item)
-            for name, item in value.items()
-            if name in schema.required and name in schema.properties
-        }
-    if isinstance(value, list) and schema.items is not None:
-        return [fewest(schema.items, item) for item in value]
-    return value
 
 
 def _arguments(operation: Operation, example: Example) -> Iterator[tuple[str, Any]]:

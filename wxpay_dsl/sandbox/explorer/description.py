@@ -7,13 +7,14 @@ from typing import Any, Final
 from attrs import evolve
 
 from wxpay_dsl.core.forms import file_fields
-from wxpay_dsl.core.model import SECTIONS, Operation, Schema
+from wxpay_dsl.core.model import SECTIONS, Operation
 from wxpay_dsl.core.page import dotted, fields, remarks, sections
+from wxpay_dsl.core.rewrite import fewest
 from wxpay_dsl.sandbox import examples
 from wxpay_dsl.wechat.families import SUPPLIED
 from wxpay_dsl.wechat.roles import ROLES
 
-__all__ = ["described", "fewest", "keyword_of"]
+__all__ = ["described", "keyword_of"]
 
 #: The field of APIv2 that names a platform key: no published example of it is one that is known here.
 _KEY_NAME: Final = "cert_serial_number"
@@ -46,19 +47,6 @@ def described(operation: Operation, mchid: str) -> dict[str, Any]:
 def keyword_of(section: str, name: str) -> str:
     """How a field is called among the others, whatever section it travels in."""
     return name.lower().replace("-", "_") if section == "header" else name
-
-
-def fewest(schema: Schema, value: Any) -> Any:
-    """``value`` with its required fields alone, at every depth."""
-    if isinstance(value, dict) and schema.properties:
-        return {
-            name: fewest(schema.properties[name], item)
-            for name, item in value.items()
-            if name in schema.required and name in schema.properties
-        }
-    if isinstance(value, list) and schema.items is not None:
-        return [fewest(schema.items, item) for item in value]
-    return value
 
 
 def _example(operation: Operation, mchid: str, *, whole: bool) -> dict[str, Any]:
