@@ -8,14 +8,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-FIELDS = {
-    "appid": "wx8888888888888888",
-    "openid": "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o",
-    "plan_id": "12535",
-    "user_id": "20190011",
-    "period_start_date": "2026-03-19",
-    "trade_scene": "EDUCATION_PERIOD",
-}
+from bench.contestants._peers import PRESIGN
 
 
 def run(quick: bool) -> dict[str, Any]:  # noqa: FBT001 (every measure's signature)
@@ -37,7 +30,7 @@ def run(quick: bool) -> dict[str, Any]:  # noqa: FBT001 (every measure's signatu
 
     def once() -> None:
         plan = plan_of(declared.operation())
-        sections, options, faults = collect(target, plan, None, FIELDS)
+        sections, options, faults = collect(target, plan, None, PRESIGN)
         build(target, plan, sections, options, family, BASE_URL, faults, True)
 
     once()

@@ -46,15 +46,7 @@ async def _in_flight(told: dict[str, Any], number: int) -> dict[str, float]:
 
     server = await asyncio.start_server(silent, "127.0.0.1", 0, backlog=number)
     base_url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    client = Wechatpay(
-        mchid=told["mchid"],
-        serial=told["serial"],
-        private_key=told["private_key"],
-        certs={told["public_key_id"]: told["public_key"]},
-        base_url=base_url,
-        max_connections=2 * number,
-        timeout=300,
-    )
+    client = _client({**told, "base_url": base_url}, max_connections=2 * number, timeout=300)
     body = json.dumps(told["data"]).encode()
     headers = {"Authorization": "x" * 550, "Accept": "application/json", "Content-Type": "application/json"}
     async with client as wxpay, aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=2 * number)) as session:
@@ -102,13 +94,7 @@ async def _held(
 
 
 async def _over_time(told: dict[str, Any], calls: int) -> dict[str, Any]:
-    client = Wechatpay(
-        mchid=told["mchid"],
-        serial=told["serial"],
-        private_key=told["private_key"],
-        certs={told["public_key_id"]: told["public_key"]},
-        base_url=told["base_url"],
-    )
+    client = _client(told)
     numbers, memory = itertools.count(1), list[tuple[int, int]]()
     async with client as wxpay:
         presign = wxpay.v3.eduPapay.contracts.presign
@@ -122,3 +108,14 @@ async def _over_time(told: dict[str, Any], calls: int) -> dict[str, Any]:
         await asyncio.gather(*(work() for _ in range(10)))
     found = slope(memory)
     return {"calls": calls, "slope_kb_per_1000": round(found, 2), "million_mb": round(found * 1000 / 1024, 1)}
+
+
+def _client(told: dict[str, Any], **settings: Any) -> Wechatpay:
+    return Wechatpay(
+        mchid=told["mchid"],
+        serial=told["serial"],
+        private_key=told["private_key"],
+        certs={told["public_key_id"]: told["public_key"]},
+        base_url=told["base_url"],
+        **settings,
+    )

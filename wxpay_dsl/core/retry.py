@@ -48,8 +48,7 @@ class RetryPolicy:
 
 def retry(exchange: Exchange, policy: RetryPolicy, hosts: Hosts | None = None) -> Middleware | None:
     """The middleware of one call, or None where the call has only one attempt anyway."""
-    request = exchange.request
-    attempts = policy.attempts if request.safe or request.idempotent else 1
+    attempts = policy.attempts if exchange.request.repeatable else 1
     standing_in = hosts if hosts is not None and hosts.serve(URL(exchange.request.url, encoded=True).origin()) else None
     if attempts == 1 and standing_in is None:
         return None

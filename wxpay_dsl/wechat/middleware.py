@@ -69,8 +69,7 @@ async def sign_request(
 ) -> None:
     """Sets ``Authorization``, with a nonce and a timestamp of its own each time."""
     timestamp, nonce = int(clock()), authorization.nonce()
-    request = exchange.request
-    body = request.body if request.form is None else request.signed_body
+    body = exchange.request.signed_body
     message = signing_v3.request_message(wire.method, wire.url.raw_path_qs, timestamp, nonce, body)
     exchange.signed_message = message
     signature = await credential.signer.sign(message)
