@@ -13,9 +13,10 @@ from attrs import field, frozen
 from wxpay_dsl._version import __version__
 from wxpay_dsl.assembly_v2 import assemble_v2
 from wxpay_dsl.core.client import Client
+from wxpay_dsl.core.exchange import Exchange
 from wxpay_dsl.core.hosts import Hosts
 from wxpay_dsl.core.retry import RetryPolicy, retry
-from wxpay_dsl.core.transport import Exchange, Middleware, Transport, user_agent
+from wxpay_dsl.core.transport import Middleware, Transport, user_agent
 from wxpay_dsl.core.tree import Tree
 from wxpay_dsl.settings import Settings
 from wxpay_dsl.wechat.authorization import SM2_SCHEME

@@ -26,8 +26,9 @@ from wxpay_dsl.core.errors import (
     RequestTimeoutError,
     SdkError,
 )
+from wxpay_dsl.core.exchange import Exchange
 from wxpay_dsl.core.request import Options, Request
-from wxpay_dsl.core.transport import Exchange, Transport
+from wxpay_dsl.core.transport import Transport
 from wxpay_dsl.core.unpack import Digest, Unpacker, UnpackError
 
 CONTENT = b"".join(b"%08d,line\n" % number for number in range(40_000))

@@ -16,10 +16,11 @@ from attrs import define, field
 from yarl import URL
 
 from wxpay_dsl.core.errors import ClosedError, ConnectionFailedError, ReplyTruncatedError, RequestTimeoutError
+from wxpay_dsl.core.exchange import Exchange
 from wxpay_dsl.core.hosts import Hosts
 from wxpay_dsl.core.request import Options, Request
 from wxpay_dsl.core.retry import RetryPolicy, retry, retry_after
-from wxpay_dsl.core.transport import Exchange, Transport
+from wxpay_dsl.core.transport import Transport
 
 Step = Callable[[web.Request], Awaitable[web.StreamResponse]]
 QUICK = RetryPolicy(attempts=3, pause=0.01, longest_pause=0.02)

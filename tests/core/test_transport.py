@@ -34,7 +34,8 @@ from wxpay_dsl.core.errors import (
     ServiceError,
     TransportError,
 )
-from wxpay_dsl.core.transport import MAX_REPLY, Exchange, Handler, Middleware, Transport, user_agent
+from wxpay_dsl.core.exchange import Exchange
+from wxpay_dsl.core.transport import MAX_REPLY, Handler, Middleware, Transport, user_agent
 
 #: Seconds that a call of these tests may take.
 TIMEOUT = 0.6

@@ -26,13 +26,13 @@ from multidict import CIMultiDict
 
 from wxpay_dsl.client import tree
 from wxpay_dsl.core.errors import ConfigurationError, SdkError, SpecError
+from wxpay_dsl.core.exchange import Exchange, Response
 from wxpay_dsl.core.loader import load, outline
 from wxpay_dsl.core.model import Operation
 from wxpay_dsl.core.openapi import parse as parse_document
 from wxpay_dsl.core.openapi import read_document
 from wxpay_dsl.core.request import Options, Request
 from wxpay_dsl.core.retry import retry_after
-from wxpay_dsl.core.transport import Exchange, Response
 from wxpay_dsl.core.unpack import Digest, Unpacker, UnpackError
 from wxpay_dsl.core.yaml12 import read as read_yaml
 from wxpay_dsl.sandbox import Sandbox

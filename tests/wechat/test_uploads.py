@@ -19,9 +19,9 @@ from wxpay_dsl import File, ServiceError, ValidationError, Wechatpay
 from wxpay_dsl.client import tree
 from wxpay_dsl.core.chain import aim
 from wxpay_dsl.core.errors import Fault
+from wxpay_dsl.core.exchange import Exchange
 from wxpay_dsl.core.files import Upload, prepare
 from wxpay_dsl.core.forms import file_fields
-from wxpay_dsl.core.transport import Exchange
 from wxpay_dsl.sandbox import Sandbox
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 from yarl import URL
 
-from wxpay_dsl.core.transport import Exchange
+from wxpay_dsl.core.exchange import Exchange
 from wxpay_dsl.wechat import authorization
 
 from .terminal import hanging

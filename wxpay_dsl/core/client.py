@@ -15,13 +15,15 @@ from attrs import evolve
 from .call_log import log_calls, log_failure
 from .chain import Node, Target
 from .errors import ClosedError, Fault, SdkError, ServiceError, UndeclaredPathError, ValidationError
+from .exchange import Exchange, Response
 from .family import Family
 from .forms import complete
 from .hooks import Hook, observed
 from .plan import plan_of
 from .reply import Reply
 from .request import Request, Validate, build, collect
-from .transport import Exchange, Middleware, Response, Stream, Transport
+from .stream import Stream
+from .transport import Middleware, Transport
 from .tree import Tree
 
 __all__ = ["TIMEOUT", "Client", "Middlewares"]

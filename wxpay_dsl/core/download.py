@@ -19,7 +19,7 @@ from attrs import evolve, field, frozen
 
 from .errors import FileCorruptedError, ReplyTooLargeError, ServiceError, TransportError
 from .opening import open_file
-from .transport import Stream
+from .stream import Stream
 from .unpack import Digest, StreamCipher, Unpacker, UnpackError
 
 __all__ = ["MAX_UNPACKED", "Download", "Fetch", "Plan", "Progress"]

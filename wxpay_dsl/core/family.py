@@ -12,9 +12,9 @@ from .errors import ReplyDecodeError, SdkError, ServiceError
 
 if TYPE_CHECKING:
     from .errors import Fault
+    from .exchange import Exchange, Response
     from .model import Operation
     from .request import Request, Sections
-    from .transport import Exchange, Response
 
 __all__ = ["Family", "decode_json", "encode_json", "json_error"]
 

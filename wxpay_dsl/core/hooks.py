@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import define, field
 
 if TYPE_CHECKING:
+    from .exchange import Exchange
     from .reply import Reply
     from .request import Request
-    from .transport import Exchange
 
 __all__ = ["Call", "Hook", "observed"]
 

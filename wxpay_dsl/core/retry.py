@@ -20,8 +20,9 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_result, wait_random
 from yarl import URL
 
 from .errors import ConnectionFailedError, ReplyTooLargeError, TransportError
+from .exchange import Exchange
 from .hosts import Hosts
-from .transport import Exchange, Handler, Middleware
+from .transport import Handler, Middleware
 
 __all__ = ["RetryPolicy", "retry", "retry_after"]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from .redaction import redact_headers
 
 if TYPE_CHECKING:
-    from .transport import Exchange
+    from .exchange import Exchange
 
 __all__ = ["ticket"]
 

@@ -10,31 +10,25 @@ import asyncio
 import math
 import platform
 import ssl
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 import aiohttp
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
-from attrs import define, field, setters
 from yarl import URL
 
-from .errors import (
-    ClosedError,
-    ConnectionFailedError,
-    ReplyTooLargeError,
-    ReplyTruncatedError,
-    RequestTimeoutError,
-    SdkError,
-    TransportError,
-)
+from .errors import ClosedError, ReplyTooLargeError, ReplyTruncatedError, SdkError
+from .exchange import Exchange, Response
 from .payload import FormPayload
 from .request import Request
+from .stream import Stream
+from .transport_errors import failure
 
-__all__ = ["MAX_REPLY", "Exchange", "Handler", "Middleware", "Response", "Stream", "Transport", "user_agent"]
+__all__ = ["MAX_REPLY", "Handler", "Middleware", "Transport", "user_agent"]
 
 #: Bytes of an answer that are read; what is larger is a file, and comes by download.
 MAX_REPLY: Final = 8 * 1024 * 1024
@@ -43,71 +37,8 @@ KEEP_ALIVE: Final = 7.0
 #: Seconds to connect, and as many for TLS.
 CONNECT: Final = 5.0
 
-#: Characters of an error of aiohttp's that are told.
-_SAID: Final = 400
-
-#: What aiohttp raises before the first byte of a request has left.
-_NOT_SENT: Final = (
-    aiohttp.ClientConnectorError,
-    aiohttp.ConnectionTimeoutError,
-    aiohttp.ClientHttpProxyError,
-    aiohttp.InvalidURL,
-)
-
 Handler = Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]]
 Middleware = Callable[[aiohttp.ClientRequest, Handler], Awaitable[aiohttp.ClientResponse]]
-
-
-@define(on_setattr=setters.frozen)  # frozen too, and made in a third of the time
-class Response:
-    """An answer, whole, as it came."""
-
-    name: str
-    status: int
-    #: Case-insensitive.
-    headers: Mapping[str, str] = field(repr=False)
-    body: bytes = field(repr=False)
-    #: Whether the request only asked, so that nothing can have been done by it.
-    safe: bool
-
-
-@define
-class Exchange:
-    """What went over the wire in one attempt, byte for byte: for the log and the support ticket.
-
-    ``request_headers`` and ``request_body`` are as sent; secrets are not in them, a signature is. Of an upload a line
-    stands in the place of each file.
-    """
-
-    request: Request = field(repr=False)
-    method: str = ""
-    url: str = ""
-    request_headers: Mapping[str, str] = field(factory=dict, repr=False)
-    request_body: bytes = field(default=b"", repr=False)
-    attempts: int = 0
-    #: Whether there was a connection for it, so that it may have reached the service.
-    sent: bool = False
-    #: Whether an earlier attempt may have been carried out: no later one's failure says then that nothing was done.
-    doubtful: bool = False
-    #: What was signed, where the request is signed; empty elsewhere.
-    signed_message: bytes = field(default=b"", repr=False)
-    #: None until an answer came whole.
-    response: Response | None = field(default=None, repr=False)
-    #: When the call must have ended, by its event loop's clock, retries included.
-    deadline: float = field(default=math.inf, repr=False)
-
-    @property
-    def answer(self) -> Response:
-        """The answer of an exchange that has one. Raises LookupError before that."""
-        if self.response is None:
-            raise LookupError(f"{self.request.name}: no answer yet")
-        return self.response
-
-    def ticket(self) -> str:
-        """All of it as a text for a support ticket; ``Authorization`` is cut to its scheme, bodies are whole."""
-        from .ticket import ticket
-
-        return ticket(self)
 
 
 def user_agent(name: str, version: str) -> str:
@@ -189,7 +120,7 @@ class Transport:
         except _NotOfTheWire as error:
             raise error.cause from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise _failure(exchange, timeout, error) from error
+            raise failure(exchange, timeout, error) from error
 
     @asynccontextmanager
     async def stream(
@@ -214,7 +145,7 @@ class Transport:
             except _NotOfTheWire as error:
                 raise error.cause from None
             except (aiohttp.ClientError, OSError, ValueError) as error:
-                raise _failure(exchange, timeout, error) from error
+                raise failure(exchange, timeout, error) from error
             yield Stream(exchange.request, response, timeout)
         finally:
             for each in opened:
@@ -290,7 +221,7 @@ class Transport:
                 except (TimeoutError, aiohttp.ClientError, OSError) as error:
                     # Translated here, so that middlewares see our own errors only, and aiohttp, which would send some
                     # methods again by itself, unseen and past the policy, does not.
-                    raise _failure(exchange, timeout, error) from error
+                    raise failure(exchange, timeout, error) from error
                 finally:
                     _connecting.reset(token)
                 exchange.response = Response(request.name, response.status, response.headers.copy(), body, request.safe)
@@ -323,18 +254,6 @@ def _around(middleware: Middleware, handler: Handler) -> Handler:
     return through
 
 
-def _failure(exchange: Exchange, timeout: float, error: BaseException) -> TransportError:
-    """The error of our own tree for what aiohttp raised, or for the end of the whole call's time."""
-    request = exchange.request
-    # aiohttp's other timeouts are errors of its own, and the system's has a number.
-    ended = isinstance(error, TimeoutError) and error.errno is None and not isinstance(error, aiohttp.ClientError)
-    if not ended:
-        return _transport_error(request, error)
-    if not exchange.sent:
-        return RequestTimeoutError(request.name, f"no connection within {timeout:g} s", outcome_unknown=False)
-    return RequestTimeoutError(request.name, f"no whole answer within {timeout:g} s", not request.safe)
-
-
 class _NotOfTheWire(Exception):  # noqa: N818 (never leaves this module)
     """Carries what a middleware raised past aiohttp, which would take an OSError for one of the connection's."""
 
@@ -358,36 +277,6 @@ class _Connector(aiohttp.TCPConnector):
         if exchange is not None:
             exchange.sent = True
         return connection
-
-
-class Stream:
-    """An answer whose body is still coming."""
-
-    def __init__(self, request: Request, response: aiohttp.ClientResponse, timeout: float) -> None:
-        self._request = request
-        self._response = response
-        self._timeout = timeout
-        self.status: Final = response.status
-        #: Case-insensitive.
-        self.headers: Final[Mapping[str, str]] = response.headers
-        #: Bytes that the body is said to have; None where nothing is said.
-        self.size: Final = response.content_length
-
-    async def chunks(self) -> AsyncGenerator[bytes, None]:
-        """The body as it comes. Raises ReplyTruncatedError, RequestTimeoutError or ConnectionFailedError."""
-        request, content = self._request, self._response.content
-        try:
-            while True:
-                async with asyncio.timeout(self._timeout):
-                    chunk = await content.readany()
-                if not chunk:
-                    return
-                yield chunk
-        except TimeoutError as error:
-            message = f"nothing came for {self._timeout:g} s in the middle of the answer"
-            raise RequestTimeoutError(request.name, message, not request.safe) from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise _transport_error(request, error) from error
 
 
 async def _close_with_loop(session: aiohttp.ClientSession) -> AsyncGenerator[None, None]:
@@ -423,23 +312,3 @@ async def _read(request: Request, response: aiohttp.ClientResponse, limit: int) 
         message = f"the answer is larger than {limit} bytes"
         raise ReplyTooLargeError(request.name, message, not request.safe, response.status, limit)
     return b"".join(chunks)
-
-
-def _transport_error(request: Request, error: BaseException) -> TransportError:
-    """The error of our own tree; whether anything can have happened is what the caller has to know."""
-    if isinstance(error, _NOT_SENT):
-        return ConnectionFailedError(request.name, f"no connection: {_text(error)}", outcome_unknown=False, sent=False)
-    unknown = not request.safe
-    if isinstance(error, TimeoutError):
-        return RequestTimeoutError(request.name, f"no answer in time: {_text(error)}", unknown)
-    if isinstance(error, aiohttp.ClientPayloadError):
-        return ReplyTruncatedError(request.name, f"the answer ended early: {_text(error)}", unknown)
-    if isinstance(error, aiohttp.ClientResponseError):
-        return ConnectionFailedError(request.name, f"the answer is not HTTP: {_text(error)}", unknown)
-    return ConnectionFailedError(request.name, f"the connection broke: {_text(error)}", unknown)
-
-
-def _text(error: Any) -> str:
-    """What aiohttp says, cut: it repeats a status line, which may be of any length."""
-    said = str(error) or type(error).__name__
-    return said if len(said) <= _SAID else f"{said[: _SAID // 2]} … {said[-_SAID // 2 :]}"

@@ -15,7 +15,8 @@ import aiohttp
 
 from wxpay_dsl.assembly import Shared, certificates_url
 from wxpay_dsl.core.errors import SdkError, ServiceError
-from wxpay_dsl.core.transport import Exchange, Handler, Response
+from wxpay_dsl.core.exchange import Exchange, Response
+from wxpay_dsl.core.transport import Handler
 from wxpay_dsl.core.tree import Tree
 from wxpay_dsl.settings import Settings
 from wxpay_dsl.wechat.certificate_download import certificate_request

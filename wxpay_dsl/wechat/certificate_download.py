@@ -13,10 +13,11 @@ import aiohttp
 from attrs import evolve
 
 from wxpay_dsl.core.errors import SdkError
+from wxpay_dsl.core.exchange import Exchange
 from wxpay_dsl.core.hosts import Hosts
 from wxpay_dsl.core.request import Options, Request
 from wxpay_dsl.core.retry import RetryPolicy, retry
-from wxpay_dsl.core.transport import Exchange, Handler, Middleware, Transport
+from wxpay_dsl.core.transport import Handler, Middleware, Transport
 
 from .keyring import utc_now
 from .middleware import sign_request

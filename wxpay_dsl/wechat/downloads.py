@@ -20,10 +20,11 @@ from attrs import evolve, frozen
 from wxpay_dsl.core.chain import Node, aim
 from wxpay_dsl.core.download import Plan
 from wxpay_dsl.core.errors import Fault, ValidationError
+from wxpay_dsl.core.exchange import Response
 from wxpay_dsl.core.model import Operation
 from wxpay_dsl.core.reply import Reply
 from wxpay_dsl.core.request import Options, Request
-from wxpay_dsl.core.transport import Response, Stream
+from wxpay_dsl.core.stream import Stream
 from wxpay_dsl.core.unpack import Digest
 
 from .encrypted_files import GcmStream, open_key

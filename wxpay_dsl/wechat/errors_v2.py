@@ -20,7 +20,7 @@ from .errors import SignatureError
 from .service_errors import BankError, ServiceSystemError, error_class
 
 if TYPE_CHECKING:
-    from wxpay_dsl.core.transport import Response
+    from wxpay_dsl.core.exchange import Response
 
 __all__ = ["MissingSignError", "ResultCodeError", "ReturnCodeError", "result_code_error", "return_code_error"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from wxpay_dsl.core.exchange import Response
     from wxpay_dsl.core.family import Family, Incoming, Outgoing
     from wxpay_dsl.core.model import Operation
-    from wxpay_dsl.core.transport import Response
 
 __all__ = ["BASE_URL", "CHAINS", "DEFAULT", "SUPPLIED", "v3"]
 

@@ -18,9 +18,9 @@ from .families import CHAINS, SUPPLIED
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from wxpay_dsl.core.exchange import Response
     from wxpay_dsl.core.family import Attach, Outgoing, Seal
     from wxpay_dsl.core.model import Operation, Schema
-    from wxpay_dsl.core.transport import Response
 
 __all__ = ["MERCHANT_FIELDS", "UNDERSTOOD", "decode", "encode", "is_xml", "read_fields", "refusal", "v2"]
 

@@ -14,7 +14,8 @@ from typing import Final
 import aiohttp
 from attrs import evolve
 
-from wxpay_dsl.core.transport import Exchange, Handler, Middleware
+from wxpay_dsl.core.exchange import Exchange
+from wxpay_dsl.core.transport import Handler, Middleware
 
 from . import authorization, signing_v3
 from .errors import SignatureError

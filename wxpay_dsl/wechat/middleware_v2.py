@@ -16,8 +16,9 @@ from .family_v2 import UNDERSTOOD, is_xml
 from .signer_v2 import EnvironmentV2, path_of
 
 if TYPE_CHECKING:
+    from wxpay_dsl.core.exchange import Exchange, Response
     from wxpay_dsl.core.model import Operation
-    from wxpay_dsl.core.transport import Exchange, Handler, Middleware, Response
+    from wxpay_dsl.core.transport import Handler, Middleware
 
 __all__ = ["check_answer", "verify_v2"]
 

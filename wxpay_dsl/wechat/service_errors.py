@@ -19,8 +19,8 @@ from wxpay_dsl.core.retry import retry_after
 from .sign_error import explain
 
 if TYPE_CHECKING:
+    from wxpay_dsl.core.exchange import Exchange, Response
     from wxpay_dsl.core.model import Operation
-    from wxpay_dsl.core.transport import Exchange, Response
 
 __all__ = [
     "AccountError",

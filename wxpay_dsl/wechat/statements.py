@@ -17,8 +17,8 @@ from wxpay_dsl.core.unpack import Digest, Unpacker, UnpackError
 from .errors import BadSignatureError, MissingHeaderError
 
 if TYPE_CHECKING:
+    from wxpay_dsl.core.exchange import Response
     from wxpay_dsl.core.model import Operation
-    from wxpay_dsl.core.transport import Response
 
 __all__ = ["content", "digest_of", "signed_body"]
 

@@ -8,9 +8,10 @@ from typing import Any
 
 from wxpay_dsl.core.client import Client
 from wxpay_dsl.core.errors import SdkError, ServiceError
+from wxpay_dsl.core.exchange import Response
 from wxpay_dsl.core.family import Family
 from wxpay_dsl.core.model import Operation
-from wxpay_dsl.core.transport import Response, Transport, user_agent
+from wxpay_dsl.core.transport import Transport, user_agent
 from wxpay_dsl.core.tree import Tree
 
 SPECS = str(Path(__file__).parent / "specs")

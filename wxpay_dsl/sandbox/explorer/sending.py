@@ -25,8 +25,8 @@ from wxpay_dsl.wechat.errors_v2 import ReturnCodeError
 from .description import keyword_of
 
 if TYPE_CHECKING:
+    from wxpay_dsl.core.exchange import Exchange, Response
     from wxpay_dsl.core.hooks import Call
-    from wxpay_dsl.core.transport import Exchange, Response
     from wxpay_dsl.core.tree import Declared
     from wxpay_dsl.sandbox.server import Sandbox
 
