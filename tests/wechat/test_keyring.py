@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from attrs import evolve
 
 from tests.wechat.platform_server import DAY, PUB_KEY_ID, Cert, cert, keys
 from wxpay_dsl import ConfigurationError
@@ -117,3 +118,10 @@ def test_a_preference_shows_its_share() -> None:
 def test_a_key_that_counts_is_described_by_its_id_alone() -> None:
     one = cert(1)
     assert describe(PlatformKeys([PUBLIC, one.key]), datetime.now(UTC)) == [PUB_KEY_ID, one.id]
+
+
+@pytest.mark.parametrize(("name", "good", "bad"), [("not_before", -DAY, DAY), ("not_after", DAY, -DAY)])
+async def test_a_key_with_one_limit_is_held_to_it(name: str, good: timedelta, bad: timedelta) -> None:
+    for limit, found in ((good, True), (bad, False)):
+        key = evolve(PUBLIC, id="0A", **{name: datetime.now(UTC) + limit})
+        assert (await StaticKeyring(PlatformKeys([key])).find("0A") is not None) is found

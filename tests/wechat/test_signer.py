@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import pickle
 import threading
-import time
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -13,7 +14,10 @@ from tests.wechat.platform_server import keys
 from wxpay_dsl import Signer
 from wxpay_dsl.wechat import signing_v3
 from wxpay_dsl.wechat.authorization import RSA_SCHEME
-from wxpay_dsl.wechat.signer import SLICE, Credential, LocalSigner
+from wxpay_dsl.wechat.signer import SLICE, Credential, LocalSigner, SignerError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 KEY = keys()[0]
 
@@ -37,25 +41,70 @@ def test_the_protocol_is_looked_for_by_what_it_can_do() -> None:
         assert not isinstance(other, Signer)
 
 
-async def test_a_hundred_at_once_hold_up_nobody() -> None:
+class TimedKey:
+    """Stands in for a private key: a signature takes ``seconds`` by a clock that nothing else moves."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.now = 0.0
+        self.signed = 0
+
+    def sign(self, *_: object) -> bytes:
+        self.now += self.seconds
+        self.signed += 1
+        return b"signature"
+
+    def signer(self, monkeypatch: pytest.MonkeyPatch) -> LocalSigner:
+        """One that looks at this key's clock."""
+        monkeypatch.setattr("wxpay_dsl.wechat.signer.perf_counter", lambda: self.now)
+        return LocalSigner(cast("RSAPrivateKey", self))
+
+
+async def signed_a_turn(key: TimedKey, work: Coroutine[object, object, object]) -> list[int]:
+    """How many signatures each turn of the loop held, while another task had all of its turns."""
+    task = asyncio.create_task(work)
+    turns = []
+    while not task.done():
+        before = key.signed
+        await asyncio.sleep(0)
+        turns.append(key.signed - before)
+    await task
+    return [turn for turn in turns if turn]
+
+
+async def test_a_hundred_at_once() -> None:
     signer = LocalSigner(KEY)
-    late: list[float] = []
-
-    async def other_work() -> None:
-        while True:
-            begun = time.perf_counter()
-            await asyncio.sleep(0)
-            late.append(time.perf_counter() - begun)
-
-    work = asyncio.create_task(other_work())
-    begun = time.perf_counter()
     signatures = await asyncio.gather(*(signer.sign(b"%d" % n) for n in range(100)))
-    whole = time.perf_counter() - begun
-    work.cancel()
     assert all(signing_v3.verify(b"%d" % n, one, KEY.public_key()) for n, one in enumerate(signatures))
-    # A turn of the loop holds a slice of signing, not all of it: the other task had many turns.
-    assert len(late) > 5
-    assert max(late) < max(whole / 2, 10 * SLICE)
+
+
+@pytest.mark.parametrize(("seconds", "first", "a_turn"), [(0.00021, 2, 2), (0.00006, 3, 7), (0.001, 2, 1)])
+async def test_a_turn_of_the_loop_holds_a_slice_of_signing(
+    seconds: float, first: int, a_turn: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = TimedKey(seconds)
+    signer = key.signer(monkeypatch)
+
+    async def many(signer: LocalSigner) -> None:
+        await asyncio.gather(*(signer.sign(b"%d" % n) for n in range(200)))
+
+    assert SLICE == 0.0004
+    turns = await signed_a_turn(key, many(signer))
+    # At first they are taken to cost half a slice; then what they do cost.
+    assert turns[0] == first
+    assert set(turns[len(turns) // 2 : -1]) == {a_turn}
+    assert sum(turns) == 200
+
+
+async def test_one_after_the_other_let_others_have_their_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    key = TimedKey(0.00021)
+    signer = key.signer(monkeypatch)
+
+    async def sign() -> None:
+        for _ in range(20):
+            await signer.sign(b"x")
+
+    assert await signed_a_turn(key, sign()) == [2] * 10
 
 
 async def test_they_come_in_their_order() -> None:
@@ -114,3 +163,12 @@ def test_the_key_gets_out_by_no_repr_and_no_pickle() -> None:
         assert str(KEY.private_numbers().d) not in repr(thing)
         with pytest.raises(TypeError, match="never pickled"):
             pickle.dumps(thing)
+
+
+def test_one_that_could_not_sign_says_that_nothing_was_sent() -> None:
+    assert str(SignerError("the token is locked")) == "the token is locked; nothing was sent"
+
+
+def test_signers_of_one_key_are_equal() -> None:
+    assert LocalSigner(KEY) == LocalSigner(KEY) != LocalSigner(keys()[1])
+    assert repr(LocalSigner(KEY)) == "LocalSigner()"
