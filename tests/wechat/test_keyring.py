@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from attrs import evolve
@@ -123,5 +124,6 @@ def test_a_key_that_counts_is_described_by_its_id_alone() -> None:
 @pytest.mark.parametrize(("name", "good", "bad"), [("not_before", -DAY, DAY), ("not_after", DAY, -DAY)])
 async def test_a_key_with_one_limit_is_held_to_it(name: str, good: timedelta, bad: timedelta) -> None:
     for limit, found in ((good, True), (bad, False)):
-        key = evolve(PUBLIC, id="0A", **{name: datetime.now(UTC) + limit})
+        limits: dict[str, Any] = {name: datetime.now(UTC) + limit}
+        key = evolve(PUBLIC, id="0A", **limits)
         assert (await StaticKeyring(PlatformKeys([key])).find("0A") is not None) is found
