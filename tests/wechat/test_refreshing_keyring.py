@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -39,8 +38,10 @@ class World:
     certs: list[Cert] = field(factory=lambda: [FIRST])
     error: SdkError | None = None
     monotonic: float = 1000.0
-    wall: datetime = field(factory=lambda: datetime.now(UTC))
+    wall: datetime = field(factory=lambda: datetime.now(UTC).replace(microsecond=0))
     downloads: int = 0
+    #: How many stored answers were decrypted.
+    opened: int = 0
     awaited: list[bool] = field(factory=list)
     #: Cleared: downloads wait.
     gate: asyncio.Event = field(factory=asyncio.Event)
@@ -64,9 +65,13 @@ class World:
             policy=policy,
             now=lambda: self.wall,
             monotonic=lambda: self.monotonic,
-            open_answer=lambda answer: decrypt_certificates(answer, APIV3_KEY),
+            open_answer=self.open,
             **options,
         )
+
+    def open(self, answer: bytes) -> tuple[PlatformKey, ...]:
+        self.opened += 1
+        return decrypt_certificates(answer, APIV3_KEY)
 
     def pass_(self, seconds: float) -> None:
         self.monotonic += seconds
@@ -150,7 +155,7 @@ class TestSchedule:
         world.pass_(43200)
         world.gate.clear()
         # Nobody waits for it, and the old set stays in force until the new one is whole.
-        assert (await asyncio.wait_for(keyring.preferred(), 1)).id == FIRST.id
+        assert (await asyncio.wait_for(keyring.preferred(), 60)).id == FIRST.id
         await settle()
         assert world.downloads == 2
         assert (await keyring.find(FIRST.id)) is not None
@@ -325,13 +330,33 @@ class TestStore:
         await world.keyring(store=store, name="m").preferred()
         world.pass_(43000)
         again = world.keyring(store=store, name="m")
+        for seconds, downloads in ((0, 1), (0, 1), (199, 1), (1, 2), (0, 2)):
+            world.pass_(seconds)
+            await again.preferred()
+            await background()
+            assert world.downloads == downloads
+
+    @pytest.mark.parametrize(("age", "downloads"), [(0, 1), (43199, 1), (43200, 2)])
+    async def test_until_what_age_it_is_fresh(self, age: float, downloads: int, tmp_path: Path) -> None:
+        world = World()
+        store = FileKeyStore(tmp_path)
+        await world.keyring(store=store, name="m").preferred()
+        world.pass_(age)
+        await world.keyring(store=store, name="m").preferred()
+        assert world.downloads == downloads
+
+    @pytest.mark.parametrize("age", [0, 0.5, 100])
+    async def test_what_was_taken_is_not_taken_again(self, age: float, tmp_path: Path) -> None:
+        world = World()
+        store = FileKeyStore(tmp_path)
+        await world.keyring(store=store, name="m").preferred()
+        world.pass_(age)
+        again = world.keyring(store=store, name="m")
         await again.preferred()
-        await settle_files(lambda: world.downloads > 1, patience=0.2)
-        assert world.downloads == 1
+        assert (world.opened, world.downloads) == (1, 1)
         world.pass_(300)
-        await again.preferred()
-        await settle_files(lambda: world.downloads > 1)
-        assert world.downloads == 2
+        assert await again.find(SECOND.id) is None
+        assert (world.opened, world.downloads) == (1, 2)
 
     async def test_what_is_too_old_serves_while_new_ones_come(self, tmp_path: Path) -> None:
         world = World()
@@ -341,7 +366,8 @@ class TestStore:
         world.certs = [SECOND]
         again = world.keyring(store=store, name="m")
         await again.preferred()
-        await settle_files(lambda: again.keys.get(SECOND.id) is not None)
+        await background()
+        assert again.keys.get(SECOND.id) is not None
         assert world.downloads == 2
 
     async def test_another_process_takes_what_the_first_has_downloaded(self, tmp_path: Path) -> None:
@@ -381,14 +407,27 @@ class TestStore:
         assert "not taken" in caplog.text
         assert await keyring.find(SECOND.id) is None
 
-    async def test_an_entry_from_the_future_serves_and_is_replaced(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("ahead", [1, 1e6])
+    async def test_an_entry_from_the_future_serves_and_is_replaced(self, ahead: float, tmp_path: Path) -> None:
         world = World(certs=[SECOND])
         store = FileKeyStore(tmp_path)
-        await store.save("m", StoredCertificates(sealed([FIRST]), world.wall.timestamp() + 1e6).dumps())
+        await store.save("m", StoredCertificates(sealed([FIRST]), world.wall.timestamp() + ahead).dumps())
         keyring = world.keyring(store=store, name="m")
         await keyring.preferred()
-        await settle_files(lambda: keyring.keys.get(SECOND.id) is not None)
+        await background()
+        assert keyring.keys.get(SECOND.id) is not None
         assert world.downloads == 1
+
+    @pytest.mark.parametrize("ahead", [1, 1e6])
+    async def test_an_entry_from_the_future_keeps_out_none_of_the_present(self, ahead: float, tmp_path: Path) -> None:
+        world = World(error=PlatformCertificatesError("down"))
+        store = FileKeyStore(tmp_path)
+        await store.save("m", StoredCertificates(sealed([FIRST]), world.wall.timestamp() + ahead).dumps())
+        keyring = world.keyring(store=store, name="m")
+        assert (await keyring.preferred()).id == FIRST.id
+        await store.save("m", StoredCertificates(sealed([FIRST, SECOND]), world.wall.timestamp()).dumps())
+        world.monotonic += 300
+        assert await keyring.find(SECOND.id) is not None
 
     async def test_a_store_that_is_down_disturbs_nothing(self, caplog: pytest.LogCaptureFixture) -> None:
         class Down:
@@ -403,11 +442,12 @@ class TestStore:
         assert caplog.text.count("Redis: down") == 2
 
 
-async def settle_files(until: Callable[[], bool], patience: float = 3.0) -> None:
-    """Lets a background task that reads and writes files end."""
-    deadline = asyncio.get_running_loop().time() + patience
-    while not until() and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110 (no event tells)
-        await asyncio.sleep(0.01)
+async def background() -> None:
+    """Lets what runs in the background, where it reads and writes files in threads, end."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    if others:
+        _, pending = await asyncio.wait(others, timeout=60)
+        assert not pending
 
 
 class TestLifetime:
@@ -418,10 +458,10 @@ class TestLifetime:
         waiting = asyncio.ensure_future(keyring.preferred())
         await settle()
         await keyring.close()
+        others = asyncio.all_tasks() - {asyncio.current_task(), waiting}
+        assert not others
         with pytest.raises(ConfigurationError):
             await waiting
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        assert not others
 
     async def test_refresh_downloads_whatever_the_schedule_says(self) -> None:
         world = World()
@@ -467,7 +507,7 @@ class TestLifetime:
 
         async def download(known: PlatformKeys, awaited: bool) -> Downloaded:
             started.set()
-            await asyncio.to_thread(go.wait, 5)
+            await asyncio.to_thread(go.wait, 60)
             return await inner(known, awaited)
 
         keyring = RefreshingKeyring(PlatformKeys(), download)
@@ -478,11 +518,11 @@ class TestLifetime:
 
         threads = [threading.Thread(target=run) for _ in range(2)]
         threads[0].start()
-        assert started.wait(5)
+        assert started.wait(60)
         threads[1].start()
         go.set()
         for thread in threads:
-            thread.join(5)
+            thread.join(60)
         assert [key.id for key in found] == [FIRST.id, FIRST.id]
         assert world.downloads == 1
 
