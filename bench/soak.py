@@ -23,7 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -43,8 +43,10 @@ __all__ = ["arguments", "resident", "run", "slope"]
 
 _WORKERS: Final = 20
 _APPID: Final = "wx8888888888888888"
-#: Seconds between two changes of the platform's certificate; the one before stays valid until the next.
+#: Seconds between two changes of the platform's certificate, at least, and the calls that must have been made
+#: meanwhile: the one before stays valid until the next only, which is as long as a call may take.
 _ROTATION: Final = 3.0
+_BETWEEN: Final = 200
 
 #: The sandbox: argument 1 is its home. It serves until its standard input ends.
 _SERVER: Final = """
@@ -86,9 +88,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(quick: bool, calls: int = 30_000) -> dict[str, Any]:  # noqa: FBT001 (every measure's signature)
     """``{"calls", "wrong", "leaked_tasks", "leaked_connections", "rss_slope_kb_per_1000", …}``"""
     total = min(calls, 3000) if quick else calls
-    # Thousands of calls fail as they are meant to; the tally tells of them.
-    logging.disable(logging.WARNING)
-    with tempfile.TemporaryDirectory() as home:
+    with _silence(), tempfile.TemporaryDirectory() as home:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("WXPAY_")}
         with subprocess.Popen(
             [sys.executable, "-c", _SERVER, home],
@@ -105,6 +105,17 @@ def run(quick: bool, calls: int = 30_000) -> dict[str, Any]:  # noqa: FBT001 (ev
             finally:
                 server.stdin.close()
                 server.wait(10)
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Thousands of calls fail as they are meant to; the tally tells of them, and the log need not."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 @define
@@ -131,7 +142,7 @@ async def _soak(home: Path, url: str, total: int) -> dict[str, Any]:
     tally, begun = _Tally(total), time.monotonic()
     settings: dict[str, Any] = {"public_key_ratio": 0.5, "certificates_minimum_interval": 0.5, "timeout": 20.0}
     wxpay = Wechatpay(profile=home / "wxpay.toml", **settings)
-    rotation = asyncio.create_task(_rotate(url))
+    rotation = asyncio.create_task(_rotate(url, tally))
     numbers = itertools.count(1)
     try:
         await asyncio.gather(*(_work(wxpay, tally, numbers) for _ in range(_WORKERS)))
@@ -261,13 +272,16 @@ async def _call(tally: _Tally, call: Callable[[], Awaitable[Any]], attempts_at_m
     return reply.data
 
 
-async def _rotate(url: str) -> int:
+async def _rotate(url: str, tally: _Tally) -> int:
     """Changes the platform's certificate again and again; how often."""
     rotations = 0
     async with aiohttp.ClientSession() as session:
         while True:
+            made = tally.calls
             try:
                 await asyncio.sleep(_ROTATION)
+                while tally.calls - made < _BETWEEN:
+                    await asyncio.sleep(0.1)
                 async with session.post(f"{url}/sandbox/rotate", json={}) as answer:
                     answer.raise_for_status()
             except asyncio.CancelledError:

@@ -143,10 +143,10 @@ async def test_a_signer_of_one_s_own_is_awaited(sandbox: Sandbox, key: RSAPrivat
             await wxpay.v3.eduPapay.contracts.presign.post(PRESIGN)
 
 
-# The token: PKCS#11 modules are loaded once a process, so each test runs in a token folder made at the first.
+# The token: a PKCS#11 module is loaded once a process, and keeps to the folder that it found then.
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def tokens(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not Path(MODULE).exists():
         missing("apt-get install softhsm2")
@@ -167,14 +167,14 @@ def put_on(token: str, key: RSAPrivateKey, label: str, key_id: str, folder: Path
     softhsm("--import", str(file), "--token", token, "--label", label, "--id", key_id)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def hsm_key() -> RSAPrivateKey:
     from wxpay_dsl.sandbox.identity import make_merchant
 
     return load_private_key(make_merchant("1900000109").private_key)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def token(tokens: Path, hsm_key: RSAPrivateKey) -> str:
     """A token with the merchant's key twice under one label, and once under another."""
     softhsm("--init-token", "--free", "--label", "merchant", "--so-pin", "12345678")
