@@ -276,12 +276,13 @@ async def _rotate(url: str, tally: _Tally) -> int:
     """Changes the platform's certificate again and again; how often."""
     rotations = 0
     async with aiohttp.ClientSession() as session:
+        made = 0
         while True:
-            made = tally.calls
             try:
                 await asyncio.sleep(_ROTATION)
-                while tally.calls - made < _BETWEEN:
-                    await asyncio.sleep(0.1)
+                if tally.calls - made < _BETWEEN:
+                    continue
+                made = tally.calls
                 async with session.post(f"{url}/sandbox/rotate", json={}) as answer:
                     answer.raise_for_status()
             except asyncio.CancelledError:
