@@ -14,7 +14,7 @@ from tests.wechat.platform_server import keys
 from wxpay_dsl import Signer
 from wxpay_dsl.wechat import signing_v3
 from wxpay_dsl.wechat.authorization import RSA_SCHEME
-from wxpay_dsl.wechat.signer import SLICE, Credential, LocalSigner, SignerError
+from wxpay_dsl.wechat.signer import FEW, LONG_SLICE, SLICE, Credential, LocalSigner, SignerError
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -78,7 +78,7 @@ async def test_a_hundred_at_once() -> None:
     assert all(signing_v3.verify(b"%d" % n, one, KEY.public_key()) for n, one in enumerate(signatures))
 
 
-@pytest.mark.parametrize(("seconds", "first", "a_turn"), [(0.00021, 2, 2), (0.00006, 3, 7), (0.001, 2, 1)])
+@pytest.mark.parametrize(("seconds", "first", "a_turn"), [(0.00021, 7, 2), (0.00007, 10, 6), (0.001, 5, 1)])
 async def test_a_turn_of_the_loop_holds_a_slice_of_signing(
     seconds: float, first: int, a_turn: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -86,14 +86,41 @@ async def test_a_turn_of_the_loop_holds_a_slice_of_signing(
     signer = key.signer(monkeypatch)
 
     async def many(signer: LocalSigner) -> None:
-        await asyncio.gather(*(signer.sign(b"%d" % n) for n in range(200)))
+        await asyncio.gather(*(signer.sign(b"%d" % n) for n in range(400)))
 
     assert SLICE == 0.0004
     turns = await signed_a_turn(key, many(signer))
     # At first they are taken to cost half a slice; then what they do cost.
     assert turns[0] == first
     assert set(turns[len(turns) // 2 : -1]) == {a_turn}
-    assert sum(turns) == 200
+    assert sum(turns) == 400
+
+
+async def test_where_few_sign_at_a_time_the_slice_is_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    key = TimedKey(0.00021)
+    signer = key.signer(monkeypatch)
+
+    async def few() -> None:
+        for _ in range(20):
+            await asyncio.gather(*(signer.sign(b"%d" % n) for n in range(FEW)))
+
+    assert LONG_SLICE == 0.0014
+    turns = await signed_a_turn(key, few())
+    assert max(turns[len(turns) // 2 :]) == 7
+
+
+async def test_a_crowd_is_remembered_for_a_while_and_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    key = TimedKey(0.00021)
+    signer = key.signer(monkeypatch)
+
+    async def at_once(number: int) -> None:
+        await asyncio.gather(*(signer.sign(b"%d" % n) for n in range(number)))
+
+    await at_once(200)
+    assert set((await signed_a_turn(key, at_once(FEW)))[1:-1]) == {2}
+    for _ in range(100):
+        await at_once(FEW)
+    assert max(await signed_a_turn(key, at_once(FEW))) == 7
 
 
 async def test_one_after_the_other_let_others_have_their_turns(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,10 +128,11 @@ async def test_one_after_the_other_let_others_have_their_turns(monkeypatch: pyte
     signer = key.signer(monkeypatch)
 
     async def sign() -> None:
-        for _ in range(20):
+        for _ in range(70):
             await signer.sign(b"x")
 
-    assert await signed_a_turn(key, sign()) == [2] * 10
+    turns = await signed_a_turn(key, sign())
+    assert set(turns[len(turns) // 2 : -1]) == {7}
 
 
 async def test_they_come_in_their_order() -> None:
