@@ -17,7 +17,7 @@ from typing import Any, Protocol, Self
 
 from tests.faults.patience import wait_until
 
-__all__ = ["Program", "Victim", "free_port", "listens", "sandbox_program", "strike"]
+__all__ = ["Program", "Victim", "listens", "sandbox_program", "strike"]
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,13 +30,6 @@ class Victim(Protocol):
     def start(self) -> None: ...
 
     def stop(self) -> None: ...
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Program:

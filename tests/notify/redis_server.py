@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -14,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import redis
+
+from tests.ports import free_port
 
 __all__ = ["RedisServer", "own_redis", "running_redis"]
 
@@ -29,9 +30,7 @@ class RedisServer:
             )
         self._program = program
         self._folder = folder
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -42,13 +41,13 @@ class RedisServer:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         with redis.Redis.from_url(self.url) as client:
             while True:
                 try:
                     client.ping()
                 except redis.exceptions.ConnectionError:
-                    if time.monotonic() > deadline:
+                    if time.monotonic() > deadline or self._process.poll() is not None:
                         raise
                     time.sleep(0.05)
                 else:
@@ -86,8 +85,8 @@ def own_redis() -> Iterator[RedisServer]:
     """A server that a test may stop and start."""
     with tempfile.TemporaryDirectory() as folder:
         server = RedisServer(Path(folder))
-        server.start()
         try:
+            server.start()
             yield server
         finally:
             server.stop()
