@@ -122,11 +122,11 @@ def never(server: RawServer, writer: asyncio.StreamWriter) -> Awaitable[None]:
     return asyncio.sleep(3600)
 
 
-def after(seconds: float, said: bytes) -> Say:
-    """Thinks, and sends."""
+def once(event: asyncio.Event, said: bytes) -> Say:
+    """Thinks until then, and sends."""
 
     async def say(server: RawServer, writer: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(seconds)
+        await event.wait()
         writer.write(said)
         await writer.drain()
 

@@ -183,9 +183,10 @@ async def test_a_base_url_may_have_a_path(library: Library) -> None:
         await api.chain.v1.books.get(query={"a": 1})
     assert library.seen[0].target == "/proxied/v1/books?a=1"
 
-    def test_the_framework_is_imported_without_the_rest() -> None:
-        # In a package of the same name that holds nothing but the framework's folder.
-        program = """
+
+def test_the_framework_is_imported_without_the_rest() -> None:
+    # In a package of the same name that holds nothing but the framework's folder.
+    program = """
 import sys, types
 package = types.ModuleType("wxpay_dsl")
 package.__path__ = [sys.argv[1]]
@@ -193,7 +194,5 @@ sys.modules["wxpay_dsl"] = package
 import wxpay_dsl.core.client
 print(*[name for name in sys.modules if name.startswith("wxpay_dsl.") and not name.startswith("wxpay_dsl.core")])
 """
-        run = subprocess.run(
-            [sys.executable, "-c", program, str(CORE.parent)], capture_output=True, text=True, check=True
-        )
-        assert run.stdout.strip() == ""
+    run = subprocess.run([sys.executable, "-c", program, str(CORE.parent)], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == ""

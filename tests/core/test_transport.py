@@ -10,7 +10,6 @@ import gc
 import gzip
 import socket
 import threading
-import time
 import warnings
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -20,8 +19,8 @@ import pytest
 
 from tests.core.library_api.api import client
 from tests.core.library_api.server import Library
-from tests.core.raw_server import RawServer, Say, after, for_ever, json_answer, never, then_close, then_reset
-from wxpay_dsl.core import transport
+from tests.core.raw_server import RawServer, Say, for_ever, json_answer, never, once, then_close, then_reset
+from tests.leap import leap
 from wxpay_dsl.core.client import Client
 from wxpay_dsl.core.errors import (
     ClosedError,
@@ -35,10 +34,10 @@ from wxpay_dsl.core.errors import (
     TransportError,
 )
 from wxpay_dsl.core.exchange import Exchange
-from wxpay_dsl.core.transport import MAX_REPLY, Handler, Middleware, Transport, user_agent
+from wxpay_dsl.core.transport import CONNECT, MAX_REPLY, Handler, Middleware, Transport, user_agent
 
-#: Seconds that a call of these tests may take.
-TIMEOUT = 0.6
+#: Seconds that a call of these tests may take: more than any machine needs, since they pass at once where they shall.
+TIMEOUT = 60.0
 
 
 @pytest.fixture
@@ -49,7 +48,7 @@ async def server() -> AsyncIterator[RawServer]:
 
 @pytest.fixture
 async def narrow(server: RawServer) -> AsyncIterator[Client]:
-    """A client of the raw server that has one connection and little patience."""
+    """A client of the raw server that has one connection."""
     async with client(server.url, transport=Transport("library/1.0", limit=1), timeout=TIMEOUT) as narrow:
         yield narrow
 
@@ -62,9 +61,15 @@ def held(api: Client) -> int:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Waits for what happens at the far end of a socket, or in another thread."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(100):
         while not condition():  # noqa: ASYNC110 (no event tells of it)
             await asyncio.sleep(0.005)
+
+
+def connected(api: Client) -> bool:
+    """Whether a connection is kept that the far end has not closed."""
+    connector: Any = api._transport.session().connector
+    return any(protocol.is_connected() for kept in connector._conns.values() for protocol, _ in kept)
 
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
@@ -101,7 +106,7 @@ BAD_ANSWERS: dict[str, tuple[bytes | Say, type[SdkError], str]] = {
     "a Content-Length that is too long": (
         HEAD + b'Content-Length: 13\r\n\r\n{"books":[]}',
         RequestTimeoutError,
-        r"no whole answer within 0\.6 s",
+        "no whole answer within 60 s",
     ),
     "a Content-Length that is too short": (
         HEAD + b'Content-Length: 5\r\n\r\n{"books":[]}',
@@ -145,7 +150,7 @@ BAD_ANSWERS: dict[str, tuple[bytes | Say, type[SdkError], str]] = {
         f"larger than {MAX_REPLY} bytes",
     ),
     "a broken chunk": (then_close(CHUNKED + b"xyz\r\n{}\r\n"), TransportError, "the answer (ended early|is not HTTP)"),
-    "no answer, ever": (never, RequestTimeoutError, r"no whole answer within 0\.6 s"),
+    "no answer, ever": (never, RequestTimeoutError, "no whole answer within 60 s"),
     "a head that drips": (for_ever(HEAD, b"X: y\r\n", 0.02), RequestTimeoutError, "no whole answer within"),
     "a body that drips": (
         for_ever(HEAD + b"Content-Length: 10000\r\n\r\n", b" ", 0.02),
@@ -222,10 +227,13 @@ async def test_a_bad_answer_is_a_clear_error_in_time_and_the_connection_is_given
     said: bytes | Say, kind: type[SdkError], message: str, server: RawServer, narrow: Client
 ) -> None:
     server.script = [said]
-    begun = time.perf_counter()
+    call = asyncio.ensure_future(narrow.chain.v1.books.get())
+    await until(lambda: len(server.requests) == 1)
+    if kind is RequestTimeoutError:
+        assert not call.done()
+        leap(TIMEOUT)
     with pytest.raises(kind, match=message) as raised:
-        await narrow.chain.v1.books.get()
-    assert time.perf_counter() - begun < TIMEOUT + 0.5
+        await call
     assert str(raised.value).startswith("GET /v1/books: ")
     assert len(str(raised.value)) < 1000
     assert held(narrow) == 0
@@ -250,7 +258,11 @@ async def test_the_outcome_of_what_may_have_arrived_is_unknown_unless_repeating_
     said: bytes | Say, unknown: bool, verb: str, server: RawServer, narrow: Client
 ) -> None:
     server.script = [said]
-    call = narrow.chain.v1.books.get() if verb == "get" else narrow.chain.v1.books.post(isbn="9787020002207", title="T")
+    books = narrow.chain.v1.books
+    call = asyncio.ensure_future(books.get() if verb == "get" else books.post(isbn="9787020002207", title="T"))
+    await until(lambda: len(server.requests) == 1)
+    if said is never:
+        leap(TIMEOUT)
     with pytest.raises(TransportError) as raised:
         await call
     assert raised.value.outcome_unknown is (unknown and verb == "post")
@@ -268,7 +280,7 @@ class TestNoConnection:
         assert raised.value.outcome_unknown is False
 
     async def test_the_server_speaks_no_tls(self, server: RawServer) -> None:
-        async with client(server.url.replace("http:", "https:"), timeout=TIMEOUT) as api:
+        async with client(server.url.replace("http:", "https:"), timeout=0.6) as api:
             with pytest.raises(TransportError, match="no connection") as raised:
                 await api.chain.v1.books.post(isbn="9787020002207", title="T")
         assert raised.value.outcome_unknown is False
@@ -276,7 +288,7 @@ class TestNoConnection:
 
     async def test_none_was_free_in_time(self, server: RawServer, narrow: Client) -> None:
         server.script = [never]
-        waiting = asyncio.create_task(narrow.chain.v1.books.get(timeout=2))
+        waiting = asyncio.create_task(narrow.chain.v1.books.get())
         await until(lambda: len(server.requests) == 1)
         with pytest.raises(RequestTimeoutError, match=r"no connection within 0\.1 s") as raised:
             await narrow.chain.v1.books.post(isbn="9787020002207", title="T", timeout=0.1)
@@ -285,7 +297,7 @@ class TestNoConnection:
         await asyncio.gather(waiting, return_exceptions=True)
 
     async def test_no_such_host(self) -> None:
-        async with client("http://nowhere.invalid", timeout=TIMEOUT) as api:
+        async with client("http://nowhere.invalid", timeout=0.6) as api:
             with pytest.raises(TransportError):
                 await api.chain.v1.books.get()
 
@@ -379,7 +391,7 @@ class TestConnections:
     async def test_one_that_the_server_closed_is_not(self, server: RawServer, narrow: Client) -> None:
         server.script = [then_close(json_answer())]
         await narrow.chain.v1.books.get()
-        await asyncio.sleep(0.05)
+        await until(lambda: not connected(narrow))
         await narrow.chain.v1.books.get()
         assert server.connections == 2
 
@@ -404,10 +416,18 @@ class TestConnections:
         assert held(narrow) == 0
 
     async def test_a_call_may_have_a_timeout_of_its_own(self, server: RawServer, narrow: Client) -> None:
-        server.script = [after(0.3, json_answer()), after(TIMEOUT + 0.2, json_answer())]
-        with pytest.raises(RequestTimeoutError, match=r"no whole answer within 0\.1 s"):
-            await narrow.chain.v1.books.get(timeout=0.1)
-        assert (await narrow.chain.v1.books.get(timeout=5)).status == 200
+        answer = asyncio.Event()
+        server.script = [never, once(answer, json_answer())]
+        short = asyncio.create_task(narrow.chain.v1.books.get(timeout=TIMEOUT - 10))
+        await until(lambda: len(server.requests) == 1)
+        leap(TIMEOUT - 10)
+        with pytest.raises(RequestTimeoutError, match="no whole answer within 50 s"):
+            await short
+        long = asyncio.create_task(narrow.chain.v1.books.get(timeout=TIMEOUT * 10))
+        await until(lambda: len(server.requests) == 2)
+        leap(TIMEOUT * 5)
+        answer.set()
+        assert (await long).status == 200
 
     async def test_two_hundred_calls_at_once_each_have_their_own_answer(self, library: Library) -> None:
         async with client(library.url, transport=Transport("library/1.0", limit=10)) as api:
@@ -415,13 +435,14 @@ class TestConnections:
             assert [reply.data["target"] for reply in replies] == [f"/v1/my/{n}?n={n}" for n in range(200)]
             assert held(api) == 0
 
-    async def test_waiting_for_a_free_one_is_no_failure_to_connect(
-        self, server: RawServer, narrow: Client, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(transport, "CONNECT", 0.1)
-        server.script = [after(0.08, json_answer())] * 5
-        replies = await asyncio.gather(*(narrow.chain.v1.books.get() for _ in range(5)))
-        assert [reply.status for reply in replies] == [200] * 5
+    async def test_waiting_for_a_free_one_is_no_failure_to_connect(self, server: RawServer, narrow: Client) -> None:
+        answer = asyncio.Event()
+        server.script = [once(answer, json_answer())] * 3
+        calls = [asyncio.create_task(narrow.chain.v1.books.get()) for _ in range(3)]
+        await until(lambda: len(server.requests) == 1)
+        leap(CONNECT * 3)
+        answer.set()
+        assert [reply.status for reply in await asyncio.gather(*calls)] == [200] * 3
 
 
 class TestMiddlewares:
@@ -486,14 +507,13 @@ class TestTheEnd:
 
     async def test_closing_ends_calls_that_are_under_way(self, server: RawServer) -> None:
         server.script = [never] * 3
-        api = client(server.url, timeout=10)
+        api = client(server.url, timeout=TIMEOUT)
         calls = [asyncio.create_task(api.chain.v1.books.get()) for _ in range(3)]
         await until(lambda: len(server.requests) == 3)
-        begun = time.perf_counter()
         await api.close()
         for outcome in await asyncio.gather(*calls, return_exceptions=True):
             assert isinstance(outcome, SdkError)
-        assert time.perf_counter() - begun < 1
+            assert not isinstance(outcome, RequestTimeoutError)
 
     async def test_nothing_is_left_open(self, server: RawServer) -> None:
         async with client(server.url) as api:
@@ -524,7 +544,7 @@ class TestEventLoops:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(10)
+            thread.join(100)
         return outcomes
 
     def test_one_after_the_other(self) -> None:
@@ -561,7 +581,7 @@ class TestEventLoops:
         async def main() -> None:
             async with RawServer() as server:
                 server.script = [json_answer(), never]
-                api = client(server.url, timeout=10)
+                api = client(server.url, timeout=TIMEOUT)
                 waiting = threading.Event()
 
                 async def wait() -> None:
@@ -574,6 +594,7 @@ class TestEventLoops:
                 await api.close()
                 (outcome,) = await thread
                 assert isinstance(outcome, SdkError)
+                assert not isinstance(outcome, RequestTimeoutError)
 
         asyncio.run(main())
 
