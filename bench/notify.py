@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from wxpay_dsl.notify import Notification, Notifications, Recipient
 from wxpay_dsl.sandbox.identity import throwaway_merchant, throwaway_public_key
-from wxpay_dsl.sandbox.notices import notice
+from wxpay_dsl.sandbox.notices import notice, rendered
 from wxpay_dsl.sandbox.platform import Platform
 from wxpay_dsl.sandbox.state import Event
 
@@ -53,10 +53,10 @@ async def _measure(*, rounds: int, calls: int) -> dict[str, Any]:
     event = Event(merchant.mchid, "TRANSACTION.SUCCESS", "transaction", _PAYMENT, "", "支付成功")
     platform = Platform("public-key", pair, ())
 
-    def rendered() -> tuple[dict[str, str], bytes]:
-        return notice(event, merchant, platform, pair, time.time()).render(int(time.time()))
+    def wire() -> tuple[dict[str, str], bytes]:
+        return rendered(notice(event, merchant, time.time()), merchant, platform, int(time.time()))
 
-    headers, body = rendered()
+    headers, body = wire()
     key, apiv3_key = pair.private_key.public_key(), merchant.apiv3_key.encode()
     sealed = json.loads(body)["resource"]
 
@@ -92,7 +92,7 @@ async def _measure(*, rounds: int, calls: int) -> dict[str, Any]:
         notification = await notifications.parse(headers, body)
         assert notifications.handler_of(notification) is handler
 
-    fresh = iter([rendered() for _ in range(rounds * 10)])
+    fresh = iter([wire() for _ in range(rounds * 10)])
 
     async def whole() -> None:
         assert (await notifications.handle(*next(fresh))).accepted

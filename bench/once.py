@@ -27,7 +27,7 @@ from wxpay_dsl.notify import Notification, Notifications, Recipient
 from wxpay_dsl.notify.stores import Store, open_store
 from wxpay_dsl.notify.stores.redis import RedisStore
 from wxpay_dsl.sandbox.identity import throwaway_merchant, throwaway_public_key
-from wxpay_dsl.sandbox.notices import notice
+from wxpay_dsl.sandbox.notices import notice, rendered
 from wxpay_dsl.sandbox.platform import Platform
 from wxpay_dsl.sandbox.state import Event
 
@@ -72,7 +72,7 @@ def _signed(events: int) -> list[Wire]:
     for number in range(events):
         resource = {"mchid": merchant.mchid, "out_trade_no": f"{number}", "amount": {"total": number + 1}}
         event = Event(merchant.mchid, "TRANSACTION.SUCCESS", "transaction", resource, "", "支付成功")
-        wires.append(notice(event, merchant, platform, pair, time.time()).render(int(time.time())))
+        wires.append(rendered(notice(event, merchant, time.time()), merchant, platform, int(time.time())))
     return wires
 
 

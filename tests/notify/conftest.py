@@ -14,7 +14,7 @@ from attrs import frozen
 from tests.notify.redis_server import running_redis
 from wxpay_dsl import Recipient
 from wxpay_dsl.sandbox.identity import Merchant, PlatformKeyPair, throwaway_merchant, throwaway_public_key
-from wxpay_dsl.sandbox.notices import notice
+from wxpay_dsl.sandbox.notices import notice, rendered
 from wxpay_dsl.sandbox.platform import Platform
 from wxpay_dsl.sandbox.state import Event
 from wxpay_dsl.wechat import ciphers, signing_v2, xml
@@ -85,7 +85,7 @@ class Sender:
         family = "v2" if kind.startswith("v2/") else "v3"
         moment = time.time() if now is None else now
         event = Event(self.merchant.mchid, kind, original_type, resource, "", "支付成功", family)
-        return Wire(*notice(event, self.merchant, self.platform, self.pair, moment).render(int(moment)))
+        return Wire(*rendered(notice(event, self.merchant, moment), self.merchant, self.platform, int(moment)))
 
     def envelope(self, data: Any, now: float | None = None) -> Wire:
         """Anything at all as the body, signed."""

@@ -181,6 +181,6 @@ def wechatpay(platform: Platform, **settings: Any) -> Wechatpay:
         "private_key": keys()[0],
         "apiv3_key": APIV3_KEY,
         "base_url": platform.url,
-        "timeout": 5.0,
+        "timeout": 60.0,
     }
     return Wechatpay(**{**given, **settings})

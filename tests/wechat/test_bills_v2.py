@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import tracemalloc
-from datetime import datetime, timedelta, timezone
 
 import pytest
 from aiohttp import web
@@ -120,8 +119,7 @@ async def test_a_large_bill_is_never_whole_in_memory() -> None:
 
 async def test_what_the_sandbox_pays_is_in_its_bill() -> None:
     async with Sandbox() as sandbox, Wechatpay(**sandbox.credentials) as wxpay:
-        day = datetime.fromtimestamp(sandbox.state.now, timezone(timedelta(hours=8)))
-        await wxpay.v2.pay.micropay(
+        paid = await wxpay.v2.pay.micropay(
             appid=APPID,
             body="x",
             out_trade_no="20260318001",
@@ -130,7 +128,7 @@ async def test_what_the_sandbox_pays_is_in_its_bill() -> None:
             auth_code="120061098828009406",
         )
         sandbox.control.advance(86400)
-        asked = {**BILL, "bill_date": f"{day:%Y%m%d}"}
+        asked = {**BILL, "bill_date": paid.data["time_end"][:8]}
         async with wxpay.download(wxpay.v2.pay.downloadbill, asked, tar_type="GZIP") as download:
             rows = [row async for row in bills.rows(download, bills.TradeRow)]
     assert [(row.out_trade_no, row.total) for row in rows] == [("20260318001", 128)]

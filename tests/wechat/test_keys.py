@@ -188,10 +188,10 @@ class TestPrivateKey:
 
     def test_is_quick_enough_to_load_thousands_of_merchants(self) -> None:
         # 40 µs each; the full validation that is skipped would take a minute for these.
-        begun = time.perf_counter()
+        begun = time.thread_time()
         for _ in range(2000):
             load_private_key(M["pkcs8"])
-        assert time.perf_counter() - begun < 10
+        assert time.thread_time() - begun < 10
 
 
 class TestPublicKey:

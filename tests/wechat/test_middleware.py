@@ -72,11 +72,12 @@ def check_request(platform: Platform, position: int = -1) -> authorization.Autho
 class TestRequests:
     async def test_are_signed_over_the_bytes_that_are_sent(self, platform: Platform, wxpay: Wechatpay) -> None:
         answers(platform, lambda request, body: platform.signed(TOKEN))
+        begun = int(time.time())
         reply = await wxpay.v3.eduPapay.contracts.presign.post(PRESIGN)
         assert reply["presign_token"] == "tok"
         said = check_request(platform)
         assert (said.mchid, said.serial, said.scheme) == (MCHID, SERIAL, "WECHATPAY2-SHA256-RSA2048")
-        assert abs(said.timestamp - time.time()) < 5
+        assert begun <= said.timestamp <= time.time()
         line, headers, body = platform.requests[0]
         assert line == "POST /v3/edu-papay/contracts/presign"
         assert body.startswith(b'{"appid":"wx8888888888888888",')
@@ -231,10 +232,8 @@ class TestAnswers:
         assert raised.value.timestamp == timestamp
         assert not raised.value.outcome_unknown
 
-    @pytest.mark.parametrize(("age", "says"), [(310, "310 s ago"), (-310, "310 s ahead of this machine's clock")])
-    async def test_a_clock_that_is_wrong(
-        self, platform: Platform, wxpay: Wechatpay, age: int, says: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    @pytest.mark.parametrize(("age", "says"), [(400, r"\d+ s ago"), (-400, r"\d+ s ahead of this machine's clock")])
+    async def test_a_clock_that_is_wrong(self, platform: Platform, wxpay: Wechatpay, age: int, says: str) -> None:
         def respond(request: web.Request, body: bytes) -> web.StreamResponse:
             timestamp, nonce = str(int(time.time()) - age), authorization.nonce()
             message = signing_v3.response_message(timestamp, nonce, b"{}")
@@ -247,9 +246,12 @@ class TestAnswers:
             return web.Response(body=b"{}", headers=headers)
 
         answers(platform, respond)
-        with pytest.raises(ClockSkewError, match=says.replace("310", "31[01]")) as raised:
+        begun = time.time()
+        with pytest.raises(ClockSkewError, match=says) as raised:
             await wxpay.v3.my.thing.get()
-        assert abs(raised.value.age - age) <= 1
+        # However long it was on its way.
+        assert age <= raised.value.age <= age + time.time() - begun + 1
+        assert f"{abs(raised.value.age)} s a" in str(raised.value)
 
     async def test_a_serial_that_nobody_knows(self, platform: Platform, wxpay: Wechatpay) -> None:
         platform.serial = "PUB_KEY_ID_9"
@@ -298,7 +300,7 @@ class TestAnswers:
 
     async def test_the_connection_is_given_back(self, platform: Platform) -> None:
         certs = {PUB_KEY_ID: keys()[1].public_key()}
-        async with wechatpay(platform, certs=certs, apiv3_key=None, max_connections=1, timeout=2) as wxpay:
+        async with wechatpay(platform, certs=certs, apiv3_key=None, max_connections=1) as wxpay:
             answers(platform, lambda request, body: web.Response(body=b"{}"))
             for _ in range(3):
                 with pytest.raises(SignatureError):

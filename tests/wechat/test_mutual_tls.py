@@ -143,7 +143,10 @@ async def test_the_server_is_verified_all_the_same(credentials: Credentials) -> 
             assert not caught.value.outcome_unknown
 
 
-def test_the_key_is_on_disk_encrypted_and_for_no_longer_than_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_key_is_on_disk_encrypted_and_for_no_longer_than_it_takes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # where no other process has its own
     merchant = make_merchant()
     seen: list[tuple[str, bytes, int]] = []
     load = ssl.SSLContext.load_cert_chain
@@ -159,8 +162,8 @@ def test_the_key_is_on_disk_encrypted_and_for_no_longer_than_it_takes(monkeypatc
     assert b"BEGIN ENCRYPTED PRIVATE KEY" in content
     assert b"BEGIN PRIVATE KEY" not in content
     assert mode == 0o600
-    assert not Path(path).exists()
-    assert not list(Path(tempfile.gettempdir()).glob("wxpay-*.pem"))
+    assert Path(path).parent == tmp_path
+    assert list(tmp_path.iterdir()) == []
     assert "private_key" not in repr(certificate)
     with pytest.raises(TypeError, match="never pickled"):
         pickle.dumps(certificate)

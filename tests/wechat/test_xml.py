@@ -153,11 +153,11 @@ def test_the_number_of_elements_is_bounded() -> None:
 )
 def test_what_is_hostile_costs_little_time_and_memory(hostile: bytes) -> None:
     tracemalloc.start()
-    begun = time.perf_counter()
+    begun = time.thread_time()
     try:
         with pytest.raises(XmlError) as caught:
             loads(hostile)
-        assert time.perf_counter() - begun < 2
+        assert time.thread_time() - begun < 2
         assert tracemalloc.get_traced_memory()[1] < 40 << 20
         assert len(str(caught.value)) < 300
     finally:

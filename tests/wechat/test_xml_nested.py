@@ -52,11 +52,11 @@ def test_no_bytes_raise_anything_else(data: bytes) -> None:
 @pytest.mark.parametrize("hostile", [b"<a>" * 300_000, b"<xml>" + b"<a>" * 300_000, b"<xml>" + b"<a></a>" * 140_000])
 def test_what_is_hostile_costs_little(hostile: bytes) -> None:
     tracemalloc.start()
-    begun = time.perf_counter()
+    begun = time.thread_time()
     try:
         with pytest.raises(XmlError):
             loads(hostile)
-        assert time.perf_counter() - begun < 1
+        assert time.thread_time() - begun < 1
         assert tracemalloc.get_traced_memory()[1] < 20 << 20
     finally:
         tracemalloc.stop()

@@ -15,7 +15,7 @@ from .options import profile_option
 from .terminal import note, write_json
 
 if TYPE_CHECKING:
-    from wxpay_dsl.sandbox.delivery import Delivery
+    from wxpay_dsl.sandbox.domain.deliveries import Delivery
     from wxpay_dsl.sandbox.identity import Merchant, PlatformKeyPair
     from wxpay_dsl.sandbox.state import Event
 
@@ -71,7 +71,7 @@ def send_notification(
     delivery = asyncio.run(_deliver(made, merchant, pair, copies))
     answers = [{"status": one.status, **({"fault": one.fault} if one.fault else {})} for one in delivery.attempts]
     accepted = any(not one.fault for one in delivery.attempts)
-    write_json({"event": event, "id": delivery.notice.id, "to": url, "accepted": accepted, "answers": answers})
+    write_json({"event": event, "id": delivery.id, "to": url, "accepted": accepted, "answers": answers})
     return 0 if accepted else 1
 
 
@@ -138,13 +138,14 @@ def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
 async def _deliver(event: Event, merchant: Merchant, pair: PlatformKeyPair, copies: int) -> Delivery:
     from wxpay_dsl.sandbox.delivery import Courier, Manner
     from wxpay_dsl.sandbox.platform import Platform
+    from wxpay_dsl.sandbox.state import State
 
-    courier = Courier(Platform("public-key", pair, ()), {merchant.mchid: merchant}, manner=Manner(copies=copies))
+    platform = Platform("public-key", pair, ())
+    courier = Courier(State(), platform, {merchant.mchid: merchant}, manner=Manner(copies=copies))
     try:
-        delivery = courier.send(event)
-        if delivery is None:
+        if courier.send(event) is None:
             raise click.UsageError(f"it cannot be sent to {event.notify_url}")
         await courier.settle()
     finally:
         await courier.close()
-    return delivery
+    return courier.deliveries[0]

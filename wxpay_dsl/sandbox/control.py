@@ -41,6 +41,7 @@ TABLES: Final = {
     "accounts": "accounts",
     "entries": "entries",
     "pending": "pending",
+    "notifications": "deliveries",
 }
 _TEN_YEARS: Final = 10 * 366 * 86400
 _ENDS: Final = ("succeed", "abnormal", "close")

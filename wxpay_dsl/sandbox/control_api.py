@@ -126,22 +126,9 @@ def _set_manner(control: Control, body: Body) -> Any:
     return attrs.asdict(control.courier.manner)
 
 
-def _deliveries(control: Control, body: Body) -> Any:
-    return [
-        {
-            "id": delivery.notice.id,
-            "event_type": delivery.notice.event_type,
-            "url": delivery.url,
-            "state": delivery.state,
-            "attempts": [attrs.asdict(attempt) for attempt in delivery.attempts],
-        }
-        for delivery in control.courier.deliveries
-    ]
-
-
 def _resend(control: Control, body: Body) -> Any:
     identity = str(body["id"])
-    found = next((one for one in control.courier.deliveries if one.notice.id == identity), None)
+    found = control.state.deliveries.get(identity)
     if found is None:
         raise Refusal(404, "RESOURCE_NOT_EXISTS", "通知不存在", signed=False)
     control.courier.resend(found)
@@ -178,7 +165,7 @@ _HANDLERS: Final[Mapping[tuple[str, str], Callable[[Control, Body], Any]]] = {
     ("POST", "/faults"): _add_fault,
     ("DELETE", "/faults"): _clear_faults,
     ("POST", "/notifications"): _set_manner,
-    ("GET", "/notifications"): _deliveries,
+    ("GET", "/notifications"): lambda control, body: control.list("notifications"),
     ("POST", "/resend"): _resend,
     ("POST", "/announce"): lambda control, body: {"serial": control.announce()},
     ("POST", "/rotate"): lambda control, body: {"serial": control.rotate()},

@@ -1,6 +1,8 @@
 """Delivers notifications to ``notify_url``, as the service does: signed, within five seconds, again and again until the
 merchant says yes. Only to loopback.
 
+What is to be delivered is part of the state: written with what it tells of, and gone on with after a restart.
+
 https://pay.weixin.qq.com/doc/v3/merchant/4012075249
 """
 
@@ -14,34 +16,32 @@ import logging
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from itertools import count
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import aiohttp
-from attrs import define, field, frozen, validators
+import attrs
+from attrs import field, frozen, validators
 from yarl import URL
 
+from .domain.deliveries import Attempt, Delivery, attempted
 from .identity import Merchant
 from .platform import Platform
-from .state import Event
+from .state import Event, Setting, State
 
-if TYPE_CHECKING:
-    from .notices import Notice
-
-__all__ = ["SCHEDULE", "Attempt", "Courier", "Delivery", "Manner", "is_loopback"]
+__all__ = ["Courier", "Manner", "is_loopback"]
 
 _log = logging.getLogger("wxpay_dsl.sandbox")
 
-#: Seconds between one delivery and the next, until the merchant says yes: 15 times in 24 hours.
-SCHEDULE: Final = (15, 15, 30, 180, 600, 1200, 1800, 1800, 1800, 3600, 10800, 10800, 10800, 21600, 21600)
 #: Seconds that the merchant has to answer.
 _TIMEOUT: Final = 5.0
 #: Bytes of an answer that are read.
 _LIMIT: Final = 64 * 1024
-#: Deliveries on their way at the same time, and those that are remembered.
+#: Deliveries on their way at the same time, and those that are remembered once they have come to an end.
 _AT_ONCE: Final = 50
 _REMEMBERED: Final = 10_000
+_MANNER: Final = "manner"
 
 
 @frozen
@@ -62,58 +62,35 @@ class Manner:
     again: bool = False
 
 
-@frozen
-class Attempt:
-    """One delivery: when (Unix time), what the merchant answered, and why that counts for nothing, if so."""
-
-    at: float
-    #: 0 where there was no answer.
-    status: int
-    fault: str = ""
-
-
-@define
-class Delivery:
-    """A notification and what became of it."""
-
-    notice: Notice
-    url: str
-    attempts: list[Attempt] = field(factory=list)
-    #: ``pending``, ``accepted``, or ``given up``.
-    state: str = "pending"
-    _failures: int = field(default=0, repr=False)
-
-    def next_pause(self) -> float | None:
-        """Seconds until it is sent again; None when it is given up."""
-        self._failures += 1
-        return SCHEDULE[self._failures - 1] if self._failures <= len(SCHEDULE) else None
-
-
 class Courier:
     """Delivers events. Belongs to one event loop; ``send`` may be called from it at any time."""
 
     def __init__(
         self,
+        state: State,
         platform: Platform,
         merchants: Mapping[str, Merchant],
         *,
         manner: Manner | None = None,
-        clock: Callable[[], float] = time.time,
         seed: int | None = None,
     ) -> None:
-        """``clock``: the sandbox's own Unix time, which may be moved on (then :meth:`wake`)."""
-        self.manner = manner or Manner()
-        #: The latest deliveries, oldest first.
-        self.deliveries: deque[Delivery] = deque(maxlen=_REMEMBERED)
+        """``state``: where deliveries are kept, and whose clock they go by. ``manner``: as it was last set, unless
+        told.
+        """
+        self._state = state
         self._platform = platform
         self._merchants = merchants
-        self._clock = clock
+        self._begun = manner or Manner()
+        known = state.settings.get(_MANNER)
+        self._manner = manner or (Manner(**known.value) if known is not None else self._begun)
         self._random = random.Random(seed)  # noqa: S311 - it shuffles, it protects nothing
-        #: ``(when, number, delivery, whether a refusal is followed by another attempt)``, a heap.
-        self._due: list[tuple[float, int, Delivery, bool]] = []
+        #: ``(when, number, id, whether a refusal is followed by another attempt)``, a heap.
+        self._due: list[tuple[float, int, str, bool]] = []
         self._numbers = count()
         #: What has been sent for and is not on its way yet, as it is held back or its turn has not come.
         self._held: set[int] = set()
+        #: What has come to an end, in this order, by its id.
+        self._ended: deque[str] = deque(maxlen=_REMEMBERED)
         self._changed = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -122,8 +99,37 @@ class Courier:
         self._session: aiohttp.ClientSession | None = None
         self._task: asyncio.Task[None] | None = None
 
+    @property
+    def manner(self) -> Manner:
+        """How notifications are delivered from now on; kept with the state once it is set."""
+        return self._manner
+
+    @manner.setter
+    def manner(self, manner: Manner) -> None:
+        with self._state.unit():
+            self._state.settings.put(Setting(_MANNER, attrs.asdict(manner)))
+        self._manner = manner
+
+    @property
+    def deliveries(self) -> list[Delivery]:
+        """What is pending and the latest that were delivered or given up, oldest first, as they are now."""
+        return self._state.deliveries.all()
+
+    def resume(self) -> None:
+        """Goes on with what the state has from before; to be called once."""
+        for delivery in self._state.deliveries.all():
+            if delivery.state == "pending":
+                self._schedule(delivery.id, delivery.due, follows=True, first=not delivery.attempts)
+            else:
+                self._ended.append(delivery.id)
+
     def send(self, event: Event) -> Delivery | None:
         """Begins to deliver an event; None where its merchant named no URL, or one beyond loopback."""
+        with self._state.unit():
+            return self.take(event)
+
+    def take(self, event: Event) -> Delivery | None:
+        """The same inside of a unit of work. Nothing is sent before its end, nor if it is undone."""
         merchant = self._merchants.get(event.mchid)
         if not event.notify_url or merchant is None:
             return None
@@ -135,28 +141,28 @@ class Courier:
         # Loaded with the first of them, not with the sandbox.
         from .notices import notice
 
-        platform = self._platform
-        pair = platform.signing(platform.public_key.id if platform.mode != "certificate" else None)
-        delivery = Delivery(notice(event, merchant, platform, pair, self._clock()), event.notify_url)
-        self.deliveries.append(delivery)
+        now = self._state.now
         held = self._random.uniform(0, self.manner.hold) if self.manner.shuffled else 0.0
+        delivery = self._state.deliveries.put(attrs.evolve(notice(event, merchant, now), due=now + held))
         for number in range(self.manner.copies):
-            self._schedule(delivery, held, follows=number == 0)
+            self._schedule(delivery.id, delivery.due, follows=number == 0, first=True)
         return delivery
 
     def resend(self, delivery: Delivery) -> None:
         """Sends it once more at once, whatever was answered before."""
-        self._schedule(delivery, 0.0, follows=False)
+        self._schedule(delivery.id, self._state.now, follows=False, first=True)
 
     def forget(self) -> None:
-        """Drops what is pending, and the record of what was."""
-        self.deliveries.clear()
+        """Drops what is scheduled, and how it was to be delivered; the state is reset by whoever has it."""
+        self._manner = self._begun
         self._due.clear()
         self._held.clear()
+        self._ended.clear()
         self._look_idle()
 
     def wake(self) -> None:
         """Looks at the clock, which has been moved on."""
+        self._look_idle()
         self._changed.set()
 
     async def settle(self) -> None:
@@ -164,35 +170,38 @@ class Courier:
         await self._idle.wait()
 
     async def close(self) -> None:
-        """Stops; what is pending stays undelivered."""
+        """Stops; what is pending stays so."""
         tasks = [task for task in (self._task, *self._sending) if task is not None]
+        self._task = None
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        self._task = None
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        try:
+            await asyncio.gather(*tasks, return_exceptions=True)
+        finally:
+            self._due.clear()
+            self._held.clear()
+            self._look_idle()
+            session, self._session = self._session, None
+            if session is not None:
+                await session.close()
 
-    def _schedule(self, delivery: Delivery, pause: float, *, follows: bool, retry: bool = False) -> None:
+    def _schedule(self, identity: str, when: float, *, follows: bool, first: bool) -> None:
         number = next(self._numbers)
-        heapq.heappush(self._due, (self._clock() + pause, number, delivery, follows))
-        if not retry:
+        heapq.heappush(self._due, (when, number, identity, follows))
+        if first:
             self._held.add(number)
-            self._idle.clear()
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._run())
-        self._changed.set()
+        self.wake()
 
     async def _run(self) -> None:
         while True:
             self._changed.clear()
-            now = self._clock()
+            now = self._state.now
             while self._due and self._due[0][0] <= now:
-                _, number, delivery, follows = heapq.heappop(self._due)
+                _, number, identity, follows = heapq.heappop(self._due)
                 self._held.discard(number)
-                self._idle.clear()
-                task = asyncio.get_running_loop().create_task(self._attempt(delivery, follows=follows))
+                task = asyncio.get_running_loop().create_task(self._attempt(identity, follows=follows))
                 self._sending.add(task)
                 task.add_done_callback(self._sent)
             self._look_idle()
@@ -209,40 +218,57 @@ class Courier:
             _log.error("a delivery broke", exc_info=task.exception())
 
     def _look_idle(self) -> None:
-        if not self._sending and not self._held and not (self._due and self._due[0][0] <= self._clock()):
+        if self._sending or self._held or (self._due and self._due[0][0] <= self._state.now):
+            self._idle.clear()
+        else:
             self._idle.set()
 
-    async def _attempt(self, delivery: Delivery, *, follows: bool) -> None:
+    async def _attempt(self, identity: str, *, follows: bool) -> None:
         async with self._places:
-            at = self._clock()
+            delivery = self._state.deliveries.get(identity)
+            if delivery is None or (follows and delivery.state != "pending"):
+                return  # forgotten or undone; or a duplicate was accepted meanwhile
+            at = self._state.now
             try:
                 status, fault = await self._post(delivery)
-            except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            except (aiohttp.ClientError, OSError, ValueError) as error:
                 status, fault = 0, f"{type(error).__name__}: {error}".removesuffix(": ")
-        delivery.attempts.append(Attempt(at, status, fault))
-        if not fault:
-            again = self.manner.again and delivery.state == "pending"
-            delivery.state = "accepted"
-            if again:
-                self._schedule(delivery, 0.0, follows=False)
-        elif follows and delivery.state == "pending":
-            pause = delivery.next_pause()
-            if pause is None:
-                delivery.state = "given up"
-            else:
-                self._schedule(delivery, pause / self.manner.speed, follows=True, retry=True)
+        self._note(identity, Attempt(at, status, fault), follows=follows)
+
+    def _note(self, identity: str, attempt: Attempt, *, follows: bool) -> None:
+        """Keeps what was answered, and schedules what follows from it."""
+        with self._state.unit():
+            before = self._state.deliveries.get(identity)
+            if before is None:
+                return  # forgotten meanwhile
+            after = attempted(before, attempt, self._state.now, self.manner.speed, follows=follows)
+            self._state.deliveries.put(after)
+            ended = before.state == "pending" != after.state
+            if ended and len(self._ended) == _REMEMBERED:
+                self._state.deliveries.drop(self._ended[0])
+        if ended:
+            self._ended.append(identity)
+        if after.state == "pending" and follows:
+            self._schedule(identity, after.due, follows=True, first=False)
+        elif ended and after.state == "accepted" and self.manner.again:
+            self._schedule(identity, self._state.now, follows=False, first=True)
 
     async def _post(self, delivery: Delivery) -> tuple[int, str]:
         """Status of the answer, and why it is no yes."""
+        from .notices import rendered
+
         if self._session is None:
             timeout = aiohttp.ClientTimeout(total=_TIMEOUT)
             headers = {"User-Agent": "Mozilla/4.0", "Accept": "*/*"}
             self._session = aiohttp.ClientSession(timeout=timeout, headers=headers, cookie_jar=aiohttp.DummyCookieJar())
+        merchant = self._merchants.get(delivery.mchid)
+        if merchant is None:
+            return 0, f"merchant {delivery.mchid} is not known any more"
         # The receiver checks its own clock, not the sandbox's.
-        headers, body = delivery.notice.render(int(time.time()))
+        headers, body = rendered(delivery, merchant, self._platform, int(time.time()))
         async with self._session.post(delivery.url, data=body, headers=headers, allow_redirects=False) as response:
             answer = await response.content.read(_LIMIT)
-            return response.status, _fault(delivery.notice.family, response.status, answer)
+            return response.status, _fault(delivery.family, response.status, answer)
 
 
 def _fault(family: str, status: int, answer: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Notifications (通知) as the service writes them: encrypted for their merchant, signed anew for each delivery.
+"""Notifications (通知) as the service writes them: encrypted for their merchant, once; signed anew for each attempt.
 
 https://pay.weixin.qq.com/doc/v3/merchant/4012075249
 """
@@ -8,21 +8,20 @@ from __future__ import annotations
 import json
 import secrets
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any, Final
-
-from attrs import field, frozen
 
 from wxpay_dsl.core.model import Event as Declared
 from wxpay_dsl.wechat import authorization, ciphers, fields_v2, signing_v2, xml
 
+from .domain.deliveries import Delivery
 from .examples import example
-from .identity import Merchant, PlatformKeyPair
+from .identity import Merchant
 from .platform import Platform
 from .state import Event
 
-__all__ = ["Notice", "example_event", "notice"]
+__all__ = ["example_event", "notice", "rendered"]
 
 _CHINA: Final = timezone(timedelta(hours=8))
 _ALGORITHM: Final = "AEAD_AES_256_GCM"
@@ -36,21 +35,30 @@ _TIMES: Final = {
 _OUTSIDE: Final = ("appid", "mch_id", "sub_appid", "sub_mch_id")
 
 
-@frozen
-class Notice:
-    """One notification, to be delivered any number of times."""
+def notice(event: Event, merchant: Merchant, now: float) -> Delivery:
+    """The notification of an event that came about at ``now`` (Unix time), due at once."""
+    if event.family == "v2":
+        contents, sign_type = _v2(event, merchant, now)
+        identity = str(uuid.uuid4())
+    else:
+        contents, sign_type = _v3(event, merchant, now), ""
+        identity = contents["id"]
+    return Delivery(
+        event.mchid, event.notify_url, event.event_type, identity, event.family, contents, now, sign_type=sign_type
+    )
 
-    event_type: str
-    #: Its own id; of APIv2's, which have none, one of the sandbox's.
-    id: str
-    family: str
-    #: Headers and body of a delivery that begins at this Unix time.
-    render: Callable[[int], tuple[dict[str, str], bytes]] = field(repr=False, eq=False)
 
-
-def notice(event: Event, merchant: Merchant, platform: Platform, pair: PlatformKeyPair, now: float) -> Notice:
-    """The notification of an event that came about at ``now`` (Unix time), signed with ``pair``."""
-    return _v2(event, merchant, now) if event.family == "v2" else _v3(event, merchant, platform, pair, now)
+def rendered(delivery: Delivery, merchant: Merchant, platform: Platform, now: int) -> tuple[dict[str, str], bytes]:
+    """Headers and body of an attempt that begins at ``now`` (Unix time), signed with the key that signs at present."""
+    if delivery.family == "v2":
+        fields = {**delivery.contents, "nonce_str": authorization.nonce()}
+        if delivery.sign_type:
+            fields["sign"] = signing_v2.sign(fields, merchant.secret, delivery.sign_type)
+        return {"Content-Type": "text/xml"}, xml.dumps(fields)
+    body = json.dumps(delivery.contents, ensure_ascii=False, separators=(",", ":")).encode()
+    pair = platform.signing(platform.public_key.id if platform.mode != "certificate" else None)
+    signature = platform.sign(pair, body, now)
+    return {"Content-Type": "application/json", "Request-ID": f"{uuid.uuid4()}", **signature}, body
 
 
 def example_event(declared: Declared, mchid: str, notify_url: str) -> Event:
@@ -83,12 +91,11 @@ def _original_type(name: str) -> str:
     return name.partition(".")[0].lower()
 
 
-def _v3(event: Event, merchant: Merchant, platform: Platform, pair: PlatformKeyPair, now: float) -> Notice:
+def _v3(event: Event, merchant: Merchant, now: float) -> dict[str, Any]:
     nonce, kind = secrets.token_hex(6), event.original_type
     plaintext = json.dumps(event.resource, ensure_ascii=False, separators=(",", ":"))
-    identity = str(uuid.uuid4())
-    envelope = {
-        "id": identity,
+    return {
+        "id": str(uuid.uuid4()),
         "create_time": datetime.fromtimestamp(int(now), _CHINA).isoformat(),
         "resource_type": "encrypt-resource",
         "event_type": event.event_type,
@@ -101,34 +108,17 @@ def _v3(event: Event, merchant: Merchant, platform: Platform, pair: PlatformKeyP
             "nonce": nonce,
         },
     }
-    body = json.dumps(envelope, ensure_ascii=False, separators=(",", ":")).encode()
-
-    def render(now: int) -> tuple[dict[str, str], bytes]:
-        signature = platform.sign(pair, body, now)
-        return {"Content-Type": "application/json", "Request-ID": f"{uuid.uuid4()}", **signature}, body
-
-    return Notice(event.event_type, identity, "v3", render)
 
 
-def _v2(event: Event, merchant: Merchant, now: float) -> Notice:
+def _v2(event: Event, merchant: Merchant, now: float) -> tuple[dict[str, str], str]:
+    """The fields, and how they are to be signed."""
     resource = event.resource
     kind = event.event_type.removeprefix("v2/")
     if kind == "refund-processed":
-        fields = _refund(resource, merchant)
-    elif "." in kind:
-        fields = _score(kind, resource, merchant, now)
-    else:
-        fields = dict(resource)
-    signed = kind != "refund-processed"
-    sign_type = signing_v2.HMAC_SHA256 if "." in kind else str(resource.get("sign_type") or signing_v2.MD5)
-
-    def render(now: int) -> tuple[dict[str, str], bytes]:
-        written = fields_v2.written({**fields, "nonce_str": authorization.nonce()})
-        if signed:
-            written["sign"] = signing_v2.sign(written, merchant.secret, sign_type)
-        return {"Content-Type": "text/xml"}, xml.dumps(written)
-
-    return Notice(event.event_type, str(uuid.uuid4()), "v2", render)
+        return fields_v2.written(_refund(resource, merchant)), ""
+    if "." in kind:
+        return fields_v2.written(_score(kind, resource, merchant, now)), signing_v2.HMAC_SHA256
+    return fields_v2.written(resource), str(resource.get("sign_type") or signing_v2.MD5)
 
 
 def _refund(resource: Mapping[str, Any], merchant: Merchant) -> dict[str, Any]:

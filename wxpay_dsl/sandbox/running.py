@@ -47,8 +47,8 @@ class Running:
         self.platform = platform
         self.state = state
         merchants = {merchant.mchid: merchant}
-        self.courier = Courier(platform, merchants, manner=manner, clock=lambda: state.now, seed=seed)
-        state.listen(self.courier.send)
+        self.courier = Courier(state, platform, merchants, manner=manner, seed=seed)
+        state.listen(self.courier.take)
         self._faults = faults
         self._merchants = merchants
         self._strict = strict

@@ -192,6 +192,8 @@ class Sandbox:
             self._url = await self._listener.start()
             if self._home is not None:
                 self.write_home(self._home)
+            # Last: whoever is notified may want a certificate.
+            self._running.courier.resume()
         except BaseException:
             await self.stop()
             raise

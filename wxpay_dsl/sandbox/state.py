@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .domain.combined import CombinedOrder
     from .domain.complaints import Complaint
     from .domain.contracts import Contract
+    from .domain.deliveries import Delivery
     from .domain.media import Medium
     from .domain.payscore import ServiceOrder
     from .domain.refunds import Refund
@@ -231,6 +232,13 @@ class State:
 
         return self.store.table("entry", Entry, lambda one: (one.mchid, str(one.number)))
 
+    @cached_property
+    def deliveries(self) -> Table[Delivery]:
+        """Notifications (通知): what is to be delivered, and what was."""
+        from .domain.deliveries import Delivery
+
+        return self.store.table("delivery", Delivery, lambda one: (one.id,))
+
     @property
     def now(self) -> float:
         """The sandbox's present, Unix time in seconds: the machine's, moved by what the clock was advanced."""
@@ -268,11 +276,14 @@ class State:
         self.entries.put(entry)
 
     def emit(self, event: Event) -> None:
-        """Tells the listeners of an event, once the unit of work is kept."""
+        """Tells the listeners of an event, at the end of the unit of work."""
         self._events.append(event)
 
     def listen(self, listener: Callable[[Event], object]) -> None:
-        """``listener(event)`` is called after each unit of work, for each of its events in order."""
+        """``listener(event)`` is called at the end of each unit of work, for each of its events in order.
+
+        What it puts into the state is kept, or undone, together with what the event tells of.
+        """
         self._listeners.append(listener)
 
     @contextmanager
@@ -287,10 +298,10 @@ class State:
                     if not refusal.keeps:
                         raise
                     kept = refusal
+                self._tell()
         except BaseException:
             self._events.clear()
             raise
-        self._tell()
         if kept is not None:
             raise kept
 
