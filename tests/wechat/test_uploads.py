@@ -7,7 +7,6 @@ import hashlib
 import io
 import json
 import threading
-import time
 from collections.abc import AsyncIterator
 from email import message_from_bytes
 from pathlib import Path
