@@ -121,6 +121,8 @@ class Platform:
     slow: float = 0.0
     #: Answers in the place of a download.
     refuse: tuple[int, bytes] | None = None
+    #: So many downloads find it busy (503) before one comes.
+    busy: int = 0
     apiv3_key: str = APIV3_KEY
     downloads: int = 0
     calls: int = 0
@@ -152,6 +154,9 @@ class Platform:
             return answered or self.signed(b"{}")
         self.downloads += 1
         await asyncio.sleep(self.slow)
+        if self.busy:
+            self.busy -= 1
+            return web.Response(status=503)
         if self.refuse is not None:
             return web.Response(status=self.refuse[0], body=self.refuse[1], content_type="application/json")
         certs = self.certs or ([self.signing] if self.signing is not None else [])
