@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.cli.shell import Ran, environment
+from tests.noon import to_noon
 from wxpay_dsl import Wechatpay, bills
 from wxpay_dsl.sandbox import Sandbox
 
 Run = Callable[..., Awaitable[Ran]]
-TODAY = (datetime.now(UTC) + timedelta(hours=8)).date()
-DAY = str(TODAY)
+#: In an argument: the day of the payments, as the sandbox has it.
+DAY = "DAY"
 
 
 @pytest.fixture
 async def run(tmp_path: Path) -> AsyncIterator[Run]:
     """Runs the command beside a sandbox on the day after three payments."""
     async with Sandbox(home=tmp_path) as sandbox:
+        day = to_noon(sandbox).isoformat()
         async with Wechatpay(**sandbox.credentials) as wxpay:
             for number in range(3):
                 await wxpay.v3.pay.transactions.native.post(
@@ -39,8 +41,9 @@ async def run(tmp_path: Path) -> AsyncIterator[Run]:
         sandbox.write_home(tmp_path)
 
         async def run(*arguments: str) -> Ran:
+            given = [day if argument == DAY else argument for argument in arguments]
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "wxpay_dsl.cli", "bill", *arguments, "--profile", "wxpay.toml"),
+                *(sys.executable, "-m", "wxpay_dsl.cli", "bill", *given, "--profile", "wxpay.toml"),
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
                 cwd=tmp_path,
@@ -58,8 +61,7 @@ async def test_rows_go_to_stdout_in_fen(run: Run) -> None:
     rows = [json.loads(line) for line in ran.out.splitlines()]
     assert sorted(row["total"] for row in rows) == [100, 101, 102]
     assert rows[0]["description"] == "茶"
-    assert rows[0]["time"].startswith(DAY)
-    assert rows[0]["time"].endswith("+08:00")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT12:.*\+08:00", rows[0]["time"]), "paid at noon"
     assert "3 rows" in ran.err
     assert "SHA1" in ran.err
     assert "verified" in ran.err

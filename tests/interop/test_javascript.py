@@ -11,8 +11,8 @@ import pytest
 from aiohttp import web
 from cryptography import x509
 
+from tests.noon import to_noon
 from wxpay_dsl.sandbox import Sandbox
-from wxpay_dsl.sandbox.domain.moments import beijing_date
 
 from .conftest import HERE, Scenario, run
 
@@ -168,7 +168,7 @@ async def test_bills_are_read_by_its_formatter(javascript: Scenario, sandbox: Sa
 
 async def _trade(sandbox: Sandbox) -> date:
     """A day with two payments and a refund; it is over when this returns."""
-    wxpay, mchid = sandbox.client, sandbox.merchant.mchid
+    wxpay, mchid, day = sandbox.client, sandbox.merchant.mchid, to_noon(sandbox)
     for number, total in (("Bill-1", 1000), ("Bill-2", 234)):
         await wxpay.v3.pay.transactions.native.post(
             mchid=mchid,
@@ -182,7 +182,6 @@ async def _trade(sandbox: Sandbox) -> date:
     await wxpay.v3.refund.domestic.refunds.post(
         out_trade_no="Bill-1", out_refund_no="Back-1", amount={"refund": 300, "total": 1000, "currency": "CNY"}
     )
-    day = beijing_date(sandbox.state.now)
     sandbox.control.advance(86400)
     return day
 
@@ -218,7 +217,7 @@ class Inbox:
 
     async def next(self) -> tuple[dict[str, str], str]:
         """The next notification: headers, their names in small letters, and body."""
-        return await asyncio.wait_for(self._came.get(), 10)
+        return await asyncio.wait_for(self._came.get(), 100)
 
     async def _take(self, request: web.BaseRequest) -> web.StreamResponse:
         headers = {name.lower(): value for name, value in request.headers.items()}

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
+from tests.noon import to_noon
 from wxpay_dsl.sandbox import Sandbox
-from wxpay_dsl.sandbox.domain.moments import beijing_date
 
 from .conftest import foreign
 from .test_javascript import PNG, Inbox
@@ -219,9 +219,9 @@ async def test_an_image_is_uploaded(wxpay: Call, tmp_path: Path) -> None:
 
 
 async def test_a_bill_is_downloaded(wxpay: Call, sandbox: Sandbox) -> None:
+    day = to_noon(sandbox).isoformat()
     await wxpay("pay", description="demo", out_trade_no="billed", amount={"total": 250})
     sandbox.control.pay("billed")
-    day = beijing_date(sandbox.state.now).isoformat()
     assert (await wxpay("trade_bill", day))[1]["code"] == "NO_STATEMENT_EXIST"
     sandbox.control.advance(86400)
     _, asked = await wxpay("trade_bill", day)

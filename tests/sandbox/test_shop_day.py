@@ -14,11 +14,11 @@ import pytest
 from aiohttp import web
 from attrs import define, field
 
+from tests.noon import to_noon
 from wxpay_dsl import Notification, Notifications, Wechatpay, bills
 from wxpay_dsl.sandbox import Sandbox
 from wxpay_dsl.sandbox.delivery import Manner
 from wxpay_dsl.sandbox.domain.accounts import OPENING, fee
-from wxpay_dsl.sandbox.domain.moments import beijing_date
 
 ORDERS = 500
 AT_ONCE = 20
@@ -131,7 +131,7 @@ async def shop() -> AsyncIterator[Shop]:
 
 async def test_a_whole_day(shop: Shop) -> None:
     sandbox, books = shop.sandbox, shop.books
-    mchid, day = sandbox.merchant.mchid, beijing_date(sandbox.state.now)
+    mchid, day = sandbox.merchant.mchid, to_noon(sandbox)
     await shop.wxpay.v3.profitsharing.receivers.add.post(
         appid=APPID, type="MERCHANT_ID", account=STORE, relation_type="STORE"
     )
@@ -143,6 +143,12 @@ async def test_a_whole_day(shop: Shop) -> None:
 
     await asyncio.gather(*(customer(number) for number in range(ORDERS)))
     await sandbox.courier.settle()
+    # A copy that came while another was being handled was told to come again, as was one that a busy machine answered
+    # too late: it does, by the schedule.
+    while any(delivery.state == "pending" for delivery in sandbox.courier.deliveries):
+        sandbox.control.advance(15)
+        await asyncio.sleep(0.01)
+        await sandbox.courier.settle()
 
     # Told of once each, however often it was delivered.
     told = Counter(
@@ -159,7 +165,7 @@ async def test_a_whole_day(shop: Shop) -> None:
             *(("PROFITSHARING.SUCCESS", f"S-{order}") for order in books.shared),
         ]
     )
-    assert shop.deliveries == 3 * len(shop.told)
+    assert shop.deliveries >= 3 * len(shop.told)
     assert len(books.paid) > 300
     assert min(len(books.closed), len(books.refunded), len(books.shared)) >= 30
 

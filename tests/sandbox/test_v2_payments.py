@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.noon import to_noon
 from wxpay_dsl.sandbox import Sandbox
-from wxpay_dsl.sandbox.domain.moments import beijing_date
 from wxpay_dsl.wechat.errors_v2 import ResultCodeError, ReturnCodeError
 
 from .conftest import order
@@ -132,9 +132,9 @@ async def test_a_payment_code_that_is_not_paid_at_once(
 
 async def test_a_day_s_bill(sandbox: Sandbox, own: dict[str, str]) -> None:
     pay = sandbox.client.v2.pay
+    day = f"{to_noon(sandbox):%Y%m%d}"
     await pay.unifiedorder.post(unified(own, "Bill-1"))
     sandbox.control.pay("Bill-1")
-    day = f"{beijing_date(sandbox.state.now):%Y%m%d}"
     with pytest.raises(ReturnCodeError, match="No Bill Exist"):
         await pay.downloadbill.post(**own, bill_date=day, bill_type="ALL")
     sandbox.control.advance(86400)
