@@ -7,7 +7,6 @@ thread, so that every task of this loop is the client's.
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,8 @@ from wxpay_dsl.sandbox.background import BackgroundSandbox
 
 #: More suspensions than any call here has: a test that comes so far goes round in circles.
 ENOUGH = 400
-DAY = dt.datetime.now(dt.timezone(dt.timedelta(hours=8))).date().isoformat()
+#: The day on which T0 was paid: midnight may be near.
+PAID_ON: list[str] = []
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(70_000)
 
 
@@ -33,8 +33,14 @@ def sandbox() -> Iterator[BackgroundSandbox]:
             async with Wechatpay(**sandbox.credentials) as wxpay:
                 await order(wxpay, "T0")
 
+        async def day() -> str:
+            async with Wechatpay(**sandbox.credentials) as wxpay:
+                query = wxpay.v3.pay.transactions.outTradeNo._out_trade_no_.get
+                return str((await query(out_trade_no="T0", mchid=wxpay.settings.mchid)).data["success_time"][:10])
+
         asyncio.run(sell())
         sandbox.control.pay("T0")
+        PAID_ON[:] = [asyncio.run(day())]
         sandbox.control.advance(86400)
         yield sandbox
         sandbox.control.faults.clear()
@@ -59,12 +65,12 @@ async def upload(wxpay: Wechatpay, folder: Path) -> Any:
 
 
 async def download(wxpay: Wechatpay, folder: Path) -> Any:
-    async with wxpay.download(wxpay.v3.bill.tradebill.get, bill_date=DAY, tar_type="GZIP") as bill:
+    async with wxpay.download(wxpay.v3.bill.tradebill.get, bill_date=PAID_ON[0], tar_type="GZIP") as bill:
         return await bill.save(folder / "bill.csv")
 
 
 async def rows(wxpay: Wechatpay, folder: Path) -> Any:
-    async with wxpay.download(wxpay.v3.bill.tradebill.get, bill_date=DAY) as bill:
+    async with wxpay.download(wxpay.v3.bill.tradebill.get, bill_date=PAID_ON[0]) as bill:
         return [piece async for piece in bill]
 
 

@@ -45,7 +45,7 @@ def ask(wxpay: Wechatpay) -> Any:
     return wxpay.v3.certificates.get()
 
 
-@pytest.mark.parametrize("seconds", [HOUR, -HOUR, 301, -302])
+@pytest.mark.parametrize("seconds", [HOUR, -HOUR, 301, -400])
 async def test_a_service_whose_clock_jumps_is_not_believed_and_then_is_again(seconds: float, sandbox: Sandbox) -> None:
     async with Wechatpay(**sandbox.credentials) as wxpay:
         assert (await ask(wxpay)).status == 200

@@ -13,12 +13,14 @@ from typing import Any
 import pytest
 
 from tests.faults.patience import until
+from tests.leap import leap
+from tests.ports import free_port
 from wxpay_dsl import ConnectionFailedError, RequestTimeoutError, TransportError, Wechatpay
 from wxpay_dsl.sandbox import Sandbox
 from wxpay_dsl.sandbox.background import BackgroundSandbox
 
-#: Seconds that a call may take here; and how late, on a busy machine, it may be.
-TIMEOUT, PATIENCE = 0.5, 60
+#: Seconds that a call may take here, which pass at once where nothing comes; and how late it may be.
+TIMEOUT, PATIENCE = 60, 60
 
 
 @pytest.fixture(scope="module")
@@ -49,11 +51,30 @@ async def failure(call: Awaitable[Any]) -> TransportError:
     return caught.value
 
 
+async def timed_out(call: Awaitable[Any], arrived: Awaitable[Any]) -> TransportError:
+    """The error of a call whose time passes once its request has arrived."""
+    failing = asyncio.ensure_future(failure(call))
+    await arrived
+    assert not failing.done()
+    leap(TIMEOUT)
+    return await failing
+
+
 @contextlib.contextmanager
-def deaf() -> Iterator[int]:
-    """A port where connections are taken, by the system, and nobody ever answers."""
+def deaf() -> Iterator[socket.socket]:
+    """Connections are taken here, by the system, and nobody ever answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        yield server.getsockname()[1]
+        server.setblocking(False)
+        yield server
+
+
+async def heard(server: socket.socket) -> socket.socket:
+    """The next connection there, once the head of a request has come over it."""
+    connection, _ = await asyncio.get_running_loop().sock_accept(server)
+    said = b""
+    while b"\r\n\r\n" not in said:
+        said += await asyncio.get_running_loop().sock_recv(connection, 65536)
+    return connection
 
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -104,16 +125,22 @@ class TestNames:
 
 class TestSilence:
     async def test_of_a_peer_that_takes_the_connection(self, sandbox: BackgroundSandbox) -> None:
-        with deaf() as port:
-            async with client(sandbox, base_url=f"http://127.0.0.1:{port}") as wxpay:
-                error = await failure(refund(wxpay))
+        with deaf() as server:
+            url = f"http://127.0.0.1:{server.getsockname()[1]}"
+            async with client(sandbox, base_url=url) as wxpay, contextlib.AsyncExitStack() as held:
+
+                async def arrived() -> None:
+                    held.enter_context(await heard(server))
+
+                error = await timed_out(refund(wxpay), arrived())
                 assert isinstance(error, RequestTimeoutError)
                 assert error.outcome_unknown
-                assert not (await failure(query(wxpay))).outcome_unknown
+                assert not (await timed_out(query(wxpay), arrived())).outcome_unknown
 
     async def test_before_tls_is_agreed_on_nothing_was_sent(self, sandbox: BackgroundSandbox) -> None:
-        with deaf() as port:
-            async with client(sandbox, base_url=f"https://127.0.0.1:{port}") as wxpay:
+        with deaf() as server:
+            url = f"https://127.0.0.1:{server.getsockname()[1]}"
+            async with client(sandbox, base_url=url, timeout=0.5) as wxpay:
                 error = await failure(refund(wxpay))
         assert not error.outcome_unknown
 
@@ -130,11 +157,11 @@ class TestSilence:
             writer.write(said)
 
         async with peer(serve) as url, client(sandbox, base_url=url, retries=0) as wxpay:
-            error = await failure(refund(wxpay))
+            error = await timed_out(refund(wxpay), until(lambda: len(seen) == 1))
             assert isinstance(error, RequestTimeoutError)
             assert error.outcome_unknown
             # Its one connection is not kept: the next call has another.
-            await failure(query(wxpay))
+            await timed_out(query(wxpay), until(lambda: len(seen) == 2))
         assert len(seen) == 2
 
 
@@ -142,13 +169,16 @@ async def test_a_connection_whose_peer_vanished_while_it_was_idle_costs_one_time
     """No word of it comes, as when a firewall has forgotten the connection; the call after that one is well again."""
     async with Sandbox() as sandbox:
         port = int(sandbox.url.rpartition(":")[2])
-        vanished = asyncio.Event()
+        vanished, swallowed = asyncio.Event(), asyncio.Event()
 
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", port)
 
             async def pass_on(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-                while (data := await source.read(65536)) and (fresh or not vanished.is_set()):
+                while data := await source.read(65536):
+                    if vanished.is_set() and not fresh:
+                        swallowed.set()
+                        return
                     target.write(data)
 
             fresh = vanished.is_set()
@@ -157,18 +187,18 @@ async def test_a_connection_whose_peer_vanished_while_it_was_idle_costs_one_time
             finally:
                 far_writer.transport.abort()
 
-        async with peer(serve) as url, client(sandbox, base_url=url, retries=0, timeout=2) as wxpay:
+        async with peer(serve) as url, client(sandbox, base_url=url, retries=0) as wxpay:
             certificates = wxpay.v3.certificates.get
             assert (await certificates()).status == 200
             vanished.set()
-            assert isinstance(await failure(certificates()), RequestTimeoutError)
+            assert isinstance(await timed_out(certificates(), swallowed.wait()), RequestTimeoutError)
             assert (await certificates()).status == 200
 
 
 async def test_a_service_that_goes_and_comes_back(tmp_path: Path) -> None:
-    async with Sandbox(home=tmp_path) as sandbox:
-        wxpay = client(sandbox, timeout=20, retries=0)
-        port = int(sandbox.url.rpartition(":")[2])
+    port = free_port()
+    async with Sandbox(port, home=tmp_path) as sandbox:
+        wxpay = client(sandbox, retries=0)
         assert (await wxpay.v3.certificates.get()).status == 200
     assert isinstance(await failure(wxpay.v3.certificates.get()), ConnectionFailedError)
     async with Sandbox(port, home=tmp_path):

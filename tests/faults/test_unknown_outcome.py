@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from tests.faults.patience import until
+from tests.leap import leap
+from tests.ports import free_port
 from wxpay_dsl import ConnectionFailedError, SdkError, ServiceError, TransportError, Wechatpay
 from wxpay_dsl.sandbox import Sandbox
 
@@ -26,7 +28,7 @@ TRANSFER = {
 
 @pytest.fixture
 async def sandbox() -> AsyncIterator[Sandbox]:
-    async with Sandbox() as sandbox:
+    async with Sandbox(free_port()) as sandbox:
         await sandbox.client.v3.pay.transactions.native.post(
             appid="wx8888888888888888",
             mchid=sandbox.merchant.mchid,
@@ -80,9 +82,12 @@ async def test_a_lost_answer_to_what_moves_money(kind: str, move: Any, sandbox: 
 
 @pytest.mark.parametrize("move", MOVES)
 async def test_a_late_answer(move: Any, sandbox: Sandbox) -> None:
-    sandbox.control.faults.add("delay", value=2)
-    async with Wechatpay(**sandbox.credentials, timeout=0.5, retries=0) as wxpay:
-        error = await failure(move(wxpay))
+    sandbox.control.faults.add("delay", value=1000)
+    async with Wechatpay(**sandbox.credentials, timeout=60, retries=0) as wxpay:
+        pending = asyncio.ensure_future(failure(move(wxpay)))
+        await until(lambda: sandbox.control.list("refunds") + sandbox.control.list("transfers"))
+        leap(60)
+        error = await pending
     assert error.outcome_unknown, error
 
 
@@ -95,11 +100,16 @@ async def test_an_answer_that_cannot_be_believed(kind: str, sandbox: Sandbox, wx
     assert len(sandbox.control.list("refunds")) == 1
 
 
-async def test_a_refusal_says_nothing_of_the_attempt_before_it(sandbox: Sandbox, wxpay: Wechatpay) -> None:
+async def test_a_refusal_says_nothing_of_the_attempt_before_it(
+    sandbox: Sandbox, wxpay: Wechatpay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A pause that is long enough for what happens in it.
+    monkeypatch.setattr("wxpay_dsl.core.retry.wait_random_exponential", lambda *_: lambda state: 5.0)
     sandbox.control.faults.add("reset", times=1)
     pending = asyncio.ensure_future(failure(refund(wxpay)))
     await until(lambda: sandbox.control.list("refunds"))
     sandbox.control.faults.add("rate-limit", value=60)
+    leap(5.0)
     error = await pending
     assert isinstance(error, ServiceError)
     assert (error.status, error.outcome_unknown) == (429, True)
@@ -115,8 +125,9 @@ async def test_nor_does_a_service_that_is_gone_when_it_is_tried_again(sandbox: S
         seen.append(await reader.readuntil(b"\r\n\r\n"))
         writer.transport.abort()
 
-    server = await asyncio.start_server(serve_once, "127.0.0.1", 0)
-    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    port = free_port()
+    server = await asyncio.start_server(serve_once, "127.0.0.1", port)
+    url = f"http://127.0.0.1:{port}"
     async with Wechatpay(**{**sandbox.credentials, "base_url": url}, retries=1) as wxpay:
         error = await failure(refund(wxpay))
     assert len(seen) == 1

@@ -8,12 +8,12 @@ import os
 import pickle
 import subprocess
 import sys
+import threading
 from base64 import b64decode
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import cryptography
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -82,23 +82,30 @@ async def test_a_thread_s_signer_takes_a_key_in_any_form_and_keeps_it_to_itself(
     signer.close()
 
 
-async def test_signatures_in_the_thread_leave_the_loop_alone(key: RSAPrivateKey) -> None:
+async def test_signatures_in_the_thread_leave_the_loop_alone(
+    key: RSAPrivateKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
     signer = ThreadedSigner(key)
-    turns = 0
+    turned = threading.Event()
+    sign, turns = signing_v3.sign, list[bool]()
 
-    async def watch() -> None:
-        nonlocal turns
+    def long(message: bytes, key: RSAPrivateKey) -> str:
+        turned.clear()
+        turns.append(turned.wait(10))  # until the loop has had a turn meanwhile
+        return sign(message, key)
+
+    async def turn() -> None:
         while True:
-            await asyncio.sleep(0)
-            turns += 1
+            await asyncio.sleep(0.001)
+            turned.set()
 
-    watching = asyncio.create_task(watch())
-    await asyncio.gather(*(signer.sign(b"message") for _ in range(200)))
-    watching.cancel()
+    monkeypatch.setattr(signing_v3, "sign", long)
+    turning = asyncio.create_task(turn())
+    signatures = await asyncio.gather(*(signer.sign(b"message") for _ in range(20)))
+    turning.cancel()
     signer.close()
-    # Made in the loop, there would be one between two slices. Before 47, cryptography keeps Python's lock while it
-    # signs, and the loop has a turn whenever Python takes it away.
-    assert turns > (1000 if int(cryptography.__version__.partition(".")[0]) >= 47 else 1)
+    assert turns == [True] * 20
+    assert all(signing_v3.verify(b"message", signature, key.public_key()) for signature in signatures)
 
 
 async def test_the_wrong_platform_key_is_found_out_with_a_threaded_signer_too(
