@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from attrs import frozen
@@ -144,14 +145,17 @@ def open_store(store_url: str, request: pytest.FixtureRequest) -> Callable[[], A
     """Opens the store, each time with the same contents; of Redis, with those of this test alone."""
     from wxpay_dsl.notify.stores import open_store
     from wxpay_dsl.notify.stores.redis import RedisStore
+    from wxpay_dsl.notify.stores.sqlite import SqliteStore
 
     memory = open_store("memory")
+    prefix = f"{request.node.nodeid}:{uuid4().hex}:"
 
     def opened() -> Any:
         if store_url == "memory":
             return memory
+        # With patience, however busy the machine and its disk are.
         if store_url.startswith("redis"):
-            return RedisStore(store_url, prefix=f"{request.node.nodeid}:")
-        return open_store(store_url)
+            return RedisStore(store_url, prefix=prefix, timeout=60)
+        return SqliteStore(store_url, timeout=60)
 
     return opened

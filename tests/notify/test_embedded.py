@@ -23,7 +23,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 async def handled(sender: Sender, wire: Wire) -> int:
     """How often a new process's handler, so to say, runs for a delivery."""
-    notifications = Notifications(sender.recipient)
+    notifications = Notifications(sender.recipient, answer_within=100, lease=1000)
     seen = []
     notifications.default(lambda notification: seen.append(notification.id))
     answer = await notifications.handle(wire.headers, wire.body)

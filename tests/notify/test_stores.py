@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import sqlite3
+import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -59,9 +61,10 @@ async def test_what_is_finished_stays_so_with_its_answer(store: Store, open_stor
 
 async def test_a_lease_that_ran_out_is_anybody_s(store: Store) -> None:
     crashed, next_one = Claim(KEY), Claim(KEY)
-    assert await store.claim(crashed, 0.5) is True
+    assert await store.claim(crashed, 60) is True
     assert await store.claim(next_one, 60) is False
-    await asyncio.sleep(0.6)
+    assert await store.renew(crashed, 0.05) is True
+    await asyncio.sleep(0.1)
     assert await store.claim(next_one, 60) is True
     # Whoever comes back from the dead finds that it is not his any more, and changes nothing.
     assert await store.renew(crashed, 60) is False
@@ -88,10 +91,9 @@ async def test_a_lease_that_ran_out_and_nobody_took_is_still_good(store: Store) 
 
 async def test_a_renewed_lease_lasts(store: Store) -> None:
     claim = Claim(KEY)
-    await store.claim(claim, 0.8)
-    for _ in range(3):
-        await asyncio.sleep(0.4)
-        assert await store.renew(claim, 0.8) is True
+    await store.claim(claim, 0.1)
+    assert await store.renew(claim, 60) is True
+    await asyncio.sleep(0.2)
     assert await store.claim(Claim(KEY), 60) is False
 
 
@@ -174,18 +176,21 @@ class TestSqlite:
         await store.close()
 
     async def test_a_claim_that_nobody_waits_for_any_more_is_not_taken(self, tmp_path: Path) -> None:
-        store = SqliteStore(tmp_path / "n.db", timeout=5)
-        await store.claim(Claim("first"), 60)
-        with sqlite3.connect(tmp_path / "n.db", isolation_level=None) as other:
-            other.execute("BEGIN IMMEDIATE")
-            blocked = asyncio.create_task(store.claim(Claim("blocked"), 60))
-            await asyncio.sleep(0.05)
-            abandoned = asyncio.create_task(store.claim(Claim(KEY), 60))
-            await asyncio.sleep(0.05)
-            abandoned.cancel()
-            await asyncio.sleep(0)
-            other.execute("COMMIT")
-        other.close()
+        in_step, go_on = threading.Event(), threading.Event()
+
+        def clock() -> float:  # which every transaction looks at
+            in_step.set()
+            assert go_on.wait(60)
+            return time.time()
+
+        store = SqliteStore(tmp_path / "n.db", timeout=60, clock=clock)
+        blocked = asyncio.create_task(store.claim(Claim("blocked"), 60))
+        assert await asyncio.to_thread(in_step.wait, 60)
+        abandoned = asyncio.create_task(store.claim(Claim(KEY), 60))
+        await asyncio.sleep(0.05)
+        abandoned.cancel()
+        await asyncio.sleep(0)
+        go_on.set()
         assert await blocked is True
         assert await store.claim(Claim(KEY), 60) is True
         await store.close()
@@ -245,7 +250,7 @@ class TestSqlite:
 
         process = context.Process(target=child)
         process.start()
-        process.join(20)
+        process.join(100)
         assert process.exitcode == 0
         assert [results.get(), results.get()] == [False, True]
         assert asyncio.run(store.claim(Claim("child"), 60)) is False

@@ -75,7 +75,7 @@ class TestFunctions:
 
 
 async def test_chinese_is_answered_as_it_is_written(sender: Sender) -> None:
-    notifications = Notifications(sender.recipient, store="memory")
+    notifications = Notifications(sender.recipient, store="memory", answer_within=100, lease=1000)
 
     @notifications.default
     def handler(event: Notification[Any]) -> dict[str, str]:
