@@ -31,7 +31,7 @@ def wxpay(tmp_path: Path) -> Wxpay:
             capture_output=True,
             cwd=tmp_path,
             env=environment(env),
-            timeout=60,
+            timeout=250,
             check=False,
         )
         out = done.stdout.decode() if text else done.stdout.decode("latin-1")

@@ -58,4 +58,4 @@ def sandbox(
         finally:
             process.send_signal(signal.SIGTERM)
             rest = process.stdout.read()
-        assert (process.wait(10), rest) == (0, b"")
+        assert (process.wait(100), rest) == (0, b"")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import pty
 import select
@@ -28,21 +29,23 @@ def typed(command: list[str], answers: dict[str, str | list[str]], cwd: Path) ->
     ) as process:
         os.close(slave)
         waiting = {field: [given] if isinstance(given, str) else [*given] for field, given in answers.items()}
-        screen, deadline = "", time.monotonic() + 90
+        # What is read may end in the middle of a character.
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        screen, deadline = "", time.monotonic() + 200
         while time.monotonic() < deadline:
             if select.select([master], [], [], 0.1)[0]:
                 try:
                     read = os.read(master, 4096)
                 except OSError:  # the other end is closed
                     break
-                screen += read.decode("utf-8", "replace")
+                screen += decoder.decode(read)
             asked = next((field for field in waiting if screen.rpartition("\n")[2].startswith(field)), None)
             if asked is not None and waiting[asked] and screen.endswith(": "):
                 os.write(master, waiting[asked].pop(0).encode() + b"\n")
                 screen += "\n"
         out = process.stdout.read().decode() if process.stdout else ""
         os.close(master)
-        return process.wait(20), out, screen
+        return process.wait(), out, screen
 
 
 def test_required_fields_are_asked_for_on_a_terminal(profile: Path, tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def test_a_sandbox_ends_cleanly_at_an_interrupt(tmp_path: Path) -> None:
         assert process.stderr is not None
         assert process.stdout.readline().startswith(b"ready ")
         process.send_signal(signal.SIGINT)
-        assert (process.wait(10), process.stdout.read(), process.stderr.read()) == (0, b"", b"")
+        assert (process.wait(100), process.stdout.read(), process.stderr.read()) == (0, b"", b"")
 
 
 def test_a_port_that_is_taken_is_said(wxpay: Wxpay, profile: Path) -> None:

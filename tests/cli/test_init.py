@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import os
 import pty
@@ -52,7 +53,8 @@ def terminal(folder: Path, answers: Sequence[tuple[str, str]], *arguments: str, 
         command = [sys.executable, "-m", "wxpay_dsl.cli", "init", *arguments]
         os.execve(sys.executable, command, {**environment(env), "TERM": "dumb", "COLUMNS": "400"})  # noqa: S606 (our own)
     screen, waiting = "", list(answers)
-    deadline = time.monotonic() + 60
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")  # what is read may end in the middle of a character
+    deadline = time.monotonic() + 200
     try:
         while time.monotonic() < deadline:
             if waiting and waiting[0][0] in screen.rpartition("\0")[2]:
@@ -64,7 +66,7 @@ def terminal(folder: Path, answers: Sequence[tuple[str, str]], *arguments: str, 
                 data = os.read(descriptor, 65536) if ready else b""
             except OSError:  # the other end is gone: this is how a terminal says it
                 break
-            screen += data.decode("utf-8", "replace")
+            screen += decoder.decode(data)
         else:
             os.kill(process, signal.SIGKILL)
     finally:
