@@ -274,7 +274,7 @@ class TestAnswers:
         assert (await deliver(notifications, wire)).status == 503
         may_end.set()
         async with asyncio.timeout(100):
-            while not (answer := await deliver(notifications, wire)).accepted:
+            while not (answer := await deliver(notifications, wire)).accepted:  # noqa: ASYNC110 (nothing tells)
                 await asyncio.sleep(0.01)
         assert answer.status == 204
         assert len(runs) == 1

@@ -18,6 +18,7 @@ import aiohttp
 import pytest
 
 from tests.notify.conftest import PAYMENT, Sender, Wire, make_sender
+from tests.ports import free_port
 from wxpay_dsl.sandbox import home
 from wxpay_dsl.sandbox.platform import Platform
 
@@ -36,9 +37,7 @@ class Server:
     """An example that serves, in a folder of its own."""
 
     def __init__(self, command: list[str], folder: Path, environment: dict[str, str]) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}/wxpay/notify"
         self.output = folder / "output.txt"
         with self.output.open("wb") as output:
@@ -49,12 +48,14 @@ class Server:
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 100
         while True:
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()
             except OSError:
                 if time.monotonic() > deadline or self.process.poll() is not None:
+                    self.process.kill()
+                    self.process.wait()
                     raise RuntimeError(self.output.read_text()) from None
                 time.sleep(0.05)
             else:
@@ -65,7 +66,7 @@ class Server:
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(20)
+        return self.process.wait(100)
 
 
 @pytest.fixture(params=list(SERVERS))
@@ -85,18 +86,29 @@ async def post(url: str, wire: Wire, session: aiohttp.ClientSession) -> tuple[in
         return response.status, await response.read()
 
 
+async def accepted(url: str, wire: Wire, session: aiohttp.ClientSession) -> bytes:
+    """What it says when it says yes: whoever has much to do may say later before."""
+    async with asyncio.timeout(100):
+        while (answer := await post(url, wire, session))[0] in (408, 503):  # noqa: ASYNC110 (nothing tells)
+            await asyncio.sleep(0.05)
+    status, body = answer
+    assert status == 204
+    return body
+
+
 async def test_a_payment_is_booked_once_however_often_it_comes(server: Server, sender: Sender) -> None:
     wire, named = sender.event(), sender.event(resource={**PAYMENT, "out_trade_no": "by-url"})
     async with aiohttp.ClientSession() as session:
         answers = await asyncio.gather(*(post(server.url, wire, session) for _ in range(8)))
         assert {status for status, _ in answers} <= {204, 503}
-        assert await post(server.url, wire, session) == (204, b"")
-        assert await post(f"{server.url}/1900000109", named, session) == (204, b"")
+        assert await accepted(server.url, wire, session) == b""
+        assert await accepted(f"{server.url}/1900000109", named, session) == b""
     assert len(server.lines(f"paid {PAYMENT['out_trade_no']}: 100 fen")) == 1
     assert len(server.lines("paid by-url")) == 1
     assert server.stop() in (0, -signal.SIGTERM, 143)
     assert "Traceback" not in server.output.read_text()
-    assert "Error" not in server.output.read_text()
+    errors = [line for line in server.output.read_text().splitlines() if "Error" in line]
+    assert [line for line in errors if "told later" not in line] == []
 
 
 async def test_a_body_without_a_length_is_read_to_its_end_and_no_further(server: Server, sender: Sender) -> None:
@@ -107,7 +119,9 @@ async def test_a_body_without_a_length_is_read_to_its_end_and_no_further(server:
     wire = sender.event()
     async with aiohttp.ClientSession() as session:
         async with session.post(server.url, data=chunks(wire.body), headers=wire.headers) as response:
-            assert response.status == 204
+            assert response.status in (204, 503)
+        await accepted(server.url, wire, session)
+        assert len(server.lines("paid ")) == 1
         with suppress(aiohttp.ClientConnectionError):
             async with session.post(server.url, data=chunks(b"x" * (3 << 20)), headers=wire.headers) as response:
                 assert response.status == 413
@@ -129,4 +143,4 @@ async def test_what_is_refused_has_its_status(server: Server, sender: Sender) ->
         assert status == 401
         assert b"FAIL" in body
         assert body.startswith(b"<xml>")
-        assert (await post(server.url, wire, session))[0] == 204
+        await accepted(server.url, wire, session)
