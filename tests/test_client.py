@@ -61,7 +61,7 @@ def run(program: str, cwd: Path = ROOT, **environment: str) -> subprocess.Comple
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=250,
     )
 
 

@@ -110,7 +110,7 @@ def builds(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, bytes], 
     return made[0], made[1]
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_a_build_is_the_same_to_the_byte(builds: tuple[dict[str, bytes], dict[str, bytes]], tmp_path: Path) -> None:
     one, other = builds
     assert sorted(Path(name).suffix for name in one) == [".gz", ".whl"]

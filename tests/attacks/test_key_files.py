@@ -72,6 +72,6 @@ async def test_a_key_that_is_no_file_and_a_public_profile_are_not(home: Path, ca
 def test_the_command_line_shows_it(home: Path) -> None:
     (home / "apiclient_key.pem").chmod(0o644)
     command = [sys.executable, "-m", "wxpay_dsl.cli", "call", "v3.certificates.get", "--timeout", "1", "--profile"]
-    done = subprocess.run([*command, home / "wxpay.toml"], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([*command, home / "wxpay.toml"], capture_output=True, text=True, timeout=250, check=False)
     assert f"{home / 'apiclient_key.pem'}, which holds the merchant's private key" in done.stderr
     assert done.stdout == ""

@@ -255,12 +255,12 @@ def test_the_command_line_takes_no_secret() -> None:
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="no /proc")
 async def test_ps_shows_none(sandbox: Sandbox, tmp_path: Path) -> None:
     sandbox.write_home(tmp_path / "home")
-    command = (sys.executable, "-m", "wxpay_dsl.cli", "call", "v3.certificates.get", "--profile")
-    process = await asyncio.create_subprocess_exec(
-        *command, tmp_path / "home/wxpay.toml", stdout=asyncio.subprocess.PIPE
-    )
-    ended = asyncio.ensure_future(process.communicate())
-    shown = b""
+    # It waits for its data, so that it is there to be looked at.
+    command = (sys.executable, "-m", "wxpay_dsl.cli", "call", "v3.certificates.get", "-d", "-", "--profile")
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(*command, tmp_path / "home/wxpay.toml", stdin=pipe, stdout=pipe)
+    shown = _command_line(process.pid)
+    ended = asyncio.ensure_future(process.communicate(b"{}"))
     while not ended.done():
         shown += await asyncio.to_thread(_command_line, process.pid)
         await asyncio.sleep(0.02)

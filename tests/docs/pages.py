@@ -46,8 +46,8 @@ ROOT: Final = Path(__file__).parents[2]
 _FENCE: Final = re.compile(r"^( *)```(.*)$")
 _SAID: Final = re.compile(r"^ *<!-- ([a-z ]+?)(?:: (.+?))? -->$")
 _SAYABLE: Final = ("file", "serve", "serving", "run by", "fails")
-#: Seconds for one block.
-_PATIENCE: Final = 60
+#: Seconds for one block, on a busy machine.
+_PATIENCE: Final = 250
 
 
 class PageError(AssertionError):
@@ -196,7 +196,7 @@ class _Runner:
         return out.decode() + (err.decode() if "fails" in block.said else "")
 
     async def _await(self, block: Block) -> None:
-        """Reads on what stays until it has printed the block; a minute is enough, as for any other."""
+        """Reads on what stays until it has printed the block; it has the time that any other has."""
         if not self.serving or (stream := self.serving[-1].stdout) is None:
             raise PageError(f"{block.where}: nothing serves that could print this")
         self.printed = ""

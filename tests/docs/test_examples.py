@@ -7,7 +7,6 @@ import os
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,11 +19,12 @@ from typing import Any
 import pytest
 
 from tests.notify.redis_server import own_redis
+from tests.ports import free_port
 from wxpay_dsl.sandbox.background import BackgroundSandbox
 
 ROOT = Path(__file__).parents[2]
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture
@@ -67,25 +67,18 @@ def end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def call(url: str, data: Any = None, method: str | None = None) -> tuple[int, bytes]:
     body = None if data is None else json.dumps(data).encode()
     request = urllib.request.Request(url, body, {"Content-Type": "application/json"}, method=method)  # noqa: S310
     try:
-        with urllib.request.urlopen(request, timeout=20) as response:  # noqa: S310 (loopback)
+        with urllib.request.urlopen(request, timeout=100) as response:  # noqa: S310 (loopback)
             return response.status, response.read()
     except urllib.error.HTTPError as error:
         with error:
             return error.code, error.read()
 
 
-def until(holds: Callable[[], Any], seconds: float = 30) -> Any:
+def until(holds: Callable[[], Any], seconds: float = 200) -> Any:
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -161,10 +154,10 @@ def test_killed_workers_lose_no_transfer_and_double_none(
         watcher = start("bulk_transfer.py", "rows.csv", **environment)
         for kill in range(6):
             enough = min(len(sandbox.control.list("transfers")) + chance.randint(1, 6), len(amounts))
-            until(lambda enough=enough: len(sandbox.control.list("transfers")) >= enough, 60)
+            until(lambda enough=enough: len(sandbox.control.list("transfers")) >= enough)
             end(workers[kill % 3])
             workers[kill % 3] = worker()
-        assert watcher.wait(150) == 0
+        assert watcher.wait(600) == 0
     told = [json.loads(line) for line in (tmp_path / "output-3.txt").read_text().splitlines()]
     assert {each["out_bill_no"] for each in told} == {*amounts}
     assert {each["status"] for each in told} == {"complete"}

@@ -9,6 +9,8 @@ import pytest
 
 from tests.docs.pages import ROOT, PageError, blocks, run_page
 
+pytestmark = pytest.mark.timeout(900)
+
 PAGES = sorted([*ROOT.glob("README*.md"), *ROOT.glob("docs/**/*.md")])
 
 

@@ -55,7 +55,7 @@ async def test_its_javascript_runs(tmp_path: Path) -> None:
             stderr=asyncio.subprocess.STDOUT,
         )
         try:
-            out, _ = await asyncio.wait_for(process.communicate(), 90)
+            out, _ = await asyncio.wait_for(process.communicate(), 250)
         finally:
             if process.returncode is None:
                 process.kill()

@@ -49,7 +49,7 @@ def run(pytester: pytest.Pytester, code: str) -> pytest.RunResult:
             "asyncio_default_fixture_loop_scope=function",
             "--strict-markers",
         ),
-        timeout=60,
+        timeout=250,
     )
 
 

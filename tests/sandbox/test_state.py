@@ -151,8 +151,9 @@ class TestHomes:
             port = int(first.url.rpartition(":")[2])
             with pytest.raises(OSError, match="address"):
                 await Sandbox(port, home=tmp_path).start()
-        async with Sandbox(port, home=tmp_path) as second:
-            assert second.url == first._url or second.url.endswith(str(port))
+        # The home is nobody's again. (The port may be somebody else's by now.)
+        async with Sandbox(home=tmp_path) as second:
+            assert second.url
 
     def test_records_of_another_version_are_refused(self, tmp_path: Path) -> None:
         import sqlite3

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from .conftest import Site
 
-pytestmark = pytest.mark.timeout(500)
+pytestmark = pytest.mark.timeout(900)
 
 PRESIGN = "api/v3/eduPapay/contracts/presign.html"
 #: Milliseconds that a busy machine may take for anything.

@@ -18,7 +18,7 @@ from wxpay_dsl.sandbox import Sandbox
 from wxpay_dsl.sandbox.examples import example
 from wxpay_dsl.site.snippets import call_snippet, event_snippet
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 
 
 @contextlib.contextmanager
@@ -29,11 +29,11 @@ def serving(folder: Path, *, tls: bool) -> Iterator[Sandbox]:
     thread.start()
     sandbox = Sandbox(stateful=False, tls=tls)
     try:
-        asyncio.run_coroutine_threadsafe(sandbox.start(), loop).result(30)
+        asyncio.run_coroutine_threadsafe(sandbox.start(), loop).result(100)
         sandbox.write_home(folder)
         yield sandbox
     finally:
-        asyncio.run_coroutine_threadsafe(sandbox.stop(), loop).result(30)
+        asyncio.run_coroutine_threadsafe(sandbox.stop(), loop).result(100)
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()

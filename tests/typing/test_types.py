@@ -18,6 +18,8 @@ import wxpay_dsl
 from wxpay_dsl.stub_files import write_overlay, write_packaged
 
 HERE = Path(__file__).parent
+pytestmark = pytest.mark.timeout(600)
+
 PROGRAMS = ("presign", "own_specs", "notifications")
 
 OWN_SPECS = """\
@@ -58,7 +60,7 @@ def mypy(project: Path, program: str) -> list[str]:
     command = [sys.executable, "-m", "mypy", "--strict", "--no-incremental", "--hide-error-context", f"{program}.py"]
     environment = {**os.environ, "MYPYPATH": str(project), "COLUMNS": "400"}
     run = subprocess.run(
-        command, cwd=project, env=environment, capture_output=True, text=True, timeout=110, check=False
+        command, cwd=project, env=environment, capture_output=True, text=True, timeout=550, check=False
     )
     found = []
     for line in run.stdout.splitlines():
@@ -78,7 +80,7 @@ def mypy(project: Path, program: str) -> list[str]:
 def pyright(project: Path, program: str) -> list[str]:
     (project / "pyrightconfig.json").write_text('{"typeCheckingMode": "standard"}', "utf-8")
     command = [sys.executable, "-m", "basedpyright", "--outputjson", "-p", ".", f"{program}.py"]
-    run = subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=110, check=False)
+    run = subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=550, check=False)
     found = []
     for diagnostic in json.loads(run.stdout)["generalDiagnostics"]:
         number = diagnostic["range"]["start"]["line"] + 1
