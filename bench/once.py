@@ -26,6 +26,7 @@ from typing import Any, Final
 from wxpay_dsl.notify import Notification, Notifications, Recipient
 from wxpay_dsl.notify.stores import Store, open_store
 from wxpay_dsl.notify.stores.redis import RedisStore
+from wxpay_dsl.notify.stores.sqlite import SqliteStore
 from wxpay_dsl.sandbox.identity import throwaway_merchant, throwaway_public_key
 from wxpay_dsl.sandbox.notices import notice, rendered
 from wxpay_dsl.sandbox.platform import Platform
@@ -113,7 +114,14 @@ def _deliver_all(wires: list[Wire], order: list[int], url: str, prefix: str, rea
 
 
 async def _deliveries(wires: list[Wire], order: list[int], url: str, prefix: str, ready: Any) -> tuple[list[int], int]:
-    store: Store = RedisStore(url, prefix=prefix, timeout=10) if url.startswith("redis") else open_store(url)
+    store: Store
+    if url.startswith("redis"):
+        store = RedisStore(url, prefix=prefix, timeout=10)
+    elif url == "memory":
+        store = open_store(url)
+    else:
+        # Four processes write to one file as fast as they can: on a slow disk one may be long in getting its turn.
+        store = SqliteStore(url, timeout=10)
     notifications = Notifications(_recipient(), store=store, answer_within=20)
     effects: list[int] = []
     deliveries = 0
