@@ -19,7 +19,7 @@ from wxpay_dsl.sandbox.explorer.code import written
 from wxpay_dsl.sandbox.platform import Mode
 
 Ask = Callable[..., Awaitable[Any]]
-pytestmark = pytest.mark.timeout(500)
+pytestmark = pytest.mark.timeout(900)
 
 ROOT = Path(__file__).parents[2]
 MODULES = ROOT / "tests" / "interop" / "node_modules"
@@ -74,7 +74,7 @@ async def ran(home: Path, command: list[str], stdin: str = "", *, succeeds: bool
         env={**kept, "PYTHONPATH": str(ROOT), "NODE_PATH": str(MODULES)},
     )
     try:
-        out, _ = await asyncio.wait_for(process.communicate(stdin.encode()), 120)
+        out, _ = await asyncio.wait_for(process.communicate(stdin.encode()), 250)
     finally:
         if process.returncode is None:
             process.kill()

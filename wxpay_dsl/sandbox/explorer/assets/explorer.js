@@ -82,15 +82,19 @@ const fill = (fields) => {
   edit(text)
 }
 
+let written = 0
+
 const writeCode = async () => {
   const { chain } = state.operation
   const { fields, fault } = parsed(state.text)
   if (fault) return
+  // Answers may come in another order than they were asked for: the latest is shown.
+  const turn = ++written
   try {
     const code = await ask('code', { chain, fields, fault: state.failing })
-    if (state?.operation.chain === chain) change({ code })
+    if (state?.operation.chain === chain && turn === written) change({ code })
   } catch (error) {
-    change({ code: Object.fromEntries(LANGUAGES.map(([name]) => [name, String(error.message)])) })
+    if (state?.operation.chain === chain && turn === written) change({ code: Object.fromEntries(LANGUAGES.map(([name]) => [name, String(error.message)])) })
   }
 }
 
