@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, field, frozen
@@ -73,7 +74,7 @@ async def run(
 
     async def worker() -> None:
         for number, row, ask in work:
-            await pace.turn()
+            await pace.turn(stop)
             if stop.is_set():
                 return
             before = journal.entries.get(number)
@@ -160,11 +161,13 @@ class _Pace:
         self._gap = 0.0 if rate is None else 1 / rate
         self._next = 0.0
 
-    async def turn(self) -> None:
-        """Waits for the next place in the line."""
+    async def turn(self, stop: asyncio.Event) -> None:
+        """Waits for the next place in the line, or until nobody is let through any more."""
         if not self._gap:
             return
         now = asyncio.get_running_loop().time()
         slot = max(now, self._next)
         self._next = slot + self._gap
-        await asyncio.sleep(slot - now)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(slot - now):
+                await stop.wait()
