@@ -169,7 +169,7 @@ def test_several_loops_at_once() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
     assert signed == [30] * 3
 
 

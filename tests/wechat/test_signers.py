@@ -91,7 +91,7 @@ async def test_signatures_in_the_thread_leave_the_loop_alone(
 
     def long(message: bytes, key: RSAPrivateKey) -> str:
         turned.clear()
-        turns.append(turned.wait(10))  # until the loop has had a turn meanwhile
+        turns.append(turned.wait(60))  # until the loop has had a turn meanwhile
         return sign(message, key)
 
     async def turn() -> None:

@@ -269,7 +269,7 @@ async def test_no_read_holds_up_the_event_loop(tmp_path: Path, wxpay: Wechatpay)
     class Slow(io.BytesIO):
         def read(self, size: int | None = -1) -> bytes:
             turned.clear()
-            reads.append(turned.wait(10))  # until the loop has had a turn while this reads
+            reads.append(turned.wait(60))  # until the loop has had a turn while this reads
             return super().read(size)
 
     async def turn() -> None:
