@@ -20,6 +20,8 @@ import pytest
 from tests.cli.shell import Wxpay, environment
 from tests.missing import missing
 
+pytestmark = pytest.mark.timeout(900)
+
 PRESIGN = "v3.eduPapay.contracts.presign.post"
 #: How each shell is started without anybody's settings, and how it learns to complete.
 SHELLS = {
@@ -28,7 +30,7 @@ SHELLS = {
     "fish": (["fish", "--no-config", "-i"], "_WXPAY_COMPLETE=fish_source wxpay | source"),
 }
 #: Seconds that a busy machine may take for one step.
-PATIENCE = 90
+PATIENCE = 200
 
 
 @pytest.mark.parametrize(
