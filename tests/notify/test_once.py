@@ -25,7 +25,7 @@ from wxpay_dsl.notify.stores.redis import RedisStore
 from wxpay_dsl.notify.stores.sqlite import SqliteStore
 
 #: Seconds: no machine is so slow that a lease runs out, or that an answer is not there, unless a test has time pass.
-PATIENT = {"lease": 120.0, "answer_within": 100.0}
+PATIENT: dict[str, Any] = {"lease": 120.0, "answer_within": 100.0}
 
 
 class Machine:
@@ -374,6 +374,55 @@ class TestFaults:
         assert await Machine(sender, store, effects).deliver(wire) == 204
         assert len(effects) == 1
         await one.notifications.close()
+
+    async def test_what_was_not_marked_yet_is_marked_when_the_process_stops(self, sender: Sender) -> None:
+        store, effects = _Flaky(), []
+        one = Machine(sender, store, effects)
+        wire = sender.event()
+        store.gone |= {"done"}
+        assert await one.deliver(wire) == 204
+        await asyncio.sleep(0)  # the next try has begun to wait
+        store.gone.clear()
+        await one.notifications.close()
+        assert await Machine(sender, store, effects).deliver(wire) == 204
+        assert len(effects) == 1
+
+    async def test_and_the_stop_is_not_held_up_by_a_store_that_is_still_gone(
+        self, sender: Sender, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        store = _Flaky()
+        one = Machine(sender, store, [])
+        store.gone |= {"done"}
+        assert await one.deliver(sender.event()) == 204
+        await asyncio.sleep(0)
+        await one.notifications.close()
+        assert store.calls.count("done") == 2
+        assert "never marked" in caplog.text
+
+    async def test_a_delivery_that_is_cancelled_while_it_claims_gives_the_claim_back(self, sender: Sender) -> None:
+        class Slow(_Flaky):
+            def __init__(self) -> None:
+                super().__init__()
+                self.taken, self.may_answer = asyncio.Event(), asyncio.Event()
+
+            async def claim(self, claim: Claim, lease: float) -> Finished | bool:
+                answer = await super().claim(claim, lease)
+                self.taken.set()
+                await self.may_answer.wait()
+                return answer
+
+        store, effects = Slow(), []
+        one = Machine(sender, store, effects)
+        wire = sender.event()
+        delivery = asyncio.create_task(one.deliver(wire))
+        await store.taken.wait()
+        delivery.cancel()
+        await asyncio.wait((delivery,))
+        assert delivery.cancelled()
+        store.may_answer.set()
+        await until(lambda: "release" in store.calls)
+        assert await one.deliver(wire) == 204
+        assert len(effects) == 1
 
     async def test_renewals_that_fail_do_not_stop_a_handler(self, sender: Sender) -> None:
         store, effects = _Flaky(), []

@@ -86,6 +86,9 @@ class Once:
             # It may have taken the claim all the same, which then nobody uses until the lease runs out.
             self._tell(self._release(claim))
             return Later("the store cannot be asked")
+        except asyncio.CancelledError:
+            self._tell(self._release(claim))  # as above
+            raise
         if isinstance(taken, Finished):
             return Done(taken.answer)
         if taken and key in self._running:  # its lease ran out
@@ -153,12 +156,19 @@ class Once:
 
     async def _mark_later(self, claim: Claim, data: bytes) -> None:
         """The service has been told yes, truly; until the store knows, this process remembers."""
+        ending = False
         try:
             for _ in range(_MARK_ATTEMPTS):
-                await asyncio.sleep(self._lease / 3)
+                try:
+                    await asyncio.sleep(self._lease / 3)
+                except asyncio.CancelledError:
+                    # The process is being stopped, and will not remember: one last try.
+                    ending = True
                 try:
                     marked = await self.store.done(claim, data)
                 except StoreUnavailableError:
+                    if ending:
+                        break
                     continue
                 self._marked(claim, done=marked)
                 return
