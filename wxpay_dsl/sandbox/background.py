@@ -24,7 +24,7 @@ __all__ = ["BackgroundSandbox"]
 T = TypeVar("T")
 
 #: Seconds that starting, stopping or a step may take before something is wrong.
-_PATIENCE: Final = 30.0
+_PATIENCE: Final = 60.0
 
 
 class BackgroundSandbox:
@@ -88,8 +88,10 @@ class BackgroundSandbox:
         """Ends serving."""
         loop = self._loop
         if loop is not None:
-            asyncio.run_coroutine_threadsafe(self._sandbox.stop(), loop).result(_PATIENCE)
-            self._end(loop)
+            try:
+                asyncio.run_coroutine_threadsafe(self._sandbox.stop(), loop).result(_PATIENCE)
+            finally:
+                self._end(loop)
 
     def __enter__(self) -> Self:
         self.start()
@@ -120,11 +122,16 @@ class BackgroundSandbox:
 
 
 class _Elsewhere:
-    """An object whose methods run in the sandbox's thread."""
+    """An object whose methods run, and whose attributes are set, in the sandbox's thread."""
+
+    _target: object
+    _do: Callable[[Callable[[], Any]], Any]
 
     def __init__(self, target: object, do: Callable[[Callable[[], Any]], Any]) -> None:
-        self._target = target
-        self._do = do
+        vars(self).update(_target=target, _do=do)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        self._do(lambda: setattr(self._target, name, value))
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._target, name)

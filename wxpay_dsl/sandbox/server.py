@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -172,14 +173,19 @@ class Sandbox:
 
         Raises OSError where the port is taken, ConfigurationError for a home that cannot be used.
         """
-        merchant, public_key, certificates = await asyncio.to_thread(self._identities)
-        file = home.state_file(self._home) if self._home is not None else None
+        # First, as it keeps others out of the home: no two make keys for it.
+        state = State(home.state_file(self._home) if self._home is not None else None)
+        try:
+            merchant, public_key, certificates = await asyncio.to_thread(self._identities)
+        except BaseException:
+            state.close()
+            raise
         platform = Platform(self._mode, public_key, certificates)
         self._running = Running(
             self._tree,
             merchant,
             platform,
-            State(file),
+            state,
             self._faults,
             manner=self._manner,
             seed=self._seed,
@@ -203,14 +209,16 @@ class Sandbox:
         client, self._client = self._client, None
         listener, self._listener = self._listener, None
         running, self._running = self._running, None
-        if client is not None:
-            await client.close()
-        if listener is not None:
-            await listener.stop()
-        if running is not None:
-            await running.courier.close()
-            running.state.close()
         self._url = ""
+        # In the contrary order, and each of them whatever becomes of the one before.
+        async with AsyncExitStack() as ending:
+            if running is not None:
+                ending.callback(running.state.close)
+                ending.push_async_callback(running.courier.close)
+            if listener is not None:
+                ending.push_async_callback(listener.stop)
+            if client is not None:
+                ending.push_async_callback(client.close)
 
     async def __aenter__(self) -> Self:
         await self.start()

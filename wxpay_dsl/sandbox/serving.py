@@ -48,10 +48,14 @@ async def serve(
     async with sandbox:
         ended = asyncio.Event()
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            # Not on Windows, nor outside the main thread; there cancellation ends it.
-            with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
-                loop.add_signal_handler(number, ended.set)
-        # Whoever reads this may end it at once.
-        ready(f"ready {sandbox.url}")
-        await ended.wait()
+        with contextlib.ExitStack() as handlers:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                before = signal.getsignal(number)
+                # Not on Windows, nor outside the main thread; there cancellation ends it.
+                with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+                    loop.add_signal_handler(number, ended.set)
+                    handlers.callback(signal.signal, number, before)
+                    handlers.callback(loop.remove_signal_handler, number)
+            # Whoever reads this may end it at once.
+            ready(f"ready {sandbox.url}")
+            await ended.wait()
