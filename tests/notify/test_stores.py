@@ -140,6 +140,32 @@ class TestMemory:
         now[0] = 11
         assert await store.claim(Claim("4"), 60) is True
 
+    @pytest.mark.parametrize(("later", "has_ended"), [(59.9, False), (60.0, True)])
+    async def test_a_lease_ends_when_it_says(self, later: float, has_ended: bool) -> None:
+        now = [5.0]
+        store = MemoryStore(clock=lambda: now[0])
+        await store.claim(Claim(KEY), 60)
+        now[0] += later
+        assert await store.claim(Claim(KEY), 60) is has_ended
+
+    @pytest.mark.parametrize(("later", "kept"), [(9.9, Finished(b"yes")), (10.0, True)])
+    async def test_what_is_finished_is_kept_as_long_as_told(self, later: float, kept: Finished | bool) -> None:
+        now = [5.0]
+        store = MemoryStore(keep=10, clock=lambda: now[0])
+        await store.claim(claim := Claim(KEY), 60)
+        await store.done(claim, b"yes")
+        now[0] += later
+        await store.claim(other := Claim("other"), 60)
+        await store.done(other, b"")
+        assert len(store._finished) == (2 if isinstance(kept, Finished) else 1)
+        assert await store.claim(Claim(KEY), 60) == kept
+
+    async def test_nothing_need_be_kept(self) -> None:
+        store = MemoryStore(keep=0)
+        await store.claim(claim := Claim(KEY), 60)
+        assert await store.done(claim, b"") is True
+        assert await store.claim(Claim(KEY), 60) is True
+
 
 class TestSqlite:
     async def test_it_forgets_what_is_old(self, tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ class MemoryStore:
                 return False
             del self._claims[claim.key]
             self._finished[claim.key] = now, claim.token, answer
-            while len(self._finished) > _LIMIT or next(iter(self._finished.values()))[0] + self.keep <= now:
+            while self._finished and (len(self._finished) > _LIMIT or self._oldest() + self.keep <= now):
                 self._finished.popitem(last=False)
             return True
 
@@ -68,6 +68,9 @@ class MemoryStore:
 
     async def close(self) -> None:
         """Nothing is to be let go."""
+
+    def _oldest(self) -> float:
+        return next(iter(self._finished.values()))[0]
 
     def _take(self, claim: Claim, lease: float, now: float) -> bool:
         held = self._claims.get(claim.key)
