@@ -463,6 +463,31 @@ class TestLifetime:
         with pytest.raises(ConfigurationError):
             await waiting
 
+    async def test_closing_what_never_downloaded_or_has_done_so_is_nothing(self) -> None:
+        keyring = World().keyring()
+        await keyring.close()
+        await keyring.preferred()
+        await keyring.close()
+        assert (await keyring.preferred()).id == FIRST.id
+
+    async def test_it_shows_which_keys_it_has_and_no_answer(self) -> None:
+        world = World()
+        keyring = world.keyring()
+        assert repr(keyring) == "<RefreshingKeyring empty>"
+        await keyring.preferred()
+        assert repr(keyring) == f"<RefreshingKeyring {FIRST.id}>"
+        assert "ciphertext" not in repr(await world.download(PlatformKeys(()), False))
+
+    async def test_refresh_takes_nothing_from_the_store(self, tmp_path: Path) -> None:
+        world, store = World(), FileKeyStore(tmp_path)
+        first, second = (world.keyring(store=store, name="m") for _ in range(2))
+        await first.preferred()
+        await second.preferred()
+        world.pass_(400)
+        await first.refresh()
+        world.certs = [FIRST, SECOND]
+        assert {key.id for key in await second.refresh()} == {FIRST.id, SECOND.id}
+
     async def test_refresh_downloads_whatever_the_schedule_says(self) -> None:
         world = World()
         keyring = world.keyring()
