@@ -72,7 +72,7 @@ assert loops.run(pid()) == parent
 """
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.skipif(os.name != "posix", reason="only POSIX forks")
 @pytest.mark.parametrize("before", ["used", "unused"])
 def test_each_process_has_its_own_and_closes_it_at_its_end(before: str) -> None:
     ran = subprocess.run(
