@@ -54,7 +54,8 @@ async def serve(
                 # Not on Windows, nor outside the main thread; there cancellation ends it.
                 with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
                     loop.add_signal_handler(number, ended.set)
-                    handlers.callback(signal.signal, number, before)
+                    if before is not None:  # one of C's, which Python cannot give back
+                        handlers.callback(signal.signal, number, before)
                     handlers.callback(loop.remove_signal_handler, number)
             # Whoever reads this may end it at once.
             ready(f"ready {sandbox.url}")
