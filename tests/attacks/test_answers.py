@@ -185,10 +185,12 @@ class TestBounds:
     @pytest.fixture(autouse=True)
     def bounded(self) -> Any:
         tracemalloc.start()
+        begun = time.thread_time()
         yield
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert peak < 48 * 1024 * 1024
+        assert time.thread_time() - begun < 20
 
     async def test_a_decompression_bomb_is_not_unpacked(self, server: RawServer) -> None:
         server.script = [
