@@ -8,7 +8,6 @@ import os
 import pickle
 import subprocess
 import sys
-import threading
 from base64 import b64decode
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests.missing import missing
+from tests.turning import turning
 from wxpay_dsl import ConfigurationError, Signer, SignerError, Wechatpay
 from wxpay_dsl.sandbox import Sandbox
 from wxpay_dsl.wechat import signing_v3
@@ -86,23 +86,15 @@ async def test_signatures_in_the_thread_leave_the_loop_alone(
     key: RSAPrivateKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     signer = ThreadedSigner(key)
-    turned = threading.Event()
     sign, turns = signing_v3.sign, list[bool]()
+    async with turning() as has_turned:
 
-    def long(message: bytes, key: RSAPrivateKey) -> str:
-        turned.clear()
-        turns.append(turned.wait(60))  # until the loop has had a turn meanwhile
-        return sign(message, key)
+        def long(message: bytes, key: RSAPrivateKey) -> str:
+            turns.append(has_turned())
+            return sign(message, key)
 
-    async def turn() -> None:
-        while True:
-            await asyncio.sleep(0.001)
-            turned.set()
-
-    monkeypatch.setattr(signing_v3, "sign", long)
-    turning = asyncio.create_task(turn())
-    signatures = await asyncio.gather(*(signer.sign(b"message") for _ in range(20)))
-    turning.cancel()
+        monkeypatch.setattr(signing_v3, "sign", long)
+        signatures = await asyncio.gather(*(signer.sign(b"message") for _ in range(20)))
     signer.close()
     assert turns == [True] * 20
     assert all(signing_v3.verify(b"message", signature, key.public_key()) for signature in signatures)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import io
 import json
-import threading
 from collections.abc import AsyncIterator
 from email import message_from_bytes
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.turning import turning
 from wxpay_dsl import File, ServiceError, ValidationError, Wechatpay
 from wxpay_dsl.client import tree
 from wxpay_dsl.core.chain import aim
@@ -264,22 +263,14 @@ async def test_the_larger_limit_of_videos_and_a_limit_waived(wxpay: Wechatpay) -
 
 async def test_no_read_holds_up_the_event_loop(tmp_path: Path, wxpay: Wechatpay) -> None:
     reads = list[bool]()
-    turned = threading.Event()
+    async with turning() as has_turned:
 
-    class Slow(io.BytesIO):
-        def read(self, size: int | None = -1) -> bytes:
-            turned.clear()
-            reads.append(turned.wait(60))  # until the loop has had a turn while this reads
-            return super().read(size)
+        class Slow(io.BytesIO):
+            def read(self, size: int | None = -1) -> bytes:
+                reads.append(has_turned())
+                return super().read(size)
 
-    async def turn() -> None:
-        while True:
-            await asyncio.sleep(0.001)
-            turned.set()
-
-    turning = asyncio.create_task(turn())
-    await wxpay.v3.merchant.media.upload.post(file=File(Slow(PNG), "a.png"), timeout=100)
-    turning.cancel()
+        await wxpay.v3.merchant.media.upload.post(file=File(Slow(PNG), "a.png"), timeout=100)
     assert reads
     assert all(reads)
 
