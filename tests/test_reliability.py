@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from tests.patience import until
 from tests.ports import free_port
 from tests.wechat.platform_server import PUB_KEY_ID, Platform, cert, keys, newer_key, sealed, serving, wechatpay
 from wxpay_dsl import (
@@ -238,9 +239,7 @@ class TestPlatformKeys:
         async with serving(platform), wechatpay(platform, certs=CERTS, public_key_ratio=0) as wxpay:
             await query(wxpay)
             # The first download runs in the background; nobody waits for it but this.
-            async with asyncio.timeout(60):
-                while wxpay.keyring.known() != [FIRST.id, PUB_KEY_ID]:  # noqa: ASYNC110 (a state, no event)
-                    await asyncio.sleep(0.005)
+            await until(lambda: wxpay.keyring.known() == [FIRST.id, PUB_KEY_ID])
             await query(wxpay)
         asked = [headers["Wechatpay-Serial"] for target, headers, _ in platform.requests if "orders" in target]
         assert asked == [PUB_KEY_ID, FIRST.id]
@@ -304,8 +303,7 @@ class TestEnd:
         async with serving(Platform(answer=hang)) as platform:
             wxpay = wechatpay(platform, certs=CERTS)
             calls = [asyncio.ensure_future(call(wxpay)) for call in (query, pay)]
-            while platform.calls < 2:  # noqa: ASYNC110 (a counter, no event)
-                await asyncio.sleep(0.005)
+            await until(lambda: platform.calls >= 2)
             await wxpay.close()
             results = await asyncio.wait_for(asyncio.gather(*calls, return_exceptions=True), 60)
         assert [type(result) for result in results] in (
@@ -325,8 +323,7 @@ class TestEnd:
         platform = Platform(answer=hang)
         async with serving(platform), wechatpay(platform, certs=CERTS, max_connections=1) as wxpay:
             call = asyncio.ensure_future(query(wxpay))
-            while not platform.calls:  # noqa: ASYNC110 (a counter, no event)
-                await asyncio.sleep(0.005)
+            await until(lambda: platform.calls)
             call.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await call

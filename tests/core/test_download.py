@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.leap import leap
+from tests.patience import until
 from wxpay_dsl.core.download import Download, Plan, Progress
 from wxpay_dsl.core.errors import (
     FileCorruptedError,
@@ -284,9 +285,7 @@ async def test_what_fails_leaves_nothing_behind(tmp_path: Path, damage: str) -> 
         with pytest.raises((FileCorruptedError, asyncio.CancelledError)):
             await saving
     # A thread that was making the file when nobody waited for it any more removes it itself.
-    async with asyncio.timeout(60):
-        while names(tmp_path) != ["bill.csv"]:  # noqa: ASYNC110 (no event tells of it)
-            await asyncio.sleep(0.01)
+    await until(lambda: names(tmp_path) == ["bill.csv"])
     assert target.read_text() == "yesterday's"
 
 

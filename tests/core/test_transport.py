@@ -11,7 +11,7 @@ import gzip
 import socket
 import threading
 import warnings
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
@@ -21,6 +21,7 @@ from tests.core.library_api.api import client
 from tests.core.library_api.server import Library
 from tests.core.raw_server import RawServer, Say, for_ever, json_answer, never, once, then_close, then_reset
 from tests.leap import leap
+from tests.patience import until
 from wxpay_dsl.core.client import Client
 from wxpay_dsl.core.errors import (
     ClosedError,
@@ -57,13 +58,6 @@ def held(api: Client) -> int:
     """Connections that some call has not given back."""
     connector: Any = api._transport.session().connector
     return len(connector._acquired)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Waits for what happens at the far end of a socket, or in another thread."""
-    async with asyncio.timeout(100):
-        while not condition():  # noqa: ASYNC110 (no event tells of it)
-            await asyncio.sleep(0.005)
 
 
 def connected(api: Client) -> bool:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.faults.patience import until, wait_until
+from tests.patience import until, wait_until
 from wxpay_dsl import SdkError, Wechatpay
 from wxpay_dsl.wechat.signers.hsm import Pkcs11Signer
 from wxpay_dsl.wechat.signers.threaded import ThreadedSigner

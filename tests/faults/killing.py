@@ -18,10 +18,10 @@ from typing import Any
 from attrs import field, frozen
 
 from tests.faults.ledger import entries
-from tests.faults.patience import wait_until
 from tests.faults.processes import Program, listens, sandbox_program, strike
 from tests.faults.shop import refunded, total_of
 from tests.notify.redis_server import RedisServer
+from tests.patience import wait_until
 from tests.ports import free_port
 from wxpay_dsl.sandbox.background import BackgroundSandbox
 from wxpay_dsl.sandbox.domain.accounts import OPENING

@@ -15,7 +15,7 @@ from random import Random
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from tests.faults.patience import wait_until
+from tests.patience import wait_until
 
 __all__ = ["Program", "Victim", "listens", "sandbox_program", "strike"]
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.faults.patience import until
 from tests.faults.suspension import Cancelled, cancelled_at
+from tests.patience import until
 from wxpay_dsl import Wechatpay
 from wxpay_dsl.sandbox.background import BackgroundSandbox
 

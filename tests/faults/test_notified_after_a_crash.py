@@ -11,8 +11,8 @@ import pytest
 from aiohttp import web
 
 from tests.faults.killing import control
-from tests.faults.patience import until, wait_until
 from tests.faults.processes import Program
+from tests.patience import until, wait_until
 from wxpay_dsl import Wechatpay
 from wxpay_dsl.notify import Notifications
 from wxpay_dsl.sandbox.remote import step

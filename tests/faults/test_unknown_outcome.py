@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.faults.patience import until
 from tests.leap import leap
+from tests.patience import until
 from tests.ports import free_port
 from wxpay_dsl import ConnectionFailedError, SdkError, ServiceError, TransportError, Wechatpay
 from wxpay_dsl.sandbox import Sandbox

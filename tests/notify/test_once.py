@@ -17,6 +17,7 @@ import pytest
 from tests.leap import leap
 from tests.notify.conftest import Sender, Wire, make_sender
 from tests.notify.redis_server import RedisServer, own_redis
+from tests.patience import until
 from wxpay_dsl import Notification, Notifications
 from wxpay_dsl.notify import Claim, Store, StoreUnavailableError
 from wxpay_dsl.notify.stores import Finished
@@ -75,14 +76,6 @@ class Watched:
 
 
 MakeMachine = Callable[..., Machine]
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    """Waits for what happens in the background."""
-    ends = time.monotonic() + 100
-    while not holds():
-        assert time.monotonic() < ends
-        await asyncio.sleep(0.005)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import attrs
 import pytest
 from aiohttp import web
 
-from tests.faults.patience import until
+from tests.patience import until
 from wxpay_dsl import Notification, Notifications
 from wxpay_dsl.sandbox import Sandbox
 from wxpay_dsl.sandbox.delivery import Manner, is_loopback
