@@ -177,7 +177,7 @@ def _bar(total: int) -> Iterator[Callable[[Entry], None]]:
 def _write(out: Path, table: Table, entries: Mapping[int, Entry]) -> None:
     """The results, whole or not at all."""
     from .bulk_journal import Entry
-    from .whole_file import whole
+    from wxpay_dsl.core.whole_file import whole_text
 
     found = []
     for number, row in enumerate(table.rows, 1):
@@ -189,7 +189,7 @@ def _write(out: Path, table: Table, entries: Mapping[int, Entry]) -> None:
         )
     columns = list(dict.fromkeys(name for result in found for name in result))
     try:
-        with whole(out, encoding="utf-8-sig", newline="") as file:
+        with whole_text(out, private=True, encoding="utf-8-sig", newline="") as file:
             writer = csv.DictWriter(file, columns, restval="")
             writer.writeheader()
             writer.writerows(found)

@@ -35,13 +35,18 @@ Example:
 @json_option
 def stubs(folders: tuple[str, ...], out: Path, as_json: bool) -> None:  # noqa: FBT001 (a flag of the command line)
     """Writes the overlay package."""
-    from wxpay_dsl.stub_files import GENERATED, write_overlay
+    from wxpay_dsl.stub_files import OVERLAY_FILES, write_overlay
 
     if not out.name.isidentifier():
         raise click.UsageError(f"--out {str(out)!r}: the last part is a Python package's name, letters, digits and _")
-    if out.exists() and not (out / GENERATED).exists() and any(out.iterdir()):
+    others = {each.name for each in out.iterdir()} - {*OVERLAY_FILES, "__pycache__"} if out.is_dir() else set()
+    # Without its types, a lone __init__.py is somebody's own package.
+    if others or ((out / "__init__.py").exists() and not (out / "chain.pyi").exists()):
         raise click.UsageError(f"--out {str(out)!r} holds other files than these types; name a new folder")
-    write_overlay(folders, out)
+    try:
+        write_overlay(folders, out)
+    except OSError as error:
+        raise click.UsageError(f"--out {error.filename or out}: {error.strerror}") from None
     statement = f"from {out.name} import Wechatpay"
     if as_json:
         from .terminal import write_json
