@@ -45,7 +45,7 @@ def stubs(folders: tuple[str, ...], out: Path, as_json: bool) -> None:  # noqa: 
         raise click.UsageError(f"--out {str(out)!r} holds other files than these types; name a new folder")
     try:
         write_overlay(folders, out)
-    except OSError as error:
+    except NotADirectoryError as error:
         raise click.UsageError(f"--out {error.filename or out}: {error.strerror}") from None
     statement = f"from {out.name} import Wechatpay"
     if as_json:
