@@ -250,7 +250,7 @@ class TestCommandLine:
         (tmp_path / "shop_pay").rename(tmp_path / "real")
         (tmp_path / "shop_pay").symlink_to("real")
         ran = wxpay_command(tmp_path, *command)
-        assert (ran.returncode, b"a link to one" in ran.stderr) == (2, True)
+        assert (ran.returncode, b"is a link" in ran.stderr) == (2, True)
 
     @pytest.mark.parametrize(
         ("arguments", "option"),

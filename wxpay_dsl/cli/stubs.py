@@ -43,10 +43,9 @@ def stubs(folders: tuple[str, ...], out: Path, as_json: bool) -> None:  # noqa: 
     # Without its types, a lone __init__.py is somebody's own package.
     if others or ((out / "__init__.py").exists() and not (out / "chain.pyi").exists()):
         raise click.UsageError(f"--out {str(out)!r} holds other files than these types; name a new folder")
-    try:
-        write_overlay(folders, out)
-    except NotADirectoryError as error:
-        raise click.UsageError(f"--out {error.filename or out}: {error.strerror}") from None
+    if out.is_symlink():
+        raise click.UsageError(f"--out {str(out)!r} is a link: name the folder that it leads to")
+    write_overlay(folders, out)
     statement = f"from {out.name} import Wechatpay"
     if as_json:
         from .terminal import write_json

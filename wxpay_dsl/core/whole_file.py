@@ -59,9 +59,8 @@ def whole_folder(path: Path) -> Iterator[Path]:
     if path.is_symlink() or (path.exists() and not path.is_dir()):
         raise NotADirectoryError(errno.ENOTDIR, "it is no folder, or a link to one: name the folder itself", str(path))
     path = path.absolute()
-    path.parent.mkdir(parents=True, exist_ok=True)
     fresh, old = _other_name(path), _other_name(path)
-    fresh.mkdir()
+    fresh.mkdir(parents=True)
     try:
         yield fresh
         # Two moves, so that at each moment the old or the new is there, under one name or the other.
