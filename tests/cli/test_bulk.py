@@ -306,13 +306,17 @@ def test_a_rate_limit_which_nobody_signs_does_not_send_twice_what_may_not_be_rep
 def test_a_rate_limit_leaves_unsent_what_may_be_repeated(
     wxpay: Wxpay, sandbox: BackgroundSandbox, profile: str, tmp_path: Path
 ) -> None:
-    table(tmp_path / "rows.csv", 1)
-    command = ("bulk", TRANSFER, "rows.csv", "--out", "out.csv", *CONSTANTS, "--profile", profile)
-    sandbox.control.faults.add("rate-limit", times=50, value=0, path="/v3/fund-app/*")
-    assert json.loads(wxpay(*command, "--json").out)["unsent"] == 1
+    (tmp_path / "rows.csv").write_text("out_trade_no,amount.total\norder-0001,1\n")
+    constants = ("-p", "appid=wx8888888888888888", "-p", f"mchid={sandbox.merchant.mchid}", "-p", "description=茶")
+    constants += ("-p", "notify_url=https://127.0.0.1/none")
+    command = ("bulk", "v3.pay.transactions.native.post", "rows.csv", "--out", "out.csv", *constants)
+    command += ("--profile", profile)
+    sandbox.control.faults.add("rate-limit", times=50, value=0, path="/v3/pay/*")
+    ran = wxpay(*command, "--json")
+    assert json.loads(ran.out)["unsent"] == 1, ran.err
     sandbox.control.faults.clear()
     assert wxpay(*command).code == 0
-    assert len(sandbox.control.list("transfers")) == 1
+    assert len(sandbox.control.list("transactions")) == 1
 
 
 @pytest.mark.parametrize(
