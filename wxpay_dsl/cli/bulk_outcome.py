@@ -117,9 +117,9 @@ def _about(data: Any, numbers: Mapping[str, str]) -> Iterator[Mapping[str, Any]]
     """The records of an answer that have all the numbers, their own or those of what they are in."""
     for inherited, own in _records(data, {}):
         every = {**inherited, **own}
-        if all(str(every.get(name)) == number for name, number in numbers.items()) and (
-            not inherited or any(name in own for name in numbers)
-        ):
+        matches = all(str(every.get(name)) == number for name, number in numbers.items())
+        # What merely lies within it (a receiver of a profit sharing) has a state of its own.
+        if matches and any(name in own for name in numbers):
             yield own
 
 
