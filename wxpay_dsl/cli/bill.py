@@ -73,8 +73,10 @@ def bill(
 ) -> None:
     from wxpay_dsl import Wechatpay
 
+    from .places import check_places, inputs
     from .terminal import note, write_json
 
+    check_places([("--out", out)], inputs(profile))
     if bill_type is not None and kind != "trade":
         raise click.UsageError("--type is for trade bills")
     if account is not None and kind != "fund-flow":
@@ -151,10 +153,10 @@ async def _rows(download: Download, out: Path | None) -> int:
     if out is None:
         await _write(read, sys.stdout)
     else:
-        from .whole_file import whole
+        from wxpay_dsl.core.whole_file import whole_text
 
         try:
-            with whole(out) as file:
+            with whole_text(out, private=True) as file:
                 await _write(read, file)
         except OSError as error:
             raise click.UsageError(f"--out {out}: {error.strerror}") from None

@@ -81,7 +81,9 @@ def call(
 
     from .asking import ask, may_ask
     from .parameters import fields_of, read_data
+    from .places import check_places, inputs
 
+    check_places([("--out", out)], inputs(profile, data, parameters))
     client = Wechatpay(profile=profile)
     target = target_of(client, chain)
     operation = target.declared.operation() if target.declared is not None else None
@@ -126,6 +128,8 @@ async def _call(
 
 
 def _deliver(reply: Reply[Any], out: Path | None, *, as_json: bool) -> None:
+    from wxpay_dsl.core.whole_file import write_whole
+
     from .terminal import json_bytes, note, write_json
 
     data = reply.data
@@ -133,7 +137,8 @@ def _deliver(reply: Reply[Any], out: Path | None, *, as_json: bool) -> None:
     if out is not None:
         written = json_bytes(data, indent=2) + b"\n" if raw is None else raw
         try:
-            out.write_bytes(written)
+            # For its owner only: what the service answers may name payers, or hold a key.
+            write_whole(out, written, private=True)
         except OSError as error:
             raise click.UsageError(f"--out {out}: {error.strerror}") from None
         if as_json:

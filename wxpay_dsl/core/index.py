@@ -196,7 +196,7 @@ def _save(folder: str, default_family: str, entries: Mapping[str, Any]) -> None:
     # One writer's whole file or another's, never a mixture: two processes may build at once.
     temporary = os.path.join(folder, f"{INDEX_NAME}.{os.getpid()}.{time.monotonic_ns()}")
     try:
-        with open(temporary, "wb") as stream:
+        with open(temporary, "xb") as stream:
             stream.write(saved)
         os.replace(temporary, os.path.join(folder, INDEX_NAME))
     except OSError:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from .model import ABSENT, SECTIONS, Operation, Schema
 from .tree import spelling
 
-__all__ = ["FieldEntry", "chain_text", "describe", "dotted", "fields", "heading", "remarks", "sections"]
+__all__ = ["FieldEntry", "chain_text", "describe", "dotted", "fields", "heading", "remarks", "sections", "web_pages"]
 
 
 def dotted(operation: Operation) -> str:
@@ -38,6 +38,11 @@ def describe(operation: Operation) -> str:
     if operation.returns is None:
         lines += ["", f"returns {operation.produces or 'nothing'} ({operation.status})"]
     return "\n".join(lines)
+
+
+def web_pages(docs: Iterable[str]) -> list[str]:
+    """Those of an operation's pages that may be linked to: a spec may say anything, a script's URL too."""
+    return [page for page in docs if page.startswith(("https://", "http://"))]
 
 
 def remarks(operation: Operation) -> list[str]:

@@ -55,12 +55,16 @@ def answer(control: Control, call: Call) -> Answer:
         raise Refusal(404, "RESOURCE_NOT_EXISTS", f"{call.method} {call.path[:200]}", signed=False)
     try:
         body = json.loads(call.body) if call.body else {}
-        if not isinstance(body, dict):
-            raise TypeError("the body is no JSON object")
+        json.dumps(body, ensure_ascii=False).encode()  # half a character: no answer could repeat it
+    except (ValueError, RecursionError):
+        body = None
+    if not isinstance(body, dict):
+        raise _wrong("the body is no JSON object")
+    try:
         return _json(handler(control, body))
     except KeyError as error:
         raise _wrong(f"missing: {error.args[0]}") from None
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise _wrong(str(error)) from None
 
 
