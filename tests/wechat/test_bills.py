@@ -111,6 +111,14 @@ async def test_an_error_shows_nothing_of_what_customers_bought() -> None:
     assert "secret" not in str(caught.value)
 
 
+async def test_the_text_of_a_bill_is_no_name_of_a_file() -> None:
+    with pytest.raises(
+        bills.BillFormatError, match=r"not the name of a file.: give the contents .* as bytes"
+    ) as caught:
+        [row async for row in bills.rows(CASES[0]["bill"])]
+    assert len(str(caught.value)) < 200
+
+
 async def test_a_line_without_end_is_given_up() -> None:
     async def endless() -> AsyncIterator[bytes]:
         yield written(f"{FLOW}\n")

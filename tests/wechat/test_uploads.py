@@ -205,6 +205,13 @@ async def test_a_file_makes_a_form_of_a_call_of_which_no_spec_says_anything(spec
         (io.StringIO("text"), "open as text"),
         ("/nowhere/a.png", r"/nowhere/a\.png cannot be read: No such file"),
         ("/dev/zero", "no regular file"),
+        (
+            PNG.decode("latin-1") * 50,
+            "a text of 256400 characters is not the name of a file: give the contents as bytes",
+        ),
+        ("picture " * 40_000, "a text of 320000 characters is not the name of a file"),
+        (Path("picture " * 40_000), "a text of 320000 characters is not the name of a file"),
+        ("p" * 3000, r"…p{200} cannot be read: File name too long"),
         ("/", "cannot be read"),
         (File(PNG, "a\r\nX-Evil: 1.png"), "holds what no file's name holds"),
         (File(PNG, 'a.png"\n'), "holds what no file's name holds"),

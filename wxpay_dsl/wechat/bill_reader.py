@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from attrs import fields_dict, frozen
 
-from wxpay_dsl.core.errors import SdkError
+from wxpay_dsl.core.errors import SdkError, on_one_line
 
 from .bill_columns import NAMES, ColumnError, builder
 from .bill_rows import ProfitSharingRow, Row, Summary, row_type, summary_type
@@ -32,8 +32,8 @@ _SUMS: Final = frozenset(fields_dict(Summary)["count"].metadata[NAMES])
 class BillFormatError(SdkError):
     """A bill that is not written as bills are.
 
-    ``line`` counts from 1; of a row that holds line breaks it is the first. ``column`` is the name of the value's
-    column in the bill, empty where the whole line is meant.
+    ``line`` counts from 1, 0 where there is none; of a row that holds line breaks it is the first. ``column`` is the
+    name of the value's column in the bill, empty where the whole line is meant.
     """
 
     message: str
@@ -41,7 +41,8 @@ class BillFormatError(SdkError):
     column: str = ""
 
     def __str__(self) -> str:
-        return f"bill (账单), line {self.line}: {self.message}"
+        where = f", line {self.line}" if self.line else ""
+        return on_one_line(f"bill (账单){where}: {self.message}")
 
 
 class BillReader:

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterable, AsyncIterator
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Generic, TypeVar, overload
 
+from wxpay_dsl.core.file_names import is_file_name, shown_file
 from wxpay_dsl.core.opening import open_file
 
 from .bill_reader import BillFormatError, BillReader
@@ -97,6 +98,8 @@ async def _chunks(source: Source) -> AsyncIterator[bytes]:
             yield source[start : start + _CHUNK]
             await asyncio.sleep(0)
     elif isinstance(source, (str, os.PathLike)):
+        if not is_file_name(source):
+            raise BillFormatError(f"{shown_file(source)}: give the contents of a bill as bytes")
         handle = await open_file(Path(source), "rb")
         try:
             async for chunk in _read(handle):
