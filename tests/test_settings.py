@@ -307,7 +307,7 @@ REFUSALS: dict[str, tuple[dict[str, Any], str]] = {
         {"serial": PUBLIC_KEY_ID},
         "`serial` is WeChat Pay's public key id .*; here belongs the serial of the merchant's own certificate",
     ),
-    "a serial that is none": ({"serial": "not hex"}, "`serial` is up to 40 hexadecimal digits, .* not 'NOT HEX'"),
+    "a serial that is none": ({"serial": "not hex"}, "`serial` is 8 to 40 hexadecimal digits, .* not 'NOT HEX'"),
     "nothing to verify with": ({"certs": None, "apiv3_key": None}, "nothing to verify answers with: give `certs`"),
     "an APIv3 key of 31 characters": ({"apiv3_key": "x" * 31}, "`apiv3_key` .* is 32 bytes, .* not 31 bytes"),
     "an APIv3 key of 32 Chinese characters": ({"apiv3_key": "密" * 32}, "`apiv3_key` .* is 32 bytes, .* not 96 bytes"),

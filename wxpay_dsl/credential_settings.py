@@ -26,10 +26,11 @@ from wxpay_dsl.wechat.platform_keys import PlatformKey, PlatformKeys, platform_k
 from wxpay_dsl.wechat.shangmi import is_sm2
 from wxpay_dsl.wechat.signer import LocalSigner, Signer
 
-__all__ = ["Credentials", "apiv2_alone", "p12_password"]
+__all__ = ["MCHID", "SERIAL", "Credentials", "apiv2_alone", "p12_password"]
 
-_MCHID: Final = re.compile(r"[0-9]{6,16}\Z")
-_SERIAL: Final = re.compile(r"[0-9A-F]{8,40}\Z")
+#: The form of a merchant id (商户号), and of the serial of a merchant's certificate in upper case.
+MCHID: Final = re.compile(r"[0-9]{6,16}\Z")
+SERIAL: Final = re.compile(r"[0-9A-F]{8,40}\Z")
 
 
 @frozen
@@ -51,7 +52,7 @@ class Credentials:
         mchid = str(merged.get("mchid") or "")
         if not mchid:
             raise ConfigurationError(missing("mchid", "the merchant id (商户号)"))
-        if not _MCHID.match(mchid):
+        if not MCHID.match(mchid):
             raise ConfigurationError(f"`mchid` (商户号) is digits only, such as 1900000109, not {shown(mchid)}")
         # APIv3 says what it lacks when called.
         alone = apiv2_alone(merged)
@@ -101,8 +102,8 @@ def _signing(merged: Mapping[str, Any]) -> tuple[Signer, str]:
             "`serial` is WeChat Pay's public key id (微信支付公钥ID); here belongs the serial of the merchant's own "
             "certificate: openssl x509 -in apiclient_cert.pem -noout -serial"
         )
-    if not _SERIAL.match(serial):
-        raise ConfigurationError(f"`serial` is up to 40 hexadecimal digits, leading zeros kept, not {shown(serial)}")
+    if not SERIAL.match(serial):
+        raise ConfigurationError(f"`serial` is 8 to 40 hexadecimal digits, leading zeros kept, not {shown(serial)}")
     if certificate is not None and certificate_serial(certificate) != serial:
         raise ConfigurationError(f"`serial` is {serial}, but the certificate's is {certificate_serial(certificate)}")
     if isinstance(thing, Signer):

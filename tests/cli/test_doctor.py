@@ -127,6 +127,7 @@ def _lost_zeros(folder: Path) -> None:
         (_line("secret", "short"), "APIv2 key", "5 bytes; it must be 32"),
         (_line("apiv3_key", 7), "APIv3 key", "`apiv3_key` (APIv3密钥) is text of 32 characters"),
         (_number_as_password, "p12", "`p12_password` is text, in quotes in a profile"),
+        (_line("serial", "hunter2 " * 5000), "serial", "8 to 40 hexadecimal digits, not a text of 40000 characters"),
         (_line("mchid", "１９００００１０９"), "merchant", "digits only"),
         (_below_certs("timeout = 5"), "profile", "`timeout` stands below [certs]"),
         (_below_certs("pub_key = 'pub_key.pem'"), "platform key", "'pub_key': an id is PUB_KEY_ID_…"),
@@ -141,7 +142,7 @@ def _lost_zeros(folder: Path) -> None:
     ids=[
         *("another's key", "another's certificate", "public key id as serial", "another's mchid", "no mchid", "no key"),
         *("public key as private", "key as certificate", "short APIv3 key", "blank in APIv3 key", "short APIv2 key"),
-        *("a number as APIv3 key", "a number as password", "other digits", "below certs", "no id"),
+        *("a number as APIv3 key", "a number as password", "a text as serial", "other digits", "below certs", "no id"),
         *("unknown setting", "no TOML", "certificate as public key"),
     ],
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import Final
 
+Name = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+
 __all__ = ["is_file_name", "shown_file"]
 
 #: Characters of a name that an error shows, its end, which tells most.
@@ -13,13 +15,13 @@ _SHOWN: Final = 200
 _LONGEST: Final = 4096
 
 
-def is_file_name(name: str | os.PathLike[str]) -> bool:
+def is_file_name(name: Name) -> bool:
     """Whether ``name`` can name a file at all; False for the contents of one, which callers give in its place."""
     text = os.fsdecode(name)
     return len(text) <= _LONGEST and not any(character in text for character in "\0\r\n") and "-----BEGIN" not in text
 
 
-def shown_file(name: str | os.PathLike[str]) -> str:
+def shown_file(name: Name) -> str:
     """``name`` as an error shows it: bounded, on one line, and never the contents of a file given as its name."""
     text = os.fsdecode(name)
     if not is_file_name(text):

@@ -58,6 +58,7 @@ def builder(made: type[T], columns: Sequence[str]) -> Callable[[list[str]], T]:
             raise ColumnError(names[0], "the header lacks this column")
         else:
             readers.append((0, _always(each.default)))
+    make: Callable[..., T] = made
     unknown = [(name, position) for name, position in places.items() if name not in taken]
 
     def build(texts: list[str]) -> T:
@@ -66,8 +67,8 @@ def builder(made: type[T], columns: Sequence[str]) -> Callable[[list[str]], T]:
         except ValueError as error:
             raise _located(error, texts) from None
         if unknown:
-            return made(*values, extra={name: texts[position] for name, position in unknown})
-        return made(*values)
+            return make(*values, extra={name: texts[position] for name, position in unknown})
+        return make(*values)
 
     def _located(error: ValueError, texts: list[str]) -> ValueError:
         # Looked for once a row has failed: rows that do not fail are built without a word about where.
