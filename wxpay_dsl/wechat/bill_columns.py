@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 from attrs import field, fields
 
@@ -58,7 +58,7 @@ def builder(made: type[T], columns: Sequence[str]) -> Callable[[list[str]], T]:
             raise ColumnError(names[0], "the header lacks this column")
         else:
             readers.append((0, _always(each.default)))
-    make: Callable[..., T] = made
+    make = cast("Callable[..., T]", made)
     unknown = [(name, position) for name, position in places.items() if name not in taken]
 
     def build(texts: list[str]) -> T:
