@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 
 from attrs import evolve, field, fields, frozen
 
-from wxpay_dsl.connection_settings import ConnectionSettings
+from wxpay_dsl.connection_settings import ConnectionSettings, number_of
 from wxpay_dsl.core.errors import ConfigurationError
+from wxpay_dsl.core.file_names import is_file_name, shown_file
 from wxpay_dsl.core.grammar import nearest
 from wxpay_dsl.core.hooks import Hook
 from wxpay_dsl.core.request import Validate
@@ -140,15 +141,35 @@ def _checked(merged: Mapping[str, Any]) -> Settings:
         base_url=base_url or BASE_URL,
         one_host=base_url is not None,
         specs=_specs(merged),
-        strict=bool(merged.get("strict", False)),
+        strict=_strict(merged),
         validate=validate,
         timeout=_timeout(merged),
         proxy=_proxy(merged),
-        ca=os.fspath(merged["ca"]).removeprefix("file://") if merged.get("ca") is not None else None,
+        ca=_ca(merged),
         connections=ConnectionSettings.of(merged, base_url),
         platform_keys=PlatformKeySettings.of(merged, base_url),
         hooks=_hooks(merged),
     )
+
+
+def _strict(merged: Mapping[str, Any]) -> bool:
+    value = merged.get("strict", False)
+    if not isinstance(value, bool):
+        # The text "false" is true to Python.
+        raise ConfigurationError(f"`strict` is true or false, without quotes, not {shown(value)}")
+    return value
+
+
+def _ca(merged: Mapping[str, Any]) -> str | None:
+    value = merged.get("ca")
+    if value is None:
+        return None
+    if not isinstance(value, (str, os.PathLike)):
+        raise ConfigurationError(f"`ca` is a PEM file, or its text, not {type(value).__name__}")
+    text = os.fsdecode(value).removeprefix("file://")
+    if "-----BEGIN" not in text and not is_file_name(text):
+        raise ConfigurationError(f"`ca` is a PEM file, or its text, not {shown_file(text)}")
+    return text
 
 
 def _hooks(merged: Mapping[str, Any]) -> tuple[Hook, ...]:
@@ -162,7 +183,7 @@ def _v2_sandbox(merged: Mapping[str, Any]) -> SandboxName | None:
     value = merged.get("v2_sandbox")
     if value is not None and value not in SANDBOXES:
         raise ConfigurationError(
-            f"`v2_sandbox` is one of {', '.join(SANDBOXES)}, not {shown(value)}{nearest(str(value), SANDBOXES)}"
+            f"`v2_sandbox` is one of {', '.join(SANDBOXES)}, not {shown(value)}{nearest(str(value)[:80], SANDBOXES)}"
         )
     return value
 
@@ -200,10 +221,7 @@ def _proxy(merged: Mapping[str, Any]) -> str | None:
 
 
 def _timeout(merged: Mapping[str, Any]) -> float:
-    try:
-        seconds = float(merged.get("timeout", 30.0))
-    except (TypeError, ValueError):
-        seconds = 0.0
+    seconds = number_of(merged.get("timeout", 30.0))
     if not 0 < seconds < 86400:
         raise ConfigurationError(f"`timeout` is seconds above 0, not {shown(merged['timeout'])}")
     return seconds
@@ -215,6 +233,6 @@ def _specs(merged: Mapping[str, Any]) -> tuple[str, ...]:
     except TypeError:
         raise ConfigurationError(f"`specs` is a list of folders, not {shown(merged['specs'])}") from None
     for folder in folders:
-        if not Path(folder).is_dir():
-            raise ConfigurationError(f"`specs`: {folder} is no folder, seen from {Path.cwd()}")
+        if not is_file_name(folder) or not os.path.isdir(folder):  # noqa: PTH112 (Path's raises for long names)
+            raise ConfigurationError(f"`specs`: {shown_file(folder)} is no folder, seen from {Path.cwd()}")
     return folders

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from wxpay_dsl.core.errors import ConfigurationError
+from wxpay_dsl.core.file_names import is_file_name, shown_file
 from wxpay_dsl.core.grammar import nearest
 from wxpay_dsl.file_permissions import warn_if_exposed
+from wxpay_dsl.shown import shown
 from wxpay_dsl.spec_folders import PROFILE, SPECS, beside
 
 __all__ = ["ENVIRONMENT", "NAMES", "merge", "missing", "named_keys", "read_profile"]
@@ -41,6 +45,8 @@ ENVIRONMENT: Final = {
     "certificates_minimum_interval": "WXPAY_CERTIFICATES_MINIMUM_INTERVAL",
 }
 NAMES: Final = (*ENVIRONMENT, "strict", "validate", "hooks")
+#: Bytes of a profile; a path that names a log or a device must not fill the memory.
+_PROFILE_LIMIT: Final = 1024 * 1024
 #: Settings that are secret as they stand.
 _SECRET: Final = ("apiv3_key", "secret", "agent_secret", "p12_password")
 
@@ -53,24 +59,20 @@ def merge(given: Mapping[str, Any], environment: Mapping[str, str], profile: str
     merged |= {name: value for name, value in given.items() if value is not None}
     for name in merged:
         if name not in NAMES:
-            raise ConfigurationError(f"{name!r} is not a setting{nearest(name, NAMES)}")
+            raise ConfigurationError(f"{name!r:.80} is not a setting{nearest(name[:80], NAMES)}")
     return merged
 
 
 def read_profile(file: str | Path) -> Mapping[str, Any]:
     """The settings in a TOML profile; the files it names are found beside it. Raises ConfigurationError."""
-    import tomllib
-
     path = Path(file)
-    try:
-        raw = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise ConfigurationError(f"the profile {path} cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise ConfigurationError(f"the profile {path} is not TOML: {error}") from None
-    for name in raw:
+    raw = _toml(path)
+    for name, value in raw.items():
         if name not in NAMES:
-            raise ConfigurationError(f"{path}: {name!r} is not a setting{nearest(name, NAMES)}")
+            table = "; settings stand at the top of a profile, below no [table]" if isinstance(value, dict) else ""
+            raise ConfigurationError(
+                f"{shown_file(path)}: {name!r:.80} is not a setting{nearest(name[:80], NAMES)}{table}"
+            )
     if any(name in raw for name in _SECRET) or "-----BEGIN" in str(raw.get("private_key")):
         warn_if_exposed(path, "secrets of the merchant (密钥)")
     folder = path.resolve().parent
@@ -83,6 +85,12 @@ def read_profile(file: str | Path) -> Mapping[str, Any]:
     certs = raw.get("certs", {})
     if not isinstance(certs, dict):
         raise ConfigurationError(f"{path}: `certs` is a table of platform key id to file")
+    for key_id in certs:
+        if key_id in NAMES:
+            raise ConfigurationError(
+                f"{path}: `{key_id}` stands below [certs], where TOML takes it for the id of a platform key: move it "
+                f"above the line [certs]"
+            )
     if "certs" in raw:
         raw["certs"] = {key: _beside(folder, value) for key, value in certs.items()}
     if "specs" in raw:
@@ -91,6 +99,32 @@ def read_profile(file: str | Path) -> Mapping[str, Any]:
         except TypeError:
             raise ConfigurationError(f"{path}: `specs` is a list of folders") from None
     return raw
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    import tomllib
+
+    if not is_file_name(path):
+        # It may be the profile's contents, secrets and all.
+        raise ConfigurationError(f"`profile` is the name of a TOML file, not {shown_file(path)}")
+    try:
+        with path.open("rb") as file:
+            data = file.read(_PROFILE_LIMIT + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no name of a file"
+        raise ConfigurationError(f"the profile {shown_file(path)} cannot be read: {reason}") from None
+    if len(data) > _PROFILE_LIMIT:
+        raise ConfigurationError(f"the profile {shown_file(path)} is larger than {_PROFILE_LIMIT} bytes: it is none")
+    try:
+        # Editors of Windows begin UTF-8 with a byte-order mark.
+        return tomllib.loads(data.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        kind = "UTF-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "another encoding"
+        line = data.count(b"\n", 0, error.start) + 1
+        message = f"is not TOML, which is UTF-8: it is in {kind} (line {line}); save it as UTF-8"
+    except (ValueError, RecursionError) as error:
+        message = f"is not TOML: {str(error) if isinstance(error, ValueError) else 'it is nested too deep'!s:.200}"
+    raise ConfigurationError(f"the profile {path} {message}")
 
 
 def _beside(folder: Path, value: Any) -> Any:
@@ -104,12 +138,37 @@ def _beside(folder: Path, value: Any) -> Any:
 def named_keys(merged: Mapping[str, Any]) -> Mapping[str, Any]:
     """The platform keys of merged settings, by id, not yet loaded. Raises ConfigurationError."""
     certs = merged.get("certs") or {}
-    if isinstance(certs, str):  # from the environment: ID=FILE,ID=FILE
-        pairs = [pair.partition("=") for pair in certs.split(",") if pair.strip()]
-        certs = {key.strip(): value.strip() for key, _, value in pairs}
+    if isinstance(certs, str):
+        certs = _keys_in_text(certs)
     if not isinstance(certs, Mapping):
-        raise ConfigurationError("`certs` is a mapping of platform key id (or certificate serial) to key")
+        raise ConfigurationError(
+            f"`certs` is a mapping of platform key id (or certificate serial) to key, not {shown(certs)}"
+        )
     return certs
+
+
+def _keys_in_text(text: str) -> Mapping[str, Any]:
+    """``ID=FILE,ID=FILE``, as the environment has it, on one line or several; or a JSON object of the same."""
+    wanted = f"`certs` ({ENVIRONMENT['certs']}) as text is ID=FILE,ID=FILE, such as PUB_KEY_ID_…=pub_key.pem"
+    if text.lstrip().startswith("{"):
+        try:
+            found = json.loads(text)
+        except (ValueError, RecursionError):
+            raise ConfigurationError(f"{wanted}, or a JSON object; this begins as JSON and is none") from None
+        if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+            raise ConfigurationError(f"{wanted}, or a JSON object of texts")
+        return found
+    # A PEM text has line breaks of its own.
+    parts = text.split(",") if "-----BEGIN" in text else re.split(r"[,\n]", text)
+    keys: dict[str, str] = {}
+    for part in filter(None, map(str.strip, parts)):
+        key_id, equals, value = (piece.strip() for piece in part.partition("="))
+        if not equals:
+            raise ConfigurationError(f"{wanted}; {shown(part)} has no `=`")
+        if key_id in keys:
+            raise ConfigurationError(f"{wanted}; the id {shown(key_id)} is there twice")
+        keys[key_id] = value
+    return keys
 
 
 def missing(name: str, what: str) -> str:

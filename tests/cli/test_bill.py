@@ -110,13 +110,15 @@ async def test_a_day_without_a_bill_is_the_service_s_refusal(run: Run) -> None:
     ("arguments", "message"),
     [
         (["trade", "18.3.2026"], "DATE is yyyy-mm-dd"),
+        (["trade", "2026-02-30"], "DATE is yyyy-mm-dd"),
+        (["trade", "٢٠٢٦-03-18"], "DATE is yyyy-mm-dd"),
         (["fund-flow", DAY, "--type", "ALL"], "--type is for trade bills"),
         (["trade", DAY, "--account", "BASIC"], "--account is for fund-flow bills"),
         (["everything"], "everything"),
         (["trade", DAY, "--out", "no/such/folder/a.csv"], "No such file"),
         (["trade", DAY, "--out", "no/such/folder/a.jsonl", "--format", "jsonl"], "No such file"),
     ],
-    ids=["date", "type", "account", "kind", "folder", "folder of rows"],
+    ids=["date", "no such day", "other digits", "type", "account", "kind", "folder", "folder of rows"],
 )
 async def test_wrong_usage_is_said(run: Run, arguments: list[str], message: str) -> None:
     ran = await run(*arguments)

@@ -55,6 +55,19 @@ def test_what_json_cannot_say_is_refused(value: object) -> None:
         written({"detail": {"price": [value]}})
 
 
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("12.5", 12.5),
+        ("-3", -3.0),
+        *((text, text) for text in ("1_000", "1e3", "1e999", "nan", "inf", "٣", " 1", "1.")),
+    ],
+)
+def test_a_number_is_written_in_decimal_digits(text: str, number: float | str) -> None:
+    read_number = read(an_object(number=Schema(type="number")), {"number": text})["number"]
+    assert (type(read_number), read_number) == (type(number), number)
+
+
 @given(st.text())
 def test_no_text_is_refused_on_the_way_in(text: str) -> None:
     schema = an_object(integer=INTEGER, boolean=BOOLEAN, number=Schema(type="number"), value=JSON)

@@ -69,6 +69,20 @@ async def test_a_pem_pair(credentials: Credentials) -> None:
             await wxpay.v2.mmpaymkttransfers.gethbinfo(PACKET)
 
 
+async def test_a_pem_pair_is_all_that_apiv2_alone_needs(credentials: Credentials) -> None:
+    """As the guide to APIv2 says. A call of APIv3 is not sent: nothing could verify its answer."""
+    async with Sandbox(tls=True, stateful=False) as sandbox:
+        certificate = sandbox.merchant.certificate.public_bytes(Encoding.PEM)
+        given = {**credentials(sandbox), "certificate": certificate, "private_key": sandbox.merchant.private_key}
+        async with Wechatpay(**given) as wxpay:
+            reply = await wxpay.v2.mmpaymkttransfers.gethbinfo(PACKET)
+            assert reply.data["mch_billno"] == PACKET["mch_billno"]
+        async with answering(signed()) as loopback, Wechatpay(**{**given, "base_url": loopback.url}) as wxpay:
+            with pytest.raises(ConfigurationError, match=r"no platform key is valid .* give pub_key\.pem"):
+                await wxpay.v3.certificates.get()
+            assert not loopback.requests
+
+
 async def test_a_container_serves_apiv3_too(credentials: Credentials) -> None:
     async with Sandbox(tls=True, stateful=False) as sandbox:
         certs = sandbox.credentials["certs"]

@@ -108,7 +108,10 @@ def _clear_faults(control: Control, body: Body) -> Any:
 
 
 def _set_balance(control: Control, body: Body) -> Any:
-    control.set_balance(str(body["mchid"]), int(body["amount"]))
+    amount = body["amount"]
+    if type(amount) is not int:
+        raise ValueError(f"amount is an integer, in fen, not {amount!r:.40}")
+    control.set_balance(str(body["mchid"]), amount)
     return attrs.asdict(control.state.account(str(body["mchid"])))
 
 

@@ -6,7 +6,6 @@ Money is integers in fen on both sides; fields that hold JSON are the value that
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -24,6 +23,8 @@ __all__ = ["read", "shape", "written"]
 
 #: As many digits as any number of the service has, with room; Python would take thousands, slowly.
 _DIGITS: Final = re.compile(r"-?[0-9]{1,30}")
+#: float() takes 1_0, 1e999, nan and other scripts' digits too.
+_DECIMAL: Final = re.compile(r"-?[0-9]{1,30}(?:\.[0-9]{1,30})?")
 
 
 def written(fields: Mapping[str, Any]) -> dict[str, str]:
@@ -105,11 +106,7 @@ def _boolean(text: str) -> bool | str:
 
 
 def _number(text: str) -> float | str:
-    try:
-        number = float(text)
-    except ValueError:
-        return text
-    return number if math.isfinite(number) else text
+    return float(text) if _DECIMAL.fullmatch(text) else text
 
 
 def _embedded(text: str) -> Any:

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
 from wxpay_dsl.core.errors import ConfigurationError
+from wxpay_dsl.core.file_names import shown_file
 
 if TYPE_CHECKING:
     from wxpay_dsl.core.request import Request
@@ -52,9 +53,10 @@ def trusting(ca: str | None = None) -> ssl.SSLContext:
                 context.load_verify_locations(cadata=ca)
             else:
                 context.load_verify_locations(cafile=ca)
-        except (OSError, ssl.SSLError) as error:
-            reason = "no certificates in PEM" if isinstance(error, ssl.SSLError) else error.strerror
-            shown = "its text" if "-----BEGIN" in ca else ca[:200]
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) and not isinstance(error, ssl.SSLError) else None
+            reason = reason or "no certificates in PEM"
+            shown = "its text" if "-----BEGIN" in ca else shown_file(ca)
             raise ConfigurationError(f"`ca`: {shown} cannot be used: {reason}") from None
     return context
 

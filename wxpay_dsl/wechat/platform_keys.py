@@ -43,7 +43,10 @@ __all__ = [
 ]
 
 _PUBLIC_KEY_ID = "PUB_KEY_ID_"
-_ID = re.compile(r"[A-Za-z0-9_:-]{1,128}\Z")
+#: It is sent as a header, and a file may be named by it.
+_ID = re.compile(r"PUB_KEY_ID_[A-Za-z0-9_-]{1,100}|[0-9A-F]{1,40}")
+#: Characters of an id that is none, in an error.
+_SHOWN = 60
 _ALGORITHM = "AEAD_AES_256_GCM"
 _ALGORITHMS = {_ALGORITHM: ciphers.aead_decrypt, shangmi.ALGORITHM: shangmi.aead_decrypt}
 #: How a certificate begins that the service encrypts.
@@ -54,9 +57,13 @@ _CERTIFICATE_LIMIT = 100
 
 @frozen(str=False)
 class PlatformCertificatesError(SdkError):
-    """An answer of ``GET /v3/certificates`` that is not taken; the keys at hand stay in force."""
+    """An answer of ``GET /v3/certificates`` that is not taken; the keys at hand stay in force.
+
+    ``undecryptable`` where it has the shape of such an answer, and does not decrypt under the APIv3 key.
+    """
 
     message: str
+    undecryptable: bool = False
 
     def __str__(self) -> str:
         # Serials and algorithms in it are whatever stands in the answer.
@@ -111,14 +118,15 @@ def platform_key(
 ) -> PlatformKey:
     """A key as configured: its id and, in any form that :func:`load_public_key` takes, the key.
 
-    Raises :class:`ConfigurationError` if the key cannot be loaded, if a certificate's serial is not ``key_id``,
-    or if ``PUB_KEY_ID_…`` names a certificate.
+    ``key_id`` is ``PUB_KEY_ID_…``, or a serial in hexadecimal, with or without colons. Raises
+    :class:`ConfigurationError` for an id that is neither, if the key cannot be loaded, if a certificate's serial is
+    not ``key_id``, or if ``PUB_KEY_ID_…`` names a certificate.
     """
-    if thing is None or not key_id:
-        raise ConfigurationError(f"platform key {key_id!r}: {'it has no id' if thing is not None else 'it has no key'}")
-    if not _ID.match(key_id):
-        # It is sent as a header, and a file may be named by it.
-        raise ConfigurationError(f"platform key {key_id!r:.80}: an id is PUB_KEY_ID_… or the serial of a certificate")
+    if not key_id:
+        raise ConfigurationError("platform key '': it has no id")
+    key_id = _checked_id(key_id, thing)
+    if thing is None:
+        raise ConfigurationError(f"platform key {key_id!r}: it has no key")
     certificate = _certificate_in(thing)
     if certificate is None:
         if isinstance(thing, Sm2PublicKey) or (isinstance(thing, (str, bytes, os.PathLike)) and shangmi.is_sm2(thing)):
@@ -131,6 +139,21 @@ def platform_key(
     if key.id.lstrip("0") != key_id.upper().lstrip("0"):
         raise ConfigurationError(f"platform key {key_id}: the certificate's serial is {key.id}")
     return key
+
+
+def _checked_id(given: str, thing: object) -> str:
+    """The id as it is sent. Raises ConfigurationError for what is neither a public key's id nor a serial."""
+    # As openssl writes serials; an id in lower case is one all the same.
+    upper = given.strip().upper()
+    key_id = given.strip() if is_public_key_id(given.strip()) else upper if is_public_key_id(upper) else ""
+    key_id = key_id or upper.replace(":", "")
+    if _ID.fullmatch(key_id):
+        return key_id
+    shown = repr(given) if len(given) <= _SHOWN else f"of {len(given)} characters"
+    wanted = "an id is PUB_KEY_ID_… with its digits, or the serial of a certificate in hexadecimal"
+    if isinstance(thing, str) and is_public_key_id(thing.strip()):
+        wanted += "; here id and file have changed places"
+    raise ConfigurationError(f"platform key {shown}: {wanted}")
 
 
 def _certificate_in(thing: KeyMaterial | RSAPublicKey | Sm2PublicKey | x509.Certificate) -> x509.Certificate | None:
@@ -255,7 +278,9 @@ def _decrypted(entry: Any, key: bytes) -> PlatformKey:
         if not plaintext.lstrip().startswith(_BEGINS):
             raise PlatformCertificatesError(f"{serial[:80]}: what was encrypted is no certificate in PEM")
         found = _of_certificate(load_certificate(plaintext))
-    except (ciphers.DecryptionError, ConfigurationError) as error:
+    except ciphers.DecryptionError as error:
+        raise PlatformCertificatesError(f"{serial[:80]}: {error}", undecryptable=True) from error
+    except ConfigurationError as error:
         raise PlatformCertificatesError(f"{serial[:80]}: {error}") from error
     if found.id != serial.upper():
         raise PlatformCertificatesError(f"{serial[:80]}: the certificate's serial is {found.id}")
