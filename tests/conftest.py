@@ -68,7 +68,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     lines = requirements.summary(reasons)
     if count := config.stash[_LEFT_OUT]:
         other = "slow" if config.option.tier == "quick" else "quick"
-        lines.append(f"{count} tests of the {other} tier left out; to run all: {tiers.COMMAND}")
+        tests = "test" if count == 1 else "tests"
+        lines.append(f"{count} {tests} of the {other} tier left out; to run all: {tiers.COMMAND}")
     if lines:
         terminalreporter.section("left out", sep="-")
         for line in lines:

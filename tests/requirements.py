@@ -142,7 +142,8 @@ def summary(reasons: Iterable[str]) -> list[str]:
         return []
     named = ", ".join(f"{name} ({count})" for name, count in sorted(counted.items()))
     command = install_command(_absent())  # a test is counted at the first of its requirements that is not met
-    line = f"{counted.total()} tests left out, not found here: {named}"
+    tests = "1 test" if counted.total() == 1 else f"{counted.total()} tests"
+    line = f"{tests} left out, not found here: {named}"
     return [f"{line}; to run them: {command}" if command else line]
 
 
