@@ -79,7 +79,8 @@ def _problem(error: Exception) -> str:
 def _texts(value: Any, left: list[int], level: int) -> Any:
     """The same with every key as text: YAML reads the `200` of a response as a number.
 
-    What anchors share is written out; ``left`` holds how many values more that may make, ``level`` how deep this one is.
+    What anchors share is written out; ``left`` holds how many values more that may make; ``level`` is how deep
+    this one is.
     """
     if level > _LEVELS:
         raise yaml.YAMLError(f"its anchors nest more than {_LEVELS} levels deep, or within themselves")
