@@ -18,6 +18,7 @@ from typing import Any
 
 import bench
 from bench import _report
+from bench._bytecode import compiled
 
 
 def _measures() -> list[str]:
@@ -42,7 +43,7 @@ def main() -> None:
     options = vars(parser.parse_args())
     name, target, picture = options.pop("name"), options.pop("json"), options.pop("plot")
     result: dict[str, Any]
-    with contextlib.redirect_stdout(sys.stderr):
+    with compiled(), contextlib.redirect_stdout(sys.stderr):
         if name is None:
             result = _report.everything(_measures(), **options)
             print(_report.show(result))

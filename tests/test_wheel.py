@@ -15,7 +15,7 @@ from tests.requirements import require
 
 ROOT = Path(__file__).parents[1]
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 CALL = """
 import asyncio, json, sys

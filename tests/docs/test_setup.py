@@ -23,6 +23,7 @@ def commands() -> list[Block]:
     return [block for block in blocks(ROOT / "README.md") if block.said.get("run by") == THIS]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_the_first_command_ends_in_a_verified_call(tmp_path: Path) -> None:
     require("package index")

@@ -23,6 +23,7 @@ def measured(*arguments: str) -> dict[str, Any]:
     return result
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("store", ["sqlite", "redis", "memory"])
 def test_four_processes_with_fifty_deliveries_each_have_each_effect_once(store: str) -> None:
     if store == "redis" and "WXPAY_TEST_REDIS" not in os.environ:
@@ -34,6 +35,7 @@ def test_four_processes_with_fifty_deliveries_each_have_each_effect_once(store: 
     assert figures["events_per_s"] > 0
 
 
+@pytest.mark.slow
 def test_a_notification_costs_little_beside_the_bare_primitives() -> None:
     # Other tests run beside this one, and a busy machine is rarely busy for all alike: one quiet round of many counts.
     tried = [measured("notify", "--quick")]

@@ -12,7 +12,7 @@ from tests.requirements import require
 
 from .conftest import Site
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 PRESIGN = "api/v3/eduPapay/contracts/presign.html"
 #: Milliseconds that a busy machine may take for anything.
