@@ -130,6 +130,8 @@ def test_that_needs_nothing(): ...
 def test_that_is_slow(): ...
 """
 LINE = "4 tests left out, not found here: npm (1), redis-server (2), zsh (1); to run them: "
+#: No plugin but pytest-xdist, which -p names: they are slow to import.
+BARE = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 SLOW = "1 test of the slow tier left out; to run all: .venv/bin/python -m pytest -n 2 --tier all"
 
 
@@ -142,9 +144,9 @@ def suite(folder: Path, *arguments: str, **environment: str) -> list[str]:
         name: value for name, value in os.environ.items() if name not in ("CI", "PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER")
     }
     ran = subprocess.run(
-        [sys.executable, "-m", "pytest", *arguments],
+        [sys.executable, "-m", "pytest", "-p", "xdist", *arguments],
         cwd=folder,
-        env={**kept, "PATH": str(folder), "PYTHONPATH": str(TESTS.parent), **environment},
+        env={**kept, "PATH": str(folder), "PYTHONPATH": str(TESTS.parent), **BARE, **environment},
         capture_output=True,
         text=True,
         timeout=250,

@@ -177,6 +177,7 @@ def test_anchors_that_redouble_are_not_written_out() -> None:
         parse("\n".join(lines))
 
 
+@pytest.mark.slow
 def test_references_that_redouble_are_not_followed() -> None:
     schemas: dict[str, Any] = {
         f"A{n}": {"allOf": [{"$ref": f"#/components/schemas/A{n + 1}"}] * 9, "properties": {"a": {}}} for n in range(40)

@@ -19,7 +19,7 @@ from wxpay_dsl.sandbox.explorer.code import written
 from wxpay_dsl.sandbox.platform import Mode
 
 Ask = Callable[..., Awaitable[Any]]
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).parents[2]
 MODULES = ROOT / "tests" / "interop" / "node_modules"

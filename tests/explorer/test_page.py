@@ -15,7 +15,7 @@ from tests.requirements import require
 from wxpay_dsl.client import tree
 from wxpay_dsl.sandbox import Sandbox
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 PRESIGN = "v3.eduPapay.contracts.presign.post"
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}

@@ -18,6 +18,8 @@ from tests.requirements import require
 from wxpay_dsl import Wechatpay
 from wxpay_dsl.sandbox.background import BackgroundSandbox
 
+pytestmark = pytest.mark.slow  # a process, a browser or a server for each test
+
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:

@@ -41,6 +41,7 @@ def javascript(node: str, requests: list[dict[str, Any]]) -> list[Any]:
     return found
 
 
+@pytest.mark.slow
 class TestJavascript:
     @NODE
     @given(texts=st.lists(TEXT, min_size=1, max_size=20))
