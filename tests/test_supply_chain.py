@@ -61,7 +61,7 @@ def test_the_pinned_environment_has_all_of_pyproject() -> None:
 def test_what_builds_is_pinned_to_the_same_versions() -> None:
     """``requirements/install`` builds without isolation, which would fetch whatever is newest."""
     have, developed = pinned("build.txt"), pinned("dev.txt")
-    assert have.keys() >= {"hatchling", "pip", "setuptools"}
+    assert have.keys() >= {"editables", "hatchling", "pip", "setuptools"}
     assert {name: found for name, found in have.items() if developed.get(name) != found} == {}
 
 
