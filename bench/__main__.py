@@ -2,6 +2,7 @@
 
 A measure is a module of this package with ``run(quick: bool, **options) -> dict``, and, where it takes options,
 ``arguments(parser)``. ``--json -`` leaves stdout to the JSON alone; what a measure says meanwhile goes to stderr.
+Processes that are measured find compiled bytecode, whatever ``PYTHONDONTWRITEBYTECODE`` says.
 Without a name all of them run, some minutes long, and ``--plot FILE`` draws what came of it as SVG.
 """
 
