@@ -50,6 +50,7 @@ async def test_each_merchant_signs_for_itself_over_the_same_connections() -> Non
     assert [text.split('serial_no="')[1].split('"')[0] for text in signed[1:]] == [f"{n:040X}" for n in range(1, 51)]
 
 
+@pytest.mark.slow
 async def test_a_merchant_costs_at_most_30_kb_and_no_session() -> None:
     platform = Platform()
     async with serving(platform), wechatpay(platform, certs=CERTS) as wxpay:

@@ -34,7 +34,7 @@ CONSTANTS = (
 )
 PRESIGN = "v3.eduPapay.contracts.presign.post"
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,8 @@ from wxpay_dsl.sandbox import Sandbox, home
 from wxpay_dsl.sandbox.identity import make_merchant, make_platform_certificate, throwaway_merchant
 from wxpay_dsl.sandbox.identity import throwaway_public_key as platform
 
+pytestmark = pytest.mark.slow  # a process, a browser or a server for each test
+
 Steps = list[dict[str, Any]]
 
 

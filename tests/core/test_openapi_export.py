@@ -62,6 +62,7 @@ def unpacked(files: Mapping[str, str], folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(SPECS)
 def test_a_round_trip_loses_nothing(spec: dict[str, Any]) -> None:

@@ -89,6 +89,7 @@ async def test_what_apiv2_did_not_understand_is_not_called_verified(ask: Ask) ->
     assert told["answer"]["verified"] is None
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 async def test_every_example_of_every_operation_can_be_sent(ask: Ask) -> None:
     """It may be refused, as an order may that is not there; but it is sent, and what verifies does."""

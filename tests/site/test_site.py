@@ -16,7 +16,7 @@ from wxpay_dsl.site.build import build
 
 from .conftest import Site
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 #: What a browser fetches by itself to show a page.
 LOADED = {("script", "src"), ("img", "src"), ("iframe", "src"), ("source", "src"), ("video", "src")}

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
+from tests.requirements import require
 from wxpay_dsl.core.errors import ConfigurationError
 from wxpay_dsl.wechat.certificates import (
     certificate_serial,
@@ -250,7 +251,10 @@ class TestCertificate:
 
     def test_the_serial_keeps_its_leading_zero_as_openssl_shows_it(self) -> None:
         shown = subprocess.run(
-            ["openssl", "x509", "-noout", "-serial"], input=M["certificate"].encode(), capture_output=True, check=True
+            [require("openssl"), "x509", "-noout", "-serial"],
+            input=M["certificate"].encode(),
+            capture_output=True,
+            check=True,
         ).stdout
         certificate = load_certificate(M["certificate"])
         assert shown.decode().strip() == f"serial={certificate_serial(certificate)}"
