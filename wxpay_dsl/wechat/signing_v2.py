@@ -23,6 +23,7 @@ __all__ = [
     "Field",
     "SignType",
     "ambiguous",
+    "hidden_names",
     "sign",
     "verify",
     "workwx_sign",
@@ -49,7 +50,7 @@ WORKWX_TRANSFER = (
     "ww_msg_type",
 )
 
-_TWO_FIELDS = re.compile("&[^&=]*=")
+_NEXT_FIELD = re.compile("&([^&=]*)=")
 #: An MD5 is 32 hexadecimal digits, an HMAC-SHA256 64: an answer does not say its ``sign_type``.
 _SIGN_TYPE_OF_LENGTH: dict[int, SignType] = {32: MD5, 64: HMAC_SHA256}
 
@@ -89,7 +90,12 @@ def ambiguous(value: str) -> bool:
     Nobody outside must get such a signature: the same key signs the notifications of payments, so that whoever chose
     the value could write one.
     """
-    return _TWO_FIELDS.search(value) is not None
+    return _NEXT_FIELD.search(value) is not None
+
+
+def hidden_names(value: str) -> list[str]:
+    """The names of the other fields that a value could be read as: ``["b"]`` of ``1&b=2``. See :func:`ambiguous`."""
+    return _NEXT_FIELD.findall(value) if "&" in value else []
 
 
 def workwx_sign(fields: Mapping[str, Field], names: Iterable[str], secret: str) -> str:
