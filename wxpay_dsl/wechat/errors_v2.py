@@ -17,13 +17,15 @@ from attrs import field, frozen
 from wxpay_dsl.core.errors import ServiceError
 
 from .errors import SignatureError
-from .service_errors import BankError, ServiceSystemError, error_class
+from .service_errors import BankError, ServiceSystemError, UserPayingError, error_class
 
 if TYPE_CHECKING:
     from wxpay_dsl.core.exchange import Response
 
 __all__ = ["MissingSignError", "ResultCodeError", "ReturnCodeError", "result_code_error", "return_code_error"]
 
+#: After these a call that may have done something may have done it.
+_DOUBTFUL: Final = (BankError, ServiceSystemError, UserPayingError)
 #: Parts of ``return_msg``, or codes, that have one usual cause, and its mend.
 _HINTS: Final = (
     ("签名错误", "compare `secret` (APIv2密钥) with the merchant platform's: APIv2 has a key of its own"),
@@ -60,15 +62,19 @@ class MissingSignError(SignatureError):
 
 def return_code_error(response: Response, code: str, message: str) -> ReturnCodeError:
     """The error of an answer whose ``return_code`` is ``code``, or that has that ``error_code``."""
-    return ReturnCodeError(**_common(response, code, message))
+    return ReturnCodeError(**_common(response, code, message), outcome_unknown=_in_doubt(response, code, message))
 
 
 def result_code_error(response: Response, code: str, message: str, fields: Mapping[str, Any]) -> ResultCodeError:
     """The error of an answer whose ``err_code`` is ``code``: a ResultCodeError, and one of the code's own class."""
     kind = error_class(code)
     common = _common(response, code, message)
-    common["outcome_unknown"] = not response.safe and issubclass(kind, (BankError, ServiceSystemError))
-    return _of_both(kind)(**common, fields=fields)
+    return _of_both(kind)(**common, outcome_unknown=_in_doubt(response, code), fields=fields)
+
+
+def _in_doubt(response: Response, *said: str) -> bool:
+    """Whether the call may have been carried out: an answer's words can only make that more doubtful, never less."""
+    return not response.safe and any(issubclass(error_class(text), _DOUBTFUL) for text in said)
 
 
 def _common(response: Response, code: str, message: str) -> dict[str, Any]:

@@ -123,7 +123,9 @@ class NotEnoughError(ServiceError):
 
 @frozen(str=False)
 class UserPayingError(ServiceError):
-    """``USERPAYING`` 用户支付中，需要输入密码: neither paid nor failed; query the order."""
+    """``USERPAYING`` 用户支付中，需要输入密码: neither paid nor failed. ``outcome_unknown`` is True: query the order, or
+    reverse it.
+    """
 
 
 @frozen(str=False)
@@ -258,7 +260,7 @@ def refusal_v3(operation: Operation | None, response: Response) -> SdkError:
         error.headers,
         error.body,
         error.hint or _HINTS.get(kind, ""),
-        error.outcome_unknown,
+        error.outcome_unknown or (not response.safe and issubclass(kind, UserPayingError)),
     )
 
 

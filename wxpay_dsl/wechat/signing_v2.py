@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING, Literal
 
 from wxpay_dsl.core.errors import ConfigurationError
+from wxpay_dsl.core.secrets import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -55,7 +56,7 @@ _NEXT_FIELD = re.compile("&([^&=]*)=")
 _SIGN_TYPE_OF_LENGTH: dict[int, SignType] = {32: MD5, 64: HMAC_SHA256}
 
 
-def sign(fields: Mapping[str, Field], key: str, sign_type: str = MD5) -> str:
+def sign(fields: Mapping[str, Field], key: str | Secret, sign_type: str = MD5) -> str:
     """The ``sign`` of ``fields``, in upper-case hexadecimal.
 
     Fields without a value, and ``sign`` itself, do not count. ``key`` is the APIv2 key (API密钥),
@@ -64,15 +65,17 @@ def sign(fields: Mapping[str, Field], key: str, sign_type: str = MD5) -> str:
     Raises :class:`ConfigurationError` for an empty key or another sign type, :class:`TypeError` for a value
     that is neither text nor integer, since its text here and its text on the wire could differ.
     """
+    key = Secret.of(key)  # masked before anything can raise: error trackers send the variables of each frame
     return _digest(_joined(fields, fields), "key", key, sign_type)
 
 
-def verify(fields: Mapping[str, Field], key: str) -> bool:
+def verify(fields: Mapping[str, Field], key: str | Secret) -> bool:
     """Whether ``fields["sign"]`` is the signature of the others; its length tells the algorithm.
 
     False when there is none. Compared in constant time. Give the values as they came: trimmed or converted
     ones sign otherwise. Raises :class:`ConfigurationError` for an empty key.
     """
+    key = Secret.of(key)
     given = fields.get("sign")
     sign_type = _SIGN_TYPE_OF_LENGTH.get(len(given)) if isinstance(given, str) else None
     if sign_type is None or not isinstance(given, str):
@@ -98,12 +101,13 @@ def hidden_names(value: str) -> list[str]:
     return _NEXT_FIELD.findall(value) if "&" in value else []
 
 
-def workwx_sign(fields: Mapping[str, Field], names: Iterable[str], secret: str) -> str:
+def workwx_sign(fields: Mapping[str, Field], names: Iterable[str], secret: str | Secret) -> str:
     """WeCom's ``workwx_sign`` (企业微信签名): MD5 over the fields in ``names``, the agent's secret last.
 
     ``names`` is :data:`WORKWX_RED_PACKET` or :data:`WORKWX_TRANSFER`. The ``sign`` of the request then covers
     this one too. Raises as :func:`sign` does.
     """
+    secret = Secret.of(secret)
     return _digest(_joined(fields, names), "secret", secret, MD5)
 
 
@@ -123,13 +127,17 @@ def _text(name: str, value: object) -> str:
     raise TypeError(f"{name}: a field to sign is text or an integer, not {type(value).__name__}")
 
 
-def _digest(joined: str, secret_name: str, secret: str, sign_type: str) -> str:
+def _digest(joined: str, secret_name: str, secret: Secret, sign_type: str) -> str:
     if not secret:
         raise ConfigurationError(f"the APIv2 {secret_name} to sign with is empty")
-    # Apart, so that an error about the fields' encoding does not carry the secret.
-    message = joined.encode() + f"&{secret_name}={secret}".encode()
+    if sign_type not in (MD5, HMAC_SHA256):
+        raise ConfigurationError(f"sign_type is {sign_type!r}; APIv2 knows MD5 and HMAC-SHA256")
+    # Encoded first: an error about the fields' encoding must not carry the secret, in its text or in this frame.
+    encoded = joined.encode()
     if sign_type == MD5:
-        return hashlib.md5(message, usedforsecurity=False).hexdigest().upper()
-    if sign_type == HMAC_SHA256:
-        return hmac.digest(secret.encode(), message, "sha256").hex().upper()
-    raise ConfigurationError(f"sign_type is {sign_type!r}; APIv2 knows MD5 and HMAC-SHA256")
+        return hashlib.md5(_message(encoded, secret_name, secret), usedforsecurity=False).hexdigest().upper()
+    return hmac.digest(secret.reveal().encode(), _message(encoded, secret_name, secret), "sha256").hex().upper()
+
+
+def _message(encoded: bytes, secret_name: str, secret: Secret) -> bytes:
+    return encoded + f"&{secret_name}={secret.reveal()}".encode()
