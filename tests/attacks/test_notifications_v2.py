@@ -139,6 +139,24 @@ class TestMovedFields:
         with pytest.raises(SdkError):
             await Notifications(sender.recipient).parse({}, xml.dumps(forged))
 
+    async def test_nor_any_declared_field_in_one_that_is_none(self, sender: Sender) -> None:
+        forged = self.merged(xml.loads(sender.xml(PAYMENT_V2).body), "attach")
+        with pytest.raises(MalformedNotificationError, match="`appid` has `&attach="):
+            await Notifications(sender.recipient).parse({}, xml.dumps(forged))
+
+    async def test_texts_in_json_are_read(self, sender: Sender) -> None:
+        orders = '{"order_num":1,"order_list":[{"attach":"a=1&total_fee=2"}]}'
+        combined = {**PAYMENT_V2, "combine_out_trade_no": "C1", "sub_order_list": orders}
+        fields = xml.loads(sender.xml(combined).body)
+        event = await Notifications(sender.recipient).parse({}, xml.dumps(fields))
+        assert event.resource["sub_order_list"]["order_list"][0]["attach"] == "a=1&total_fee=2"
+        with pytest.raises(MalformedNotificationError, match="`sub_order_list` has `&total_fee="):
+            await Notifications(sender.recipient).parse({}, xml.dumps(self.merged(fields, "total_fee")))
+
+    async def test_a_signature_over_nothing_is_no_notification(self, sender: Sender) -> None:
+        with pytest.raises(MalformedNotificationError, match="names no merchant"):
+            await Notifications(sender.recipient).parse({}, sender.xml({}).body, MCHID)
+
     @pytest.mark.parametrize("attach", ["a=1&b=2", "uid=7&total_fee=100&out_trade_no=1", "M&M", "&=", "a&b=c"])
     async def test_a_merchants_own_text_is_read(self, attach: str, sender: Sender) -> None:
         event = await Notifications(sender.recipient).parse({}, sender.xml({**PAYMENT_V2, "attach": attach}).body)

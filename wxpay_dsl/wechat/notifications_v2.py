@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
+from itertools import pairwise
 from json import JSONDecoder
 from typing import Any, Final
 
@@ -76,15 +77,17 @@ def open_v2(
     fields = {name: value for name, value in fields.items() if value}
     if "req_info" not in fields or "sign" in fields:
         _verify(fields, recipient)
-        _refuse_ambiguous(fields)
     kind, resource, identity = _shape(fields, recipient)
     resource.pop("sign", None)
     name = f"v2/{kind}"
+    schema = schema_of(name)
+    if "sign" in fields:
+        _refuse_ambiguous(fields, schema)
     return Notification(
         identity,
         name,
         _time(resource) or _time(fields),
-        fields_v2.read(schema_of(name), resource),
+        fields_v2.read(schema, resource),
         recipient.mchid,
         family="v2",
         signed="sign" in fields and kind != _UNKNOWN,
@@ -105,23 +108,33 @@ def _verify(fields: Fields, recipient: Recipient) -> None:
     raise BadSignatureError(SUBJECT, message)
 
 
-def _refuse_ambiguous(fields: Fields) -> None:
-    """Raises MalformedNotificationError for a value in which a field that decides something may be hidden.
+def _refuse_ambiguous(fields: Fields, schema: Schema | None) -> None:
+    """Raises MalformedNotificationError for a value in which a field of this kind of notification may be hidden.
 
     ``sign`` is the same for ``a=1&b=2`` in one field and in two, so whoever has a true notification could move its
     ``trade_state`` into the value before it.
     """
+    known = _DECISIVE if schema is None else _DECISIVE | schema.properties.keys()
     names = sorted(name for name in fields if name != "sign")
-    for name, following in zip(names, [*names[1:], "\U0010ffff"], strict=True):
-        if name == "sub_order_list":
-            continue  # JSON, in which the merchant's own texts stand
+    for name, following in pairwise([*names, "\U0010ffff"]):
         for hidden in signing_v2.hidden_names(fields[name]):
             # A merchant may write any query string into `attach`; it can hide only what is sorted after it.
-            if hidden in _DECISIVE and (name != "attach" or name < hidden < following):
+            if name == "attach" and not name < hidden < following:
+                continue
+            if name not in _DECISIVE and _is_json(fields[name]):
+                continue  # sub_order_list, in which the merchant's own texts stand; nothing can be added to it
+            if hidden in known or name in _DECISIVE:
                 raise MalformedNotificationError(
-                    f"the value of `{name[:40]}` has `&{hidden}=` in it, so that its signature would also be that of "
-                    f"other fields: changed on the way? (query the order instead)"
+                    f"the value of `{name[:40]}` has `&{hidden[:40]}=` in it, so that its signature would also be that "
+                    f"of other fields: changed on the way? (query the order instead)"
                 )
+
+
+def _is_json(text: str) -> bool:
+    try:
+        return isinstance(_read_json(text), (dict, list))
+    except (ValueError, RecursionError):
+        return False
 
 
 def _shape(fields: Fields, recipient: Recipient) -> tuple[str, dict[str, Any], str]:

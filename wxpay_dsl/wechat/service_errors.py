@@ -123,8 +123,8 @@ class NotEnoughError(ServiceError):
 
 @frozen(str=False)
 class UserPayingError(ServiceError):
-    """``USERPAYING`` 用户支付中，需要输入密码: neither paid nor failed. ``outcome_unknown`` is True: query the order, or
-    reverse it.
+    """``USERPAYING`` 用户支付中，需要输入密码: neither paid nor failed. ``outcome_unknown`` is True: query the
+    order, or reverse it.
     """
 
 
