@@ -82,6 +82,8 @@ async def test_its_time_is_china_s(
         ({"trade_state": "PAY_FAIL"}, "v2/transaction-fail"),
         ({"result_code": "FAIL", "err_code": "NOTENOUGH"}, "v2/transaction-fail"),
         ({"return_code": "FAIL"}, "v2/transaction-fail"),
+        ({"trade_state": "success"}, "v2/transaction-fail"),
+        ({"trade_state": "SUCCESS "}, "v2/transaction-fail"),
         ({"result_code": ""}, "v2/unknown"),
         ({"return_code": ""}, "v2/unknown"),
         ({"combine_out_trade_no": "1"}, "v2/combined-transactions-success"),

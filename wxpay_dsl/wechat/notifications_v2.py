@@ -9,6 +9,7 @@ https://pay.weixin.qq.com/doc/v2/merchant/4011937123
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
 from itertools import pairwise
@@ -163,7 +164,8 @@ def _shape(fields: Fields, recipient: Recipient) -> tuple[str, dict[str, Any], s
 def _payment(fields: Fields) -> str:
     """``transaction-success`` only for what was paid: of one that failed nothing may be booked."""
     state = fields.get("trade_state", "SUCCESS")
-    if fields["return_code"] != "SUCCESS" or fields["result_code"] != "SUCCESS" or state == "PAY_FAIL":
+    succeeded = fields["return_code"] == fields["result_code"] == "SUCCESS"
+    if not succeeded or state == "PAY_FAIL" or _STATE.fullmatch(state) is None:
         return "transaction-fail"
     return f"transaction-{state.lower().replace('_', '-')}"
 
@@ -185,6 +187,8 @@ class _Shape:
 
 
 _UNKNOWN: Final = "unknown"
+#: ``SUCCESS``, ``PAY_BACK`` …: one that is written otherwise is none of them.
+_STATE: Final = re.compile("[A-Z][A-Z_]{0,31}")
 _CODES: Final = frozenset({"return_code", "result_code"})
 _SHAPES: Final = (
     _Shape(_combined, _CODES | {"combine_out_trade_no"}, ("combine_out_trade_no", "err_code")),
