@@ -200,9 +200,10 @@ _SHAPES: Final = (
     _Shape("contract-changed", _CODES | {"change_type", "contract_id"}, ("contract_id", "change_type", "operate_time")),
     _Shape(_payment, _CODES | {"out_trade_no"}, ("transaction_id", "out_trade_no", "err_code")),
 )
-#: By these it is told what happened, to what, and how much it is.
+#: By these it is told what happened, to what, for whom, and how much it is.
 _DECISIVE: Final = frozenset(
-    {"mch_id", "mchid", "combine_mch_id", "trade_state", "total_fee", "req_info"}
+    {"mch_id", "mchid", "combine_mch_id", "trade_state", "req_info", "openid", "contract_code", "plan_id"}
+    | {"total_fee", "cash_fee", "settlement_total_fee"}
     | {"event_ciphertext", "event_type", "event_id", "event_nonce", "event_associated_data"}
     | frozenset(_TIMES).union(*(shape.required.union(shape.identity) for shape in _SHAPES))
 )

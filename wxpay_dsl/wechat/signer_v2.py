@@ -64,6 +64,9 @@ def seal_v2(mchid: str, environment: EnvironmentV2, agent_secret: str | Secret |
             raise ValidationError(request.name, (Fault("body", "expected an object of fields"),))
         schema = operation.body if operation is not None else None
         fields = complete(fields_v2.written(given), schema, mchid, request.name, nonce=_nonce(operation))
+        if fields.get("sign_type") and operation is not None and not operation.sign_type:
+            message = "the service does not take it into this signature, which is MD5: leave it out"
+            raise ValidationError(request.name, (Fault("sign_type", message),))
         if schema is not None and "workwx_sign" in schema.properties:
             _sign_for_wecom(fields, schema, wecom, request.name)
         fields["sign"] = signing_v2.sign(fields, secret, fields.get("sign_type") or signing_v2.MD5)
