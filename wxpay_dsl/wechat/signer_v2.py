@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from wxpay_dsl.core.family import Seal
     from wxpay_dsl.core.request import Request
 
-__all__ = ["EnvironmentV2", "complete", "path_of", "seal_v2", "sign_type_of"]
+__all__ = ["EnvironmentV2", "complete", "path_of", "refuse_hidden_codes", "seal_v2", "sign_type_of"]
 
 _SIGN_TYPES: Final = (signing_v2.MD5, signing_v2.HMAC_SHA256)
 
@@ -63,7 +63,9 @@ def seal_v2(mchid: str, environment: EnvironmentV2, agent_secret: str | Secret |
         if not isinstance(given, Mapping):
             raise ValidationError(request.name, (Fault("body", "expected an object of fields"),))
         schema = operation.body if operation is not None else None
-        fields = complete(fields_v2.written(given), schema, mchid, request.name, nonce=_nonce(operation))
+        texts = fields_v2.written(given)
+        refuse_hidden_codes(texts, request.name)
+        fields = complete(texts, schema, mchid, request.name, nonce=_nonce(operation))
         if fields.get("sign_type") and operation is not None and not operation.sign_type:
             message = "the service does not take it into this signature, which is MD5: leave it out"
             raise ValidationError(request.name, (Fault("sign_type", message),))
@@ -97,6 +99,23 @@ def complete(fields: Mapping[str, str], schema: Schema | None, mchid: str, name:
         message = f"expected {' or '.join(_SIGN_TYPES)}, got {completed['sign_type'][:40]!r}"
         raise ValidationError(name, (Fault("sign_type", message),))
     return completed
+
+
+def refuse_hidden_codes(fields: Mapping[str, str], name: str, section: str = "") -> None:
+    """``sign`` does not delimit fields, and the same key signs answers and notifications: a value with
+    ``&return_code=…`` in it, which a user wrote, would be signed as one of those. Raises ValidationError.
+    """
+    faults = [
+        Fault(
+            f"{section}{field}",
+            f"it has &{hidden}= in it, so that its signature would be that of an answer too: a forger's",
+        )
+        for field, value in fields.items()
+        for hidden in signing_v2.hidden_names(value)
+        if hidden in signing_v2.ANSWERING
+    ]
+    if faults:
+        raise ValidationError(name, tuple(faults))
 
 
 def sign_type_of(declared: Schema, *, required: bool) -> str:
@@ -160,6 +179,7 @@ def _signed_query(request: Request, mchid: str, secret: Secret) -> Request:
     given = dict(pairs)
     if len(given) < len(pairs):
         raise ValidationError(request.name, (Fault("query", "a name is there twice, which cannot be signed"),))
+    refuse_hidden_codes(given, request.name, "query.")
     schema = operation.query if operation is not None else None
     fields = complete(given, schema, mchid, request.name, nonce=_nonce(operation))
     fields["sign"] = signing_v2.sign(fields, secret, fields.get("sign_type") or signing_v2.MD5)

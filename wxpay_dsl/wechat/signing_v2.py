@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from wxpay_dsl.core.errors import ConfigurationError
 from wxpay_dsl.core.secrets import Secret
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 __all__ = [
+    "ANSWERING",
     "HMAC_SHA256",
     "MD5",
     "WORKWX_RED_PACKET",
@@ -50,6 +51,9 @@ WORKWX_TRANSFER = (
     "partner_trade_no",
     "ww_msg_type",
 )
+
+#: Fields that make an answer or a notification of whatever has them under its signature.
+ANSWERING: Final = frozenset({"return_code", "result_code", "vehicle_event_type", "event_ciphertext", "req_info"})
 
 _NEXT_FIELD = re.compile("&([^&=]*)=")
 #: An MD5 is 32 hexadecimal digits, an HMAC-SHA256 64: an answer does not say its ``sign_type``.
