@@ -191,7 +191,7 @@ def _split(fields: dict[str, str], steps: Steps) -> dict[str, str]:
     name = _name(fields, steps)
     value, found, rest = fields.get(name, "").partition("&")
     inner, equals, text = rest.partition("=")
-    return {**fields, name: value, inner: text} if found and equals else fields
+    return {**fields, name: value, inner: text} if found and equals and inner in NAMES else fields
 
 
 def _rename(fields: dict[str, str], steps: Steps) -> dict[str, str]:
