@@ -22,6 +22,8 @@ from wxpay_dsl import (
     ServiceError,
     ServiceSystemError,
     SignatureError,
+    StatementCreatingError,
+    StatementNotExistError,
     Wechatpay,
 )
 from wxpay_dsl.wechat import signing_v2, xml
@@ -331,6 +333,30 @@ class TestDoubt:
             with pytest.raises(ReturnCodeError) as caught:
                 await CALLS["micropay"](wxpay)
             assert caught.value.outcome_unknown
+
+
+@pytest.mark.parametrize(
+    ("message", "kind"),
+    [
+        ("No Bill Exist", StatementNotExistError),
+        ("NO Bill Exist", StatementNotExistError),
+        ("Bill Creating", StatementCreatingError),
+    ],
+)
+async def test_a_bill_that_is_not_there_has_a_class_and_a_hint(message: str, kind: type[ServiceError]) -> None:
+    answer = xml.dumps({"return_code": "FAIL", "return_msg": message, "error_code": "20002"})
+    async with answering(answer) as loopback, wechatpay(loopback) as wxpay:
+        with pytest.raises(kind, match=f"20002 {message}; the") as caught:
+            await wxpay.v2.pay.downloadbill(appid=APPID, bill_date="20140603", bill_type="ALL")
+    assert isinstance(caught.value, ReturnCodeError)
+    copied = pickle.loads(pickle.dumps(caught.value))  # noqa: S301 - made here
+    assert (type(copied), str(copied)) == (type(caught.value), str(caught.value))
+
+
+async def test_what_nobody_signed_raises_no_class_of_an_order() -> None:
+    with pytest.raises(ReturnCodeError) as caught:
+        await queried(xml.dumps({"return_code": "FAIL", "error_code": "ORDERPAID", "return_msg": "ORDERPAID"}))
+    assert not isinstance(caught.value, OrderPaidError)
 
 
 async def test_the_message_beside_return_code_has_two_names() -> None:
