@@ -67,13 +67,13 @@ def explain(signed: bytes, detail: Any) -> str:
 
 def _named_field(detail: Any) -> str:
     """What to do about the part of ``Authorization`` that the service names, where that is not the signature itself."""
-    field = detail.get("field") if isinstance(detail, Mapping) else None
-    advice = _ADVICE.get(field.strip().lower()) if isinstance(field, str) else None
-    if advice is None:
+    given = detail.get("field") if isinstance(detail, Mapping) else None
+    field = given.strip().lower() if isinstance(given, str) else ""
+    if field not in _ADVICE:
         return ""
     issue = detail.get("issue")
     said = f" ({issue[:_SHOWN]!r})" if isinstance(issue, str) and issue else ""
-    return f"the service refuses the {field.strip().lower()}{said}, not the signature: {advice}"
+    return f"the service refuses the {field}{said}, not the signature: {_ADVICE[field]}"
 
 
 def _information(detail: Any) -> tuple[str, int | None]:

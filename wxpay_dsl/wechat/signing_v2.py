@@ -123,11 +123,11 @@ def _joined(fields: Mapping[str, Field], names: Iterable[str]) -> str:
 
 def _text(name: str, value: object) -> str:
     if isinstance(value, str):
-        return value
+        return str.__str__(value)  # of an enumeration's member its value, where f"{member}" would name the member
     if value is None:
         return ""
     if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
+        return int.__repr__(value)
     raise TypeError(f"{name}: a field to sign is text or an integer, not {type(value).__name__}")
 
 
