@@ -131,11 +131,12 @@ class TestMovedFields:
         with pytest.raises(MalformedNotificationError, match=f"has `&{name}=` in it"):
             await Notifications(sender.recipient).parse({}, xml.dumps(forged))
 
-    async def test_nor_in_the_attached_text(self, sender: Sender) -> None:
+    @pytest.mark.parametrize("attach", ["order=1", "order=1&zone=2"])
+    async def test_nor_in_the_attached_text(self, attach: str, sender: Sender) -> None:
         """It is the merchant's own: any query string may stand there, but none that was a field."""
-        contract = {**CONTRACT, "attach": "order=1"}
+        contract = {**CONTRACT, "attach": attach}
         forged = self.merged(xml.loads(sender.xml(contract).body), "change_type")
-        assert forged["attach"] == "order=1&change_type=DELETE"
+        assert forged["attach"] == f"{attach}&change_type=DELETE"
         with pytest.raises(SdkError):
             await Notifications(sender.recipient).parse({}, xml.dumps(forged))
 
