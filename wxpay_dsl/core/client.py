@@ -231,8 +231,12 @@ class Client:
 
 
 def _with_doubt(exchange: Exchange, error: SdkError) -> SdkError:
-    """A refusal of the last attempt says nothing of an earlier one, whose answer was lost."""
-    if exchange.doubtful and isinstance(error, ServiceError):
+    """A refusal of the last attempt says nothing of an earlier one, whose answer was lost; and where the spec says that
+    only a query tells the outcome, no refusal does.
+    """
+    operation = exchange.request.operation
+    queried = operation is not None and operation.outcome == "query" and not exchange.request.safe
+    if (exchange.doubtful or queried) and isinstance(error, ServiceError):
         return evolve(error, outcome_unknown=True)
     return error
 

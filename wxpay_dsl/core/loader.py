@@ -191,6 +191,8 @@ def _operation(
             raise Mistake("an operation has a `body` or a `form`, not both", "form")
         if "host" in values and not ORIGIN.match(values["host"]):
             raise Mistake(f"{values['host']!r} is no origin: https:// and a name, no path", "host")
+        if "outcome" in values and values["outcome"] != "query":
+            raise Mistake(f"{values['outcome'][:40]!r} is no outcome: `query` is", "outcome")
         templates = [found[1] for segment in path.split("/") if (found := _TEMPLATE.match(segment))]
         values["parameters"] = _parameters(templates, values.pop("path", {}), resolver)
         return Operation(

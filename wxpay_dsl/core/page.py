@@ -56,6 +56,8 @@ def remarks(operation: Operation) -> list[str]:
         found.append(f"the digest of its answer is signed ({operation.digest_header})")
     elif not operation.verify:
         found.append("its answer is not signed")
+    if operation.outcome == "query":
+        found.append("any other answer than success leaves the outcome unknown: query it")
     if operation.host:
         found.append(f"served by {operation.host}")
     if operation.roles:

@@ -70,11 +70,11 @@ def _shape(name: str, schema: Schema) -> Schema:
 
 def _written(name: str, value: Any) -> str:
     if isinstance(value, str):
-        return value
+        return str.__str__(value)  # of an enumeration's member its value, where str() would name the member
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
-        return str(value)
+        return int.__repr__(value)
     if isinstance(value, (Mapping, list, tuple)):
         return json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     hint = " (money is whole fen)" if isinstance(value, float) else ""

@@ -60,9 +60,10 @@ class Notification(Generic[Resource_co]):
     summary: str = ""
     #: ``v3`` or ``v2``.
     family: str = "v3"
-    #: Whether a signature vouches for it. Only APIv2's refund notifications have none: query the refund.
+    #: Whether a signature vouches for it. False for APIv2's refund notifications, which have none, and for
+    #: ``v2/unknown``, which may be anything that the merchant's own APIv2 key signed: query before anything is booked.
     signed: bool = True
-    #: All that came around the resource, as it came.
+    #: All that came around the resource, as it came; of APIv2 without the empty fields, which no signature covers.
     envelope: Mapping[str, Any] = field(factory=dict, repr=False)
 
     @property
