@@ -11,6 +11,8 @@ from concurrent.futures import Future
 from contextvars import copy_context
 from typing import Any, TypeVar
 
+from wxpay_dsl.core.forking import ForkSafeLock
+
 __all__ = ["LoopThread"]
 
 Result = TypeVar("Result")
@@ -22,7 +24,7 @@ class LoopThread:
     def __init__(self, close: Callable[[], Awaitable[None]]) -> None:
         """``close`` is awaited on the loop before the process ends."""
         self._close = close
-        self._lock = threading.Lock()
+        self._lock = ForkSafeLock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pid = 0
 
