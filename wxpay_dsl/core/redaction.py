@@ -17,7 +17,17 @@ __all__ = ["MASK", "redact_data", "redact_headers", "redact_url"]
 MASK: Final = "***"
 
 #: Headers whose values are never shown.
-_HEADERS: Final = frozenset({"authorization", "cookie", "proxy-authorization", "set-cookie"})
+_HEADERS: Final = frozenset(
+    {
+        "authorization",
+        "cookie",
+        "proxy-authorization",
+        "set-cookie",
+        "wechatpay-signature",
+    }
+)
+#: Those whose values begin with the name of a scheme, which is shown.
+_SCHEMES: Final = frozenset({"authorization", "proxy-authorization"})
 #: Fields and parameters whose values open something, whatever the specs say of them.
 _NAMES: Final = re.compile(
     r"(?:.*[_-])?(?:token|secret|password|signature|sign|key|code_url|download_url|ciphertext|auth_code)\Z",
@@ -30,10 +40,14 @@ _SHOWN: Final = 4096
 
 def redact_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """The headers, without what proves an identity; of ``Authorization`` its scheme stays."""
-    return {
-        name: f"{value.partition(' ')[0]} {MASK}" if name.lower() in _HEADERS else value
-        for name, value in headers.items()
-    }
+    return {name: _masked_header(name.lower(), value) for name, value in headers.items()}
+
+
+def _masked_header(name: str, value: str) -> str:
+    if name not in _HEADERS:
+        return value
+    scheme, space, _ = value.partition(" ")
+    return f"{scheme} {MASK}" if name in _SCHEMES and space else MASK
 
 
 def redact_url(url: str) -> str:

@@ -80,8 +80,8 @@ class Recipient:
                 f"nothing to verify the notifications of {mchid} with: give `certs`, {{'PUB_KEY_ID_…': 'pub_key.pem'}} "
                 f"(微信支付公钥), with `apiv3_key`; for APIv2 `secret` (APIv2密钥)"
             )
-        keys = PlatformKeys(platform_key(key_id, thing) for key_id, thing in (certs or {}).items())
-        return cls(mchid, StaticKeyring(keys), given.apiv3_key, given.secret)
+        keys = [platform_key(key_id, thing) for key_id, thing in (certs or {}).items()]
+        return cls(mchid, StaticKeyring(PlatformKeys(keys)), given.apiv3_key, given.secret)
 
     def __reduce__(self) -> tuple[Any, ...]:
         raise TypeError("a recipient holds secret keys and is never pickled")
