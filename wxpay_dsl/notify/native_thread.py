@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from importlib import import_module
 from typing import Any, TypeVar
 
 __all__ = ["start_thread", "wait_for"]
@@ -35,11 +36,11 @@ def start_thread(function: Callable[[], object], name: str) -> None:
 def wait_for(future: Future[Result]) -> Result:
     """The result of a future that another thread sets. Under gevent the other greenlets go on meanwhile."""
     if _gevent() is not None:
-        from gevent import get_hub
-        from gevent.event import Event
-
-        done: Any = Event()
-        watcher: Any = get_hub().loop.async_()  # the one thing of gevent's that another thread may wake
+        # Not by `import`, which type checkers would follow: only who uses gevent has it.
+        done: Any = import_module("gevent.event").Event()
+        watcher: Any = (
+            import_module("gevent").get_hub().loop.async_()
+        )  # the one thing of gevent's that another thread may wake
         watcher.start(done.set)  # first: what wakes it before it has begun is lost
         try:
             future.add_done_callback(lambda _: watcher.send())
