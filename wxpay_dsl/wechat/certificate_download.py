@@ -62,13 +62,13 @@ def certificate_download(
         check_clock(signed, clock(), answer.name)
         trusted = _trusted(known, signed.serial)
         if trusted is not None:
-            check_signature(signed, answer.body, trusted, answer.name)
+            check_signature(signed, answer.body, trusted, answer.name, headers=answer.headers)
         keys = open_answer(answer.body)
         if trusted is None:
             brought = _trusted(PlatformKeys(keys), signed.serial)
             if brought is None:
                 raise unknown_serial(signed, [key.id for key in (*known, *keys)], answer.name)
-            check_signature(signed, answer.body, brought, answer.name)
+            check_signature(signed, answer.body, brought, answer.name, headers=answer.headers)
         return Downloaded(keys, answer.body)
 
     return download
