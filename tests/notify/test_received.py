@@ -38,6 +38,25 @@ async def test_headers_that_are_no_mapping(
             await getattr(notifications, method)(headers, wire.body)
 
 
+class Fields:
+    """Headers as a framework may have them: no Mapping, but asked like one."""
+
+    def __init__(self, headers: dict[str, str]) -> None:
+        self.get = headers.get
+        self.items = headers.items
+
+
+async def test_headers_that_are_asked_like_a_mapping_are_taken(sender: Sender, notifications: Notifications) -> None:
+    wire = sender.event()
+    fields: Any = Fields(wire.headers)
+    assert (await notifications.parse(fields, wire.body)).resource == PAYMENT
+    for lacking in ("get", "items"):
+        less: Any = Fields(wire.headers)
+        delattr(less, lacking)
+        with pytest.raises(TypeError, match="the headers are Fields"):
+            await notifications.parse(less, wire.body)
+
+
 async def test_a_merchant_is_text_or_nothing(sender: Sender, notifications: Notifications) -> None:
     wire = sender.event()
     nothing: Any = None

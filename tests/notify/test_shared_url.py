@@ -11,6 +11,7 @@ from tests.notify.conftest import PAYMENT, PAYMENT_V2, Sender
 from tests.turning import turning
 from wxpay_dsl import Notifications, Recipient
 from wxpay_dsl.notify import MerchantLookupError, NotificationDecryptionError, UnknownMerchantError
+from wxpay_dsl.notify.recipients import Recipients
 from wxpay_dsl.sandbox.identity import make_platform_public_key
 from wxpay_dsl.sandbox.platform import Platform
 from wxpay_dsl.wechat.errors import BadSignatureError, UnknownSerialError
@@ -66,6 +67,22 @@ async def test_one_who_has_the_same_key_at_hand_does_not_keep_it_from_the_other(
     other = Recipient.of("1900000666", certs={key.id: key.rsa}, apiv3_key="m" * 32)
     wire = sender.event()
     assert (await Notifications(other, mine).parse(wire.headers, wire.body)).merchant == sender.merchant.mchid
+
+
+async def test_one_who_cannot_get_the_key_does_not_keep_it_from_the_next(sender: Sender) -> None:
+    key = PlatformKey(sender.pair.id, sender.pair.private_key.public_key())
+    without = Recipient("1900000666", Downloading(), b"m" * 32)
+    mine = Recipient(sender.merchant.mchid, Downloading(key), sender.merchant.apiv3_key)
+    wire = sender.event()
+    assert (await Notifications(without, mine).parse(wire.headers, wire.body)).merchant == sender.merchant.mchid
+
+
+async def test_a_key_that_many_have_is_verified_once(sender: Sender) -> None:
+    key = PlatformKey(sender.pair.id, sender.pair.private_key.public_key())
+    bogus = with_a_bogus_key(sender)
+    many = [Recipient(str(number), Keys(key), b"m" * 32) for number in range(3)]
+    found = await Recipients.vouching(key.id, [many[0], bogus, many[1], many[2]])
+    assert [believing for _, believing in found] == [tuple(many), (bogus,)]
 
 
 async def test_where_one_believes_it_the_others_download_nothing(sender: Sender) -> None:
