@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Sequence
-from functools import partial
 from typing import Final
 
 from attrs import field, frozen
@@ -26,7 +25,7 @@ from wxpay_dsl.wechat.keyring import Keyring, Preference, StaticKeyring
 from wxpay_dsl.wechat.middleware import sign_v3
 from wxpay_dsl.wechat.middleware_v2 import verify_v2
 from wxpay_dsl.wechat.mutual_tls import mutual_tls, trusting
-from wxpay_dsl.wechat.platform_keys import RefreshPolicy, decrypt_certificates, is_public_key_id
+from wxpay_dsl.wechat.platform_keys import CertificateOpener, RefreshPolicy, is_public_key_id
 from wxpay_dsl.wechat.refreshing_keyring import RefreshingKeyring
 from wxpay_dsl.wechat.sensitive import decrypt_sensitive, encrypt_sensitive
 from wxpay_dsl.wechat.signer import Credential
@@ -149,11 +148,11 @@ def certificates_url(settings: Settings, tree: Tree) -> str:
 def _refreshing(
     settings: Settings, tree: Tree, credential: Credential, shared: Shared, preference: Preference
 ) -> RefreshingKeyring:
-    apiv3_key = settings.apiv3_key or b""
+    open_answer = CertificateOpener(settings.apiv3_key or b"")
     download = certificate_download(
         shared.transport,
         credential,
-        apiv3_key,
+        open_answer,
         certificates_url(settings, tree),
         timeout=settings.timeout,
         policy=shared.retries,
@@ -173,5 +172,5 @@ def _refreshing(
         preference=preference,
         store=configured.certificate_store,
         name=f"platform-certificates-{settings.mchid}",
-        open_answer=partial(decrypt_certificates, apiv3_key=apiv3_key),
+        open_answer=open_answer,
     )

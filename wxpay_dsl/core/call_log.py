@@ -21,7 +21,13 @@ _NOTHING: Final[AbstractContextManager[None]] = nullcontext()
 
 
 def log_calls(log: logging.Logger) -> Hook:
-    """A hook that logs to ``log``."""
+    """A hook that logs to ``log``.
+
+    A call that fails is raised to its caller: where the application has set up no logging, Python's last resort does
+    not print it once more.
+    """
+    if not log.handlers:
+        log.addHandler(logging.NullHandler())
 
     def hook(call: Call) -> AbstractContextManager[None]:
         return _Logged(log, call) if log.isEnabledFor(logging.WARNING) else _NOTHING

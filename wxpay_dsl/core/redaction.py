@@ -16,8 +16,10 @@ __all__ = ["MASK", "redact_data", "redact_headers", "redact_url"]
 #: What stands in the place of a value that is not shown.
 MASK: Final = "***"
 
-#: Headers whose values are never shown.
-_HEADERS: Final = frozenset({"authorization", "cookie", "proxy-authorization", "set-cookie"})
+#: Headers whose values are never shown: what proves an identity, and signatures.
+_HEADERS: Final = re.compile(r"(?:proxy-)?authorization\Z|(?:set-)?cookie\Z|(?:.*-)?signature\Z")
+#: Those whose values begin with the name of a scheme, which is shown.
+_SCHEMES: Final = frozenset({"authorization", "proxy-authorization"})
 #: Fields and parameters whose values open something, whatever the specs say of them.
 _NAMES: Final = re.compile(
     r"(?:.*[_-])?(?:token|secret|password|signature|sign|key|code_url|download_url|ciphertext|auth_code)\Z",
@@ -29,11 +31,15 @@ _SHOWN: Final = 4096
 
 
 def redact_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers, without what proves an identity; of ``Authorization`` its scheme stays."""
-    return {
-        name: f"{value.partition(' ')[0]} {MASK}" if name.lower() in _HEADERS else value
-        for name, value in headers.items()
-    }
+    """The headers, without what proves an identity and signatures; of ``Authorization`` its scheme stays."""
+    return {name: _masked_header(name.lower(), value) for name, value in headers.items()}
+
+
+def _masked_header(name: str, value: str) -> str:
+    if not _HEADERS.match(name):
+        return value
+    scheme, space, _ = value.partition(" ")
+    return f"{scheme} {MASK}" if name in _SCHEMES and space else MASK
 
 
 def redact_url(url: str) -> str:

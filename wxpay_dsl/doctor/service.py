@@ -222,7 +222,7 @@ def _platform_key(answer: Response, wanted: str, known: PlatformKeys) -> Step:
         mend = _TAKE if is_public_key_id(signed.serial) else "give `apiv3_key`, so that the certificates are downloaded"
         return Step("platform key", good=False, text=text, mend=mend)
     try:
-        check_signature(signed, answer.body, key, answer.name)
+        check_signature(signed, answer.body, key, answer.name, headers=answer.headers)
     except SignatureError as error:
         mend = f"the key in the profile is not the one of {key.id}: {_TAKE}"
         return Step("platform key", good=False, text=str(error), mend=mend)

@@ -97,8 +97,10 @@ async def verify_v3(
         given = answer.body if body is None else body
         if isinstance(key.public_key, Sm2PublicKey):
             # It takes a thousand times as long as RSA, too long for the event loop.
-            await asyncio.to_thread(check_signature, signed, given, key, answer.name, outcome_unknown=unknown)
+            await asyncio.to_thread(
+                check_signature, signed, given, key, answer.name, outcome_unknown=unknown, headers=answer.headers
+            )
         else:
-            check_signature(signed, given, key, answer.name, outcome_unknown=unknown)
+            check_signature(signed, given, key, answer.name, outcome_unknown=unknown, headers=answer.headers)
     except SignatureError as error:
         raise evolve(error, status=answer.status, headers=answer.headers, body=answer.body) from None

@@ -17,6 +17,7 @@ __all__ = [
     "LIMIT",
     "SUBJECT",
     "MalformedNotificationError",
+    "MerchantLookupError",
     "Notification",
     "NotificationDecryptionError",
     "NotificationError",
@@ -111,5 +112,12 @@ class NotificationDecryptionError(NotificationError):
 @frozen(str=False)
 class UnknownMerchantError(NotificationError):
     """For a merchant that is not served here; refused before any cryptography."""
+
+    merchant: str = ""
+
+
+@frozen(str=False)
+class MerchantLookupError(NotificationError):
+    """``find`` raised, or gave something else than a recipient: the service is asked to send it again."""
 
     merchant: str = ""

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from cryptography import x509
 
 __all__ = [
+    "CertificateOpener",
     "PlatformCertificatesError",
     "PlatformKey",
     "PlatformKeys",
@@ -227,6 +228,58 @@ class PlatformKeys:
         return ranked[-1]
 
 
+def _key_bytes(key: str | bytes) -> bytes:
+    return key.encode() if isinstance(key, str) else key
+
+
+@frozen
+class CertificateOpener:
+    """Opens answers of ``GET /v3/certificates`` with one APIv3 key, which stays out of its repr.
+
+    Error trackers send the variables of every frame: whoever opens such answers holds this, and not the key.
+    """
+
+    _key: bytes = field(repr=False, converter=_key_bytes)
+
+    def __call__(self, payload: bytes | str | Mapping[str, Any]) -> tuple[PlatformKey, ...]:
+        """As :func:`decrypt_certificates`."""
+        if len(self._key) != 32:
+            raise ConfigurationError(f"the APIv3 key (APIv3密钥) is {len(self._key)} bytes; it must be 32")
+        keys = tuple(self._decrypted(entry) for entry in _entries(payload))
+        if len({one.id for one in keys}) != len(keys):
+            raise PlatformCertificatesError("one serial is there twice")
+        return keys
+
+    def __reduce__(self) -> str:
+        raise TypeError("it holds a secret key and is never pickled")
+
+    def _decrypted(self, entry: Any) -> PlatformKey:
+        try:
+            serial, sealed = entry["serial_no"], entry["encrypt_certificate"]
+            algorithm, nonce, ciphertext = sealed["algorithm"], sealed["nonce"], sealed["ciphertext"]
+            associated_data = sealed.get("associated_data") or ""
+        except (KeyError, TypeError, AttributeError):
+            raise PlatformCertificatesError("an entry lacks serial_no or a part of encrypt_certificate") from None
+        if not all(isinstance(part, str) for part in (serial, algorithm, nonce, ciphertext, associated_data)):
+            raise PlatformCertificatesError("an entry has something else than text in it")
+        decrypt = _ALGORITHMS.get(algorithm)
+        if decrypt is None:
+            raise PlatformCertificatesError(f"{serial[:80]}: encrypted with {algorithm[:80]}; expected {_ALGORITHM}")
+        try:
+            plaintext = decrypt(ciphertext, self._key, nonce, associated_data)
+            # The same key seals notifications, whose JSON holds texts of strangers: a certificate in one is none.
+            if not plaintext.lstrip().startswith(_BEGINS):
+                raise PlatformCertificatesError(f"{serial[:80]}: what was encrypted is no certificate in PEM")
+            found = _of_certificate(load_certificate(plaintext))
+        except ciphers.DecryptionError as error:
+            raise PlatformCertificatesError(f"{serial[:80]}: {error}", undecryptable=True) from error
+        except ConfigurationError as error:
+            raise PlatformCertificatesError(f"{serial[:80]}: {error}") from error
+        if found.id != serial.upper():
+            raise PlatformCertificatesError(f"{serial[:80]}: the certificate's serial is {found.id}")
+        return found
+
+
 def decrypt_certificates(payload: bytes | str | Mapping[str, Any], apiv3_key: str | bytes) -> tuple[PlatformKey, ...]:
     """The platform certificates in an answer of ``GET /v3/certificates``: all of them, or none.
 
@@ -240,13 +293,9 @@ def decrypt_certificates(payload: bytes | str | Mapping[str, Any], apiv3_key: st
 
     https://pay.weixin.qq.com/docs/merchant/development/interface-rules/certificate-callback-decryption.html
     """
-    key = apiv3_key.encode() if isinstance(apiv3_key, str) else apiv3_key
-    if len(key) != 32:
-        raise ConfigurationError(f"the APIv3 key (APIv3密钥) is {len(key)} bytes; it must be 32")
-    keys = tuple(_decrypted(entry, key) for entry in _entries(payload))
-    if len({one.id for one in keys}) != len(keys):
-        raise PlatformCertificatesError("one serial is there twice")
-    return keys
+    opener = CertificateOpener(apiv3_key)
+    del apiv3_key
+    return opener(payload)
 
 
 def _entries(payload: bytes | str | Mapping[str, Any]) -> list[Any]:
@@ -258,33 +307,6 @@ def _entries(payload: bytes | str | Mapping[str, Any]) -> list[Any]:
     if not isinstance(entries, list) or not 0 < len(entries) <= _CERTIFICATE_LIMIT:
         raise PlatformCertificatesError("the body holds no list `data` of certificates")
     return entries
-
-
-def _decrypted(entry: Any, key: bytes) -> PlatformKey:
-    try:
-        serial, sealed = entry["serial_no"], entry["encrypt_certificate"]
-        algorithm, nonce, ciphertext = sealed["algorithm"], sealed["nonce"], sealed["ciphertext"]
-        associated_data = sealed.get("associated_data") or ""
-    except (KeyError, TypeError, AttributeError):
-        raise PlatformCertificatesError("an entry lacks serial_no or a part of encrypt_certificate") from None
-    if not all(isinstance(part, str) for part in (serial, algorithm, nonce, ciphertext, associated_data)):
-        raise PlatformCertificatesError("an entry has something else than text in it")
-    decrypt = _ALGORITHMS.get(algorithm)
-    if decrypt is None:
-        raise PlatformCertificatesError(f"{serial[:80]}: encrypted with {algorithm[:80]}; expected {_ALGORITHM}")
-    try:
-        plaintext = decrypt(ciphertext, key, nonce, associated_data)
-        # The same key seals notifications, whose JSON holds texts of strangers: a certificate in one of those is none.
-        if not plaintext.lstrip().startswith(_BEGINS):
-            raise PlatformCertificatesError(f"{serial[:80]}: what was encrypted is no certificate in PEM")
-        found = _of_certificate(load_certificate(plaintext))
-    except ciphers.DecryptionError as error:
-        raise PlatformCertificatesError(f"{serial[:80]}: {error}", undecryptable=True) from error
-    except ConfigurationError as error:
-        raise PlatformCertificatesError(f"{serial[:80]}: {error}") from error
-    if found.id != serial.upper():
-        raise PlatformCertificatesError(f"{serial[:80]}: the certificate's serial is {found.id}")
-    return found
 
 
 class Refresh(Enum):

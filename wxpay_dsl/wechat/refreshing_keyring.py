@@ -10,7 +10,6 @@ import asyncio
 import logging
 import os
 import re
-import threading
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
@@ -22,6 +21,7 @@ from typing import Final
 from attrs import evolve, field, frozen
 
 from wxpay_dsl.core.errors import SdkError, ServiceError
+from wxpay_dsl.core.forking import ForkSafeLock
 
 from .key_store import KeyStore, StoredCertificates
 from .keyring import Preference, describe, utc_now
@@ -100,7 +100,7 @@ class RefreshingKeyring:
         self._flight: _Flight | None = None
         self._task: asyncio.Task[None] | None = None
         self._error: SdkError | None = None
-        self._lock = threading.Lock()
+        self._lock = ForkSafeLock()
 
     def __repr__(self) -> str:
         return f"<RefreshingKeyring {', '.join(self.known()) or 'empty'}>"
