@@ -91,7 +91,7 @@ def assemble(settings: Settings, tree: Tree, shared: Shared | None = None) -> Ma
     ``shared`` is another client's, whose connections are used, and left open.
     """
     common = Shared.of(settings) if shared is None else shared
-    credential = Credential(settings.mchid, settings.serial, settings.signer)
+    credential = Credential(settings.mchid, settings.serial, settings.signer, settings.origins)
     keyring = _keyring(settings, tree, credential, common)
     parts_v2 = assemble_v2(settings, keyring, lambda: client.chain)
 
@@ -113,6 +113,7 @@ def assemble(settings: Settings, tree: Tree, shared: Shared | None = None) -> Ma
         middlewares=middlewares,
         tls=mutual_tls(settings.client_certificate, settings.ca, demanded=settings.v2_sandbox is None),
         own_hosts=not settings.one_host,
+        origins=settings.origins,
         strict=settings.strict,
         validate=settings.validate,
         timeout=settings.timeout,

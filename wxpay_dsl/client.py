@@ -79,6 +79,7 @@ class Wechatpay(Chain):
         agent_secret: str | None = None,
         v2_sandbox: str | None = None,
         base_url: str | None = None,
+        hosts: Sequence[str] | None = None,
         specs: Sequence[str | Path] | None = None,
         strict: bool | None = None,
         validate: bool | str | None = None,
@@ -107,6 +108,9 @@ class Wechatpay(Chain):
         ``p12_password`` says another) or ``certificate`` with ``private_key`` for mutual TLS; ``agent_secret`` WeCom's
         (企业微信应用), for ``workwx_sign``; ``v2_sandbox``: ``"sandboxnew"`` or ``"apiv2sandbox"``, WeChat Pay's own
         sandbox environments. A client that calls APIv2 alone needs ``mchid`` and ``secret`` only.
+
+        ``hosts``: origins (``https://pay.example.com``) beside WeChat Pay's own to which signed calls may go, where a
+        spec names one; a call to any other is refused, as whoever receives a signature can use it.
 
         ``max_connections``: connections at once (100); ``retries``: how often a call that is safe to repeat is sent
         again (2; 0 for never); ``backup_url``: the origin that stands in while ``base_url`` cannot be reached (the
@@ -137,6 +141,7 @@ class Wechatpay(Chain):
             "agent_secret": agent_secret,
             "v2_sandbox": v2_sandbox,
             "base_url": base_url,
+            "hosts": hosts,
             "specs": specs,
             "strict": strict,
             "validate": validate,

@@ -17,6 +17,7 @@ from wxpay_dsl.connection_settings import ConnectionSettings
 from wxpay_dsl.core.errors import ConfigurationError
 from wxpay_dsl.core.grammar import nearest
 from wxpay_dsl.core.hooks import Hook
+from wxpay_dsl.core.origins import LOOPBACK, Origins, is_origin
 from wxpay_dsl.core.request import Validate
 from wxpay_dsl.credential_settings import Credentials
 from wxpay_dsl.file_permissions import warn_if_exposed
@@ -30,6 +31,7 @@ from wxpay_dsl.wechat.environments_v2 import SANDBOXES, SandboxName
 from wxpay_dsl.wechat.families import BASE_URL
 from wxpay_dsl.wechat.mutual_tls import ClientCertificate
 from wxpay_dsl.wechat.platform_keys import PlatformKeys
+from wxpay_dsl.wechat.service_hosts import service_and
 from wxpay_dsl.wechat.signer import LocalSigner, Signer
 
 __all__ = ["ENVIRONMENT", "MERCHANT", "NAMES", "Settings", "merge", "named_keys", "read_profile"]
@@ -80,6 +82,8 @@ class Settings:
     base_url: str = BASE_URL
     #: Whether ``base_url`` was chosen: then every call goes there, whatever host its spec names.
     one_host: bool = False
+    #: Origins beside WeChat Pay's own hosts, ``base_url`` and ``backup_url`` to which signed calls may go.
+    hosts: tuple[str, ...] = ()
     specs: tuple[str, ...] = ()
     strict: bool = False
     validate: Validate = True
@@ -108,6 +112,12 @@ class Settings:
             if named is not None:
                 warn_if_exposed(named, what)
         return settings
+
+    @property
+    def origins(self) -> Origins:
+        """Where the merchant's signature may go."""
+        backup = self.connections.backup_url
+        return service_and([self.base_url, *([backup] if backup else []), *self.hosts])
 
     @property
     def decryptor(self) -> Decryptor | None:
@@ -139,6 +149,7 @@ def _checked(merged: Mapping[str, Any]) -> Settings:
         v2_sandbox=_v2_sandbox(merged),
         base_url=base_url or BASE_URL,
         one_host=base_url is not None,
+        hosts=_hosts(merged),
         specs=_specs(merged),
         strict=bool(merged.get("strict", False)),
         validate=validate,
@@ -179,9 +190,22 @@ def _base_url(merged: Mapping[str, Any]) -> str | None:
         raise wrong from None
     if not whole or parts.query or parts.fragment:
         raise wrong
-    if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         raise ConfigurationError(f"`base_url` {shown(value)}: only a loopback address is called without TLS")
     return str(value).rstrip("/")
+
+
+def _hosts(merged: Mapping[str, Any]) -> tuple[str, ...]:
+    value = merged.get("hosts", ())
+    if isinstance(value, str):  # from the environment: separated by commas
+        value = [origin.strip() for origin in value.split(",") if origin.strip()]
+    if not isinstance(value, (list, tuple)):
+        raise ConfigurationError(f"`hosts` is a list of origins such as https://pay.example.com, not {shown(value)}")
+    for origin in value:
+        if not isinstance(origin, str) or not is_origin(origin):
+            message = "is an origin such as https://pay.example.com, without a path (http:// for loopback alone)"
+            raise ConfigurationError(f"`hosts`: each {message}, not {shown(origin)}")
+    return tuple(value)
 
 
 def _proxy(merged: Mapping[str, Any]) -> str | None:

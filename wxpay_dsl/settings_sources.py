@@ -26,6 +26,7 @@ ENVIRONMENT: Final = {
     "agent_secret": "WXPAY_AGENT_SECRET",
     "v2_sandbox": "WXPAY_V2_SANDBOX",
     "base_url": "WXPAY_BASE_URL",
+    "hosts": "WXPAY_HOSTS",
     "ca": "WXPAY_CA",
     "proxy": "WXPAY_PROXY",
     "timeout": "WXPAY_TIMEOUT",

@@ -19,6 +19,8 @@ from .exchange import Exchange, Response
 from .family import Family
 from .forms import complete
 from .hooks import Hook, observed
+from .model import Operation
+from .origins import Origins
 from .plan import plan_of
 from .reply import Reply
 from .request import Request, Validate, build, collect
@@ -50,6 +52,7 @@ class Client:
         middlewares: Middlewares | None = None,
         tls: Tls | None = None,
         own_hosts: bool = True,
+        origins: Origins | None = None,
         strict: bool = False,
         validate: Validate = True,
         timeout: float = TIMEOUT,
@@ -57,17 +60,20 @@ class Client:
         hooks: Sequence[Hook] = (),
         log: logging.Logger | None = None,
     ) -> None:
-        """``own_hosts`` False sends everything to ``base_url``, whatever host a spec names; ``strict`` refuses
-        undeclared paths; ``owns_transport`` False leaves the connections open for others when this client is closed;
+        """``own_hosts`` False sends everything to ``base_url``, whatever host a spec names; ``origins`` is where calls
+        may go, ``base_url`` alone by default, and a call to anywhere else is refused; ``strict`` refuses undeclared
+        paths; ``owns_transport`` False leaves the connections open for others when this client is closed;
         ``hooks`` run around each call, and ``log`` has a line of each: those that fail at WARNING, all at INFO.
         """
         self._tree = tree
         self._families = families
         self._base_url = base_url.rstrip("/")
+        self._base_prefix = f"{self._base_url}/"
         self._transport = transport
         self._middlewares = middlewares
         self._tls = tls
         self._own_hosts = own_hosts
+        self._origins = origins if origins is not None else Origins.of([self._base_url])
         self._strict = strict
         self._validate: Validate = validate
         self._timeout = timeout
@@ -157,12 +163,12 @@ class Client:
         if operation is None and self._strict:
             path = "/" + "/".join(target.segments)
             raise UndeclaredPathError(f"{target.verb.upper()} {path}", self._tree.nearest(path))
+        base = self._base_url if not self._own_hosts else self._base(target, operation)
         plan = plan_of(operation) if operation is not None else None
         sections, options, faults = collect(target, plan, data, fields)
         if "form" in sections and isinstance(sections["form"], Mapping):
             sections["form"] = await complete(operation, sections["form"], family, faults)
         validate = self._validate if options.validate is None else options.validate
-        base = self._base_url if not self._own_hosts else self._base(target, operation)
         request = build(target, plan, sections, options, family, base, faults, validate)
         if plan is not None and plan.seals and family.outgoing is not None:
             changed = await family.outgoing(plan.operation, request.sections)
@@ -185,6 +191,9 @@ class Client:
         if self._closed:
             raise ClosedError
         request = exchange.request
+        if not request.url.startswith(self._base_prefix):
+            # A link of an answer, or a request that somebody made: its host was not looked at yet.
+            self._origins.check(request.url, request.name)
         middlewares = self._middlewares(exchange) if self._middlewares is not None else ()
         timeout = self._timeout if request.options.timeout is None else request.options.timeout
         return middlewares, timeout, self._tls(request) if self._tls is not None else None
@@ -207,13 +216,23 @@ class Client:
         return None
 
     @property
+    def origins(self) -> Origins:
+        """Where calls may go."""
+        return self._origins
+
+    @property
     def only_origin(self) -> str | None:
         """Where everything goes, whatever host a spec or a link names; None where they count."""
         return None if self._own_hosts else self._base_url
 
-    def _base(self, target: Target, operation: Any) -> str:
+    def _base(self, target: Target, operation: Operation | None) -> str:
+        """Where a call goes. Raises ConfigurationError, before anything is signed, for an origin it may not go to."""
         host = operation.host if operation is not None else self._tree.host_of(target.segments)
-        return host or self._base_url
+        if not host:
+            return self._base_url
+        name = operation.name if operation is not None else f"{target.verb.upper()} /{'/'.join(target.segments)}"
+        self._origins.check(host, name, operation.file if operation is not None else "the specs beside it")
+        return host
 
     async def close(self) -> None:
         """Ends this client: further calls raise ClosedError. Its own connections are closed."""

@@ -68,7 +68,11 @@ def sign_v3(
 async def sign_request(
     exchange: Exchange, wire: aiohttp.ClientRequest, credential: Credential, clock: Callable[[], float] = time.time
 ) -> None:
-    """Sets ``Authorization``, with a nonce and a timestamp of its own each time."""
+    """Sets ``Authorization``, with a nonce and a timestamp of its own each time.
+
+    Raises ConfigurationError, and signs nothing, where the request goes to a host that the credential is not for.
+    """
+    credential.origins.check(wire.url, exchange.request.name)
     timestamp, nonce = int(clock()), authorization.nonce()
     body = exchange.request.signed_body
     message = signing_v3.request_message(wire.method, wire.url.raw_path_qs, timestamp, nonce, body)
