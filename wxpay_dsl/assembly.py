@@ -115,6 +115,7 @@ def assemble(settings: Settings, tree: Tree, shared: Shared | None = None) -> Ma
         own_hosts=not settings.one_host,
         origins=settings.origins,
         strict=settings.strict,
+        undeclared=settings.undeclared,
         validate=settings.validate,
         timeout=settings.timeout,
         owns_transport=False,

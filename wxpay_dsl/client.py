@@ -82,6 +82,7 @@ class Wechatpay(Chain):
         hosts: Sequence[str] | None = None,
         specs: Sequence[str | Path] | None = None,
         strict: bool | None = None,
+        undeclared: bool | None = None,
         validate: bool | str | None = None,
         timeout: float | None = None,
         proxy: str | None = None,
@@ -101,7 +102,8 @@ class Wechatpay(Chain):
 
         ``private_key``: PEM, DER, a path, a key object, or a :class:`~wxpay_dsl.wechat.signer.Signer`; ``certs``:
         platform key id (``PUB_KEY_ID_…``) or certificate serial to key; ``timeout``: seconds for a whole call;
-        ``strict`` refuses paths that no spec declares; ``validate``: True, False or ``"strict"``; ``ca``: a PEM file of
+        ``strict`` refuses paths that no spec declares, ``undeclared`` sends even to those that are nearly a declared
+        one whose fields are encrypted; ``validate``: True, False or ``"strict"``; ``ca``: a PEM file of
         authorities trusted beside the system's.
 
         APIv2: ``secret`` is its key (APIv2密钥); ``p12`` (``apiclient_cert.p12``, its password the merchant id unless
@@ -144,6 +146,7 @@ class Wechatpay(Chain):
             "hosts": hosts,
             "specs": specs,
             "strict": strict,
+            "undeclared": undeclared,
             "validate": validate,
             "timeout": timeout,
             "proxy": proxy,

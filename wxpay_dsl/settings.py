@@ -86,6 +86,8 @@ class Settings:
     hosts: tuple[str, ...] = ()
     specs: tuple[str, ...] = ()
     strict: bool = False
+    #: Send fields to an undeclared path though a declared one beside it encrypts some.
+    undeclared: bool = False
     validate: Validate = True
     #: Seconds for a whole call.
     timeout: float = 30.0
@@ -144,6 +146,8 @@ def _checked(merged: Mapping[str, Any]) -> Settings:
     validate = merged.get("validate", True)
     if validate not in get_args(Validate):
         raise ConfigurationError(f"`validate` is True, False or 'strict', not {shown(validate)}")
+    if merged.get("strict") and merged.get("undeclared"):
+        raise ConfigurationError("`strict` and `undeclared` exclude each other: a strict client refuses such paths")
     return Settings(
         **{name: getattr(credentials, name) for name in _OWN},
         v2_sandbox=_v2_sandbox(merged),
@@ -152,6 +156,7 @@ def _checked(merged: Mapping[str, Any]) -> Settings:
         hosts=_hosts(merged),
         specs=_specs(merged),
         strict=bool(merged.get("strict", False)),
+        undeclared=bool(merged.get("undeclared", False)),
         validate=validate,
         timeout=_timeout(merged),
         proxy=_proxy(merged),

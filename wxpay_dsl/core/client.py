@@ -20,6 +20,7 @@ from .family import Family
 from .forms import complete
 from .hooks import Hook, observed
 from .model import Operation
+from .near_miss import refuse_near_miss
 from .origins import Origins
 from .plan import plan_of
 from .reply import Reply
@@ -54,6 +55,7 @@ class Client:
         own_hosts: bool = True,
         origins: Origins | None = None,
         strict: bool = False,
+        undeclared: bool = False,
         validate: Validate = True,
         timeout: float = TIMEOUT,
         owns_transport: bool = True,
@@ -62,19 +64,20 @@ class Client:
     ) -> None:
         """``own_hosts`` False sends everything to ``base_url``, whatever host a spec names; ``origins`` is where calls
         may go, ``base_url`` alone by default, and a call to anywhere else is refused; ``strict`` refuses undeclared
-        paths; ``owns_transport`` False leaves the connections open for others when this client is closed;
-        ``hooks`` run around each call, and ``log`` has a line of each: those that fail at WARNING, all at INFO.
+        paths, ``undeclared`` sends even to those that are nearly a declared one whose fields are encrypted;
+        ``owns_transport`` False leaves the connections open for others when this client is closed; ``hooks`` run around
+        each call, and ``log`` has a line of each: those that fail at WARNING, all at INFO.
         """
         self._tree = tree
         self._families = families
         self._base_url = base_url.rstrip("/")
-        self._base_prefix = f"{self._base_url}/"
         self._transport = transport
         self._middlewares = middlewares
         self._tls = tls
         self._own_hosts = own_hosts
-        self._origins = origins if origins is not None else Origins.of([self._base_url])
+        self._origins = origins if origins is not None else _origin_of(self._base_url)
         self._strict = strict
+        self._undeclared = undeclared
         self._validate: Validate = validate
         self._timeout = timeout
         self._owns_transport = owns_transport
@@ -166,6 +169,8 @@ class Client:
         base = self._base_url if not self._own_hosts else self._base(target, operation)
         plan = plan_of(operation) if operation is not None else None
         sections, options, faults = collect(target, plan, data, fields)
+        if operation is None and not (self._undeclared or options.undeclared):
+            refuse_near_miss(self._tree, target, sections)
         if "form" in sections and isinstance(sections["form"], Mapping):
             sections["form"] = await complete(operation, sections["form"], family, faults)
         validate = self._validate if options.validate is None else options.validate
@@ -191,9 +196,10 @@ class Client:
         if self._closed:
             raise ClosedError
         request = exchange.request
-        if not request.url.startswith(self._base_prefix):
+        url, base = request.url, self._base_url
+        if not url.startswith(base) or url[len(base) : len(base) + 1] != "/":
             # A link of an answer, or a request that somebody made: its host was not looked at yet.
-            self._origins.check(request.url, request.name)
+            self._origins.check(url, request.name)
         middlewares = self._middlewares(exchange) if self._middlewares is not None else ()
         timeout = self._timeout if request.options.timeout is None else request.options.timeout
         return middlewares, timeout, self._tls(request) if self._tls is not None else None
@@ -247,6 +253,14 @@ class Client:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+
+def _origin_of(base_url: str) -> Origins:
+    try:
+        return Origins.of([base_url])
+    except ValueError:
+        # Calls to it fail, and say why.
+        return Origins.of(())
 
 
 def _with_doubt(exchange: Exchange, error: SdkError) -> SdkError:
