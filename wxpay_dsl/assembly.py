@@ -6,7 +6,7 @@ import hashlib
 import logging
 from collections.abc import Sequence
 from functools import partial
-from typing import Final
+from typing import Final, NoReturn
 
 from attrs import field, frozen
 
@@ -29,12 +29,15 @@ from wxpay_dsl.wechat.mutual_tls import mutual_tls, trusting
 from wxpay_dsl.wechat.platform_keys import RefreshPolicy, decrypt_certificates, is_public_key_id
 from wxpay_dsl.wechat.refreshing_keyring import RefreshingKeyring
 from wxpay_dsl.wechat.sensitive import decrypt_sensitive, encrypt_sensitive
-from wxpay_dsl.wechat.signer import Credential
+from wxpay_dsl.wechat.signer import Credential, LocalSigner, Signer
 
 __all__ = ["LOGGER", "Machinery", "Shared", "assemble"]
 
 #: The logger of calls, below that of the package.
 LOGGER: Final = "wxpay_dsl.calls"
+_PICKLED: Final = "a client's parts hold keys and connections and are never pickled: make a client in the other process"
+#: Keyrings that are kept for merchants who come again.
+_KEYRINGS: Final = 10_000
 
 
 @frozen
@@ -44,7 +47,8 @@ class Shared:
     transport: Transport
     retries: RetryPolicy
     hosts: Hosts | None
-    #: The keyrings that download, by merchant: whoever comes again finds his certificates.
+    #: The keyrings that download, by merchant and signing key: whoever comes again finds his certificates. One of
+    #: another key is another keyring, whose failures are its own: that key may be wrong, or its session closed.
     keyrings: dict[bytes, RefreshingKeyring] = field(factory=dict, repr=False)
 
     @classmethod
@@ -60,9 +64,12 @@ class Shared:
         hosts = Hosts(settings.base_url, connections.backup_url) if connections.backup_url else None
         return cls(transport, RetryPolicy(attempts=1 + connections.retries), hosts)
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(_PICKLED)
+
     async def close(self) -> None:
         """Ends what runs in the background, and closes the connections."""
-        for keyring in self.keyrings.values():
+        for keyring in list(self.keyrings.values()):
             await keyring.close()
         await self.transport.close()
 
@@ -77,6 +84,9 @@ class Machinery:
     shared: Shared = field(repr=False)
     #: Whether the connections are its own, to be closed with it.
     owner: bool = True
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(_PICKLED)
 
     async def close(self) -> None:
         """Ends the client; the connections only where it is the one that made them."""
@@ -132,11 +142,26 @@ def _keyring(settings: Settings, tree: Tree, credential: Credential, shared: Sha
     digest = hashlib.sha256(settings.apiv3_key)
     for key in settings.keys:
         digest.update(f"{key.id} {key.fingerprint}".encode())
-    identity = f"{settings.mchid} {settings.serial} ".encode() + digest.digest()
-    found = shared.keyrings.get(identity)
+    identity = f"{settings.mchid} {settings.serial} {_signing_key(settings.signer)} ".encode() + digest.digest()
+    found = shared.keyrings.pop(identity, None)
     if found is None:
-        found = shared.keyrings[identity] = _refreshing(settings, tree, credential, shared, preference)
+        found = _refreshing(settings, tree, credential, shared, preference)
+        while len(shared.keyrings) >= _KEYRINGS:
+            # Whoever has it keeps it; it is only not found by others any more.
+            shared.keyrings.pop(next(iter(shared.keyrings)), None)
+    # The last is the one that was asked for last.
+    shared.keyrings[identity] = found
     return found
+
+
+def _signing_key(signer: Signer) -> str:
+    """What tells the key of a signer from others: the key where it is known; elsewhere, in an HSM, the object itself.
+
+    The keyring holds its signer, so that no other object gets its number while the keyring is kept.
+    """
+    if isinstance(signer, LocalSigner):
+        return f"{signer.private_key.public_key().public_numbers().n:x}"
+    return f"{type(signer).__qualname__} {id(signer)}"
 
 
 def certificates_url(settings: Settings, tree: Tree) -> str:

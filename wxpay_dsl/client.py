@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
 from wxpay_dsl.core.chain import Node, Target
 from wxpay_dsl.core.tree import Tree
@@ -365,6 +365,15 @@ class Wechatpay(Chain):
         if self._settings is None:
             return "<Wechatpay, credentials from the environment or profile at the first call>"
         return f"<Wechatpay {self._settings.mchid} at {self._settings.base_url}>"
+
+    def __copy__(self) -> Self:
+        # Shares everything: connections too.
+        other = type(self).__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        return other
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a client holds keys and connections and is never pickled: make one in the other process")
 
     async def close(self) -> None:
         """Closes the connections; further calls raise ClosedError."""

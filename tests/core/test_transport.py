@@ -9,6 +9,7 @@ import asyncio
 import gc
 import gzip
 import socket
+import sys
 import threading
 import warnings
 from collections.abc import AsyncIterator
@@ -570,6 +571,35 @@ class TestEventLoops:
                 await api.close()
 
         asyncio.run(main())
+
+    def test_loops_that_come_and_go_in_many_threads_make_their_sessions_undisturbed(self) -> None:
+        transport = Transport("test")
+        failures: list[BaseException] = []
+        begin = threading.Barrier(8)
+
+        async def session() -> None:
+            transport.session()
+
+        def come_and_go() -> None:
+            begin.wait(60)
+            try:
+                for _ in range(150):
+                    asyncio.run(session())
+            except BaseException as error:  # noqa: BLE001 (whatever it is, the test tells it)
+                failures.append(error)
+
+        interval = sys.getswitchinterval()
+        sys.setswitchinterval(1e-6)
+        try:
+            threads = [threading.Thread(target=come_and_go) for _ in range(8)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join(250)
+        finally:
+            sys.setswitchinterval(interval)
+        assert failures == []
+        asyncio.run(transport.close())
 
     def test_closing_in_one_closes_what_another_has(self) -> None:
         async def main() -> None:

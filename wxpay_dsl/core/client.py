@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import ssl
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
-from time import perf_counter
+from time import monotonic, perf_counter
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, NoReturn, Self
 
 from attrs import evolve
 
 from .call_log import log_calls, log_failure
 from .chain import Node, Target
-from .errors import ClosedError, Fault, SdkError, ServiceError, UndeclaredPathError, ValidationError
+from .errors import (
+    ClosedError,
+    Fault,
+    RequestTimeoutError,
+    SdkError,
+    ServiceError,
+    UndeclaredPathError,
+    ValidationError,
+)
 from .exchange import Exchange, Response
 from .family import Family
 from .forms import complete
@@ -24,7 +33,7 @@ from .near_miss import refuse_near_miss
 from .origins import Origins
 from .plan import plan_of
 from .reply import Reply
-from .request import Request, Validate, build, collect
+from .request import Options, Request, Validate, build, collect
 from .stream import Stream
 from .transport import Middleware, Transport
 from .tree import Tree
@@ -33,6 +42,8 @@ __all__ = ["TIMEOUT", "Client", "Middlewares"]
 
 #: Seconds for a whole call where nobody says otherwise.
 TIMEOUT: Final = 30.0
+#: Seconds of preparation that are taken off a call's time.
+_NOTICED: Final = 0.001
 
 #: The middlewares of one exchange, outermost first; once a handler returns, the exchange holds the answer whole.
 Middlewares = Callable[[Exchange], Sequence[Middleware]]
@@ -171,15 +182,44 @@ class Client:
         sections, options, faults = collect(target, plan, data, fields)
         if operation is None and not (self._undeclared or options.undeclared):
             refuse_near_miss(self._tree, target, sections)
-        if "form" in sections and isinstance(sections["form"], Mapping):
-            sections["form"] = await complete(operation, sections["form"], family, faults)
         validate = self._validate if options.validate is None else options.validate
-        request = build(target, plan, sections, options, family, base, faults, validate)
-        if plan is not None and plan.seals and family.outgoing is not None:
-            changed = await family.outgoing(plan.operation, request.sections)
-            if changed is not request.sections:
-                request = build(target, plan, changed, options, family, base, [], False)
-        return request if family.seal is None else await family.seal(request)
+        outgoing = family.outgoing if plan is not None and plan.seals else None
+        if "form" not in sections and outgoing is None and family.seal is None:
+            # Nothing to wait for.
+            return build(target, plan, sections, options, family, base, faults, validate)
+
+        async def finished() -> Request:
+            if "form" in sections and isinstance(sections["form"], Mapping):
+                sections["form"] = await complete(operation, sections["form"], family, faults)
+            request = build(target, plan, sections, options, family, base, faults, validate)
+            if outgoing is not None and plan is not None:
+                changed = await outgoing(plan.operation, request.sections)
+                if changed is not request.sections:
+                    request = build(target, plan, changed, options, family, base, [], False)
+            return request if family.seal is None else await family.seal(request)
+
+        return await self._in_time(finished(), options, operation, target)
+
+    async def _in_time(
+        self, preparing: Coroutine[Any, Any, Request], options: Options, operation: Operation | None, target: Target
+    ) -> Request:
+        """The request, prepared within the call's time: a key may have to be fetched for it. Raises
+        RequestTimeoutError.
+        """
+        timeout = self._timeout if options.timeout is None else options.timeout
+        begun = monotonic()
+        limit = asyncio.timeout(timeout)
+        try:
+            async with limit:
+                request = await preparing
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            name = operation.name if operation is not None else f"{target.verb.upper()} /{'/'.join(target.segments)}"
+            message = f"not ready to be sent within {timeout:g} s (a key that it needs was not fetched in time)"
+            raise RequestTimeoutError(name, message, outcome_unknown=False) from error
+        spent = monotonic() - begun
+        return request if spent < _NOTICED else evolve(request, spent=spent)
 
     async def send(self, request: Request) -> Exchange:
         """Sends a prepared request through the middlewares; every answer is whole, whatever its status."""
@@ -202,6 +242,8 @@ class Client:
             self._origins.check(url, request.name)
         middlewares = self._middlewares(exchange) if self._middlewares is not None else ()
         timeout = self._timeout if request.options.timeout is None else request.options.timeout
+        if request.spent:
+            timeout = max(timeout - request.spent, _NOTICED)
         return middlewares, timeout, self._tls(request) if self._tls is not None else None
 
     @asynccontextmanager
@@ -239,6 +281,9 @@ class Client:
         name = operation.name if operation is not None else f"{target.verb.upper()} /{'/'.join(target.segments)}"
         self._origins.check(host, name, operation.file if operation is not None else "the specs beside it")
         return host
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a client holds keys and connections and is never pickled: make one in the other process")
 
     async def close(self) -> None:
         """Ends this client: further calls raise ClosedError. Its own connections are closed."""

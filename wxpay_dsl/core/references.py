@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from . import yaml12
 from .errors import SpecError
 from .grammar import Mistake, nearest, parse_field
-from .index import RACY_NS, digest
+from .index import RACY_NS, digest, read_regular
 from .model import Schema
 
 __all__ = ["MAX_REFS", "Resolver", "Seen", "escaped", "located", "read_file", "unchanged"]
@@ -38,8 +38,7 @@ def read_file(file: str, files: dict[str, Seen]) -> bytes:
     read_ns = time.time_ns()
     try:
         status = os.stat(file)
-        with open(file, "rb") as stream:
-            text = stream.read(yaml12.MAX_BYTES + 1)
+        text = read_regular(file, yaml12.MAX_BYTES + 1)
     except OSError as error:
         raise SpecError(f"cannot be read: {error.strerror}", file) from None
     files[file] = Seen(status.st_size, status.st_mtime_ns, status.st_ctime_ns, read_ns, digest(text))
@@ -58,8 +57,7 @@ def unchanged(file: str, seen: Seen) -> bool:
         return True
     # Read so soon after it was written that a second edit may bear the same time.
     try:
-        with open(file, "rb") as stream:
-            return digest(stream.read(yaml12.MAX_BYTES + 1)) == seen.digest
+        return digest(read_regular(file, yaml12.MAX_BYTES + 1)) == seen.digest
     except OSError:
         return False
 

@@ -82,6 +82,8 @@ class Request:
     form: Form | None = field(default=None, repr=False)
     #: Sending it twice does what sending it once does.
     idempotent: bool = False
+    #: Seconds of the call's time that were spent before it was ready: keys were fetched for it, say.
+    spent: float = field(default=0.0, repr=False)
 
     @property
     def repeatable(self) -> bool:

@@ -31,9 +31,10 @@ def failure(exchange: Exchange, timeout: float, error: BaseException) -> Transpo
     ended = isinstance(error, TimeoutError) and error.errno is None and not isinstance(error, aiohttp.ClientError)
     if not ended:
         return broken(request, error)
+    whole = timeout + request.spent
     if not exchange.sent:
-        return RequestTimeoutError(request.name, f"no connection within {timeout:g} s", outcome_unknown=False)
-    return RequestTimeoutError(request.name, f"no whole answer within {timeout:g} s", not request.safe)
+        return RequestTimeoutError(request.name, f"no connection within {whole:g} s", outcome_unknown=False)
+    return RequestTimeoutError(request.name, f"no whole answer within {whole:g} s", not request.safe)
 
 
 def broken(request: Request, error: BaseException) -> TransportError:
