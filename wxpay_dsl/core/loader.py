@@ -13,6 +13,7 @@ from attrs import field, frozen
 
 from . import yaml12
 from .errors import SpecError
+from .extent import Extents
 from .grammar import (
     EVENT_WORDS,
     FILE_WORDS,
@@ -121,7 +122,7 @@ def _load(
             _check_host(raw["host"], "host")
         if family not in chains:
             raise Mistake(f"{family!r} is not a family{nearest(family, chains)}: one of {', '.join(chains)}", "family")
-        resolver = Resolver(roots, file, text, raw, {}, files)
+        resolver = Resolver(roots, file, text, raw, {}, files, Extents())
         operations = {
             (path, verb): _operation(raw, family, chains[family], path, verb, words, resolver, file, written)
             for path, verb, words, written in _declared(raw)
@@ -141,7 +142,7 @@ def read_definitions(roots: tuple[str, ...], file: str) -> Mapping[str, Schema]:
     text = read_file(file, files)
     raw = yaml12.read(text, file) or {}
     try:
-        resolver = Resolver(roots, file, text, expect(raw, (dict,), "definitions"), {}, files)
+        resolver = Resolver(roots, file, text, expect(raw, (dict,), "definitions"), {}, files, Extents())
         return {name: resolver(f"#/{escaped(name)}") for name in raw}
     except Mistake as mistake:
         raise located(mistake, text, file) from None
@@ -235,6 +236,7 @@ def _section(word: str, raw: Any, resolver: Resolver) -> Schema:
         section = parse_section(raw, resolver)
     except Mistake as mistake:
         raise mistake.within(word) from None
+    resolver.extents.add(section, word)
     if word in ("query", "header", "form") and section.type != "object":
         raise Mistake(f"a {word} is made of fields, not of one {section.type}", word)
     return section

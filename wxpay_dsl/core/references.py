@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from . import yaml12
 from .errors import SpecError
+from .extent import Extents
 from .grammar import Mistake, nearest, parse_field
 from .index import RACY_NS, digest, read_regular
 from .model import Schema
@@ -73,6 +74,7 @@ class Resolver:
         raw: Mapping[str, Any],
         others: dict[str, Resolver],
         files: dict[str, Seen],
+        extents: Extents,
     ) -> None:
         self._roots = roots
         self._file = file
@@ -83,6 +85,8 @@ class Resolver:
         self._open: list[str] = []
         #: Every file that was read or looked for, and what it was like.
         self._files = files
+        #: Of all files that one refers to, together.
+        self.extents = extents
 
     def __call__(self, ref: str) -> Schema:
         found = self._found.get(ref)
@@ -98,6 +102,7 @@ class Resolver:
                 found = self._elsewhere(target, pointer, ref) if target else self._here(pointer, ref)
             finally:
                 self._open.pop()
+            self.extents.check(found, "$ref")
             self._found[ref] = found
         return found
 
@@ -119,7 +124,9 @@ class Resolver:
                 text = read_file(candidate, self._files)
                 raw = yaml12.read(text, candidate)
                 raw = raw if isinstance(raw, dict) else {}
-                self._others[candidate] = Resolver(self._roots, candidate, text, raw, self._others, self._files)
+                self._others[candidate] = Resolver(
+                    self._roots, candidate, text, raw, self._others, self._files, self.extents
+                )
             return self._others[candidate]("#" + pointer)
         raise Mistake(f"the `$ref` {ref!r} names a file that is not there", "$ref")
 
