@@ -63,6 +63,8 @@ class Wechatpay(Chain):
     """
 
     _closed: bool = False
+    #: None until a deferred client looks for them, and in one that settings could not make.
+    _settings: Settings | None = None
 
     def __init__(
         self,
@@ -128,6 +130,7 @@ class Wechatpay(Chain):
 
         Raises ConfigurationError for settings that cannot work together.
         """
+        from wxpay_dsl.secret_settings import masked
         from wxpay_dsl.settings import Settings
 
         given = {
@@ -161,7 +164,10 @@ class Wechatpay(Chain):
             "certificates_minimum_interval": certificates_minimum_interval,
             "hooks": hooks,
         }
-        self._settings: Settings | None = Settings.load(given, profile=profile)
+        given = masked(given)
+        # Error trackers send the variables of every frame that an error passes through.
+        del private_key, p12, p12_password, apiv3_key, secret, agent_secret, proxy, certificate_store
+        self._settings = Settings.load(given, profile=profile)
         self._tree = tree(self._settings.specs)
         self._machinery: Machinery | None = None
         self._root = Node(self)
@@ -197,6 +203,7 @@ class Wechatpay(Chain):
         ``sub_mchid`` is a field. Raises ConfigurationError for settings that cannot work.
         """
         from wxpay_dsl.assembly import assemble
+        from wxpay_dsl.secret_settings import masked
 
         given = {
             "mchid": mchid,
@@ -210,6 +217,8 @@ class Wechatpay(Chain):
             "secret": secret,
             "agent_secret": agent_secret,
         }
+        given = masked(given)
+        del private_key, p12, p12_password, apiv3_key, secret, agent_secret
         other = type(self).__new__(type(self))
         other._settings = self.settings.for_merchant(given)  # noqa: SLF001 (of the same class)
         other._tree = self._tree  # noqa: SLF001

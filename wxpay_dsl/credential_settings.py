@@ -10,6 +10,8 @@ from attrs import field, frozen
 from cryptography import x509
 
 from wxpay_dsl.core.errors import ConfigurationError
+from wxpay_dsl.core.secrets import Secret
+from wxpay_dsl.secret_settings import loaded, masked, revealed
 from wxpay_dsl.settings_sources import missing, named_keys
 from wxpay_dsl.shown import shown
 from wxpay_dsl.wechat.absent import AbsentSigner
@@ -55,6 +57,7 @@ class Credentials:
             raise ConfigurationError(f"`mchid` (商户号) is digits only, such as 1900000109, not {shown(mchid)}")
         # APIv2 alone needs its own key, and a container for some operations; APIv3 says what it lacks when called.
         alone = merged.get("private_key") is None and merged.get("secret") is not None
+        merged = masked(merged)
         container = _container(merged, mchid)
         if container is not None:
             merged = {"private_key": container.private_key, "certificate": container.certificate, **merged}
@@ -67,7 +70,7 @@ class Credentials:
             apiv3_key=_apiv3_key(merged),
             secret=_secret(merged),
             client_certificate=_client_certificate(merged, signer, container),
-            agent_secret=merged.get("agent_secret"),
+            agent_secret=revealed(merged.get("agent_secret")),
         )
 
 
@@ -94,14 +97,11 @@ def _signing(merged: Mapping[str, Any]) -> tuple[Signer, str]:
         raise ConfigurationError(f"`serial` is {serial}, but the certificate's is {certificate_serial(certificate)}")
     if isinstance(thing, Signer):
         return thing, serial
-    if is_sm2(thing):
+    if is_sm2(revealed(thing)):
         from wxpay_dsl.wechat.signers.sm2 import Sm2Signer
 
-        return Sm2Signer(thing), serial
-    try:
-        private_key = load_private_key(thing)
-    except ConfigurationError as error:
-        raise ConfigurationError(f"`private_key`: {error}") from None
+        return Sm2Signer(revealed(thing)), serial
+    private_key = loaded(lambda: load_private_key(revealed(thing)), "private_key")
     if certificate is not None and not public_key_matches(private_key, certificate):
         raise ConfigurationError(
             "`private_key` and `certificate` do not belong together: take both, apiclient_key.pem and "
@@ -146,30 +146,36 @@ def _apiv3_key(merged: Mapping[str, Any]) -> bytes | None:
     value = merged.get("apiv3_key")
     if value is None:
         return None
-    key = value.encode() if isinstance(value, str) else value
-    if not isinstance(key, bytes) or len(key) != 32:
-        length = f"{len(key)} bytes" if isinstance(key, bytes) else type(value).__name__
+    size = len(_utf8(revealed(value))) if isinstance(value, Secret) else -1
+    if size != 32:
+        length = f"{size} bytes" if size >= 0 else "empty" if value == "" else type(value).__name__
         raise ConfigurationError(f"`apiv3_key` (APIv3密钥) is 32 bytes, as set on the merchant platform, not {length}")
-    return key
+    return _utf8(revealed(value))
+
+
+def _utf8(value: str | bytes) -> bytes:
+    return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
 
 
 def _secret(merged: Mapping[str, Any]) -> str | None:
     value = merged.get("secret")
     if value is None:
         return None
-    if not isinstance(value, str) or not value.isascii() or len(value) != 32:
+    if not _is_apiv2_key(revealed(value)):
         raise ConfigurationError("`secret` (APIv2密钥) is 32 ASCII characters, as set on the merchant platform")
-    return value
+    key: str = revealed(value)
+    return key
+
+
+def _is_apiv2_key(value: object) -> bool:
+    return isinstance(value, str) and value.isascii() and len(value) == 32
 
 
 def _container(merged: Mapping[str, Any], mchid: str) -> Pkcs12 | None:
     """What ``p12`` holds; its password is the merchant id unless the merchant changed it."""
     if merged.get("p12") is None:
         return None
-    try:
-        return load_pkcs12(merged["p12"], merged.get("p12_password") or mchid)
-    except ConfigurationError as error:
-        raise ConfigurationError(f"`p12`: {error}") from None
+    return loaded(lambda: load_pkcs12(revealed(merged["p12"]), revealed(merged.get("p12_password")) or mchid), "p12")
 
 
 def _certificate(merged: Mapping[str, Any]) -> x509.Certificate | None:

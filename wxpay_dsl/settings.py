@@ -22,7 +22,15 @@ from wxpay_dsl.core.request import Validate
 from wxpay_dsl.credential_settings import Credentials
 from wxpay_dsl.file_permissions import warn_if_exposed
 from wxpay_dsl.platform_key_settings import PlatformKeySettings
-from wxpay_dsl.settings_sources import ENVIRONMENT, NAMES, merge, named_keys, read_profile
+from wxpay_dsl.secret_settings import masked, revealed
+from wxpay_dsl.settings_sources import (
+    ENVIRONMENT,
+    NAMES,
+    masked_environment,
+    merge,
+    named_keys,
+    read_profile,
+)
 from wxpay_dsl.shown import shown
 from wxpay_dsl.spec_folders import as_list
 from wxpay_dsl.wechat import pem
@@ -101,16 +109,22 @@ class Settings:
 
     @classmethod
     def load(
-        cls, given: Mapping[str, Any], environment: Mapping[str, str] = os.environ, profile: str | Path | None = None
+        cls,
+        given: Mapping[str, Any],
+        environment: Mapping[str, str] | None = None,
+        profile: str | Path | None = None,
     ) -> Settings:
         """Merges what is given over the environment over the profile, and checks the whole.
 
-        ``profile`` is a TOML file; where it is None ``WXPAY_PROFILE`` may name one. Raises ConfigurationError.
+        ``environment`` None is the process's own. ``profile`` is a TOML file; where it is None ``WXPAY_PROFILE`` may
+        name one. Raises ConfigurationError.
         """
+        # No frame that an error passes through holds a secret in the clear.
+        given, environment = masked(given), None if environment is None else masked_environment(environment)
         merged = merge(given, environment, profile)
         settings = _checked(merged)
         for name, what in _SECRET_FILES.items():
-            named = pem.file_of(merged.get(name))
+            named = pem.file_of(revealed(merged.get(name)))
             if named is not None:
                 warn_if_exposed(named, what)
         return settings
@@ -133,6 +147,7 @@ class Settings:
 
         Neither the environment nor the profile is looked at: they are the first merchant's. Raises ConfigurationError.
         """
+        given = masked(given)
         own = Settings.load(given, environment={})
         return evolve(self, **{name: getattr(own, name) for name in _OWN})
 
@@ -217,15 +232,19 @@ def _proxy(merged: Mapping[str, Any]) -> str | None:
     value = merged.get("proxy")
     if value is None:
         return None
+    if not _is_proxy(revealed(value)):
+        # Never the value: it may hold a password.
+        raise ConfigurationError("`proxy` is the URL of a forward proxy, such as http://user:password@127.0.0.1:3128")
+    return str(revealed(value))
+
+
+def _is_proxy(value: object) -> bool:
     try:
         parts = urlsplit(str(value))
         whole = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError:
-        whole = False
-    if not whole or not str(value).isprintable():
-        # Never the value: it may hold a password.
-        raise ConfigurationError("`proxy` is the URL of a forward proxy, such as http://user:password@127.0.0.1:3128")
-    return str(value)
+        return False
+    return bool(whole) and str(value).isprintable()
 
 
 def _timeout(merged: Mapping[str, Any]) -> float:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from wxpay_dsl.core.errors import ConfigurationError
 from wxpay_dsl.core.grammar import nearest
+from wxpay_dsl.core.secrets import Secret
 from wxpay_dsl.file_permissions import warn_if_exposed
+from wxpay_dsl.secret_settings import masked, revealed
 from wxpay_dsl.spec_folders import PROFILE, SPECS, beside
 
-__all__ = ["ENVIRONMENT", "NAMES", "merge", "missing", "named_keys", "read_profile"]
+__all__ = ["ENVIRONMENT", "NAMES", "masked_environment", "merge", "missing", "named_keys", "read_profile"]
 
 #: Each setting that text can say, and the environment variable that says it.
 ENVIRONMENT: Final = {
@@ -46,8 +49,14 @@ NAMES: Final = (*ENVIRONMENT, "strict", "undeclared", "validate", "hooks")
 _SECRET: Final = ("apiv3_key", "secret", "agent_secret", "p12_password")
 
 
-def merge(given: Mapping[str, Any], environment: Mapping[str, str], profile: str | Path | None) -> dict[str, Any]:
-    """What is given over the environment over the profile, unchecked but for the names. Raises ConfigurationError."""
+def merge(
+    given: Mapping[str, Any], environment: Mapping[str, Any] | None, profile: str | Path | None
+) -> dict[str, Any]:
+    """What is given over the environment over the profile, unchecked but for the names, secrets masked.
+
+    ``environment`` None is the process's own. Raises ConfigurationError.
+    """
+    given, environment = masked(given), masked_environment(os.environ if environment is None else environment)
     file = profile if profile is not None else environment.get(PROFILE) or None
     merged: dict[str, Any] = dict(read_profile(file)) if file is not None else {}
     merged |= {name: environment[variable] for name, variable in ENVIRONMENT.items() if environment.get(variable)}
@@ -58,29 +67,33 @@ def merge(given: Mapping[str, Any], environment: Mapping[str, str], profile: str
     return merged
 
 
-def read_profile(file: str | Path) -> Mapping[str, Any]:
-    """The settings in a TOML profile; the files it names are found beside it. Raises ConfigurationError."""
-    import tomllib
+def masked_environment(environment: Mapping[str, Any]) -> dict[str, Any]:
+    """The variables of the package alone, secrets masked."""
+    found = {
+        variable: environment[variable] for variable in (*ENVIRONMENT.values(), PROFILE) if variable in environment
+    }
+    secret = masked({name: found[variable] for name, variable in ENVIRONMENT.items() if variable in found})
+    return {**found, **{ENVIRONMENT[name]: value for name, value in secret.items()}}
 
+
+def read_profile(file: str | Path) -> Mapping[str, Any]:
+    """The settings in a TOML profile, secrets masked; the files it names are found beside it.
+
+    Raises ConfigurationError.
+    """
     path = Path(file)
-    try:
-        raw = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise ConfigurationError(f"the profile {path} cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise ConfigurationError(f"the profile {path} is not TOML: {error}") from None
+    raw = _toml(path)
     for name in raw:
         if name not in NAMES:
             raise ConfigurationError(f"{path}: {name!r} is not a setting{nearest(name, NAMES)}")
-    if any(name in raw for name in _SECRET) or "-----BEGIN" in str(raw.get("private_key")):
+    if any(name in raw for name in _SECRET) or isinstance(raw.get("private_key"), Secret):
         warn_if_exposed(path, "secrets of the merchant (密钥)")
     folder = path.resolve().parent
     for name in ("private_key", "certificate", "p12", "ca"):
         if name in raw:
             raw[name] = _beside(folder, raw[name])
-    store = raw.get("certificate_store")
-    if isinstance(store, str) and "://" not in store:
-        raw["certificate_store"] = str(folder / Path(store).expanduser())
+    if "://" not in str(revealed(raw.get("certificate_store", "://"))):
+        raw["certificate_store"] = str(folder / Path(revealed(raw["certificate_store"])).expanduser())
     certs = raw.get("certs", {})
     if not isinstance(certs, dict):
         raise ConfigurationError(f"{path}: `certs` is a table of platform key id to file")
@@ -92,6 +105,19 @@ def read_profile(file: str | Path) -> Mapping[str, Any]:
         except TypeError:
             raise ConfigurationError(f"{path}: `specs` is a list of folders") from None
     return raw
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    import tomllib
+
+    try:
+        return masked(tomllib.loads(path.read_bytes().decode("utf-8-sig")))
+    except OSError as error:
+        said = f"cannot be read: {error.strerror}"
+    except ValueError as error:
+        said = f"is not TOML: {error}"
+    # Raised here, it does not hold on to the frames below, whose variables are the file's text.
+    raise ConfigurationError(f"the profile {path} {said}")
 
 
 def _beside(folder: Path, value: Any) -> Any:

@@ -11,7 +11,7 @@ from .errors import on_one_line
 from .model import Schema
 from .rewrite import rewrite
 
-__all__ = ["MASK", "redact_data", "redact_headers", "redact_unknown", "redact_url"]
+__all__ = ["MASK", "redact_data", "redact_headers", "redact_text", "redact_unknown", "redact_url"]
 
 #: What stands in the place of a value that is not shown.
 MASK: Final = "***"
@@ -24,6 +24,8 @@ _NAMES: Final = re.compile(
     re.IGNORECASE,
 )
 _PARAMETER: Final = re.compile(r"([?&])([^=&#]+)=([^&#]*)")
+#: The user and password of a URL, wherever it stands in a text. A password may hold what ought to be encoded.
+_USER: Final = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]{0,20}://)[^\s/?#'\"]*@")
 #: Characters of data that are shown.
 _SHOWN: Final = 4096
 
@@ -42,6 +44,11 @@ def redact_url(url: str, *, declared: bool = True) -> str:
         lambda found: f"{found[1]}{found[2]}={MASK}" if not declared or _NAMES.match(found[2]) else found[0],
         url,
     )
+
+
+def redact_text(text: str) -> str:
+    """What another library says, without the user and password of a URL in it, and without values of tokens."""
+    return redact_url(_USER.sub(rf"\1{MASK}@", text))
 
 
 def redact_data(schema: Schema | None, data: Any) -> str:

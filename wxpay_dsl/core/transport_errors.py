@@ -8,6 +8,7 @@ import aiohttp
 
 from .errors import ConnectionFailedError, ReplyTruncatedError, RequestTimeoutError, TransportError
 from .exchange import Exchange
+from .redaction import redact_text
 from .request import Request
 
 __all__ = ["broken", "failure"]
@@ -52,6 +53,6 @@ def broken(request: Request, error: BaseException) -> TransportError:
 
 
 def _text(error: Any) -> str:
-    """What aiohttp says, cut: it repeats a status line, which may be of any length."""
-    said = str(error) or type(error).__name__
+    """What aiohttp says, without passwords, cut: it repeats a status line, which may be of any length."""
+    said = redact_text(str(error) or type(error).__name__)
     return said if len(said) <= _SAID else f"{said[: _SAID // 2]} … {said[-_SAID // 2 :]}"

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from wxpay_dsl.core.errors import ConfigurationError
 from wxpay_dsl.file_permissions import exposure
+from wxpay_dsl.secret_settings import revealed
 from wxpay_dsl.settings import named_keys
 from wxpay_dsl.wechat.certificates import (
     certificate_serial,
@@ -47,6 +48,7 @@ class _Held:
 
 def examine_credentials(merged: Mapping[str, Any], profile: str | Path | None = None) -> Iterator[Step]:
     """The steps for merged settings; every fault has its own. ``profile`` is the file they came from, if any."""
+    merged = {name: revealed(value) for name, value in merged.items()}
     mchid = str(merged.get("mchid") or "")
     if mchid.isdigit():
         yield Step("merchant", good=True, text=f"mchid {mchid} (商户号)")

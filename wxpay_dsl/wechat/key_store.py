@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 from attrs import field, frozen
 
 from wxpay_dsl.core.errors import ConfigurationError, SdkError
+from wxpay_dsl.core.redaction import redact_text
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -166,7 +167,7 @@ class RedisKeyStore:
             ) as client:
                 yield client
         except (RedisError, OSError, TimeoutError) as error:
-            raise KeyStoreError(f"Redis: {type(error).__name__}: {error}") from None
+            raise KeyStoreError(f"Redis: {type(error).__name__}: {redact_text(str(error))}") from None
 
 
 def key_store(setting: str | os.PathLike[str] | KeyStore) -> KeyStore:
@@ -195,4 +196,4 @@ def _check_redis(url: str) -> None:
     try:
         Redis.from_url(url)
     except ValueError as error:
-        raise ConfigurationError(f"`certificate_store` is no URL of a Redis: {error}") from None
+        raise ConfigurationError(f"`certificate_store` is no URL of a Redis: {redact_text(str(error))}") from None
