@@ -35,15 +35,30 @@ def is_origin(text: str) -> bool:
         return False
 
 
-def _origins(texts: Iterable[str]) -> frozenset[URL]:
-    return frozenset(URL(text).origin() for text in texts)
+def _shown(url: str | URL) -> str:
+    try:
+        return str(URL(url).origin())
+    except ValueError:
+        return "what is no URL"
+
+
+#: Scheme, host and port: of an URL 1 µs, where its origin is another URL, and takes 5.
+_Origin = tuple[str, str | None, int | None]
+
+
+def _origin(url: URL) -> _Origin:
+    return url.scheme, url.raw_host, url.port
+
+
+def _origins(texts: Iterable[str]) -> frozenset[_Origin]:
+    return frozenset(_origin(URL(text).origin()) for text in texts)
 
 
 @frozen
 class Origins:
     """The origins that requests may be sent to: those that are named, and every https host below some domains."""
 
-    named: frozenset[URL]
+    named: frozenset[_Origin]
     #: Each begins with a dot: ``.pay.example``.
     domains: tuple[str, ...] = ()
 
@@ -54,7 +69,7 @@ class Origins:
 
     def permit(self, url: URL) -> bool:
         """Whether a request may be sent to an absolute URL."""
-        if url.origin() in self.named:
+        if _origin(url) in self.named:
             return url.scheme == "https" or url.host in LOOPBACK
         name = url.raw_host or ""
         return (
@@ -68,11 +83,11 @@ class Origins:
         """Raises ConfigurationError unless the request ``name`` may be sent to ``url``; ``source`` is its spec."""
         try:
             parsed = URL(url, encoded=True) if isinstance(url, str) else url
-            permitted = bool(parsed.host) and parsed.user is None and self.permit(parsed)
-            origin = str(parsed.origin())
+            permitted = parsed.raw_user is None and self.permit(parsed)
         except ValueError:
-            permitted, origin = False, "what is no URL"
+            permitted = False
         if not permitted:
+            origin = _shown(url)
             where = f" by {source}" if source else ""
             raise ConfigurationError(
                 f"{name} would go{where} to {origin[:200]}, which is not one of this client's hosts: nothing was "
