@@ -25,7 +25,7 @@ from wxpay_dsl.wechat.families import v3
 from wxpay_dsl.wechat.keyring import Keyring, Preference, StaticKeyring
 from wxpay_dsl.wechat.middleware import sign_v3
 from wxpay_dsl.wechat.middleware_v2 import verify_v2
-from wxpay_dsl.wechat.mutual_tls import mutual_tls, trusting
+from wxpay_dsl.wechat.mutual_tls import Contexts, mutual_tls, trusting
 from wxpay_dsl.wechat.platform_keys import RefreshPolicy, decrypt_certificates, is_public_key_id
 from wxpay_dsl.wechat.refreshing_keyring import RefreshingKeyring
 from wxpay_dsl.wechat.sensitive import decrypt_sensitive, encrypt_sensitive
@@ -50,6 +50,8 @@ class Shared:
     #: The keyrings that download, by merchant and signing key: whoever comes again finds his certificates. One of
     #: another key is another keyring, whose failures are its own: that key may be wrong, or its session closed.
     keyrings: dict[bytes, RefreshingKeyring] = field(factory=dict, repr=False)
+    #: The TLS contexts that present client certificates.
+    contexts: Contexts = field(factory=Contexts, repr=False)
 
     @classmethod
     def of(cls, settings: Settings) -> Shared:
@@ -121,7 +123,12 @@ def assemble(settings: Settings, tree: Tree, shared: Shared | None = None) -> Ma
         settings.base_url,
         common.transport,
         middlewares=middlewares,
-        tls=mutual_tls(settings.client_certificate, settings.ca, demanded=settings.v2_sandbox is None),
+        tls=mutual_tls(
+            settings.client_certificate,
+            settings.ca,
+            demanded=settings.v2_sandbox is None,
+            contexts=common.contexts,
+        ),
         own_hosts=not settings.one_host,
         origins=settings.origins,
         strict=settings.strict,

@@ -7,12 +7,11 @@ decompressed: the bytes that come are the bytes that are verified.
 from __future__ import annotations
 
 import asyncio
-import base64
 import math
 import platform
 import ssl
 import threading
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
 from functools import lru_cache
@@ -26,9 +25,8 @@ from yarl import URL
 from .errors import ClosedError, ReplyTooLargeError, ReplyTruncatedError, SdkError
 from .exchange import Exchange, Response
 from .payload import FormPayload
-from .redaction import MASK
+from .proxy import Proxy
 from .request import Request
-from .secrets import Secret
 from .stream import Stream
 from .transport_errors import failure
 
@@ -67,9 +65,7 @@ class Transport:
         self._agent = agent
         self._limit = limit
         self._max_reply = max_reply
-        self._tunnel, self._tunnel_headers = _told_apart(proxy)
-        #: Of calls without TLS, which go to the proxy itself.
-        self._proxy = Secret(proxy) if proxy is not None else None
+        self._proxy = Proxy.of(proxy)
         self._tls = tls
         self._sessions: dict[asyncio.AbstractEventLoop, tuple[aiohttp.ClientSession, AsyncGenerator[None, None]]] = {}
         self._closed = False
@@ -191,8 +187,8 @@ class Transport:
             data=FormPayload(request.form) if request.form is not None else request.body or None,
             headers=request.headers,
             allow_redirects=False,
-            proxy=self._tunnel if self._proxy is None or url.scheme == "https" else self._proxy.reveal(),
-            proxy_headers=self._tunnel_headers,
+            proxy=self._proxy.url_for(url),
+            proxy_headers=self._proxy.headers,
             ssl=tls or self._tls or True,
             timeout=_timeout(timeout if opened is None else None),
             middlewares=(self._through(exchange, url, middlewares, timeout, opened),),
@@ -260,28 +256,6 @@ class Transport:
                 raise _NotOfTheWire(error) from error
 
         return through
-
-
-class _Header(str):
-    """A header's value that is shown in no variable of a frame."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return f"'{MASK}'"
-
-
-def _told_apart(proxy: str | None) -> tuple[str | None, Mapping[str, str] | None]:
-    """A proxy's URL without user and password, which aiohttp's errors repeat, and the header that says them."""
-    try:
-        url = URL(proxy or "")
-        if url.user is None and url.password is None:
-            return proxy, None
-        credentials = base64.b64encode(f"{url.user or ''}:{url.password or ''}".encode()).decode()
-        return str(url.with_user(None)), {"Proxy-Authorization": _Header(f"Basic {credentials}")}
-    except ValueError:
-        # A call says what is wrong with it.
-        return proxy, None
 
 
 @lru_cache(maxsize=256)
