@@ -18,7 +18,7 @@ from wxpay_dsl.core.exchange import Exchange
 from wxpay_dsl.core.transport import Handler, Middleware
 
 from . import authorization, signing_v3
-from .errors import SignatureError
+from .errors import BadSignatureError, SignatureError
 from .keyring import Keyring
 from .shangmi import Sm2PublicKey
 from .signer import Credential
@@ -105,4 +105,11 @@ async def verify_v3(
         else:
             check_signature(signed, given, key, answer.name, outcome_unknown=unknown)
     except SignatureError as error:
+        packed = answer.headers.get("Content-Encoding", "identity").strip()[:40]
+        if isinstance(error, BadSignatureError) and packed.lower() not in ("", "identity"):
+            message = (
+                f"the answer came packed with {packed!r}, which was not asked for, so its signature does not fit: a "
+                f"proxy or gateway on the way packs answers; have it leave those of this client alone ({error.message})"
+            )
+            error = evolve(error, message=message)
         raise evolve(error, status=answer.status, headers=answer.headers, body=answer.body) from None
