@@ -324,7 +324,8 @@ class TestForgedRefusals:
         head = "".join(f"{each}: {whole[each]}\r\n" for each in HEADERS) + "Request-ID: \x85INFO paid\u2028\r\n"
         server.script = [json_answer(body, headers=head)]
         async with raw_client(server) as wxpay:
-            reply = await wxpay.v3.my.thing.post({"attach": evil})
+            # Declared, as no value is logged of what no spec describes.
+            reply = await wxpay.v3.pay.transactions.native.post({"attach": evil}, validate=False)
         assert reply.data == {"attach": evil}
         lines = [record.getMessage() for record in caplog.records if record.name.startswith("wxpay")]
         assert len(lines) == 3
