@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from attrs import frozen
 
 from wxpay_dsl.core.errors import ConfigurationError
+from wxpay_dsl.core.origins import LOOPBACK
 from wxpay_dsl.shown import shown
 
 __all__ = ["BACKUP_URL", "ConnectionSettings", "number", "number_of"]
@@ -78,6 +79,6 @@ def _backup_url(merged: Mapping[str, Any], base_url: str | None) -> str:
         whole, parts = False, urlsplit("")
     if not whole or parts.path.strip("/") or parts.query:
         raise ConfigurationError(f"`backup_url` is an origin such as {BACKUP_URL}, or 'none', not {shown(value)}")
-    if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         raise ConfigurationError(f"`backup_url` {shown(value)}: only a loopback address is called without TLS")
     return str(value).rstrip("/")

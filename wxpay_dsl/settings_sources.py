@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,11 +12,13 @@ from typing import Any, Final
 from wxpay_dsl.core.errors import ConfigurationError
 from wxpay_dsl.core.file_names import is_file_name, shown_file
 from wxpay_dsl.core.grammar import nearest
+from wxpay_dsl.core.secrets import Secret
 from wxpay_dsl.file_permissions import warn_if_exposed
+from wxpay_dsl.secret_settings import masked, revealed
 from wxpay_dsl.shown import shown
 from wxpay_dsl.spec_folders import PROFILE, SPECS, beside
 
-__all__ = ["ENVIRONMENT", "NAMES", "merge", "missing", "named_keys", "read_profile"]
+__all__ = ["ENVIRONMENT", "NAMES", "masked_environment", "merge", "missing", "named_keys", "read_profile"]
 
 #: Each setting that text can say, and the environment variable that says it.
 ENVIRONMENT: Final = {
@@ -30,6 +33,7 @@ ENVIRONMENT: Final = {
     "agent_secret": "WXPAY_AGENT_SECRET",
     "v2_sandbox": "WXPAY_V2_SANDBOX",
     "base_url": "WXPAY_BASE_URL",
+    "hosts": "WXPAY_HOSTS",
     "ca": "WXPAY_CA",
     "proxy": "WXPAY_PROXY",
     "timeout": "WXPAY_TIMEOUT",
@@ -44,15 +48,21 @@ ENVIRONMENT: Final = {
     "certificates_interval": "WXPAY_CERTIFICATES_INTERVAL",
     "certificates_minimum_interval": "WXPAY_CERTIFICATES_MINIMUM_INTERVAL",
 }
-NAMES: Final = (*ENVIRONMENT, "strict", "validate", "hooks")
+NAMES: Final = (*ENVIRONMENT, "strict", "undeclared", "validate", "hooks")
 #: Bytes of a profile; a path that names a log or a device must not fill the memory.
 _PROFILE_LIMIT: Final = 1024 * 1024
 #: Settings that are secret as they stand.
 _SECRET: Final = ("apiv3_key", "secret", "agent_secret", "p12_password")
 
 
-def merge(given: Mapping[str, Any], environment: Mapping[str, str], profile: str | Path | None) -> dict[str, Any]:
-    """What is given over the environment over the profile, unchecked but for the names. Raises ConfigurationError."""
+def merge(
+    given: Mapping[str, Any], environment: Mapping[str, Any] | None, profile: str | Path | None
+) -> dict[str, Any]:
+    """What is given over the environment over the profile, unchecked but for the names, secrets masked.
+
+    ``environment`` None is the process's own. Raises ConfigurationError.
+    """
+    given, environment = masked(given), masked_environment(os.environ if environment is None else environment)
     file = profile if profile is not None else environment.get(PROFILE) or None
     merged: dict[str, Any] = dict(read_profile(file)) if file is not None else {}
     merged |= {name: environment[variable] for name, variable in ENVIRONMENT.items() if environment.get(variable)}
@@ -63,8 +73,20 @@ def merge(given: Mapping[str, Any], environment: Mapping[str, str], profile: str
     return merged
 
 
+def masked_environment(environment: Mapping[str, Any]) -> dict[str, Any]:
+    """The variables of the package alone, secrets masked."""
+    found = {
+        variable: environment[variable] for variable in (*ENVIRONMENT.values(), PROFILE) if variable in environment
+    }
+    secret = masked({name: found[variable] for name, variable in ENVIRONMENT.items() if variable in found})
+    return {**found, **{ENVIRONMENT[name]: value for name, value in secret.items()}}
+
+
 def read_profile(file: str | Path) -> Mapping[str, Any]:
-    """The settings in a TOML profile; the files it names are found beside it. Raises ConfigurationError."""
+    """The settings in a TOML profile, secrets masked; the files it names are found beside it.
+
+    Raises ConfigurationError.
+    """
     path = Path(file)
     raw = _toml(path)
     for name, value in raw.items():
@@ -73,15 +95,14 @@ def read_profile(file: str | Path) -> Mapping[str, Any]:
             raise ConfigurationError(
                 f"{shown_file(path)}: {name!r:.80} is not a setting{nearest(name[:80], NAMES)}{table}"
             )
-    if any(name in raw for name in _SECRET) or "-----BEGIN" in str(raw.get("private_key")):
+    if any(name in raw for name in _SECRET) or isinstance(raw.get("private_key"), Secret):
         warn_if_exposed(path, "secrets of the merchant (密钥)")
     folder = path.resolve().parent
     for name in ("private_key", "certificate", "p12", "ca"):
         if name in raw:
             raw[name] = _beside(folder, raw[name])
-    store = raw.get("certificate_store")
-    if isinstance(store, str) and "://" not in store:
-        raw["certificate_store"] = str(folder / Path(store).expanduser())
+    if "://" not in str(revealed(raw.get("certificate_store", "://"))):
+        raw["certificate_store"] = str(folder / Path(revealed(raw["certificate_store"])).expanduser())
     certs = raw.get("certs", {})
     if not isinstance(certs, dict):
         raise ConfigurationError(f"{path}: `certs` is a table of platform key id to file")
@@ -108,23 +129,36 @@ def _toml(path: Path) -> dict[str, Any]:
         # It may be the profile's contents, secrets and all.
         raise ConfigurationError(f"`profile` is the name of a TOML file, not {shown_file(path)}")
     try:
-        with path.open("rb") as file:
-            data = file.read(_PROFILE_LIMIT + 1)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no name of a file"
-        raise ConfigurationError(f"the profile {shown_file(path)} cannot be read: {reason}") from None
-    if len(data) > _PROFILE_LIMIT:
-        raise ConfigurationError(f"the profile {shown_file(path)} is larger than {_PROFILE_LIMIT} bytes: it is none")
-    try:
-        # Editors of Windows begin UTF-8 with a byte-order mark.
-        return tomllib.loads(data.decode("utf-8-sig"))
+        return masked(tomllib.loads(_text_of(path)))
+    except OSError as error:
+        said = f"cannot be read: {error.strerror}"
     except UnicodeDecodeError as error:
-        kind = "UTF-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "another encoding"
-        line = data.count(b"\n", 0, error.start) + 1
-        message = f"is not TOML, which is UTF-8: it is in {kind} (line {line}); save it as UTF-8"
-    except (ValueError, RecursionError) as error:
-        message = f"is not TOML: {str(error) if isinstance(error, ValueError) else 'it is nested too deep'!s:.200}"
-    raise ConfigurationError(f"the profile {path} {message}")
+        kind = "UTF-16" if error.object[:2] in (b"\xff\xfe", b"\xfe\xff") else "another encoding"
+        line = error.object.count(b"\n", 0, error.start) + 1
+        said = f"is not TOML, which is UTF-8: it is in {kind} (line {line}); save it as UTF-8"
+    except _TooLargeError:
+        said = f"is larger than {_PROFILE_LIMIT} bytes: it is none"
+    except tomllib.TOMLDecodeError as error:
+        said = f"is not TOML: {error!s:.200}"
+    except RecursionError:
+        said = "is not TOML: it is nested too deep"
+    except ValueError:
+        said = "cannot be read: it is no name of a file"
+    # Raised here, it does not hold on to the frames below, whose variables are the file's text.
+    raise ConfigurationError(f"the profile {shown_file(path)} {said}")
+
+
+class _TooLargeError(Exception):
+    """The file has more bytes than a profile may have."""
+
+
+def _text_of(path: Path) -> str:
+    with path.open("rb") as file:
+        data = file.read(_PROFILE_LIMIT + 1)
+    if len(data) > _PROFILE_LIMIT:
+        raise _TooLargeError
+    # Editors of Windows begin UTF-8 with a byte-order mark.
+    return data.decode("utf-8-sig")
 
 
 def _beside(folder: Path, value: Any) -> Any:

@@ -78,7 +78,7 @@ def answering(status: int, body: bytes, kind: str = "application/json", **header
 async def refused(status: int, body: bytes, kind: str = "application/json", verb: str = "get", **headers: str) -> Any:
     """The error of a call that is answered so."""
     platform = Platform(answer=answering(status, body, kind, **headers))
-    async with serving(platform), wechatpay(platform, certs=CERTS, retries=0) as wxpay:
+    async with serving(platform), wechatpay(platform, certs=CERTS, retries=0, undeclared=True) as wxpay:
         node = wxpay["v3"]["pay"]["transactions"]["something"]
         with pytest.raises(SdkError) as caught:
             await getattr(node, verb)({"a": 1} if verb == "post" else None)

@@ -63,6 +63,7 @@ Examples:
     type=click.Choice(["strict", "on", "off"]),
     help="strict: refuse what the published limits do not know; off: send unchecked.",
 )
+@click.option("--undeclared", is_flag=True, help="Send to an undeclared path beside a declared one that encrypts.")
 @click.option("--out", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), help="Write the data there.")
 @click.option("-v", "--verbose", is_flag=True, help="Show the exchange, what was signed and sent, on stderr.")
 @json_option
@@ -73,6 +74,7 @@ def call(
     profile: Path | None,
     timeout: float | None,
     validate: str | None,
+    undeclared: bool,  # noqa: FBT001 (a flag of the command line)
     out: Path | None,
     verbose: bool,  # noqa: FBT001 (a flag of the command line)
     as_json: bool,  # noqa: FBT001 (likewise)
@@ -98,6 +100,8 @@ def call(
         fields["timeout"] = timeout
     if validate is not None:
         fields["validate"] = {"strict": "strict", "on": True, "off": False}[validate]
+    if undeclared:
+        fields["undeclared"] = True
     reply = asyncio.run(_call(client, target, given, fields, operation))
     if verbose:
         from .exchange_view import show

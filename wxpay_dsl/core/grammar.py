@@ -6,12 +6,12 @@ knows its path in the data; the loader turns that into file, line and column.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any, Final
 
 from .model import Schema
+from .patterns import why_not
 
 __all__ = [
     "EVENT_WORDS",
@@ -286,10 +286,9 @@ def _extend(base: Schema, ref: str, words: dict[str, Any]) -> Schema:
 
 
 def _compiles(pattern: str) -> None:
-    try:
-        re.compile(pattern)
-    except re.error as error:
-        raise Mistake(f"the pattern does not compile: {error}", "pattern") from None
+    wrong = why_not(pattern)
+    if wrong:
+        raise Mistake(wrong, "pattern")
 
 
 _ATTRIBUTES: Final = tuple(dict.fromkeys([attribute for attribute, _ in FIELD_WORDS.values()] + ["required"]))

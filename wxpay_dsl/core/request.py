@@ -32,7 +32,7 @@ __all__ = ["MAX_BODY", "OPTIONS", "Options", "Request", "Sections", "SpecWarning
 #: ``{section: {name: value}}`` of one call.
 Sections = dict[str, Any]
 #: The keywords of a call that are options rather than fields.
-OPTIONS: Final = ("headers", "query", "timeout", "validate")
+OPTIONS: Final = ("headers", "query", "timeout", "validate", "undeclared")
 Validate = Literal[True, False, "strict"]
 
 #: Seconds of a call at most: everything ends.
@@ -56,6 +56,8 @@ class Options:
     timeout: float | None = None
     #: None for the client's own.
     validate: Validate | None = None
+    #: Of an undeclared path: send its fields as they are, though a declared one beside it encrypts some.
+    undeclared: bool = False
 
 
 @define(on_setattr=setters.frozen)  # frozen too, and made in a third of the time
@@ -80,6 +82,8 @@ class Request:
     form: Form | None = field(default=None, repr=False)
     #: Sending it twice does what sending it once does.
     idempotent: bool = False
+    #: Seconds of the call's time that were spent before it was ready: keys were fetched for it, say.
+    spent: float = field(default=0.0, repr=False)
 
     @property
     def repeatable(self) -> bool:
@@ -346,6 +350,9 @@ def _options(given: dict[str, Any], faults: list[Fault]) -> Options:
     if given.get("validate") not in (None, True, False, "strict"):
         faults.append(Fault("validate", f"expected True, False or 'strict', got {given['validate']!r:.40}"))
         given["validate"] = True
+    if not isinstance(given.get("undeclared", False), bool):
+        faults.append(Fault("undeclared", f"expected True or False, got {given['undeclared']!r:.40}"))
+        given["undeclared"] = False
     for name in ("headers", "query"):
         if not isinstance(given.get(name, {}), Mapping):
             faults.append(Fault(name, f"expected a mapping, got {type(given[name]).__name__}"))

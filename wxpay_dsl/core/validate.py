@@ -8,7 +8,6 @@ its path.
 from __future__ import annotations
 
 import math
-import re
 import sys
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
@@ -17,6 +16,7 @@ from typing import Any, Final
 from .derived import derived
 from .errors import Fault
 from .model import Schema
+from .patterns import matcher
 
 __all__ = ["Findings", "check", "checker"]
 
@@ -199,8 +199,7 @@ def _limits(schema: Schema) -> Check | None:
         if most is not None:
             checks.append((lambda value: len(value) <= most, f"expected at most {most} characters"))
         if schema.pattern:
-            search = re.compile(schema.pattern).search
-            checks.append((lambda value: search(value) is not None, f"expected to match {schema.pattern}"))
+            checks.append((matcher(schema.pattern), f"expected to match {schema.pattern}"))
     minimum, maximum = schema.minimum, schema.maximum
     if minimum is not None:
         checks.append((lambda value: value >= minimum, f"expected at least {minimum}"))

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from wxpay_dsl.core.errors import ConfigurationError
 from wxpay_dsl.credential_settings import MCHID, SERIAL, apiv2_alone, p12_password
 from wxpay_dsl.file_permissions import exposure
+from wxpay_dsl.secret_settings import revealed
 from wxpay_dsl.settings import named_keys
 from wxpay_dsl.shown import shown
 from wxpay_dsl.wechat.certificates import (
@@ -49,6 +50,7 @@ class _Held:
 
 def examine_credentials(merged: Mapping[str, Any], profile: str | Path | None = None) -> Iterator[Step]:
     """The steps for merged settings; every fault has its own. ``profile`` is the file they came from, if any."""
+    merged = {name: revealed(value) for name, value in merged.items()}
     mchid = str(merged.get("mchid") or "")
     if MCHID.match(mchid):
         yield Step("merchant", good=True, text=f"mchid {mchid} (商户号)")
@@ -74,7 +76,7 @@ def _own(merged: Mapping[str, Any], mchid: str) -> Generator[Step, None, _Held]:
     named = merged.get("certificate")
     if merged.get("p12") is not None:
         try:
-            container = load_pkcs12(merged["p12"], p12_password(merged, mchid))
+            container = load_pkcs12(merged["p12"], revealed(p12_password(merged, mchid)))
         except ConfigurationError as error:
             yield Step("p12", good=False, text=str(error))
             return _Held()

@@ -94,7 +94,7 @@ async def examine_service(settings: Settings, tree: Tree) -> AsyncIterator[Step]
 async def _ask(shared: Shared, settings: Settings, url: str, wanted: str) -> Exchange:
     """One signed request, whose answer is whole and not yet believed. Raises TransportError, SignerError."""
     exchange = Exchange(certificate_request(url))
-    credential = Credential(settings.mchid, settings.serial, settings.signer)
+    credential = Credential(settings.mchid, settings.serial, settings.signer, settings.origins)
 
     async def sign(wire: aiohttp.ClientRequest, handler: Handler) -> aiohttp.ClientResponse:
         if wanted:

@@ -21,6 +21,7 @@ from attrs import field, frozen
 
 from wxpay_dsl.core.errors import ConfigurationError, SdkError
 from wxpay_dsl.core.file_names import is_file_name, shown_file
+from wxpay_dsl.core.redaction import redact_text
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -167,7 +168,7 @@ class RedisKeyStore:
             ) as client:
                 yield client
         except (RedisError, OSError, TimeoutError) as error:
-            raise KeyStoreError(f"Redis: {type(error).__name__}: {error}") from None
+            raise KeyStoreError(f"Redis: {type(error).__name__}: {redact_text(str(error))}") from None
 
 
 def key_store(setting: str | os.PathLike[str] | KeyStore) -> KeyStore:

@@ -16,7 +16,7 @@ from concurrent.futures import Future
 from contextvars import Context
 from copy import copy
 from datetime import datetime
-from typing import Final
+from typing import Final, NoReturn
 
 from attrs import evolve, field, frozen
 
@@ -104,6 +104,9 @@ class RefreshingKeyring:
 
     def __repr__(self) -> str:
         return f"<RefreshingKeyring {', '.join(self.known()) or 'empty'}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a keyring downloads with a merchant's keys and is never pickled")
 
     @property
     def keys(self) -> PlatformKeys:

@@ -15,8 +15,10 @@ from attrs import field, frozen
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from wxpay_dsl.core.errors import SdkError
+from wxpay_dsl.core.origins import Origins
 
 from . import authorization, signing_v3
+from .service_hosts import SERVICE
 
 __all__ = ["Credential", "LocalSigner", "Signer", "SignerError"]
 
@@ -153,8 +155,10 @@ class LocalSigner:
 
 @frozen
 class Credential:
-    """Who a request is from: the merchant, the serial of its certificate, and who signs for it."""
+    """Who a request is from: the merchant, the serial of its certificate, who signs for it, and who may have that."""
 
     mchid: str
     serial: str
     signer: Signer
+    #: Where requests that are signed may go.
+    origins: Origins = field(default=SERVICE, repr=False)
