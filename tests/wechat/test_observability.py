@@ -43,7 +43,7 @@ PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
 
 @pytest.fixture
 async def sandbox() -> AsyncIterator[Sandbox]:
-    async with Sandbox(stateful=False) as sandbox:
+    async with Sandbox(stateful=False, strict=True) as sandbox:
         yield sandbox
 
 
@@ -64,7 +64,7 @@ async def test_a_call_is_a_line_at_info(wxpay: Wechatpay, caplog: pytest.LogCapt
 async def test_a_failure_is_a_warning_that_says_why(wxpay: Wechatpay, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING, "wxpay_dsl")
     with pytest.raises(ServiceError):
-        await wxpay.v3.eduPapay.contracts.presign.post({**PRESIGN, "openid": 5}, validate=False)
+        await wxpay.v3.eduPapay.contracts.presign.post({**PRESIGN, "trade_scene": "OTHER"}, validate=False)
     (line,) = [record.getMessage() for record in caplog.records if record.name == "wxpay_dsl.calls"]
     assert line.startswith(f"{NAME} failed after ")
     assert "PARAM_ERROR" in line
@@ -144,7 +144,7 @@ async def test_hooks_run_before_and_after_whatever_happens(sandbox: Sandbox) -> 
         ]
         seen.clear()
         with pytest.raises(ServiceError):
-            await wxpay.v3.eduPapay.contracts.presign.post({**PRESIGN, "openid": 5}, validate=False)
+            await wxpay.v3.eduPapay.contracts.presign.post({**PRESIGN, "trade_scene": "OTHER"}, validate=False)
         assert seen[2:] == [("inner after", 400), ("after", None, "ParamError", True)]
 
 
@@ -241,7 +241,7 @@ async def test_a_refusal_is_an_error_in_the_span_and_a_class_in_the_metric(sandb
     collected = Collected()
     async with Wechatpay(**sandbox.credentials, hooks=[collected.hook]) as wxpay:
         with pytest.raises(ServiceError):
-            await wxpay.v3.eduPapay.contracts.presign.post({**PRESIGN, "openid": 5}, validate=False)
+            await wxpay.v3.eduPapay.contracts.presign.post({**PRESIGN, "trade_scene": "OTHER"}, validate=False)
         with pytest.raises(ConnectionFailedError):
             await wxpay.v3.eduPapay.contracts.presign.post(PRESIGN, headers={"Sandbox-Fault": "reset"})
     refused, broken = collected.spans()
