@@ -10,9 +10,11 @@ from typing import Final, NoReturn
 from attrs import field, frozen
 
 from wxpay_dsl._version import __version__
+from wxpay_dsl.assembly_brand import assemble_brand
 from wxpay_dsl.assembly_v2 import assemble_v2
 from wxpay_dsl.core.client import Client
 from wxpay_dsl.core.exchange import Exchange
+from wxpay_dsl.core.hooks import Hook
 from wxpay_dsl.core.hosts import Hosts
 from wxpay_dsl.core.retry import RetryPolicy, retry
 from wxpay_dsl.core.transport import Middleware, Transport, user_agent
@@ -105,10 +107,13 @@ def assemble(settings: Settings, tree: Tree, shared: Shared | None = None) -> Ma
     credential = Credential(settings.mchid, settings.serial, settings.signer, settings.origins)
     keyring = _keyring(settings, tree, credential, common)
     parts_v2 = assemble_v2(settings, keyring, lambda: client.chain)
+    parts_brand = assemble_brand(settings.brand, settings.origins)
 
     def middlewares(exchange: Exchange) -> Sequence[Middleware]:
         if exchange.request.family == "v2":
             speak = verify_v2(exchange, parts_v2.environment)
+        elif exchange.request.family == "brand":
+            speak = parts_brand.sign(exchange)
         else:
             speak = sign_v3(exchange, credential, keyring)
         again = retry(exchange, common.retries, common.hosts)
@@ -118,7 +123,7 @@ def assemble(settings: Settings, tree: Tree, shared: Shared | None = None) -> Ma
     incoming = decrypt_sensitive(decryptor) if decryptor is not None else None
     client = Client(
         tree,
-        {"v3": v3(encrypt_sensitive(keyring), incoming), "v2": parts_v2.family},
+        {"v3": v3(encrypt_sensitive(keyring), incoming), "v2": parts_v2.family, "brand": parts_brand.family},
         settings.base_url,
         common.transport,
         middlewares=middlewares,
@@ -135,10 +140,19 @@ def assemble(settings: Settings, tree: Tree, shared: Shared | None = None) -> Ma
         validate=settings.validate,
         timeout=settings.timeout,
         owns_transport=False,
-        hooks=settings.hooks,
+        hooks=_hooks(settings),
         log=logging.getLogger(LOGGER),
     )
     return Machinery(client, credential, keyring, common, owner=shared is None)
+
+
+def _hooks(settings: Settings) -> Sequence[Hook]:
+    if settings.drift is None:
+        return settings.hooks
+    from wxpay_dsl.core.drift import watch
+    from wxpay_dsl.wechat.shapes import answer_shape
+
+    return (*settings.hooks, watch(settings.drift, answer_shape))
 
 
 def _keyring(settings: Settings, tree: Tree, credential: Credential, shared: Shared) -> Keyring:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from wxpay_dsl.assembly import Machinery
     from wxpay_dsl.core.client import Client
     from wxpay_dsl.core.download import Download, Plan, Progress
+    from wxpay_dsl.core.drift import Drift, Reporter
     from wxpay_dsl.core.files import FileSource
     from wxpay_dsl.core.hooks import Hook
     from wxpay_dsl.core.reply import Reply
@@ -79,6 +80,11 @@ class Wechatpay(Chain):
         apiv3_key: str | bytes | None = None,
         secret: str | None = None,
         agent_secret: str | None = None,
+        brand_id: str | None = None,
+        brand_serial: str | None = None,
+        brand_private_key: Any = None,
+        brand_certs: Mapping[str, Any] | None = None,
+        brand_api_key: str | bytes | None = None,
         v2_sandbox: str | None = None,
         base_url: str | None = None,
         hosts: Sequence[str] | None = None,
@@ -98,6 +104,7 @@ class Wechatpay(Chain):
         certificates_interval: float | None = None,
         certificates_minimum_interval: float | None = None,
         hooks: Sequence[Hook] | None = None,
+        on_drift: Callable[[Drift], None] | str | Path | None = None,
         profile: str | Path | None = None,
     ) -> None:
         """Takes what is not given here from the environment (``WXPAY_MCHID`` …), then from ``profile``, a TOML file.
@@ -116,6 +123,10 @@ class Wechatpay(Chain):
         ``hosts``: origins (``https://pay.example.com``) beside WeChat Pay's own to which signed calls may go, where a
         spec names one; a call to any other is refused, as whoever receives a signature can use it.
 
+        品牌直连 (``wxpay.brand.…``) is signed by the brand: ``brand_id``, ``brand_serial`` and ``brand_private_key`` of
+        its API certificate (品牌API证书), ``brand_certs`` (its 微信支付公钥, as ``certs``), and ``brand_api_key``
+        (品牌API密钥), which opens its notifications.
+
         ``max_connections``: connections at once (100); ``retries``: how often a call that is safe to repeat is sent
         again (2; 0 for never); ``backup_url``: the origin that stands in while ``base_url`` cannot be reached (the
         service's own second host by default, ``"none"`` for none).
@@ -126,7 +137,9 @@ class Wechatpay(Chain):
         ``certificates_interval``: seconds between two downloads on schedule (12 hours);
         ``certificates_minimum_interval``: seconds between any two (60), however many answers name an unknown key.
 
-        ``hooks``: functions that are run around each call (:mod:`wxpay_dsl.core.hooks`).
+        ``hooks``: functions that are run around each call (:mod:`wxpay_dsl.core.hooks`). ``on_drift``: a function that
+        is called where an answer or a notification differs from its spec, once for each difference, or the file that
+        differences are added to, for ``wxpay drift`` (:mod:`wxpay_dsl.core.drift`).
 
         Raises ConfigurationError for settings that cannot work together.
         """
@@ -144,6 +157,11 @@ class Wechatpay(Chain):
             "apiv3_key": apiv3_key,
             "secret": secret,
             "agent_secret": agent_secret,
+            "brand_id": brand_id,
+            "brand_serial": brand_serial,
+            "brand_private_key": brand_private_key,
+            "brand_certs": brand_certs,
+            "brand_api_key": brand_api_key,
             "v2_sandbox": v2_sandbox,
             "base_url": base_url,
             "hosts": hosts,
@@ -163,10 +181,12 @@ class Wechatpay(Chain):
             "certificates_interval": certificates_interval,
             "certificates_minimum_interval": certificates_minimum_interval,
             "hooks": hooks,
+            "on_drift": on_drift,
         }
         given = masked(given)
         # Error trackers send the variables of every frame that an error passes through.
         del private_key, p12, p12_password, apiv3_key, secret, agent_secret, proxy, certificate_store
+        del brand_private_key, brand_api_key
         self._settings = Settings.load(given, profile=profile)
         self._tree = tree(self._settings.specs)
         self._machinery: Machinery | None = None
@@ -195,6 +215,11 @@ class Wechatpay(Chain):
         apiv3_key: str | bytes | None = None,
         secret: str | None = None,
         agent_secret: str | None = None,
+        brand_id: str | None = None,
+        brand_serial: str | None = None,
+        brand_private_key: Any = None,
+        brand_certs: Mapping[str, Any] | None = None,
+        brand_api_key: str | bytes | None = None,
     ) -> Self:
         """A client of another merchant that shares this one's connections, specs and all other settings.
 
@@ -216,9 +241,14 @@ class Wechatpay(Chain):
             "apiv3_key": apiv3_key,
             "secret": secret,
             "agent_secret": agent_secret,
+            "brand_id": brand_id,
+            "brand_serial": brand_serial,
+            "brand_private_key": brand_private_key,
+            "brand_certs": brand_certs,
+            "brand_api_key": brand_api_key,
         }
         given = masked(given)
-        del private_key, p12, p12_password, apiv3_key, secret, agent_secret
+        del private_key, p12, p12_password, apiv3_key, secret, agent_secret, brand_private_key, brand_api_key
         other = type(self).__new__(type(self))
         other._settings = self.settings.for_merchant(given)  # noqa: SLF001 (of the same class)
         other._tree = self._tree  # noqa: SLF001
@@ -272,12 +302,32 @@ class Wechatpay(Chain):
         return self.machinery.keyring
 
     @property
+    def drift(self) -> Reporter | None:
+        """What ``on_drift`` is told by; None where it is off, or no credentials have been looked for yet."""
+        return self._settings.drift if self._settings is not None else None
+
+    @property
     def recipient(self) -> Recipient:
         """This client's merchant as a receiver of notifications: ``Notifications(wxpay)`` asks for it."""
         from wxpay_dsl.wechat.recipient import Recipient
 
         settings = self.settings
         return Recipient(settings.mchid, self.keyring, settings.apiv3_key, settings.secret)
+
+    @property
+    def brand_recipient(self) -> Recipient:
+        """The brand as a receiver of notifications: ``Notifications(wxpay, wxpay.brand_recipient)``.
+
+        Raises ConfigurationError where the client has no brand.
+        """
+        from wxpay_dsl.core.errors import ConfigurationError
+        from wxpay_dsl.wechat.keyring import StaticKeyring
+        from wxpay_dsl.wechat.recipient import Recipient
+
+        brand = self.settings.brand
+        if brand is None:
+            raise ConfigurationError("this client has no brand: give `brand_id` and the brand's keys")
+        return Recipient(brand.credential.mchid, StaticKeyring(brand.keys), brand.api_key)
 
     def call(self, target: Target, data: Any, fields: Mapping[str, Any]) -> Coroutine[Any, Any, Reply[Any]]:
         """What the chain does when it is called."""

@@ -8,11 +8,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import TYPE_CHECKING, Any, Final, get_args
 from urllib.parse import urlsplit
 
 from attrs import evolve, field, fields, frozen
 
+from wxpay_dsl._version import __version__
+from wxpay_dsl.brand_settings import BrandSettings
 from wxpay_dsl.connection_settings import ConnectionSettings, number_of
 from wxpay_dsl.core.errors import ConfigurationError
 from wxpay_dsl.core.file_names import is_file_name, shown_file
@@ -43,6 +45,9 @@ from wxpay_dsl.wechat.platform_keys import PlatformKeys
 from wxpay_dsl.wechat.service_hosts import service_and
 from wxpay_dsl.wechat.signer import LocalSigner, Signer
 
+if TYPE_CHECKING:
+    from wxpay_dsl.core.drift import Reporter
+
 __all__ = ["ENVIRONMENT", "MERCHANT", "NAMES", "Settings", "merge", "named_keys", "read_profile"]
 
 #: The settings that are a merchant's own; all others are shared by the merchants of a process.
@@ -57,14 +62,20 @@ MERCHANT: Final = (
     "apiv3_key",
     "secret",
     "agent_secret",
+    "brand_id",
+    "brand_serial",
+    "brand_private_key",
+    "brand_certs",
+    "brand_api_key",
 )
 #: Settings that name a file which is secret.
 _SECRET_FILES: Final = {
     "private_key": "the merchant's private key (商户API私钥)",
     "p12": "the merchant's private key (商户API私钥), under a password that everybody knows",
+    "brand_private_key": "the brand's private key (品牌API证书私钥)",
 }
 #: What becomes of a merchant's own.
-_OWN: Final = tuple(each.name for each in fields(Credentials))
+_OWN: Final = (*(each.name for each in fields(Credentials)), "brand")
 
 
 @frozen
@@ -84,6 +95,8 @@ class Settings:
     secret: str | None = field(default=None, repr=False)
     #: 商户API证书 with its key, for the operations of APIv2 that demand mutual TLS.
     client_certificate: ClientCertificate | None = field(default=None, repr=False)
+    #: 品牌直连: the brand's own keys, where there is one.
+    brand: BrandSettings | None = None
     #: 企业微信应用的secret
     agent_secret: str | None = field(default=None, repr=False)
     #: The sandbox environment of APIv2 (仿真测试系统) where its calls go; None for the real service.
@@ -107,6 +120,8 @@ class Settings:
     platform_keys: PlatformKeySettings = field(factory=PlatformKeySettings)
     #: What runs around each call.
     hooks: tuple[Hook, ...] = field(default=(), repr=False)
+    #: What is told where answers and notifications differ from their specs; None: nothing is compared.
+    drift: Reporter | None = field(default=None, repr=False)
 
     @classmethod
     def load(
@@ -165,7 +180,8 @@ def _checked(merged: Mapping[str, Any]) -> Settings:
     if merged.get("strict") and merged.get("undeclared"):
         raise ConfigurationError("`strict` and `undeclared` exclude each other: a strict client refuses such paths")
     return Settings(
-        **{name: getattr(credentials, name) for name in _OWN},
+        **{each.name: getattr(credentials, each.name) for each in fields(Credentials)},
+        brand=BrandSettings.of(merged),
         v2_sandbox=_v2_sandbox(merged),
         base_url=base_url or BASE_URL,
         one_host=base_url is not None,
@@ -180,6 +196,7 @@ def _checked(merged: Mapping[str, Any]) -> Settings:
         connections=ConnectionSettings.of(merged, base_url),
         platform_keys=PlatformKeySettings.of(merged, base_url),
         hooks=_hooks(merged),
+        drift=_drift(merged),
     )
 
 
@@ -208,6 +225,22 @@ def _hooks(merged: Mapping[str, Any]) -> tuple[Hook, ...]:
     if not isinstance(hooks, (list, tuple)) or not all(map(callable, hooks)):
         raise ConfigurationError("`hooks` is a list of functions that take a call and give a context manager")
     return tuple(hooks)
+
+
+def _drift(merged: Mapping[str, Any]) -> Reporter | None:
+    on_drift = merged.get("on_drift")
+    if on_drift is None:
+        return None
+    from wxpay_dsl.core.drift import Reporter, drift_log
+
+    if isinstance(on_drift, (str, os.PathLike)):
+        try:
+            on_drift = drift_log(Path(on_drift), __version__)
+        except OSError as error:
+            raise ConfigurationError(f"`on_drift` {shown(on_drift)} cannot be written: {error.strerror}") from None
+    if not callable(on_drift):
+        raise ConfigurationError("`on_drift` is a function that takes a Drift, or the file that differences go to")
+    return Reporter(on_drift)
 
 
 def _v2_sandbox(merged: Mapping[str, Any]) -> SandboxName | None:

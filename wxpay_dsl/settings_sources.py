@@ -47,12 +47,17 @@ ENVIRONMENT: Final = {
     "certificates_path": "WXPAY_CERTIFICATES_PATH",
     "certificates_interval": "WXPAY_CERTIFICATES_INTERVAL",
     "certificates_minimum_interval": "WXPAY_CERTIFICATES_MINIMUM_INTERVAL",
+    "brand_id": "WXPAY_BRAND_ID",
+    "brand_serial": "WXPAY_BRAND_SERIAL",
+    "brand_private_key": "WXPAY_BRAND_PRIVATE_KEY",
+    "brand_certs": "WXPAY_BRAND_CERTS",
+    "brand_api_key": "WXPAY_BRAND_API_KEY",
 }
-NAMES: Final = (*ENVIRONMENT, "strict", "undeclared", "validate", "hooks")
+NAMES: Final = (*ENVIRONMENT, "strict", "undeclared", "validate", "hooks", "on_drift")
 #: Bytes of a profile; a path that names a log or a device must not fill the memory.
 _PROFILE_LIMIT: Final = 1024 * 1024
 #: Settings that are secret as they stand.
-_SECRET: Final = ("apiv3_key", "secret", "agent_secret", "p12_password")
+_SECRET: Final = ("apiv3_key", "secret", "agent_secret", "p12_password", "brand_api_key")
 
 
 def merge(
@@ -95,25 +100,27 @@ def read_profile(file: str | Path) -> Mapping[str, Any]:
             raise ConfigurationError(
                 f"{shown_file(path)}: {name!r:.80} is not a setting{nearest(name[:80], NAMES)}{table}"
             )
-    if any(name in raw for name in _SECRET) or isinstance(raw.get("private_key"), Secret):
+    keys = raw.get("private_key"), raw.get("brand_private_key")
+    if any(name in raw for name in _SECRET) or any(isinstance(key, Secret) for key in keys):
         warn_if_exposed(path, "secrets of the merchant (密钥)")
     folder = path.resolve().parent
-    for name in ("private_key", "certificate", "p12", "ca"):
+    for name in ("private_key", "certificate", "p12", "ca", "brand_private_key"):
         if name in raw:
             raw[name] = _beside(folder, raw[name])
     if "://" not in str(revealed(raw.get("certificate_store", "://"))):
         raw["certificate_store"] = str(folder / Path(revealed(raw["certificate_store"])).expanduser())
-    certs = raw.get("certs", {})
-    if not isinstance(certs, dict):
-        raise ConfigurationError(f"{path}: `certs` is a table of platform key id to file")
-    for key_id in certs:
-        if key_id in NAMES:
-            raise ConfigurationError(
-                f"{path}: `{key_id}` stands below [certs], where TOML takes it for the id of a platform key: move it "
-                f"above the line [certs]"
-            )
-    if "certs" in raw:
-        raw["certs"] = {key: _beside(folder, value) for key, value in certs.items()}
+    for table in ("certs", "brand_certs"):
+        named = raw.get(table, {})
+        if not isinstance(named, dict):
+            raise ConfigurationError(f"{path}: `{table}` is a table of platform key id to file")
+        for key_id in named:
+            if key_id in NAMES:
+                raise ConfigurationError(
+                    f"{path}: `{key_id}` stands below [{table}], where TOML takes it for the id of a platform key: "
+                    f"move it above the line [{table}]"
+                )
+        if table in raw:
+            raw[table] = {key: _beside(folder, value) for key, value in named.items()}
     if "specs" in raw:
         try:
             raw["specs"] = beside(path, raw["specs"])

@@ -19,6 +19,10 @@ JSON = st.recursive(
     max_leaves=4,
 )
 
+ROLES = st.lists(st.sampled_from(["merchant", "partner"]), min_size=1, unique=True)
+CHECKED = st.fixed_dictionaries(
+    {"source": st.sampled_from(["official", "sdk", "community"]), "date": st.dates().map(lambda day: day.isoformat())}
+)
 _ANNOTATIONS: dict[str, st.SearchStrategy[Any]] = {
     "title": TEXTS,
     "description": TEXTS,
@@ -29,6 +33,9 @@ _ANNOTATIONS: dict[str, st.SearchStrategy[Any]] = {
     "encrypted": FLAGS,
     "media": st.sampled_from(["id", "url"]),
     "encoded": FLAGS,
+    "doubt": TEXTS,
+    "roles": ROLES,
+    "required_by": ROLES,
 }
 
 
@@ -68,8 +75,19 @@ def _keys(names: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 def _named(fields: st.SearchStrategy[Any], least: int = 0) -> st.SearchStrategy[dict[str, Any]]:
     """Fields by name, each name once."""
     return st.dictionaries(_keys(NAMES), fields, min_size=least, max_size=3).map(
-        lambda found: {key: value for key, value in found.items() if key.endswith("?") or f"{key}?" not in found}
+        lambda found: {
+            key: _agreeing(key, value) for key, value in found.items() if key.endswith("?") or f"{key}?" not in found
+        }
     )
+
+
+def _agreeing(key: str, value: Any) -> Any:
+    """A field without ``required_by`` where that contradicts its key or its roles."""
+    if not isinstance(value, dict) or "required_by" not in value:
+        return value
+    if key.endswith("?") and set(value["required_by"]) <= set(value.get("roles", value["required_by"])):
+        return value
+    return {word: inner for word, inner in value.items() if word != "required_by"}
 
 
 def _merged(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
@@ -103,7 +121,7 @@ REFS = st.builds(
     st.sampled_from(DEFINITIONS),
     st.fixed_dictionaries(
         {},
-        optional={"title": TEXTS, "example": JSON, "nullable": FLAGS, "properties": _named(FIELDS, 1)},
+        optional={"title": TEXTS, "roles": ROLES, "nullable": FLAGS, "properties": _named(FIELDS, 1)},
     ),
 )
 ANYWHERE = FIELDS | REFS
@@ -120,6 +138,7 @@ _HEAD: dict[str, st.SearchStrategy[Any]] = {
     "roles": st.lists(TEXTS, unique=True, max_size=2),
     "tags": st.lists(TEXTS, unique=True, max_size=2),
     "deprecated": FLAGS,
+    "checked": CHECKED,
 }
 OPERATIONS = st.one_of(
     *(

@@ -58,6 +58,27 @@ def test_a_mistake_knows_its_path_in_the_data() -> None:
     assert raised.value.path == ("a", "properties", "b?", "items", "typ")
 
 
+def test_a_field_of_some_roles() -> None:
+    """Required of the roles that have it, foreign to the others; or optional, and required of some."""
+    section = parse_section(
+        {
+            "mchid": {},
+            "sub_mchid": {"roles": ["partner"]},
+            "sub_appid?": {"roles": ["partner"]},
+            "scene?": {"required_by": ["merchant"]},
+        },
+        nothing,
+    )
+    assert section.required == {"mchid"}
+    said = {name: (field.roles, field.required_by) for name, field in section.properties.items()}
+    assert said == {
+        "mchid": ((), ()),
+        "sub_mchid": (("partner",), ("partner",)),
+        "sub_appid": (("partner",), ()),
+        "scene": ((), ("merchant",)),
+    }
+
+
 def test_a_section_without_fields_takes_any() -> None:
     section = parse_section({}, nothing)
     assert section.additional is not None

@@ -33,7 +33,7 @@ from .near_miss import refuse_near_miss
 from .origins import Origins
 from .plan import plan_of
 from .reply import Reply
-from .request import Options, Request, Validate, build, collect
+from .request import Options, Request, Validate, Warned, build, collect
 from .stream import Stream
 from .transport import Middleware, Transport
 from .tree import Tree
@@ -93,6 +93,7 @@ class Client:
         self._timeout = timeout
         self._owns_transport = owns_transport
         self._closed = False
+        self._warned: Warned = set()
         self._log = log
         self._hooks = tuple(hooks) if log is None else (log_calls(log), *hooks)
         self._watched = bool(hooks)
@@ -179,23 +180,24 @@ class Client:
             raise UndeclaredPathError(f"{target.verb.upper()} {path}", self._tree.nearest(path))
         base = self._base_url if not self._own_hosts else self._base(target, operation)
         plan = plan_of(operation) if operation is not None else None
-        sections, options, faults = collect(target, plan, data, fields)
+        collected = collect(target, plan, data, fields)
+        sections, options, faults, _ = collected
         if operation is None and not (self._undeclared or options.undeclared):
             refuse_near_miss(self._tree, target, sections)
         validate = self._validate if options.validate is None else options.validate
         outgoing = family.outgoing if plan is not None and plan.seals else None
         if "form" not in sections and outgoing is None and family.seal is None:
             # Nothing to wait for.
-            return build(target, plan, sections, options, family, base, faults, validate)
+            return build(target, plan, collected, family, base, validate, self._warned)
 
         async def finished() -> Request:
             if "form" in sections and isinstance(sections["form"], Mapping):
                 sections["form"] = await complete(operation, sections["form"], family, faults)
-            request = build(target, plan, sections, options, family, base, faults, validate)
+            request = build(target, plan, collected, family, base, validate, self._warned)
             if outgoing is not None and plan is not None:
                 changed = await outgoing(plan.operation, request.sections)
                 if changed is not request.sections:
-                    request = build(target, plan, changed, options, family, base, [], False)
+                    request = build(target, plan, (changed, options, [], ()), family, base, None, self._warned)
             return request if family.seal is None else await family.seal(request)
 
         return await self._in_time(finished(), options, operation, target)

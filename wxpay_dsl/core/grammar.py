@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any, Final
 
+from attrs import evolve
+
 from .model import Schema
 from .patterns import why_not
 
@@ -52,6 +54,9 @@ FIELD_WORDS: Final[Mapping[str, tuple[str, tuple[type, ...]]]] = {
     "encrypted": ("encrypted", (bool,)),
     "media": ("media", (str,)),
     "encoded": ("encoded", (bool,)),
+    "roles": ("roles", (list,)),
+    "required_by": ("required_by", (list,)),
+    "doubt": ("doubt", (str,)),
     "properties": ("properties", (dict,)),
     "additionalProperties": ("additional", (bool, dict, str)),
     "items": ("items", (dict, str)),
@@ -66,6 +71,7 @@ OPERATION_WORDS: Final[Mapping[str, tuple[type, ...]]] = {
     "roles": (list,),
     "tags": (list,),
     "deprecated": (bool,),
+    "checked": (dict,),
     "host": (str,),
     "mutual_tls": (bool,),
     "verify": (bool,),
@@ -94,12 +100,13 @@ EVENT_WORDS: Final[Mapping[str, tuple[type, ...]]] = {
     "roles": (list,),
     "tags": (list,),
     "deprecated": (bool,),
+    "checked": (dict,),
     "algorithm": (str,),
     "body": (dict,),
     "resource": (dict,),
 }
 
-#: ``host``, ``roles`` and ``tags`` of a file hold for its operations that say nothing else.
+#: ``host``, ``roles``, ``tags`` and ``checked`` of a file hold for its operations that say nothing else.
 FILE_WORDS: Final[Mapping[str, tuple[type, ...]]] = {
     "title": (str,),
     "description": (str,),
@@ -108,6 +115,7 @@ FILE_WORDS: Final[Mapping[str, tuple[type, ...]]] = {
     "host": (str,),
     "roles": (list,),
     "tags": (list,),
+    "checked": (dict,),
     "definitions": (dict,),
     "operations": (dict,),
     "events": (dict,),
@@ -221,6 +229,9 @@ def parse_field(raw: Any, resolve: Resolve) -> Schema:
         values.setdefault("type", "object")
     if "enum" in values:
         values["enum"] = tuple(values["enum"])
+    for word in ("roles", "required_by"):
+        if word in values:
+            values[word] = tuple(expect(item, (str,), word) for item in values[word])
     if "pattern" in values:
         _compiles(values["pattern"])
     if ref is not None:
@@ -251,16 +262,25 @@ def _fields(raw: Mapping[str, Any], resolve: Resolve) -> tuple[dict[str, Schema]
         name = key
         if key.endswith("?"):
             name = key[:-1]
-        else:
-            required.append(key)
         if not name:
             raise Mistake("a field needs a name", key)
         if name in properties:
             raise Mistake(f"the field {name!r} is given twice, required and optional", key)
         try:
-            properties[name] = parse_field(value, resolve)
+            field = parse_field(value, resolve)
+            if name == key and isinstance(value, dict) and "required_by" in value:
+                raise Mistake(f"every role must give it: `{name}?` is required of some roles", "required_by")
+            for role in field.required_by if field.roles else ():
+                if role not in field.roles:
+                    raise Mistake(f"{role!r} must give a field that `roles` does not give it", "required_by")
         except Mistake as mistake:
             raise mistake.within(key) from None
+        if name == key and (field.roles or field.required_by):
+            # Required, but not of every role: the roles that have it must give it.
+            field = evolve(field, required_by=field.roles)
+        if name == key and not field.roles:
+            required.append(name)
+        properties[name] = field
     return properties, frozenset(required)
 
 

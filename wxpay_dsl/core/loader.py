@@ -14,6 +14,7 @@ from attrs import field, frozen
 from . import yaml12
 from .errors import SpecError
 from .extent import Extents
+from .facts import parse_checked
 from .grammar import (
     EVENT_WORDS,
     FILE_WORDS,
@@ -123,6 +124,8 @@ def _load(
         if family not in chains:
             raise Mistake(f"{family!r} is not a family{nearest(family, chains)}: one of {', '.join(chains)}", "family")
         resolver = Resolver(roots, file, text, raw, {}, files, Extents())
+        if "checked" in raw:
+            raw["checked"] = parse_checked(raw["checked"])
         operations = {
             (path, verb): _operation(raw, family, chains[family], path, verb, words, resolver, file, written)
             for path, verb, words, written in _declared(raw)
@@ -185,12 +188,14 @@ def _operation(
             words = {}
         expect(words, (dict,), verb)
         known(words, OPERATION_WORDS, "an operation")
-        values: dict[str, Any] = {key: raw[key] for key in ("host", "roles", "tags") if key in raw}
+        values: dict[str, Any] = {key: raw[key] for key in ("host", "roles", "tags", "checked") if key in raw}
         for word, value in words.items():
             values[word] = expect(value, OPERATION_WORDS[word], word)
         for word in ("docs", "roles", "tags"):
             if word in values:
                 values[word] = tuple(expect(item, (str,), word) for item in values[word])
+        if "checked" in words:
+            values["checked"] = parse_checked(words["checked"])
         for word in (*SECTIONS[1:], "returns"):
             if word in values:
                 values[word] = _section(word, values[word], resolver)
@@ -219,12 +224,14 @@ def _event(raw: Mapping[str, Any], family: str, name: str, words: Any, resolver:
     try:
         expect(words, (dict,), name)
         known(words, EVENT_WORDS, "an event")
-        values = {key: raw[key] for key in ("roles", "tags") if key in raw}
+        values = {key: raw[key] for key in ("roles", "tags", "checked") if key in raw}
         for word, value in words.items():
             values[word] = expect(value, EVENT_WORDS[word], word)
         for word in ("docs", "roles", "tags"):
             if word in values:
                 values[word] = tuple(expect(item, (str,), word) for item in values[word])
+        if "checked" in words:
+            values["checked"] = parse_checked(words["checked"])
         for word in ("body", "resource"):
             if word in values:
                 values[word] = _section(word, values[word], resolver)

@@ -14,12 +14,14 @@ from attrs import field, frozen
 
 from .derived import Known
 
-__all__ = ["ABSENT", "SECTIONS", "VERBS", "Event", "Operation", "Schema"]
+__all__ = ["ABSENT", "SECTIONS", "SOURCES", "VERBS", "Checked", "Event", "Operation", "Schema"]
 
 #: The HTTP methods a spec may declare, as the chain spells them.
 VERBS: Final = ("get", "post", "put", "patch", "delete")
 #: Where the fields of a request travel.
 SECTIONS: Final = ("path", "query", "header", "body", "form")
+#: Where facts were compared: the API's official pages, two independent public SDKs, or a description by its users.
+SOURCES: Final = ("official", "sdk", "community")
 
 
 class _Absent:
@@ -38,6 +40,16 @@ class _Absent:
 ABSENT: Final = _Absent()
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+@frozen
+class Checked:
+    """What the fields of an operation or event were compared with, and when."""
+
+    #: One of :data:`SOURCES`.
+    source: str
+    #: The day of the comparison: ``2026-08-08``.
+    date: str
 
 
 @frozen(eq=False)
@@ -74,9 +86,15 @@ class Schema:
     media: str = ""
     #: A path parameter that comes percent-encoded and is sent as it is.
     encoded: bool = False
+    #: Of a field: the roles that have it, where not every role of the operation has; other roles have no such field.
+    roles: tuple[str, ...] = ()
+    #: Of an optional field: the roles that must give it.
+    required_by: tuple[str, ...] = ()
+    #: Of a field: why its facts are uncertain (one weak source). A request is never refused because of them.
+    doubt: str = ""
     #: Of an object: its fields, in the order of the spec.
     properties: Mapping[str, Schema] = field(default=_NOTHING, repr=False)
-    #: Of an object: the fields that must be there.
+    #: Of an object: the fields that every role must give; ``required_by`` of a field names those of some roles.
     required: frozenset[str] = frozenset()
     #: Of an object: what fields beyond ``properties`` hold; None where there may be none.
     additional: Schema | None = None
@@ -86,6 +104,10 @@ class Schema:
     ref: str = ""
     #: See :mod:`.derived`.
     known: Known | None = field(default=None, init=False, repr=False)
+
+    def required_of(self, role: str) -> frozenset[str]:
+        """The fields that a role must give."""
+        return self.required.union(name for name, below in self.properties.items() if role in below.required_by)
 
 
 @frozen(eq=False)
@@ -105,6 +127,8 @@ class Operation:
     roles: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     deprecated: bool = False
+    #: None: its facts were compared with nothing.
+    checked: Checked | None = None
     #: The origin that serves it (``https://…``), where that is not the client's.
     host: str = ""
     mutual_tls: bool = False
@@ -170,6 +194,7 @@ class Event:
     roles: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     deprecated: bool = False
+    checked: Checked | None = None
     #: How the resource is encrypted, where it is.
     algorithm: str = ""
     #: What arrives.

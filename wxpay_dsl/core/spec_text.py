@@ -30,6 +30,7 @@ _FIELD_ORDER: Final = (
     *("$ref", "title", "description", "type", "format", "enum", "pattern"),
     *("minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems"),
     *("contentMediaType", "contentEncoding", "nullable", "encrypted", "media", "encoded", "deprecated"),
+    *("roles", "required_by", "doubt"),
     *("default", "example", "additionalProperties", "items", "properties"),
 )
 #: Any of these makes a file a spec; without them it holds definitions alone.

@@ -17,6 +17,7 @@ from .delivery import Courier, Manner
 from .explorer import Explorer
 from .faults import Faults
 from .identity import (
+    BRAND_ID,
     MCHID,
     Merchant,
     PlatformKeyPair,
@@ -67,9 +68,9 @@ class Sandbox:
     ) -> None:
         """``port``: 0 for any that is free. ``specs``: folders of endpoints on top of the package's own. ``mode``: how
         the platform signs (``"public-key"``, ``"certificate"``, or both, as while a merchant migrates). ``strict``
-        refuses fields that no spec knows. Unless ``stateful`` every operation answers from its spec, whatever happened
-        before. ``tls`` serves https with an authority of its own, and demands the client
-        certificate where the specs say so. ``faults``: of each kind in :data:`wxpay_dsl.sandbox.faults.KINDS`, the
+        refuses whatever differs from a spec. Unless ``stateful`` every operation answers from its spec, whatever
+        happened before. ``tls`` serves https with an authority of its own, and demands the client certificate where
+        the specs say so. ``faults``: of each kind in :data:`wxpay_dsl.sandbox.faults.KINDS`, the
         share of calls that it hits; ``seed`` makes the choice the same each time. ``notifications``: how they are
         delivered. Raises ValueError for a ``host`` beyond loopback unless ``allow_remote``.
         """
@@ -130,6 +131,18 @@ class Sandbox:
     def credentials(self) -> dict[str, Any]:
         """What ``Wechatpay(**…)`` takes to call this sandbox as its merchant."""
         return self.credentials_of(self.merchant)
+
+    @property
+    def brand_credentials(self) -> dict[str, Any]:
+        """What ``Wechatpay(**sandbox.credentials, **…)`` takes beside to call ``wxpay.brand`` (品牌直连)."""
+        brand, public_key = throwaway_merchant(BRAND_ID), self.platform.public_key
+        return {
+            "brand_id": brand.mchid,
+            "brand_serial": brand.serial,
+            "brand_private_key": brand.private_key,
+            "brand_certs": {public_key.id: public_key.private_key.public_key()},
+            "brand_api_key": brand.apiv3_key,
+        }
 
     @property
     def client(self) -> Wechatpay:

@@ -155,10 +155,18 @@ class LocalSigner:
 
 @frozen
 class Credential:
-    """Who a request is from: the merchant, the serial of its certificate, who signs for it, and who may have that."""
+    """Who a request is from, merchant or brand: its certificate's serial, who signs, and where signatures may go."""
 
+    #: The merchant's id, or the brand's.
     mchid: str
     serial: str
     signer: Signer
     #: Where requests that are signed may go.
     origins: Origins = field(default=SERVICE, repr=False)
+    #: The scheme of the Authorization header, where it is not the signer's own.
+    own_scheme: str = ""
+
+    @property
+    def scheme(self) -> str:
+        """The scheme of the Authorization header."""
+        return self.own_scheme or self.signer.scheme

@@ -30,7 +30,9 @@ _SAME: Final[Mapping[str, str]] = {
     "encoding": "contentEncoding",
 }
 #: Words that say nothing of what is allowed: a use of a component may have its own beside the ``$ref``.
-_ANNOTATIONS: Final = frozenset({"title", "description", "examples", "default", "deprecated"})
+_ANNOTATIONS: Final = frozenset(
+    {"title", "description", "examples", "default", "deprecated", "x-roles", "x-required-by", "x-doubt"}
+)
 #: Every type, for a value of any: left out, the words beside it would say which.
 _ANY: Final = ("string", "number", "boolean", "object", "array")
 
@@ -157,7 +159,8 @@ def _words(schema: Schema, inner: Callable[[Schema], dict[str, Any]]) -> dict[st
         words["deprecated"] = True
     for word, vendor in FIELD_VENDOR.items():
         if word != "nullable" and getattr(schema, word):
-            words[vendor] = getattr(schema, word)
+            value = getattr(schema, word)
+            words[vendor] = list(value) if isinstance(value, tuple) else value
     _nested(schema, words, inner)
     if schema.type != "any":
         words["type"] = [schema.type, "null"] if schema.nullable else schema.type

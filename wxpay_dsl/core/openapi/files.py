@@ -25,7 +25,7 @@ MAX_LINES: Final = 1_500
 _VERSION: Final = re.compile(r"v[0-9]+\Z")
 _HALF: Final = re.compile("[\ud800-\udfff]")
 #: Words that a file may say once for all its operations.
-_SHARED: Final = ("host", "roles", "tags")
+_SHARED: Final = ("host", "roles", "tags", "checked")
 
 
 @frozen

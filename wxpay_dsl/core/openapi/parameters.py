@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from .merge import At, References, listed, mapping
-from .schema import SchemaReader, sayable, short
+from .schema import SchemaReader, key, sayable, short
 from .words import SPREAD, Losses
 
 __all__ = ["ParameterReader", "identifier"]
@@ -44,10 +44,10 @@ class ParameterReader:
                 if field:
                     sections.setdefault("path", {})[identifier(name)] = field
             elif where_in in ("query", "header"):
-                key = name if parameter.get("required") is True else f"{name}?"
                 fields = sections.setdefault(where_in, {})
                 fields = fields["$schema"]["properties"] if "$schema" in fields else fields
-                fields[key] = short(self._parameter(parameter, place))
+                words = self._parameter(parameter, place)
+                fields[key(name, words, required=parameter.get("required") is True)] = short(words)
             else:
                 self._losses.add(place, f"the {where_in} parameter {name!r}")
         return sections
@@ -65,11 +65,11 @@ class ParameterReader:
         words = self._schemas.field(schema, (*at, "schema"))
         fields = dict(sections.get(word, {}))
         known = {key.removesuffix("?") for key in fields}
-        for key, field in words.get("properties", {}).items():
-            if key.removesuffix("?") in known:
-                self._losses.add(at, f"{key.removesuffix('?')!r} is a parameter of its own too")
+        for said, field in words.get("properties", {}).items():
+            if said.removesuffix("?") in known:
+                self._losses.add(at, f"{said.removesuffix('?')!r} is a parameter of its own too")
             else:
-                fields[key] = field
+                fields[said] = field
         more = words.get("additionalProperties", not words.get("properties"))
         if more is False or not fields:
             sections[word] = fields

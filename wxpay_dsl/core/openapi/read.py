@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 from attrs import frozen
 
 from wxpay_dsl.core.errors import SpecError
-from wxpay_dsl.core.grammar import EVENT_WORDS, OPERATION_WORDS
+from wxpay_dsl.core.facts import parse_checked
+from wxpay_dsl.core.grammar import EVENT_WORDS, OPERATION_WORDS, Mistake
 from wxpay_dsl.core.model import VERBS
 from wxpay_dsl.core.origins import is_origin
 
@@ -221,11 +222,21 @@ class _Reader:
                 self._losses.add(("components", word), f"`{word}`: the client's family signs")
 
 
+def _is_checked(value: Mapping[str, Any]) -> bool:
+    try:
+        parse_checked(value)
+    except Mistake:
+        return False
+    return True
+
+
 def _fits(word: str, value: Any) -> bool:
     """Whether a vendor word holds what the DSL's word of that meaning may hold."""
     types = {**OPERATION_WORDS, **EVENT_WORDS}.get(word)
     if types is None:
         return True
+    if word == "checked":
+        return isinstance(value, dict) and _is_checked(value)
     if word == "host":
         return isinstance(value, str) and is_origin(value)
     if isinstance(value, list):

@@ -13,7 +13,7 @@ from wxpay_dsl.core.patterns import why_not
 from .merge import At, References, mapping
 from .words import FIELD_VENDOR, Losses, Vocabulary
 
-__all__ = ["REF", "SchemaReader", "sayable", "short"]
+__all__ = ["REF", "SchemaReader", "key", "sayable", "short"]
 
 #: How a field refers to a definition of its own file.
 REF: Final = "#/definitions/"
@@ -145,13 +145,13 @@ class SchemaReader:
         read: dict[str, Any] = {}
         for name, inner in fields.items():
             where = (*at, "properties", name)
-            key = name if name in required else f"{name}?"
             if name in required and name.endswith("?"):
                 self._losses.add(where, f"{name!r} is optional here: the `?` is the DSL's")
             if not name:
                 self._losses.add(where, "a field without a name")
                 continue
-            read[key] = short(self.field(inner, where))
+            words = self.field(inner, where)
+            read[key(name, words, required=name in required)] = short(words)
         # A name that is required and described nowhere may hold anything.
         read |= {name: {"type": "any"} for name in required if name not in fields and name}
         return {"properties": read} if read else {}
@@ -248,6 +248,16 @@ def _kind_of(words: Mapping[str, Any]) -> str:
     if "type" in words:
         return str(words["type"])
     return next((kind for word, kind in _INSIDE.items() if word in words), "string")
+
+
+def key(name: str, words: dict[str, Any], *, required: bool) -> str:
+    """A field's key: a ``?`` unless it is required; ``required_by`` goes where ``roles`` says the same."""
+    if required:
+        words.pop("required_by", None)
+    elif words.get("roles") and words["roles"] == words.get("required_by"):
+        del words["required_by"]
+        return name
+    return name if required else f"{name}?"
 
 
 def short(words: dict[str, Any]) -> str | dict[str, Any]:

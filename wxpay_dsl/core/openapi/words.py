@@ -16,6 +16,9 @@ FIELD_VENDOR: Final[Mapping[str, str]] = {
     "encrypted": "x-encrypted",
     "media": "x-media",
     "encoded": "x-encoded",
+    "roles": "x-roles",
+    "required_by": "x-required-by",
+    "doubt": "x-doubt",
     # Only where OpenAPI's own way, a second type, cannot say it.
     "nullable": "x-nullable",
 }
@@ -25,6 +28,7 @@ OPERATION_VENDOR: Final[Mapping[str, str]] = {
     "product": "x-product",
     "docs": "x-docs",
     "roles": "x-roles",
+    "checked": "x-checked",
     "mutual_tls": "x-mutual-tls",
     "verify": "x-verify",
     "digest_header": "x-digest-header",
@@ -43,6 +47,7 @@ EVENT_VENDOR: Final[Mapping[str, str]] = {
     "product": "x-product",
     "docs": "x-docs",
     "roles": "x-roles",
+    "checked": "x-checked",
     "algorithm": "x-algorithm",
     "resource": "x-resource",
 }

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from attrs import asdict
+
 from wxpay_dsl.core.model import Event, Operation, Schema
 
 from .components import SchemaWriter
@@ -127,6 +129,8 @@ class _Writer:
             # Each word's own default is left unsaid.
             if not isinstance(value, Schema) and value not in ((), "", None, _DEFAULTS.get(word)):
                 words[name] = list(value) if isinstance(value, tuple) else value
+        if item.checked is not None:
+            words[vendor["checked"]] = asdict(item.checked)
         return words
 
     def _parameters(self, operation: Operation) -> list[dict[str, Any]]:
