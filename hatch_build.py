@@ -22,9 +22,9 @@ class Generated(BuildHookInterface[Any]):
         root = Path(self.root)
         sys.path.insert(0, str(root))
         try:
-            from wxpay_dsl.core.index import INDEX_NAME, portable_index
-            from wxpay_dsl.stub_files import write_packaged
-            from wxpay_dsl.wechat.families import DEFAULT
+            from wxpay_dsl.core.specs.index import INDEX_NAME, portable_index
+            from wxpay_dsl.typing.files import write_packaged
+            from wxpay_dsl.wechat.dialects import DEFAULT
         finally:
             sys.path.remove(str(root))
         if version == "editable":

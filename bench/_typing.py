@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import wxpay_dsl
-from wxpay_dsl.stub_files import write_packaged
+from wxpay_dsl.typing.files import write_packaged
 
 __all__ = ["seconds"]
 

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from wxpay_dsl import Wechatpay
-from wxpay_dsl.core.chain import Node, Target, aim
+from wxpay_dsl.core.chain.node import Node, Target, aim
 
 
 def run(quick: bool) -> dict[str, Any]:  # noqa: FBT001 (every measure's signature)

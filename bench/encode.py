@@ -14,10 +14,10 @@ from bench.contestants._peers import PRESIGN
 def run(quick: bool) -> dict[str, Any]:  # noqa: FBT001 (every measure's signature)
     """``{"validate_encode_us": …}``"""
     from wxpay_dsl.client import tree
-    from wxpay_dsl.core.chain import Target
-    from wxpay_dsl.core.plan import plan_of
-    from wxpay_dsl.core.request import build, collect
-    from wxpay_dsl.wechat.families import BASE_URL, v3
+    from wxpay_dsl.core.chain.node import Target
+    from wxpay_dsl.core.request.build import build, collect
+    from wxpay_dsl.core.request.plan import plan_of
+    from wxpay_dsl.wechat.dialects import BASE_URL, v3
 
     segments = ("v3", "edu-papay", "contracts", "presign")
     branch = tree().find(segments)

@@ -21,10 +21,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from wxpay_dsl.notify import Notification, Notifications, Recipient
-from wxpay_dsl.sandbox.identity import throwaway_merchant, throwaway_public_key
-from wxpay_dsl.sandbox.notices import notice, rendered
-from wxpay_dsl.sandbox.platform import Platform
-from wxpay_dsl.sandbox.state import Event
+from wxpay_dsl.sandbox.keys.identity import throwaway_merchant, throwaway_public_key
+from wxpay_dsl.sandbox.keys.platform import Platform
+from wxpay_dsl.sandbox.notifications.render import notice, rendered
+from wxpay_dsl.sandbox.state.state import Event
 
 #: A payment as it comes every day: without coupons.
 _PAYMENT: Final = {

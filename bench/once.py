@@ -27,10 +27,10 @@ from wxpay_dsl.notify import Notification, Notifications, Recipient
 from wxpay_dsl.notify.stores import Store, open_store
 from wxpay_dsl.notify.stores.redis import RedisStore
 from wxpay_dsl.notify.stores.sqlite import SqliteStore
-from wxpay_dsl.sandbox.identity import throwaway_merchant, throwaway_public_key
-from wxpay_dsl.sandbox.notices import notice, rendered
-from wxpay_dsl.sandbox.platform import Platform
-from wxpay_dsl.sandbox.state import Event
+from wxpay_dsl.sandbox.keys.identity import throwaway_merchant, throwaway_public_key
+from wxpay_dsl.sandbox.keys.platform import Platform
+from wxpay_dsl.sandbox.notifications.render import notice, rendered
+from wxpay_dsl.sandbox.state.state import Event
 
 _STORES: Final = ("memory", "sqlite", "redis")
 _EVENTS: Final = 2000

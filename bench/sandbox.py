@@ -23,9 +23,10 @@ from typing import Any, Final
 
 import aiohttp
 
-from wxpay_dsl.settings import Settings
-from wxpay_dsl.wechat import authorization, signing_v3
-from wxpay_dsl.wechat.signer import LocalSigner
+from wxpay_dsl.settings.settings import Settings
+from wxpay_dsl.wechat.signers.local import LocalSigner
+from wxpay_dsl.wechat.v3 import authorization
+from wxpay_dsl.wechat.v3 import signing as signing_v3
 
 _START: Final = """
 import time

@@ -57,7 +57,7 @@ assert code in (0, 1), code
 print(time.perf_counter() - begun)
 """
 
-_LOADED = "from wxpay_dsl import wxpay\nfrom wxpay_dsl.core import loader\n"
+_LOADED = "from wxpay_dsl import wxpay\nfrom wxpay_dsl.core.specs import loader\n"
 
 
 def run(quick: bool) -> dict[str, Any]:  # noqa: FBT001 (every measure's signature)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests import requirements, tiers
+from . import requirements, tiers
 
 #: How many tests the tier left out. Every worker of pytest-xdist collects all tests, and tells the controller.
 _LEFT_OUT = pytest.StashKey[int]()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from wxpay_dsl.sandbox import Sandbox
-from wxpay_dsl.sandbox.domain.moments import beijing_date, day_bounds
+from wxpay_dsl.sandbox.domain.times import beijing_date, day_bounds
 
 __all__ = ["to_noon"]
 

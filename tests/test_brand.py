@@ -13,10 +13,11 @@ import pytest
 from wxpay_dsl import ConfigurationError, Notifications, ServiceError, SignatureError, Wechatpay
 from wxpay_dsl.core.errors import ValidationError
 from wxpay_dsl.sandbox import Sandbox
-from wxpay_dsl.sandbox.identity import BRAND_ID, make_platform_public_key, throwaway_merchant
-from wxpay_dsl.sandbox.notices import notice, rendered
-from wxpay_dsl.sandbox.state import Event
-from wxpay_dsl.wechat import authorization, signing_v3
+from wxpay_dsl.sandbox.keys.identity import BRAND_ID, make_platform_public_key, throwaway_merchant
+from wxpay_dsl.sandbox.notifications.render import notice, rendered
+from wxpay_dsl.sandbox.state.state import Event
+from wxpay_dsl.wechat.v3 import authorization
+from wxpay_dsl.wechat.v3 import signing as signing_v3
 
 SPEC = """
 title: 品牌

@@ -14,13 +14,13 @@ from unicodedata import east_asian_width
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from tests.core.test_openapi_export import loaded, said, unpacked
-from wxpay_dsl.core import yaml12
-from wxpay_dsl.core.lint import lint
-from wxpay_dsl.core.model import Event, Operation, Schema
+from tests.core.openapi.test_export import loaded, said, unpacked
+from wxpay_dsl.core.chain.tree import Tree
+from wxpay_dsl.core.lint.lint import lint
 from wxpay_dsl.core.openapi import read_document, write_document
-from wxpay_dsl.core.spec_text import WIDTH
-from wxpay_dsl.core.tree import Tree
+from wxpay_dsl.core.specs import yaml12
+from wxpay_dsl.core.specs.model import Event, Operation, Schema
+from wxpay_dsl.core.specs.writer import WIDTH
 from wxpay_dsl.wechat.roles import ROLES, plays
 
 SPECS = Path(__file__).parents[1] / "specs"

@@ -21,10 +21,10 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import NameOID
 
 from wxpay_dsl import ConfigurationError, Wechatpay
-from wxpay_dsl.settings import ENVIRONMENT, NAMES, Settings, read_profile
-from wxpay_dsl.spec_folders import at_import
-from wxpay_dsl.wechat.certificates import certificate_serial
-from wxpay_dsl.wechat.keys import load_private_key
+from wxpay_dsl.settings.settings import ENVIRONMENT, NAMES, Settings, read_profile
+from wxpay_dsl.settings.spec_folders import at_import
+from wxpay_dsl.wechat.crypto.certificates import certificate_serial
+from wxpay_dsl.wechat.crypto.keys import load_private_key
 
 MCHID = "1900000109"
 SERIAL = "5157F09EFDC096DE15EBE81A47057A7232F1B8E1"

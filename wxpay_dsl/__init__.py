@@ -12,8 +12,6 @@ from ._version import __version__
 from .client import Wechatpay
 
 if TYPE_CHECKING:
-    from .core.download import Download, Progress
-    from .core.drift import Drift
     from .core.errors import (
         ClosedError,
         ConfigurationError,
@@ -31,15 +29,18 @@ if TYPE_CHECKING:
         UndeclaredPathError,
         ValidationError,
     )
-    from .core.files import File
-    from .core.hooks import Call, Hook
-    from .core.reply import Reply
-    from .core.request import SpecWarning
-    from .core.telemetry import OpenTelemetry
+    from .core.http.download import Download, Progress
+    from .core.observe.drift import Drift
+    from .core.observe.hooks import Call, Hook
+    from .core.observe.telemetry import OpenTelemetry
+    from .core.request.build import SpecWarning
+    from .core.request.files import File
+    from .core.response import Reply
+    from .notify.notification import Notification, NotificationError
     from .notify.notifications import Notifications
-    from .wechat import bills, qr
+    from .wechat import bills
     from .wechat.bills import BillFormatError
-    from .wechat.decryptor import Decryptor
+    from .wechat.crypto.decryptor import Decryptor
     from .wechat.errors import (
         BadSignatureError,
         ClockSkewError,
@@ -48,12 +49,12 @@ if TYPE_CHECKING:
         SignatureError,
         UnknownSerialError,
     )
-    from .wechat.errors_v2 import MissingSignError, ResultCodeError, ReturnCodeError
-    from .wechat.notification import Notification, NotificationError
-    from .wechat.platform_keys import PlatformCertificatesError
-    from .wechat.recipient import Recipient
-    from .wechat.sensitive import Ciphertext, SensitiveText
-    from .wechat.service_errors import (
+    from .wechat.merchant_keys import Recipient
+    from .wechat.payment_params import qr
+    from .wechat.platform_keys.keys import PlatformCertificatesError
+    from .wechat.signers.local import Signer, SignerError
+    from .wechat.v2.errors import MissingSignError, ResultCodeError, ReturnCodeError
+    from .wechat.v3.errors import (
         AccountError,
         AppidMchidNotMatchError,
         BankError,
@@ -82,7 +83,7 @@ if TYPE_CHECKING:
         UserAccountAbnormalError,
         UserPayingError,
     )
-    from .wechat.signer import Signer, SignerError
+    from .wechat.v3.sensitive import Ciphertext, SensitiveText
 
 __all__ = [
     "AccountError",

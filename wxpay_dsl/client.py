@@ -9,24 +9,25 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
-from wxpay_dsl.core.chain import Node, Target
-from wxpay_dsl.core.tree import Tree
-from wxpay_dsl.wechat.families import CHAINS, DEFAULT
+from wxpay_dsl.core.chain.node import Node, Target
+from wxpay_dsl.core.chain.tree import Tree
+from wxpay_dsl.wechat.dialects import CHAINS, DEFAULT
 
 if TYPE_CHECKING:
     # Generated from the specs when the package is built or installed; at run time the chain needs no types.
-    from wxpay_dsl.assembly import Machinery
     from wxpay_dsl.core.client import Client
-    from wxpay_dsl.core.download import Download, Plan, Progress
-    from wxpay_dsl.core.drift import Drift, Reporter
-    from wxpay_dsl.core.files import FileSource
-    from wxpay_dsl.core.hooks import Hook
-    from wxpay_dsl.core.reply import Reply
-    from wxpay_dsl.settings import Settings
-    from wxpay_dsl.typed import Chain
-    from wxpay_dsl.wechat.cashier import Cashier
-    from wxpay_dsl.wechat.keyring import Keyring
-    from wxpay_dsl.wechat.recipient import Recipient
+    from wxpay_dsl.core.http.download import Download, Plan, Progress
+    from wxpay_dsl.core.observe.drift import Drift, Reporter
+    from wxpay_dsl.core.observe.hooks import Hook
+    from wxpay_dsl.core.request.files import FileSource
+    from wxpay_dsl.core.response import Reply
+    from wxpay_dsl.settings.settings import Settings
+    from wxpay_dsl.wechat.merchant_keys import Recipient
+    from wxpay_dsl.wechat.payment_params.builder import Cashier
+    from wxpay_dsl.wechat.platform_keys.keyring import Keyring
+    from wxpay_dsl.wiring.client import Machinery
+
+    from .typed import Chain
 else:
     Chain = object
 
@@ -50,7 +51,7 @@ def tree(folders: Sequence[str] = ()) -> Tree:
 def _folders_at_import() -> Sequence[str]:
     if not (os.environ.get("WXPAY_SPECS") or os.environ.get("WXPAY_PROFILE")):
         return ()
-    from wxpay_dsl.spec_folders import at_import
+    from wxpay_dsl.settings.spec_folders import at_import
 
     return at_import(os.environ)
 
@@ -109,7 +110,7 @@ class Wechatpay(Chain):
     ) -> None:
         """Takes what is not given here from the environment (``WXPAY_MCHID`` …), then from ``profile``, a TOML file.
 
-        ``private_key``: PEM, DER, a path, a key object, or a :class:`~wxpay_dsl.wechat.signer.Signer`; ``certs``:
+        ``private_key``: PEM, DER, a path, a key object, or a :class:`~wxpay_dsl.wechat.signers.local.Signer`; ``certs``:
         platform key id (``PUB_KEY_ID_…``) or certificate serial to key; ``timeout``: seconds for a whole call;
         ``strict`` refuses paths that no spec declares, ``undeclared`` sends even to those that are nearly a declared
         one whose fields are encrypted; ``validate``: True, False or ``"strict"``; ``ca``: a PEM file of
@@ -137,14 +138,14 @@ class Wechatpay(Chain):
         ``certificates_interval``: seconds between two downloads on schedule (12 hours);
         ``certificates_minimum_interval``: seconds between any two (60), however many answers name an unknown key.
 
-        ``hooks``: functions that are run around each call (:mod:`wxpay_dsl.core.hooks`). ``on_drift``: a function that
+        ``hooks``: functions that are run around each call (:mod:`wxpay_dsl.core.observe.hooks`). ``on_drift``: a function that
         is called where an answer or a notification differs from its spec, once for each difference, or the file that
-        differences are added to, for ``wxpay drift`` (:mod:`wxpay_dsl.core.drift`).
+        differences are added to, for ``wxpay drift`` (:mod:`wxpay_dsl.core.observe.drift`).
 
         Raises ConfigurationError for settings that cannot work together.
         """
-        from wxpay_dsl.secret_settings import masked
-        from wxpay_dsl.settings import Settings
+        from wxpay_dsl.settings.secrets import masked
+        from wxpay_dsl.settings.settings import Settings
 
         given = {
             "mchid": mchid,
@@ -227,8 +228,8 @@ class Wechatpay(Chain):
         closing the client that it comes from ends both. The sub-merchants of a service provider need none of their own:
         ``sub_mchid`` is a field. Raises ConfigurationError for settings that cannot work.
         """
-        from wxpay_dsl.assembly import assemble
-        from wxpay_dsl.secret_settings import masked
+        from wxpay_dsl.settings.secrets import masked
+        from wxpay_dsl.wiring.client import assemble
 
         given = {
             "mchid": mchid,
@@ -265,7 +266,7 @@ class Wechatpay(Chain):
     def settings(self) -> Settings:
         """What this client was made from. Raises ConfigurationError where a deferred client finds no credentials."""
         if self._settings is None:
-            from wxpay_dsl.settings import Settings
+            from wxpay_dsl.settings.settings import Settings
 
             self._settings = Settings.load({})
             if self._settings.specs != self._tree.folders[1:]:  # set since the import
@@ -283,7 +284,7 @@ class Wechatpay(Chain):
                 from wxpay_dsl.core.errors import ClosedError
 
                 raise ClosedError
-            from wxpay_dsl.assembly import assemble
+            from wxpay_dsl.wiring.client import assemble
 
             self._machinery = assemble(self.settings, self._tree)
             if type(self).call is Wechatpay.call:
@@ -309,7 +310,7 @@ class Wechatpay(Chain):
     @property
     def recipient(self) -> Recipient:
         """This client's merchant as a receiver of notifications: ``Notifications(wxpay)`` asks for it."""
-        from wxpay_dsl.wechat.recipient import Recipient
+        from wxpay_dsl.wechat.merchant_keys import Recipient
 
         settings = self.settings
         return Recipient(settings.mchid, self.keyring, settings.apiv3_key, settings.secret)
@@ -321,8 +322,8 @@ class Wechatpay(Chain):
         Raises ConfigurationError where the client has no brand.
         """
         from wxpay_dsl.core.errors import ConfigurationError
-        from wxpay_dsl.wechat.keyring import StaticKeyring
-        from wxpay_dsl.wechat.recipient import Recipient
+        from wxpay_dsl.wechat.merchant_keys import Recipient
+        from wxpay_dsl.wechat.platform_keys.keyring import StaticKeyring
 
         brand = self.settings.brand
         if brand is None:
@@ -352,7 +353,7 @@ class Wechatpay(Chain):
 
         Raises ValidationError for a file that cannot be read or is too large, before anything is sent.
         """
-        from wxpay_dsl.wechat.uploads import upload
+        from wxpay_dsl.wechat.v3.uploads import upload
 
         return await upload(self._root, file, to, name=name, content_type=content_type, fields=fields)
 
@@ -374,8 +375,8 @@ class Wechatpay(Chain):
 
         Entering it raises ValidationError for a link to a foreign host, and what a call raises.
         """
-        from wxpay_dsl.core.download import MAX_UNPACKED, Download
-        from wxpay_dsl.wechat.downloads import plan
+        from wxpay_dsl.core.http.download import MAX_UNPACKED, Download
+        from wxpay_dsl.wechat.bills.downloads import plan
 
         def made() -> Coroutine[Any, Any, Plan]:
             return plan(self.client, source, data, fields, self.settings.decryptor)
@@ -388,14 +389,14 @@ class Wechatpay(Chain):
 
         Nothing is sent. Raises ValidationError for what is signed in its headers or its body, and as a call does.
         """
-        from wxpay_dsl.wechat.links import signed_url
+        from wxpay_dsl.wechat.v2.links import signed_url
 
         return await signed_url(self.client, source, data, fields)
 
     @property
     def pay_params(self) -> Cashier:
         """What the front end needs to open the cashier (调起支付): ``await wxpay.pay_params.jsapi(reply)``."""
-        from wxpay_dsl.wechat.cashier import Cashier
+        from wxpay_dsl.wechat.payment_params.builder import Cashier
 
         settings = self.settings
         return Cashier(settings.mchid, settings.signer, settings.secret)

@@ -12,7 +12,7 @@ import time
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from wxpay_dsl.wechat import signing_v3
+from wxpay_dsl.wechat.v3 import signing as signing_v3
 
 PUBLIC_KEY_ID = "PUB_KEY_ID_0114232134912410000000000000"
 _BODY = b'{"presign_token":"0044de6c799739c2e8534b"}'

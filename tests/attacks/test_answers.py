@@ -17,7 +17,6 @@ from tests.core.raw_server import RawServer, for_ever, json_answer, then_close
 from tests.wechat.platform_server import MCHID, PUB_KEY_ID, SERIAL, Platform, cert, keys, serving, wechatpay
 from wxpay_dsl import SdkError, ServiceError, Wechatpay
 from wxpay_dsl.core.errors import ConnectionFailedError, ReplyDecodeError, ReplyTooLargeError, TransportError
-from wxpay_dsl.wechat import signing_v3
 from wxpay_dsl.wechat.errors import (
     BadSignatureError,
     ClockSkewError,
@@ -25,6 +24,7 @@ from wxpay_dsl.wechat.errors import (
     SignatureError,
     UnknownSerialError,
 )
+from wxpay_dsl.wechat.v3 import signing as signing_v3
 
 CERTS = {PUB_KEY_ID: keys()[1].public_key()}
 #: A hundred megabytes of nothing.

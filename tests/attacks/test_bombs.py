@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.core.conftest import tree_of
+from wxpay_dsl.core.chain.describe import describe
 from wxpay_dsl.core.errors import SpecError
-from wxpay_dsl.core.lint import lint
-from wxpay_dsl.core.model import Schema
-from wxpay_dsl.core.page import describe
-from wxpay_dsl.core.patterns import matcher, why_not
-from wxpay_dsl.core.spec_text import write
-from wxpay_dsl.core.validate import check
+from wxpay_dsl.core.lint.lint import lint
+from wxpay_dsl.core.request.validate import check
+from wxpay_dsl.core.specs.model import Schema
+from wxpay_dsl.core.specs.patterns import matcher, why_not
+from wxpay_dsl.core.specs.writer import write
 
 #: Seconds of this thread's own time that a thing may take which is bounded; unbounded ones take hours.
 SOON = 20.0

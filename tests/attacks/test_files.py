@@ -22,7 +22,7 @@ from tests.wechat.platform_server import MCHID, PUB_KEY_ID, SERIAL, keys
 from wxpay_dsl import File, SdkError, ValidationError, Wechatpay
 from wxpay_dsl.core.errors import ConfigurationError
 from wxpay_dsl.sandbox.background import BackgroundSandbox
-from wxpay_dsl.wechat.merchant_files import read_merchant_files
+from wxpay_dsl.wechat.crypto.merchant_files import read_merchant_files
 
 pytestmark = [
     pytest.mark.skipif(os.name != "posix", reason="links and permissions of POSIX"),
@@ -165,7 +165,7 @@ class TestCommandLine:
 
     def test_an_answer_is_no_formula_in_a_spreadsheet(self) -> None:
         """A refusal is signed by nobody, and its words stand in the results."""
-        from wxpay_dsl.cli.bulk import _told
+        from wxpay_dsl.cli.bulk.command import _told
 
         evil = ["=cmd|'/c calc'!A0", "@SUM(1)", "+cmd|x!A0", "-2+3+cmd|x!A0", "\t=1", "\r=1", "=HYPERLINK(1)"]
         evil += [

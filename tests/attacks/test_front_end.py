@@ -10,7 +10,9 @@ import pytest
 
 from tests.notify.conftest import Sender, make_sender
 from wxpay_dsl import Notifications, ValidationError, Wechatpay
-from wxpay_dsl.wechat import pay_params, signing_v2, xml
+from wxpay_dsl.wechat.payment_params import signing as pay_params
+from wxpay_dsl.wechat.v2 import signing as signing_v2
+from wxpay_dsl.wechat.v2 import xml
 
 #: A value that ends its own field, says that an order was paid, and swallows what follows.
 PAID = "x&mch_id=1900000109&out_trade_no=ORDER&result_code=SUCCESS&return_code=SUCCESS&total_fee=1&z=y"

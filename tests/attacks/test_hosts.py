@@ -13,12 +13,12 @@ from tests.core.raw_server import RawServer, json_answer
 from tests.wechat.platform_server import APIV3_KEY, MCHID, PUB_KEY_ID, SERIAL, keys
 from wxpay_dsl import ConfigurationError, SdkError, SpecError, ValidationError, Wechatpay
 from wxpay_dsl.client import tree
-from wxpay_dsl.core.chain import aim
-from wxpay_dsl.core.exchange import Exchange
-from wxpay_dsl.core.transport import Transport
-from wxpay_dsl.wechat.middleware import sign_v3
+from wxpay_dsl.core.chain.node import aim
+from wxpay_dsl.core.http.exchange import Exchange
+from wxpay_dsl.core.http.transport import Transport
 from wxpay_dsl.wechat.service_hosts import SERVICE
-from wxpay_dsl.wechat.signer import Credential, LocalSigner
+from wxpay_dsl.wechat.signers.local import Credential, LocalSigner
+from wxpay_dsl.wechat.v3.middleware import sign_v3
 
 ORDER = {"appid": "wx8888888888888888", "mchid": MCHID, "description": "茶", "out_trade_no": "A1"}
 ORDER |= {"notify_url": "https://shop.example/n", "amount": {"total": 1}}  # type: ignore[dict-item]

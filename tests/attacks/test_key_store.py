@@ -16,7 +16,7 @@ import pytest
 from tests.wechat.platform_server import APIV3_KEY, MCHID, Platform, cert, newer_key, sealed, serving, wechatpay
 from wxpay_dsl import Wechatpay
 from wxpay_dsl.wechat.errors import SignatureError
-from wxpay_dsl.wechat.key_store import FileKeyStore, KeyStoreError, StoredCertificates
+from wxpay_dsl.wechat.platform_keys.store import FileKeyStore, KeyStoreError, StoredCertificates
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="links and permissions of POSIX")
 
@@ -46,7 +46,7 @@ def _of_a_notification() -> bytes:
     """What the service encrypts for a merchant under the same key, with a stranger's text in it."""
     from cryptography.hazmat.primitives.serialization import Encoding
 
-    from wxpay_dsl.wechat.ciphers import aead_encrypt
+    from wxpay_dsl.wechat.crypto.ciphers import aead_encrypt
 
     pem = FORGED.certificate.public_bytes(Encoding.PEM).decode()
     plaintext = json.dumps({"out_trade_no": "A-1", "attach": pem})

@@ -18,9 +18,10 @@ from aiohttp.test_utils import TestServer
 from tests.notify.conftest import PAYMENT, PAYMENT_V2, Sender, Wire, make_sender
 from tests.wechat.platform_server import Platform, cert, serving, wechatpay
 from wxpay_dsl import Notifications, Recipient, SdkError
-from wxpay_dsl.wechat import signing_v3, xml
+from wxpay_dsl.notify.notification import MalformedNotificationError, NotificationError
 from wxpay_dsl.wechat.errors import BadSignatureError, ClockSkewError, SignatureError, UnknownSerialError
-from wxpay_dsl.wechat.notification import MalformedNotificationError, NotificationError
+from wxpay_dsl.wechat.v2 import xml
+from wxpay_dsl.wechat.v3 import signing as signing_v3
 
 SENDER = make_sender()
 MERCHANT = SENDER.merchant
@@ -332,7 +333,7 @@ class TestJson:
 
 
 def _score(plaintext: str) -> Wire:
-    from wxpay_dsl.wechat import ciphers
+    from wxpay_dsl.wechat.crypto import ciphers
 
     sealed = ciphers.aead_encrypt(plaintext, MERCHANT.apiv3_key, "0123456789ab", "x")
     fields = {"mch_id": MERCHANT.mchid, "event_type": "payscore", "event_ciphertext": sealed}

@@ -9,8 +9,9 @@ import pytest
 from tests.notify.conftest import PAYMENT_V2, Sender, make_sender
 from wxpay_dsl import Notifications, SdkError
 from wxpay_dsl.notify import MalformedNotificationError
-from wxpay_dsl.wechat import pay_params, xml
-from wxpay_dsl.wechat.notifications_v2 import open_v2
+from wxpay_dsl.notify.parsing.v2 import open_v2
+from wxpay_dsl.wechat.payment_params import signing as pay_params
+from wxpay_dsl.wechat.v2 import xml
 
 MCHID = "1900000109"
 CONTRACT = {

@@ -13,7 +13,7 @@ import pytest
 
 import wxpay_dsl
 from wxpay_dsl.client import tree
-from wxpay_dsl.core.model import SECTIONS, Schema
+from wxpay_dsl.core.specs.model import SECTIONS, Schema
 
 #: Characters of a hostile text: what would cost the square of that is bearable, what doubles with each is not.
 LENGTH = 2000

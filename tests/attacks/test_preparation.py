@@ -13,7 +13,8 @@ from tests.wechat.loopback import APPID, SECRET
 from tests.wechat.loopback import MCHID as MCHID_V2
 from tests.wechat.platform_server import Platform, cert, serving, wechatpay
 from wxpay_dsl import RequestTimeoutError, Wechatpay
-from wxpay_dsl.wechat import signing_v2, xml
+from wxpay_dsl.wechat.v2 import signing as signing_v2
+from wxpay_dsl.wechat.v2 import xml
 
 RECEIVER = {"appid": APPID, "type": "PERSONAL_OPENID", "account": "o1", "name": "张三丰", "relation_type": "USER"}
 ORDER = {"appid": APPID, "out_trade_no": "1217752501201407033233368018"}
@@ -87,6 +88,6 @@ async def test_what_was_spent_is_missing_afterwards() -> None:
 
 
 def _exchange(request: Any) -> Any:
-    from wxpay_dsl.core.exchange import Exchange
+    from wxpay_dsl.core.http.exchange import Exchange
 
     return Exchange(request)

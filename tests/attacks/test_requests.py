@@ -14,7 +14,7 @@ from tests.core.raw_server import RawServer
 from tests.wechat.platform_server import keys
 from wxpay_dsl import File, SdkError, ValidationError, Wechatpay
 from wxpay_dsl.core.errors import ConfigurationError
-from wxpay_dsl.wechat.downloads import link_of
+from wxpay_dsl.wechat.bills.downloads import link_of
 
 #: What may end a header, or a request, and begin another.
 BREAKS = ["\r\n", "\n", "\r", "\0", "\x0b", "\x85", "\u2028", "\u560d\u560a"]
@@ -297,6 +297,6 @@ async def test_a_key_id_names_no_file(server: RawServer, tmp_path: Path) -> None
     ],
 )
 def test_the_sandbox_sends_notifications_to_this_machine_alone(url: str) -> None:
-    from wxpay_dsl.sandbox.delivery import is_loopback
+    from wxpay_dsl.sandbox.notifications.sender import is_loopback
 
     assert not is_loopback(url)

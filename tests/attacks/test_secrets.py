@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from wxpay_dsl import Notifications, SdkError, Wechatpay
 from wxpay_dsl.core.errors import ConfigurationError
 from wxpay_dsl.sandbox import Sandbox
-from wxpay_dsl.wechat.recipient import Recipient
+from wxpay_dsl.wechat.merchant_keys import Recipient
 
 #: A secret that its owner would know again anywhere.
 PASSWORD = "hunter2-is-no-password"
@@ -178,9 +178,9 @@ async def test_nor_does_that_of_a_notification(forged: str, sandbox: Sandbox) ->
 def openings(sandbox: Sandbox, key: str) -> dict[str, Callable[[], Any]]:
     """What fails while a key of the merchant's is being used, each in another place."""
     from tests.notify.conftest import make_sender
-    from wxpay_dsl.wechat import ciphers, shangmi
-    from wxpay_dsl.wechat.notifications_v3 import open_v3
-    from wxpay_dsl.wechat.platform_keys import decrypt_certificates
+    from wxpay_dsl.notify.parsing.v3 import open_v3
+    from wxpay_dsl.wechat.crypto import ciphers, shangmi
+    from wxpay_dsl.wechat.platform_keys.keys import decrypt_certificates
 
     pair = make_sender().pair
     certs = {pair.id: pair.private_key.public_key()}
@@ -225,7 +225,7 @@ async def test_nor_does_that_of_a_key_in_use(name: str, sandbox: Sandbox, monkey
     def forged(*_: object, **__: object) -> bool:
         return False
 
-    monkeypatch.setattr("wxpay_dsl.wechat.signing_v3.verify", forged)
+    monkeypatch.setattr("wxpay_dsl.wechat.v3.signing.verify", forged)
     key = sandbox.merchant.apiv3_key
     opening = openings(sandbox, key)[name]
     with pytest.raises(SdkError) as raised:
@@ -352,8 +352,8 @@ def test_none_is_left_in_temporary_files(tmp_path: Path, monkeypatch: pytest.Mon
     import tempfile
 
     monkeypatch.setattr(tempfile, "tempdir", None)
-    from wxpay_dsl.sandbox.identity import throwaway_merchant
-    from wxpay_dsl.wechat.mutual_tls import ClientCertificate, presenting
+    from wxpay_dsl.sandbox.keys.identity import throwaway_merchant
+    from wxpay_dsl.wechat.v2.mutual_tls import ClientCertificate, presenting
 
     merchant = throwaway_merchant("1900000109")
     seen: list[tuple[int, bytes]] = []

@@ -11,7 +11,8 @@ from aiohttp import web
 
 from tests.wechat.loopback import APPID, MCHID, SECRET, Answer, answering, signed, wechatpay
 from wxpay_dsl import SdkError, Wechatpay
-from wxpay_dsl.wechat import pay_params, signing_v2
+from wxpay_dsl.wechat.payment_params import signing as pay_params
+from wxpay_dsl.wechat.v2 import signing as signing_v2
 
 AGENT = "agent-secret-of-wecom"
 RED_PACKET = {"mch_billno": "1", "wxappid": APPID, "act_name": "x", "re_openid": "o", "total_amount": 100}

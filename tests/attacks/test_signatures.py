@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.wechat.platform_server import keys
-from wxpay_dsl.wechat import shangmi, signing_v2, signing_v3
+from wxpay_dsl.wechat.crypto import shangmi
+from wxpay_dsl.wechat.v2 import signing as signing_v2
+from wxpay_dsl.wechat.v3 import signing as signing_v3
 
 MESSAGE = b"1795471373\nN\n{}\n"
 PRIVATE = keys()[1]

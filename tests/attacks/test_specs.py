@@ -14,9 +14,9 @@ import pytest
 from wxpay_dsl import SpecError, Wechatpay
 from wxpay_dsl.client import tree
 from wxpay_dsl.core.openapi import parse, read_document
-from wxpay_dsl.core.spec_text import write
-from wxpay_dsl.core.yaml12 import read
-from wxpay_dsl.stub_files import write_overlay
+from wxpay_dsl.core.specs.writer import write
+from wxpay_dsl.core.specs.yaml12 import read
+from wxpay_dsl.typing.files import write_overlay
 
 #: What ends a docstring, a comment, a line, a string, and begins something else.
 EVIL = [

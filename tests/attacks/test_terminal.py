@@ -109,7 +109,7 @@ async def test_half_a_character_ends_no_command(server: RawServer, profile: Path
 
 
 async def test_nor_is_what_a_spec_says(tmp_path: Path) -> None:
-    from wxpay_dsl.core.spec_text import write
+    from wxpay_dsl.core.specs.writer import write
 
     folder = tmp_path / "specs"
     folder.mkdir()

@@ -10,8 +10,8 @@ import pytest
 
 from tests.core.library_api.api import client
 from tests.core.library_api.server import Library
+from wxpay_dsl.core.chain.tree import Tree
 from wxpay_dsl.core.client import Client
-from wxpay_dsl.core.tree import Tree
 
 #: Two families: one whose chain is its path, one with a name in the chain that its URLs do not have.
 CHAINS = {"json": (), "old": ("old",)}

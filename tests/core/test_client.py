@@ -16,10 +16,10 @@ from tests.core.library_api import api as library_api
 from tests.core.library_api.server import Library
 from wxpay_dsl.core.client import Client
 from wxpay_dsl.core.errors import ServiceError, SpecError
-from wxpay_dsl.core.model import Operation
-from wxpay_dsl.core.reply import Reply
-from wxpay_dsl.core.request import Sections
-from wxpay_dsl.core.transport import Transport
+from wxpay_dsl.core.http.transport import Transport
+from wxpay_dsl.core.request.build import Sections
+from wxpay_dsl.core.response import Reply
+from wxpay_dsl.core.specs.model import Operation
 
 CORE = Path(__file__).parents[2] / "wxpay_dsl" / "core"
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from tests.docs.pages import ROOT, blocks
 from tests.requirements import require
-from wxpay_dsl.sandbox import Sandbox, control_api
-from wxpay_dsl.sandbox.faults import KINDS
+from wxpay_dsl.sandbox import Sandbox
+from wxpay_dsl.sandbox.control import http_api as control_api
+from wxpay_dsl.sandbox.protocol.faults import KINDS
 
 GUIDE = ROOT / "docs" / "guide" / "sandbox.md"
 

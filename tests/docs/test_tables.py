@@ -6,8 +6,8 @@ import re
 
 from tests.docs.pages import ROOT
 from wxpay_dsl.cli import COMMANDS
-from wxpay_dsl.cli.failure import _KINDS
-from wxpay_dsl.settings import ENVIRONMENT, MERCHANT, NAMES
+from wxpay_dsl.cli.output.failure import _KINDS
+from wxpay_dsl.settings.settings import ENVIRONMENT, MERCHANT, NAMES
 
 GUIDE = ROOT / "docs" / "guide"
 

@@ -11,11 +11,11 @@ import aiohttp
 import pytest
 
 from wxpay_dsl.client import tree
-from wxpay_dsl.core.page import dotted
-from wxpay_dsl.core.tree import Tree
+from wxpay_dsl.core.chain.describe import dotted
+from wxpay_dsl.core.chain.tree import Tree
 from wxpay_dsl.sandbox import Sandbox
 from wxpay_dsl.sandbox.explorer.description import described
-from wxpay_dsl.wechat.families import CHAINS, DEFAULT
+from wxpay_dsl.wechat.dialects import CHAINS, DEFAULT
 
 Ask = Callable[..., Awaitable[Any]]
 PRESIGN = "v3.eduPapay.contracts.presign.post"

@@ -16,7 +16,7 @@ import pytest
 from tests.requirements import require
 from wxpay_dsl.sandbox import Sandbox
 from wxpay_dsl.sandbox.explorer.code import written
-from wxpay_dsl.sandbox.platform import Mode
+from wxpay_dsl.sandbox.keys.platform import Mode
 
 Ask = Callable[..., Awaitable[Any]]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]

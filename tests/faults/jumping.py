@@ -27,7 +27,7 @@ class _Date(dt.datetime):
 time.time = _now
 
 from wxpay_dsl import SdkError, Wechatpay  # noqa: E402 (with the clock that jumps)
-from wxpay_dsl.wechat import keyring  # noqa: E402
+from wxpay_dsl.wechat.platform_keys import keyring  # noqa: E402
 
 keyring.datetime = _Date  # type: ignore[misc]
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from tests.faults.ledger import Ledger
 from wxpay_dsl import ResourceNotExistsError, SdkError, ServiceError, Wechatpay
-from wxpay_dsl.sandbox.remote import step
+from wxpay_dsl.sandbox.control.remote import step
 
 __all__ = ["AT_ONCE", "refunded", "total_of"]
 

@@ -15,7 +15,7 @@ from tests.faults.processes import Program
 from tests.patience import until, wait_until
 from wxpay_dsl import Wechatpay
 from wxpay_dsl.notify import Notifications
-from wxpay_dsl.sandbox.remote import step
+from wxpay_dsl.sandbox.control.remote import step
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -104,7 +104,7 @@ async def test_a_refusal_says_nothing_of_the_attempt_before_it(
     sandbox: Sandbox, wxpay: Wechatpay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A pause that is long enough for what happens in it.
-    monkeypatch.setattr("wxpay_dsl.core.retry.wait_random_exponential", lambda *_: lambda state: 5.0)
+    monkeypatch.setattr("wxpay_dsl.core.http.retry.wait_random_exponential", lambda *_: lambda state: 5.0)
     sandbox.control.faults.add("reset", times=1)
     pending = asyncio.ensure_future(failure(refund(wxpay)))
     await until(lambda: sandbox.control.list("refunds"))

@@ -20,7 +20,8 @@ import atheris
 with atheris.instrument_imports(include=["wxpay_dsl.wechat", "wxpay_dsl.notify", "json", "defusedxml"]):
     from tests.notify.conftest import Wire, make_sender
     from wxpay_dsl import Notifications, SdkError
-    from wxpay_dsl.wechat import ciphers, xml
+    from wxpay_dsl.wechat.crypto import ciphers
+    from wxpay_dsl.wechat.v2 import xml
 
 SENDER = make_sender()
 NOTIFICATIONS = Notifications(SENDER.recipient)

@@ -14,7 +14,8 @@ from typing import Any, Final
 from tests.notify.conftest import PAYMENT_V2, Sender, make_sender
 from wxpay_dsl.core.errors import SdkError
 from wxpay_dsl.notify import Notifications
-from wxpay_dsl.wechat import signing_v2, xml
+from wxpay_dsl.wechat.v2 import signing as signing_v2
+from wxpay_dsl.wechat.v2 import xml
 
 __all__ = ["fuzz_notifications_v2"]
 

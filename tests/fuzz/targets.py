@@ -27,25 +27,29 @@ from multidict import CIMultiDict
 from tests.fuzz.notifications_v2 import fuzz_notifications_v2
 from wxpay_dsl.client import tree
 from wxpay_dsl.core.errors import ConfigurationError, SdkError, SpecError
-from wxpay_dsl.core.exchange import Exchange, Response
-from wxpay_dsl.core.loader import load, outline
-from wxpay_dsl.core.model import Operation
+from wxpay_dsl.core.http.decoding import Digest, Unpacker, UnpackError
+from wxpay_dsl.core.http.exchange import Exchange, Response
+from wxpay_dsl.core.http.retry import retry_after
 from wxpay_dsl.core.openapi import parse as parse_document
 from wxpay_dsl.core.openapi import read_document
-from wxpay_dsl.core.request import Options, Request
-from wxpay_dsl.core.retry import retry_after
-from wxpay_dsl.core.unpack import Digest, Unpacker, UnpackError
-from wxpay_dsl.core.yaml12 import read as read_yaml
+from wxpay_dsl.core.request.build import Options, Request
+from wxpay_dsl.core.specs.loader import load, outline
+from wxpay_dsl.core.specs.model import Operation
+from wxpay_dsl.core.specs.yaml12 import read as read_yaml
 from wxpay_dsl.sandbox import Sandbox
-from wxpay_dsl.sandbox.messages import Call
-from wxpay_dsl.wechat import authorization, bills, families, signing_v3, xml, xml_nested
-from wxpay_dsl.wechat.certificates import load_certificate, load_pkcs12
+from wxpay_dsl.sandbox.protocol.messages import Call
+from wxpay_dsl.wechat import bills
+from wxpay_dsl.wechat import dialects as families
+from wxpay_dsl.wechat.crypto.certificates import load_certificate, load_pkcs12
+from wxpay_dsl.wechat.crypto.keys import load_private_key, load_public_key
+from wxpay_dsl.wechat.crypto.merchant_files import read_merchant_files
 from wxpay_dsl.wechat.errors import SignatureError
-from wxpay_dsl.wechat.key_store import KeyStoreError, StoredCertificates
-from wxpay_dsl.wechat.keys import load_private_key, load_public_key
-from wxpay_dsl.wechat.merchant_files import read_merchant_files
-from wxpay_dsl.wechat.platform_keys import PlatformCertificatesError, decrypt_certificates
-from wxpay_dsl.wechat.verification import check_clock, read_headers
+from wxpay_dsl.wechat.platform_keys.keys import PlatformCertificatesError, decrypt_certificates
+from wxpay_dsl.wechat.platform_keys.store import KeyStoreError, StoredCertificates
+from wxpay_dsl.wechat.v2 import xml, xml_nested
+from wxpay_dsl.wechat.v3 import authorization
+from wxpay_dsl.wechat.v3 import signing as signing_v3
+from wxpay_dsl.wechat.v3.verification import check_clock, read_headers
 
 __all__ = ["TARGETS", "Target"]
 

@@ -13,7 +13,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from wxpay_dsl.wechat import ciphers, signing_v2, signing_v3, xml
+from wxpay_dsl.wechat.crypto import ciphers
+from wxpay_dsl.wechat.v2 import signing as signing_v2
+from wxpay_dsl.wechat.v2 import xml
+from wxpay_dsl.wechat.v3 import signing as signing_v3
 
 from .conftest import HERE, run
 

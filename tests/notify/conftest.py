@@ -14,11 +14,13 @@ from attrs import frozen
 
 from tests.notify.redis_server import running_redis
 from wxpay_dsl import Recipient
-from wxpay_dsl.sandbox.identity import Merchant, PlatformKeyPair, throwaway_merchant, throwaway_public_key
-from wxpay_dsl.sandbox.notices import notice, rendered
-from wxpay_dsl.sandbox.platform import Platform
-from wxpay_dsl.sandbox.state import Event
-from wxpay_dsl.wechat import ciphers, signing_v2, xml
+from wxpay_dsl.sandbox.keys.identity import Merchant, PlatformKeyPair, throwaway_merchant, throwaway_public_key
+from wxpay_dsl.sandbox.keys.platform import Platform
+from wxpay_dsl.sandbox.notifications.render import notice, rendered
+from wxpay_dsl.sandbox.state.state import Event
+from wxpay_dsl.wechat.crypto import ciphers
+from wxpay_dsl.wechat.v2 import signing as signing_v2
+from wxpay_dsl.wechat.v2 import xml
 
 PAYMENT: Mapping[str, Any] = {
     "mchid": "1900000109",

@@ -14,9 +14,9 @@ import pytest
 
 from tests.notify.conftest import Sender, Wire
 from wxpay_dsl import Recipient
-from wxpay_dsl.notify.diagnosis import diagnose_v3
-from wxpay_dsl.sandbox.identity import make_platform_public_key
-from wxpay_dsl.wechat.platform_keys import PlatformKey
+from wxpay_dsl.diagnosis.notification import diagnose_v3
+from wxpay_dsl.sandbox.keys.identity import make_platform_public_key
+from wxpay_dsl.wechat.platform_keys.keys import PlatformKey
 
 Keys = Mapping[str, PlatformKey]
 

@@ -16,8 +16,8 @@ import pytest
 from tests.notify.conftest import PAYMENT, PAYMENT_V2, Sender, Wire, make_sender
 from wxpay_dsl import ConfigurationError, Notification, Notifications, Recipient, SpecWarning
 from wxpay_dsl.notify import Answer, Claim
-from wxpay_dsl.wechat import xml
-from wxpay_dsl.wechat.platform_keys import PlatformKey
+from wxpay_dsl.wechat.platform_keys.keys import PlatformKey
+from wxpay_dsl.wechat.v2 import xml
 
 REFUND = {"mchid": "1900000109", "out_refund_no": "1", "refund_status": "SUCCESS"}
 

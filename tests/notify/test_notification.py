@@ -16,7 +16,7 @@ from wxpay_dsl.notify import (
     NotificationTooLargeError,
     UnknownMerchantError,
 )
-from wxpay_dsl.wechat.notification import LIMIT
+from wxpay_dsl.notify.notification import LIMIT
 
 
 def notification(resource: object) -> Notification[object]:

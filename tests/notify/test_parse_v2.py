@@ -17,8 +17,10 @@ from wxpay_dsl.notify import (
     NotificationTooLargeError,
     UnknownMerchantError,
 )
-from wxpay_dsl.wechat import ciphers, signing_v2, xml
-from wxpay_dsl.wechat.notifications_v2 import merchant_of, read_v2
+from wxpay_dsl.notify.parsing.v2 import merchant_of, read_v2
+from wxpay_dsl.wechat.crypto import ciphers
+from wxpay_dsl.wechat.v2 import signing as signing_v2
+from wxpay_dsl.wechat.v2 import xml
 
 REFUND = {
     "appid": "wx8888888888888888",

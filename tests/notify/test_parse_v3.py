@@ -33,8 +33,8 @@ from wxpay_dsl.notify import (
     NotificationTooLargeError,
     UnknownMerchantError,
 )
-from wxpay_dsl.sandbox.identity import make_platform_public_key
-from wxpay_dsl.wechat.platform_keys import PlatformKey, PlatformKeys
+from wxpay_dsl.sandbox.keys.identity import make_platform_public_key
+from wxpay_dsl.wechat.platform_keys.keys import PlatformKey, PlatformKeys
 
 
 @pytest.fixture
@@ -298,7 +298,7 @@ class TestResource:
             await notifications.parse(wire.headers, wire.body)
 
     async def test_associated_data_may_be_empty(self, sender: Sender, notifications: Notifications) -> None:
-        from wxpay_dsl.wechat.ciphers import aead_encrypt
+        from wxpay_dsl.wechat.crypto.ciphers import aead_encrypt
 
         sealed = aead_encrypt('{"a": 1}', sender.merchant.apiv3_key, "0123456789ab", "")
         for empty in ("", None):

@@ -19,8 +19,8 @@ import pytest
 
 from tests.notify.conftest import PAYMENT, Sender, Wire, make_sender
 from tests.ports import free_port
-from wxpay_dsl.sandbox import home
-from wxpay_dsl.sandbox.platform import Platform
+from wxpay_dsl.sandbox.keys import home
+from wxpay_dsl.sandbox.keys.platform import Platform
 
 pytestmark = pytest.mark.slow  # a process, a browser or a server for each test
 

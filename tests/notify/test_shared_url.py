@@ -11,11 +11,11 @@ from tests.notify.conftest import PAYMENT, PAYMENT_V2, Sender
 from tests.turning import turning
 from wxpay_dsl import Notifications, Recipient
 from wxpay_dsl.notify import MerchantLookupError, NotificationDecryptionError, UnknownMerchantError
-from wxpay_dsl.notify.recipients import Recipients
-from wxpay_dsl.sandbox.identity import make_platform_public_key
-from wxpay_dsl.sandbox.platform import Platform
+from wxpay_dsl.notify.merchants import Recipients
+from wxpay_dsl.sandbox.keys.identity import make_platform_public_key
+from wxpay_dsl.sandbox.keys.platform import Platform
 from wxpay_dsl.wechat.errors import BadSignatureError, UnknownSerialError
-from wxpay_dsl.wechat.platform_keys import PlatformKey, PlatformKeys
+from wxpay_dsl.wechat.platform_keys.keys import PlatformKey, PlatformKeys
 
 
 def with_a_bogus_key(sender: Sender, mchid: str = "1900000666") -> Recipient:
@@ -168,7 +168,7 @@ async def test_a_forgery_under_an_sm2_key_does_not_hold_up_the_event_loop(
     sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("gmalg")
-    from wxpay_dsl.wechat.shangmi import Sm2PublicKey
+    from wxpay_dsl.wechat.crypto.shangmi import Sm2PublicKey
 
     key = PlatformKey("PUB_KEY_ID_SM2", Sm2PublicKey(b"\x04" + bytes(64)))
     notifications = Notifications(Recipient("1900000109", Keys(key), b"k" * 32))

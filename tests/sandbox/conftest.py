@@ -12,11 +12,12 @@ import aiohttp
 import pytest
 
 from wxpay_dsl.client import tree
-from wxpay_dsl.core.mismatch import SHAPES, Kind
-from wxpay_dsl.core.validate import check
+from wxpay_dsl.core.request.mismatch import SHAPES, Kind
+from wxpay_dsl.core.request.validate import check
 from wxpay_dsl.sandbox import Sandbox
-from wxpay_dsl.sandbox.routing import find
-from wxpay_dsl.wechat import authorization, signing_v3
+from wxpay_dsl.sandbox.protocol.routing import find
+from wxpay_dsl.wechat.v3 import authorization
+from wxpay_dsl.wechat.v3 import signing as signing_v3
 
 
 class Shop:

@@ -11,8 +11,8 @@ import pytest
 
 from wxpay_dsl import Wechatpay
 from wxpay_dsl.sandbox import Sandbox
-from wxpay_dsl.sandbox.guard import admit
-from wxpay_dsl.sandbox.messages import Call, Refusal
+from wxpay_dsl.sandbox.control.access import admit
+from wxpay_dsl.sandbox.protocol.messages import Call, Refusal
 
 from .conftest import Api, Shop, order
 

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from wxpay_dsl import SpecWarning, Wechatpay
-from wxpay_dsl.core.mismatch import SHAPES
-from wxpay_dsl.core.model import Operation
-from wxpay_dsl.core.validate import check
+from wxpay_dsl.core.request.mismatch import SHAPES
+from wxpay_dsl.core.request.validate import check
+from wxpay_dsl.core.specs.model import Operation
 from wxpay_dsl.sandbox import Sandbox
-from wxpay_dsl.sandbox.examples import example
-from wxpay_dsl.wechat.families import SUPPLIED
+from wxpay_dsl.sandbox.protocol.examples import example
+from wxpay_dsl.wechat.dialects import SUPPLIED
 
 FILE = b"\x89PNG\r\n\x1a\n" + bytes(64)
 

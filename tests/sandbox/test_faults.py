@@ -12,8 +12,8 @@ import pytest
 from wxpay_dsl import Wechatpay
 from wxpay_dsl.core.errors import SdkError
 from wxpay_dsl.sandbox import Sandbox
-from wxpay_dsl.sandbox.faults import KINDS, Faults
-from wxpay_dsl.sandbox.messages import Call, Refusal
+from wxpay_dsl.sandbox.protocol.faults import KINDS, Faults
+from wxpay_dsl.sandbox.protocol.messages import Call, Refusal
 from wxpay_dsl.wechat.errors import (
     BadSignatureError,
     ClockSkewError,
@@ -21,7 +21,7 @@ from wxpay_dsl.wechat.errors import (
     SignatureError,
     UnknownSerialError,
 )
-from wxpay_dsl.wechat.platform_keys import decrypt_certificates
+from wxpay_dsl.wechat.platform_keys.keys import decrypt_certificates
 
 from .conftest import Api, Shop, order
 

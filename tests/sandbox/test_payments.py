@@ -109,7 +109,7 @@ async def test_an_order_that_makes_no_sense(api: Api, sandbox: Sandbox, change: 
 
 
 async def test_an_order_ends_when_it_says(api: Api, sandbox: Sandbox) -> None:
-    from wxpay_dsl.sandbox.domain.moments import rfc3339
+    from wxpay_dsl.sandbox.domain.times import rfc3339
 
     await placed(api, sandbox, "Ends-1", time_expire=rfc3339(sandbox.state.now + 60))
     sandbox.control.advance(61)

@@ -13,13 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from wxpay_dsl.client import tree
-from wxpay_dsl.core.model import Operation
-from wxpay_dsl.sandbox.business import v3_handlers
-from wxpay_dsl.sandbox.examples import example
-from wxpay_dsl.sandbox.messages import Call, Refusal, Wire
-from wxpay_dsl.sandbox.multipart import parse
-from wxpay_dsl.sandbox.routing import find
-from wxpay_dsl.sandbox.state import State
+from wxpay_dsl.core.specs.model import Operation
+from wxpay_dsl.sandbox.handlers.registry import v3_handlers
+from wxpay_dsl.sandbox.protocol.examples import example
+from wxpay_dsl.sandbox.protocol.messages import Call, Refusal, Wire
+from wxpay_dsl.sandbox.protocol.multipart import parse
+from wxpay_dsl.sandbox.protocol.routing import find
+from wxpay_dsl.sandbox.state.state import State
 
 from .conftest import Api, Shop
 
@@ -86,11 +86,11 @@ def test_bytes_from_nowhere_are_refused(
 @pytest.fixture(scope="module")
 def respond() -> Any:
     """A sandbox's answers, without its sockets."""
-    from wxpay_dsl.sandbox.faults import Faults
-    from wxpay_dsl.sandbox.identity import throwaway_merchant, throwaway_public_key
-    from wxpay_dsl.sandbox.platform import Platform
-    from wxpay_dsl.sandbox.service import Service
-    from wxpay_dsl.sandbox.v2 import ServiceV2
+    from wxpay_dsl.sandbox.keys.identity import throwaway_merchant, throwaway_public_key
+    from wxpay_dsl.sandbox.keys.platform import Platform
+    from wxpay_dsl.sandbox.protocol.faults import Faults
+    from wxpay_dsl.sandbox.protocol.service import Service
+    from wxpay_dsl.sandbox.protocol.v2 import ServiceV2
 
     platform = Platform("both", throwaway_public_key(), ())
     merchant = throwaway_merchant()

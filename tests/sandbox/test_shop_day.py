@@ -17,8 +17,8 @@ from attrs import define, field
 from tests.noon import to_noon
 from wxpay_dsl import Notification, Notifications, Wechatpay, bills
 from wxpay_dsl.sandbox import Sandbox
-from wxpay_dsl.sandbox.delivery import Manner
 from wxpay_dsl.sandbox.domain.accounts import OPENING, fee
+from wxpay_dsl.sandbox.notifications.sender import Manner
 
 ORDERS = 500
 AT_ONCE = 20

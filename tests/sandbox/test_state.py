@@ -13,9 +13,9 @@ from wxpay_dsl.core.errors import ConfigurationError
 from wxpay_dsl.sandbox import Sandbox
 from wxpay_dsl.sandbox.domain.accounts import OPENING
 from wxpay_dsl.sandbox.domain.transactions import Transaction
-from wxpay_dsl.sandbox.messages import Refusal
-from wxpay_dsl.sandbox.state import Event, State
-from wxpay_dsl.sandbox.store import Store
+from wxpay_dsl.sandbox.protocol.messages import Refusal
+from wxpay_dsl.sandbox.state.state import Event, State
+from wxpay_dsl.sandbox.state.store import Store
 
 from .conftest import order
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.noon import to_noon
 from wxpay_dsl.sandbox import Sandbox
-from wxpay_dsl.wechat.errors_v2 import ResultCodeError, ReturnCodeError
+from wxpay_dsl.wechat.v2.errors import ResultCodeError, ReturnCodeError
 
 from .conftest import order
 

@@ -10,9 +10,11 @@ import pytest
 
 from wxpay_dsl import Wechatpay
 from wxpay_dsl.sandbox import Sandbox
-from wxpay_dsl.sandbox.v2 import sandbox_key
-from wxpay_dsl.wechat import ciphers, signing_v2, xml
-from wxpay_dsl.wechat.keys import load_public_key
+from wxpay_dsl.sandbox.protocol.v2 import sandbox_key
+from wxpay_dsl.wechat.crypto import ciphers
+from wxpay_dsl.wechat.crypto.keys import load_public_key
+from wxpay_dsl.wechat.v2 import signing as signing_v2
+from wxpay_dsl.wechat.v2 import xml
 
 SHORTURL = {"appid": "wx8888888888888888", "long_url": "weixin://wxpay/bizpayurl?pr=1", "nonce_str": "5K8264ILTKCH16CQ"}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from wechatpayv3 import WeChatPay
 
 from wxpay_dsl.client import tree
-from wxpay_dsl.core.page import dotted
+from wxpay_dsl.core.chain.describe import dotted
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guide"
 

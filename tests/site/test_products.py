@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wxpay_dsl.core.model import Operation
+from wxpay_dsl.core.specs.model import Operation
 from wxpay_dsl.site.hover import hovering
 from wxpay_dsl.site.products import navigation, place_of, products
 

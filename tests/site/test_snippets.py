@@ -13,9 +13,9 @@ import pytest
 
 from wxpay_dsl import Wechatpay
 from wxpay_dsl.client import tree
-from wxpay_dsl.core.model import Operation
+from wxpay_dsl.core.specs.model import Operation
 from wxpay_dsl.sandbox import Sandbox
-from wxpay_dsl.sandbox.examples import example
+from wxpay_dsl.sandbox.protocol.examples import example
 from wxpay_dsl.site.snippets import call_snippet, event_snippet
 
 pytestmark = pytest.mark.timeout(900)

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 import wxpay_dsl
-from wxpay_dsl.stub_files import write_overlay, write_packaged
+from wxpay_dsl.typing.files import write_overlay, write_packaged
 
 HERE = Path(__file__).parent
 pytestmark = pytest.mark.timeout(600)

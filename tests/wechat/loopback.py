@@ -9,7 +9,8 @@ from typing import Any
 from aiohttp import web
 
 from wxpay_dsl import Wechatpay
-from wxpay_dsl.wechat import signing_v2, xml
+from wxpay_dsl.wechat.v2 import signing as signing_v2
+from wxpay_dsl.wechat.v2 import xml
 
 __all__ = ["APPID", "MCHID", "SECRET", "Loopback", "answering", "signed", "wechatpay"]
 

@@ -14,8 +14,8 @@ from tests.wechat.platform_server import PUB_KEY_ID, Platform, keys, serving
 from tests.wechat.platform_server import wechatpay as wechatpay_v3
 from wxpay_dsl import ServiceError, ValidationError
 from wxpay_dsl.client import tree
-from wxpay_dsl.sandbox.identity import throwaway_merchant
-from wxpay_dsl.wechat import xml
+from wxpay_dsl.sandbox.keys.identity import throwaway_merchant
+from wxpay_dsl.wechat.v2 import xml
 
 #: What pays a user.
 TRANSFERS = {

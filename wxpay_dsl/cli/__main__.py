@@ -1,5 +1,5 @@
 """``python -m wxpay_dsl.cli`` is ``wxpay``."""
 
-from wxpay_dsl.cli import main
+from . import main
 
 main()

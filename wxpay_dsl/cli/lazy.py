@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from .options import add_common
+from .input.options import add_common
 
 __all__ = ["LazyGroup"]
 

@@ -15,8 +15,8 @@ from wxpay_dsl._version import __version__
 from wxpay_dsl.core.errors import SdkError
 
 from . import COMMANDS
+from .input.options import asks_for_json
 from .lazy import LazyGroup
-from .options import asks_for_json
 
 __all__ = ["program", "run"]
 
@@ -65,7 +65,7 @@ def run(arguments: Sequence[str]) -> int:
     logging.getLogger("wxpay_dsl.calls").setLevel(logging.CRITICAL)
     debug = "--debug" in arguments
     if "_WXPAY_COMPLETE" in os.environ:
-        from .shells import register
+        from .input.shells import register
 
         register()
     try:
@@ -78,14 +78,14 @@ def run(arguments: Sequence[str]) -> int:
     except (SdkError, click.ClickException) as error:
         if debug and not isinstance(error, click.UsageError):
             raise
-        from .failure import report
+        from .output.failure import report
 
         return report(error, as_json=asks_for_json(list(arguments)))
     except OSError as error:
         if debug:
             raise
         if error.errno != errno.EPIPE:
-            from .failure import report
+            from .output.failure import report
 
             return report(error, as_json=asks_for_json(list(arguments)))
         # Whoever read our output wants no more of it (`| head`). Python would complain once more at exit.
@@ -103,6 +103,6 @@ def _show_warning(
     line: object = None,
 ) -> None:
     """A warning is a line for whoever called, not a place in our source."""
-    from .terminal import plain
+    from .output.terminal import plain
 
     sys.stderr.write(f"{plain(f'warning: {message}')}\n")

@@ -13,8 +13,10 @@ from typing import Any, Final, NoReturn, Self
 
 from attrs import evolve
 
-from .call_log import log_calls, log_failure
-from .chain import Node, Target
+from .chain.near_miss import refuse_near_miss
+from .chain.node import Node, Target
+from .chain.tree import Tree
+from .dialect import Family
 from .errors import (
     ClosedError,
     Fault,
@@ -24,19 +26,17 @@ from .errors import (
     UndeclaredPathError,
     ValidationError,
 )
-from .exchange import Exchange, Response
-from .family import Family
-from .forms import complete
-from .hooks import Hook, observed
-from .model import Operation
-from .near_miss import refuse_near_miss
+from .http.exchange import Exchange, Response
+from .http.stream import Stream
+from .http.transport import Middleware, Transport
+from .observe.call_log import log_calls, log_failure
+from .observe.hooks import Hook, observed
 from .origins import Origins
-from .plan import plan_of
-from .reply import Reply
-from .request import Options, Request, Validate, Warned, build, collect
-from .stream import Stream
-from .transport import Middleware, Transport
-from .tree import Tree
+from .request.build import Options, Request, Validate, Warned, build, collect
+from .request.forms import complete
+from .request.plan import plan_of
+from .response import Reply
+from .specs.model import Operation
 
 __all__ = ["TIMEOUT", "Client", "Middlewares"]
 

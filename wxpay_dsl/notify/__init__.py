@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from wxpay_dsl.wechat.notification import (
+from wxpay_dsl.wechat.merchant_keys import Recipient
+
+from .acknowledgements import Answer
+from .notification import (
     MalformedNotificationError,
     MerchantLookupError,
     Notification,
@@ -11,9 +14,6 @@ from wxpay_dsl.wechat.notification import (
     NotificationTooLargeError,
     UnknownMerchantError,
 )
-from wxpay_dsl.wechat.notification_answers import Answer
-from wxpay_dsl.wechat.recipient import Recipient
-
 from .notifications import Notifications
 from .stores import Claim, ClaimLostError, Store, StoreUnavailableError
 

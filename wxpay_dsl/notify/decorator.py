@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol, TypeVar, overload
 
-from wxpay_dsl.wechat.notification import Notification
-
+from .notification import Notification
 from .stores import Claim
 
 __all__ = ["Decorator"]

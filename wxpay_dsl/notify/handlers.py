@@ -15,8 +15,8 @@ from typing import Any, Final
 from attrs import frozen
 
 from wxpay_dsl.core.errors import ConfigurationError
-from wxpay_dsl.wechat.notification import Notification
 
+from .notification import Notification
 from .stores import Claim
 
 __all__ = ["Function", "Handler", "Threads", "prepare"]

@@ -13,11 +13,23 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
 from attrs import evolve
 
-from wxpay_dsl.core.drift import OnDrift, Reporter
 from wxpay_dsl.core.errors import ConfigurationError, SdkError
-from wxpay_dsl.wechat import notification_answers as answers
+from wxpay_dsl.core.observe.drift import OnDrift, Reporter
+from wxpay_dsl.notify.parsing.v2 import merchant_of, open_v2, read_v2
+from wxpay_dsl.notify.parsing.v3 import open_v3
+from wxpay_dsl.wechat.crypto.shangmi import Sm2PublicKey
 from wxpay_dsl.wechat.errors import BadSignatureError, ClockSkewError, MissingHeaderError
-from wxpay_dsl.wechat.notification import (
+from wxpay_dsl.wechat.merchant_keys import Recipient
+from wxpay_dsl.wechat.platform_keys.keys import PlatformKey
+from wxpay_dsl.wechat.v3.verification import SignatureHeaders, check_clock, check_signature, packed, read_headers
+
+from . import acknowledgements as answers
+from .acknowledgements import Answer
+from .event_specs import Declared
+from .exactly_once import Done, Failed, Once
+from .handlers import Function, Threads, prepare
+from .merchants import Client, Find, Recipients
+from .notification import (
     LIMIT,
     SUBJECT,
     Notification,
@@ -25,20 +37,8 @@ from wxpay_dsl.wechat.notification import (
     NotificationTooLargeError,
     UnknownMerchantError,
 )
-from wxpay_dsl.wechat.notification_answers import Answer
-from wxpay_dsl.wechat.notifications_v2 import merchant_of, open_v2, read_v2
-from wxpay_dsl.wechat.notifications_v3 import open_v3
-from wxpay_dsl.wechat.platform_keys import PlatformKey
-from wxpay_dsl.wechat.recipient import Recipient
-from wxpay_dsl.wechat.shangmi import Sm2PublicKey
-from wxpay_dsl.wechat.verification import SignatureHeaders, check_clock, check_signature, packed, read_headers
-
-from .declared import Declared
-from .handlers import Function, Threads, prepare
-from .once import Done, Failed, Once
-from .received import received
-from .recipients import Client, Find, Recipients
-from .refusals import refusal
+from .parsing.received import received
+from .responses import refusal
 from .routes import Routes
 from .stores import Claim, Store, open_store
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from wxpay_dsl.core.errors import ConfigurationError
-from wxpay_dsl.wechat.notification import Notification
 
 from .handlers import Handler
+from .notification import Notification
 
 __all__ = ["Routes"]
 

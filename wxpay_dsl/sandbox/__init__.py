@@ -21,8 +21,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .run import serve
     from .server import Sandbox
-    from .serving import serve
 
 __all__ = ["Sandbox", "serve"]
 
@@ -30,14 +30,14 @@ __all__ = ["Sandbox", "serve"]
 def __getattr__(name: str) -> Any:
     # aiohttp's server and cryptography are loaded when a sandbox is wanted, not when its name is imported.
     if name == "Sandbox":
-        from . import identity
+        from .keys import identity
 
         identity.prepare()
         from .server import Sandbox
 
         return Sandbox
     if name == "serve":
-        from .serving import serve
+        from .run import serve
 
         return serve
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,15 +9,15 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 
-from .delivery import Courier
-from .faults import Faults
+from .notifications.sender import Courier
+from .protocol.faults import Faults
 from .server import Sandbox
 
 if TYPE_CHECKING:
     from wxpay_dsl.client import Wechatpay
 
-    from .control import Control
-    from .identity import Merchant
+    from .control.control import Control
+    from .keys.identity import Merchant
 
 __all__ = ["BackgroundSandbox"]
 
@@ -65,7 +65,7 @@ class BackgroundSandbox:
 
     @property
     def control(self) -> Control:
-        """The payer, the clock, the faults: see :class:`~wxpay_dsl.sandbox.control.Control`."""
+        """The payer, the clock, the faults: see :class:`~wxpay_dsl.sandbox.control.control.Control`."""
         return cast("Control", _Elsewhere(self._sandbox.control, self._do))
 
     def reset(self) -> None:

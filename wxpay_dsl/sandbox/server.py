@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 from wxpay_dsl.client import tree as spec_tree
 
-from . import guard, home
-from .delivery import Courier, Manner
+from .app import Running
+from .control import access as guard
 from .explorer import Explorer
-from .faults import Faults
-from .identity import (
+from .keys import home
+from .keys.identity import (
     BRAND_ID,
     MCHID,
     Merchant,
@@ -28,16 +28,17 @@ from .identity import (
     throwaway_merchant,
     throwaway_public_key,
 )
-from .listener import Listener
-from .platform import Mode, Platform
-from .running import Running
-from .state import State
+from .keys.platform import Mode, Platform
+from .notifications.sender import Courier, Manner
+from .protocol.faults import Faults
+from .protocol.listener import Listener
+from .state.state import State
 
 if TYPE_CHECKING:
     from wxpay_dsl.client import Wechatpay
 
-    from .certification import Authority
-    from .control import Control
+    from .control.control import Control
+    from .keys.tls import Authority
 
 __all__ = ["Sandbox"]
 
@@ -70,7 +71,7 @@ class Sandbox:
         the platform signs (``"public-key"``, ``"certificate"``, or both, as while a merchant migrates). ``strict``
         refuses whatever differs from a spec. Unless ``stateful`` every operation answers from its spec, whatever
         happened before. ``tls`` serves https with an authority of its own, and demands the client certificate where
-        the specs say so. ``faults``: of each kind in :data:`wxpay_dsl.sandbox.faults.KINDS`, the
+        the specs say so. ``faults``: of each kind in :data:`wxpay_dsl.sandbox.protocol.faults.KINDS`, the
         share of calls that it hits; ``seed`` makes the choice the same each time. ``notifications``: how they are
         delivered. Raises ValueError for a ``host`` beyond loopback unless ``allow_remote``.
         """
@@ -250,7 +251,7 @@ class Sandbox:
     def _tls(self, merchant: Merchant) -> ssl.SSLContext | None:
         if self._authority is None:
             return None
-        from .certification import server_context
+        from .keys.tls import server_context
 
         return server_context(self._authority, self._host, [merchant.certificate])
 
@@ -267,6 +268,6 @@ class Sandbox:
 
 
 def _authority() -> Authority:
-    from .certification import throwaway_authority
+    from .keys.tls import throwaway_authority
 
     return throwaway_authority()

@@ -15,10 +15,10 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from wxpay_dsl.client import tree
-from wxpay_dsl.core.model import Event, Operation
-from wxpay_dsl.core.tree import Tree, spelling
-from wxpay_dsl.core.whole_file import whole_folder
-from wxpay_dsl.sandbox.examples import example
+from wxpay_dsl.core.chain.tree import Tree, spelling
+from wxpay_dsl.core.files.whole_file import whole_folder
+from wxpay_dsl.core.specs.model import Event, Operation
+from wxpay_dsl.sandbox.protocol.examples import example
 
 from .markup import title
 from .pages import event_page, operation_page, product_page

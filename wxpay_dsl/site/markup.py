@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 from urllib.parse import quote
 
-from wxpay_dsl.core.page import web_pages
+from wxpay_dsl.core.chain.describe import web_pages
 
 __all__ = ["code", "fenced", "links", "text", "title"]
 

@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from wxpay_dsl.core.model import Event, Operation
-from wxpay_dsl.core.page import FieldEntry, certainty, dotted, fields, sections
-from wxpay_dsl.wechat.families import SUPPLIED
+from wxpay_dsl.core.chain.describe import FieldEntry, certainty, dotted, fields, sections
+from wxpay_dsl.core.specs.model import Event, Operation
+from wxpay_dsl.wechat.dialects import SUPPLIED
 from wxpay_dsl.wechat.roles import ROLES
 
 from .markup import code, fenced, links, text, title

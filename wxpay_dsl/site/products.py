@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from wxpay_dsl.core.model import Operation
+from wxpay_dsl.core.specs.model import Operation
 
 from .markup import title
 

@@ -33,7 +33,7 @@ def reference() -> dict[str, tuple[str, list[str]]]:
         "notifications": ("回调通知 Notifications", parts["notifications"]),
         "files": ("文件与账单 Files and bills", parts["files"]),
         "errors": ("错误 Errors", parts["errors"]),
-        "sandbox": ("沙箱 Sandbox", ["wxpay_dsl.sandbox.server.Sandbox", "wxpay_dsl.sandbox.control.Control"]),
+        "sandbox": ("沙箱 Sandbox", ["wxpay_dsl.sandbox.server.Sandbox", "wxpay_dsl.sandbox.control.control.Control"]),
         "primitives": ("签名与加密 Signatures and ciphers", [f"wxpay_dsl.wechat.{name}" for name in _PRIMITIVES]),
     }
 

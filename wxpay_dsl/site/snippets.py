@@ -9,11 +9,11 @@ from pprint import pformat
 from textwrap import wrap
 from typing import Any, Final
 
-from wxpay_dsl.core.model import Event, Operation, Schema
-from wxpay_dsl.core.page import dotted
-from wxpay_dsl.core.rewrite import fields_of, names_of
-from wxpay_dsl.wechat.environments_v2 import SANDBOXES
-from wxpay_dsl.wechat.families import SUPPLIED
+from wxpay_dsl.core.chain.describe import dotted
+from wxpay_dsl.core.specs.model import Event, Operation, Schema
+from wxpay_dsl.core.specs.transform import fields_of, names_of
+from wxpay_dsl.wechat.dialects import SUPPLIED
+from wxpay_dsl.wechat.v2.environments import SANDBOXES
 
 __all__ = ["Example", "call_snippet", "event_snippet"]
 

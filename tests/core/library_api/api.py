@@ -8,13 +8,13 @@ from typing import Any
 
 from attrs import evolve
 
+from wxpay_dsl.core.chain.tree import Tree
 from wxpay_dsl.core.client import Client
+from wxpay_dsl.core.dialect import Family, Outgoing
 from wxpay_dsl.core.errors import SdkError, ServiceError
-from wxpay_dsl.core.exchange import Response
-from wxpay_dsl.core.family import Family, Outgoing
-from wxpay_dsl.core.model import Operation
-from wxpay_dsl.core.transport import Transport, user_agent
-from wxpay_dsl.core.tree import Tree
+from wxpay_dsl.core.http.exchange import Response
+from wxpay_dsl.core.http.transport import Transport, user_agent
+from wxpay_dsl.core.specs.model import Operation
 
 SPECS = str(Path(__file__).parent / "specs")
 CHAINS = {"json": (), "lines": ("desk",)}

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from wxpay_dsl.core.model import ABSENT, Schema
+from wxpay_dsl.core.specs.model import ABSENT, Schema
 
 from .words import FIELD_VENDOR
 

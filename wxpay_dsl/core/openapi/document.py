@@ -11,8 +11,8 @@ from typing import Any, Final
 import yaml
 
 from wxpay_dsl.core.errors import SpecError
-from wxpay_dsl.core.nesting import first_deeper_in_json, first_deeper_in_yaml
-from wxpay_dsl.core.yaml12 import forbidden_character
+from wxpay_dsl.core.specs.nesting import first_deeper_in_json, first_deeper_in_yaml
+from wxpay_dsl.core.specs.yaml12 import forbidden_character
 
 __all__ = ["parse"]
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 from attrs import frozen
 
 from wxpay_dsl.core.errors import SpecError
-from wxpay_dsl.core.spec_text import write
+from wxpay_dsl.core.specs.writer import write
 
 from .read import Contents, Entry, read_contents
 from .schema import REF

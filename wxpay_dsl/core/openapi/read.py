@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 from attrs import frozen
 
 from wxpay_dsl.core.errors import SpecError
-from wxpay_dsl.core.facts import parse_checked
-from wxpay_dsl.core.grammar import EVENT_WORDS, OPERATION_WORDS, Mistake
-from wxpay_dsl.core.model import VERBS
 from wxpay_dsl.core.origins import is_origin
+from wxpay_dsl.core.specs.facts import parse_checked
+from wxpay_dsl.core.specs.grammar import EVENT_WORDS, OPERATION_WORDS, Mistake
+from wxpay_dsl.core.specs.model import VERBS
 
 from .body import BodyReader
 from .merge import At, References, listed, mapping

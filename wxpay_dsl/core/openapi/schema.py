@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import unquote
 
-from wxpay_dsl.core.grammar import FIELD_WORDS, TYPES
-from wxpay_dsl.core.patterns import why_not
+from wxpay_dsl.core.specs.grammar import FIELD_WORDS, TYPES
+from wxpay_dsl.core.specs.patterns import why_not
 
 from .merge import At, References, mapping
 from .words import FIELD_VENDOR, Losses, Vocabulary

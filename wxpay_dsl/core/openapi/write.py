@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from attrs import asdict
 
-from wxpay_dsl.core.model import Event, Operation, Schema
+from wxpay_dsl.core.specs.model import Event, Operation, Schema
 
 from .components import SchemaWriter
 from .words import EVENT_VENDOR, OPERATION_VENDOR, SPREAD

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from wxpay_dsl.wechat.notification import LIMIT
-from wxpay_dsl.wechat.notification_answers import failure
+from wxpay_dsl.notify.acknowledgements import failure
+from wxpay_dsl.notify.notification import LIMIT
 
 if TYPE_CHECKING:
     from wxpay_dsl.notify.notifications import Notifications

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
-from wxpay_dsl.wechat.notification import LIMIT
-from wxpay_dsl.wechat.notification_answers import Answer, failure
+from wxpay_dsl.notify.acknowledgements import Answer, failure
+from wxpay_dsl.notify.notification import LIMIT
 
 from . import merchant_in
 

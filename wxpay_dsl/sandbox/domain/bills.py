@@ -12,9 +12,9 @@ from typing import Final
 from attrs import frozen
 
 from .accounts import FEE_RATE, Entry, fee
-from .moments import day_bounds, plain
 from .refunds import Refund
 from .sharing import Share, ShareReturn
+from .times import day_bounds, plain
 from .transactions import Transaction
 
 __all__ = ["KINDS", "Bill", "fund_flow_bill", "share_bill", "trade_bill"]

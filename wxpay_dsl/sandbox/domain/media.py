@@ -12,7 +12,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-from wxpay_dsl.sandbox.messages import Refusal
+from wxpay_dsl.sandbox.protocol.messages import Refusal
 
 from . import numbers
 

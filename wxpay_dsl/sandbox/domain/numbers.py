@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 
-from .moments import compact
+from .times import compact
 
 __all__ = [
     "batch_id",

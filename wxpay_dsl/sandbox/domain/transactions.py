@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from attrs import evolve, field, frozen
 
-from wxpay_dsl.sandbox.messages import Refusal
+from wxpay_dsl.sandbox.protocol.messages import Refusal
 
 from . import numbers
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from attrs import evolve, frozen
 
-from wxpay_dsl.sandbox.messages import Refusal
+from wxpay_dsl.sandbox.protocol.messages import Refusal
 
 from . import numbers
 

@@ -6,9 +6,9 @@ import keyword
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from wxpay_dsl.core.forms import file_fields
-from wxpay_dsl.core.model import Operation
-from wxpay_dsl.core.page import dotted
+from wxpay_dsl.core.chain.describe import dotted
+from wxpay_dsl.core.request.forms import file_fields
+from wxpay_dsl.core.specs.model import Operation
 
 from .curl import curl
 from .javascript import javascript
@@ -16,7 +16,7 @@ from .literals import PYTHON, literal
 from .sending import FILE, environment_of, fault_options
 
 if TYPE_CHECKING:
-    from wxpay_dsl.core.tree import Declared
+    from wxpay_dsl.core.chain.tree import Declared
     from wxpay_dsl.sandbox.server import Sandbox
 
 __all__ = ["written"]

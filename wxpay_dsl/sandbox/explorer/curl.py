@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 from yarl import URL
 
 from wxpay_dsl.core.errors import SdkError
-from wxpay_dsl.core.files import File
-from wxpay_dsl.core.forms import file_fields
-from wxpay_dsl.core.model import Operation
+from wxpay_dsl.core.request.files import File
+from wxpay_dsl.core.request.forms import file_fields
+from wxpay_dsl.core.specs.model import Operation
 
 from .sending import FILE, PICTURE, environment_of, target_of, unknown
 
 if TYPE_CHECKING:
-    from wxpay_dsl.core.request import Request
-    from wxpay_dsl.core.tree import Declared
+    from wxpay_dsl.core.chain.tree import Declared
+    from wxpay_dsl.core.request.build import Request
     from wxpay_dsl.sandbox.server import Sandbox
 
 __all__ = ["curl"]

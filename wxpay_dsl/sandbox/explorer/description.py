@@ -6,12 +6,12 @@ from typing import Any, Final
 
 from attrs import evolve
 
-from wxpay_dsl.core.forms import file_fields
-from wxpay_dsl.core.model import SECTIONS, Operation
-from wxpay_dsl.core.page import certainty, dotted, fields, remarks, sections, web_pages
-from wxpay_dsl.core.rewrite import fields_of, names_of
-from wxpay_dsl.sandbox import examples
-from wxpay_dsl.wechat.families import SUPPLIED
+from wxpay_dsl.core.chain.describe import certainty, dotted, fields, remarks, sections, web_pages
+from wxpay_dsl.core.request.forms import file_fields
+from wxpay_dsl.core.specs.model import SECTIONS, Operation
+from wxpay_dsl.core.specs.transform import fields_of, names_of
+from wxpay_dsl.sandbox.protocol import examples
+from wxpay_dsl.wechat.dialects import SUPPLIED
 from wxpay_dsl.wechat.roles import ROLES
 
 __all__ = ["described", "keyword_of"]

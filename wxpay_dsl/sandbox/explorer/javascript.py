@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from wxpay_dsl.core.forms import file_fields
-from wxpay_dsl.core.model import SECTIONS, Operation, Schema
-from wxpay_dsl.core.tree import kebab
+from wxpay_dsl.core.chain.tree import kebab
+from wxpay_dsl.core.request.forms import file_fields
+from wxpay_dsl.core.specs.model import SECTIONS, Operation, Schema
 
 from .description import keyword_of
 from .literals import IDENTIFIER, JAVASCRIPT, literal

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from wxpay_dsl.core.page import chain_text
-from wxpay_dsl.core.tree import Declared, Tree
+from wxpay_dsl.core.chain.describe import chain_text
+from wxpay_dsl.core.chain.tree import Declared, Tree
 
 __all__ = ["chains", "listed"]
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from wxpay_dsl.core.model import Schema
+from wxpay_dsl.core.specs.model import Schema
 
 __all__ = ["IDENTIFIER", "JAVASCRIPT", "PYTHON", "Style", "literal"]
 

@@ -19,11 +19,11 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs
 
-from wxpay_dsl.sandbox import guard
-from wxpay_dsl.sandbox.messages import Call, Refusal, Wire
+from wxpay_dsl.sandbox.control import access as guard
+from wxpay_dsl.sandbox.protocol.messages import Call, Refusal, Wire
 
 if TYPE_CHECKING:
-    from wxpay_dsl.core.tree import Declared, Tree
+    from wxpay_dsl.core.chain.tree import Declared, Tree
     from wxpay_dsl.sandbox.server import Sandbox
 
 __all__ = ["PREFIX", "SERVED", "Explorer"]

@@ -10,24 +10,25 @@ from typing import TYPE_CHECKING, Any, Final
 
 from yarl import URL
 
-from wxpay_dsl.core.chain import Target
+from wxpay_dsl.core.chain.node import Target
 from wxpay_dsl.core.errors import SdkError, ServiceError, ValidationError
-from wxpay_dsl.core.files import File
-from wxpay_dsl.core.forms import file_fields
-from wxpay_dsl.core.model import SECTIONS, Operation
-from wxpay_dsl.sandbox import faults
-from wxpay_dsl.sandbox.messages import Refusal
-from wxpay_dsl.wechat import authorization, signing_v3
-from wxpay_dsl.wechat.environments_v2 import SANDBOXES
+from wxpay_dsl.core.request.files import File
+from wxpay_dsl.core.request.forms import file_fields
+from wxpay_dsl.core.specs.model import SECTIONS, Operation
+from wxpay_dsl.sandbox.protocol import faults
+from wxpay_dsl.sandbox.protocol.messages import Refusal
 from wxpay_dsl.wechat.errors import SignatureError
-from wxpay_dsl.wechat.errors_v2 import ReturnCodeError
+from wxpay_dsl.wechat.v2.environments import SANDBOXES
+from wxpay_dsl.wechat.v2.errors import ReturnCodeError
+from wxpay_dsl.wechat.v3 import authorization
+from wxpay_dsl.wechat.v3 import signing as signing_v3
 
 from .description import keyword_of
 
 if TYPE_CHECKING:
-    from wxpay_dsl.core.exchange import Exchange, Response
-    from wxpay_dsl.core.hooks import Call
-    from wxpay_dsl.core.tree import Declared
+    from wxpay_dsl.core.chain.tree import Declared
+    from wxpay_dsl.core.http.exchange import Exchange, Response
+    from wxpay_dsl.core.observe.hooks import Call
     from wxpay_dsl.sandbox.server import Sandbox
 
 __all__ = ["FILE", "PICTURE", "environment_of", "fault_options", "sent", "target_of", "unknown"]
@@ -52,7 +53,7 @@ async def sent(
     """Calls ``declared`` with ``fields`` and what is in ``files`` (``{field: {"name", "base64"}}``).
 
     ``check`` False leaves it to the sandbox to find fault with the fields. ``fault``: what is to go wrong, a kind of
-    :data:`wxpay_dsl.sandbox.faults.KINDS` or "". Raises Refusal for files that are none, and for a kind that is none.
+    :data:`wxpay_dsl.sandbox.protocol.faults.KINDS` or "". Raises Refusal for files that are none, and for a kind that is none.
     """
     from wxpay_dsl.client import Wechatpay
 

@@ -6,8 +6,8 @@ from wxpay_dsl.sandbox.domain import contracts
 from wxpay_dsl.sandbox.domain import transactions as paying
 from wxpay_dsl.sandbox.domain.contracts import Contract
 from wxpay_dsl.sandbox.domain.transactions import Transaction
-from wxpay_dsl.sandbox.messages import Refusal
-from wxpay_dsl.sandbox.state import Event, State
+from wxpay_dsl.sandbox.protocol.messages import Refusal
+from wxpay_dsl.sandbox.state.state import Event, State
 from wxpay_dsl.sandbox.views import contracts as view
 from wxpay_dsl.sandbox.views import v3
 

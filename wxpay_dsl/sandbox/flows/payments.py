@@ -12,8 +12,8 @@ from wxpay_dsl.sandbox.domain.accounts import fee
 from wxpay_dsl.sandbox.domain.combined import CombinedOrder
 from wxpay_dsl.sandbox.domain.refunds import Refund
 from wxpay_dsl.sandbox.domain.transactions import PAID, Transaction
-from wxpay_dsl.sandbox.messages import Refusal
-from wxpay_dsl.sandbox.state import Event, State
+from wxpay_dsl.sandbox.protocol.messages import Refusal
+from wxpay_dsl.sandbox.state.state import Event, State
 from wxpay_dsl.sandbox.views import v2, v3
 
 __all__ = [

@@ -8,8 +8,8 @@ from typing import Any
 from wxpay_dsl.sandbox.domain import payscore
 from wxpay_dsl.sandbox.domain.payscore import ServiceOrder
 from wxpay_dsl.sandbox.domain.transactions import Transaction
-from wxpay_dsl.sandbox.messages import Refusal
-from wxpay_dsl.sandbox.state import Event, State
+from wxpay_dsl.sandbox.protocol.messages import Refusal
+from wxpay_dsl.sandbox.state.state import Event, State
 from wxpay_dsl.sandbox.views import payscore as view
 
 from .payments import record_payment

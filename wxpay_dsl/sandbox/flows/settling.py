@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from wxpay_dsl.sandbox.messages import Refusal
-from wxpay_dsl.sandbox.state import Pending, State
+from wxpay_dsl.sandbox.protocol.messages import Refusal
+from wxpay_dsl.sandbox.state.state import Pending, State
 
 from . import contracts, payments, payscore, sharing, transfers
 

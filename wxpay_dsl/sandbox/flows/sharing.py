@@ -5,8 +5,8 @@ from __future__ import annotations
 from wxpay_dsl.sandbox.domain import sharing
 from wxpay_dsl.sandbox.domain.sharing import Share, ShareReturn
 from wxpay_dsl.sandbox.domain.transactions import Transaction
-from wxpay_dsl.sandbox.messages import Refusal
-from wxpay_dsl.sandbox.state import Event, State
+from wxpay_dsl.sandbox.protocol.messages import Refusal
+from wxpay_dsl.sandbox.state.state import Event, State
 from wxpay_dsl.sandbox.views import v3
 
 __all__ = ["find", "finish", "give_back", "left", "share", "unfreeze"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from wxpay_dsl.sandbox.domain import batches, transfers
 from wxpay_dsl.sandbox.domain.batches import Batch
 from wxpay_dsl.sandbox.domain.transfers import Transfer
-from wxpay_dsl.sandbox.messages import Refusal
-from wxpay_dsl.sandbox.state import Event, State
+from wxpay_dsl.sandbox.protocol.messages import Refusal
+from wxpay_dsl.sandbox.state.state import Event, State
 from wxpay_dsl.sandbox.views import v3
 
 __all__ = ["accept", "begin", "cancel", "confirm", "fail", "find", "find_batch", "finish_batch"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from wxpay_dsl.sandbox.domain.complaints import Complaint
-from wxpay_dsl.sandbox.domain.moments import rfc3339
+from wxpay_dsl.sandbox.domain.times import rfc3339
 
 __all__ = ["complaint", "history"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from wxpay_dsl.sandbox.domain.contracts import LIFETIME, Contract
-from wxpay_dsl.sandbox.domain.moments import rfc3339
+from wxpay_dsl.sandbox.domain.times import rfc3339
 from wxpay_dsl.sandbox.domain.transactions import STATES, Transaction
 
 __all__ = ["edu_contract", "edu_transaction", "papay_contract"]

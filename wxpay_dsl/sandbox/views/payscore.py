@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from wxpay_dsl.sandbox.domain.moments import compact
 from wxpay_dsl.sandbox.domain.payscore import ServiceOrder
+from wxpay_dsl.sandbox.domain.times import compact
 
 __all__ = ["brief", "collection", "order"]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from wxpay_dsl.sandbox.domain.moments import compact, plain
 from wxpay_dsl.sandbox.domain.refunds import Refund
+from wxpay_dsl.sandbox.domain.times import compact, plain
 from wxpay_dsl.sandbox.domain.transactions import STATES, Transaction
 
 __all__ = ["REFUND_STATES", "refund_event", "refunds", "transaction", "transaction_event", "who"]

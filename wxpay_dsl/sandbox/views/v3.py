@@ -7,9 +7,9 @@ from typing import Any
 
 from wxpay_dsl.sandbox.domain.batches import Batch
 from wxpay_dsl.sandbox.domain.combined import CombinedOrder
-from wxpay_dsl.sandbox.domain.moments import rfc3339
 from wxpay_dsl.sandbox.domain.refunds import Refund
 from wxpay_dsl.sandbox.domain.sharing import Share, ShareReturn
+from wxpay_dsl.sandbox.domain.times import rfc3339
 from wxpay_dsl.sandbox.domain.transactions import PAID, STATES, Transaction
 from wxpay_dsl.sandbox.domain.transfers import Transfer
 

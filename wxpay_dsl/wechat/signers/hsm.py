@@ -12,10 +12,10 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 from wxpay_dsl.core.errors import ConfigurationError
-from wxpay_dsl.wechat import authorization
-from wxpay_dsl.wechat.decryptor import Padding, undecryptable
-from wxpay_dsl.wechat.signer import SignerError
+from wxpay_dsl.wechat.crypto.decryptor import Padding, undecryptable
+from wxpay_dsl.wechat.v3 import authorization
 
+from .local import SignerError
 from .own_thread import OwnThread
 
 __all__ = ["Pkcs11Signer"]

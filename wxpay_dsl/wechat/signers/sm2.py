@@ -6,8 +6,8 @@ import asyncio
 
 from attrs import field, frozen
 
-from wxpay_dsl.wechat import authorization
-from wxpay_dsl.wechat.shangmi import Sm2PrivateKey, load_private_key
+from wxpay_dsl.wechat.crypto.shangmi import Sm2PrivateKey, load_private_key
+from wxpay_dsl.wechat.v3 import authorization
 
 __all__ = ["Sm2Signer"]
 
@@ -16,7 +16,7 @@ __all__ = ["Sm2Signer"]
 class Sm2Signer:
     """Signs with an SM2 key in memory, in a thread: 11 ms a signature."""
 
-    #: In any form that :func:`~wxpay_dsl.wechat.shangmi.load_private_key` takes.
+    #: In any form that :func:`~wxpay_dsl.wechat.crypto.shangmi.load_private_key` takes.
     private_key: Sm2PrivateKey = field(repr=False, converter=load_private_key)
 
     @property

@@ -7,11 +7,11 @@ from functools import partial
 from attrs import field, frozen
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from wxpay_dsl.wechat import signing_v3
-from wxpay_dsl.wechat.decryptor import LocalDecryptor, Padding
-from wxpay_dsl.wechat.keys import load_private_key
-from wxpay_dsl.wechat.signer import LocalSigner
+from wxpay_dsl.wechat.crypto.decryptor import LocalDecryptor, Padding
+from wxpay_dsl.wechat.crypto.keys import load_private_key
+from wxpay_dsl.wechat.v3 import signing as signing_v3
 
+from .local import LocalSigner
 from .own_thread import OwnThread
 
 __all__ = ["ThreadedSigner"]
@@ -31,7 +31,7 @@ class ThreadedSigner(LocalSigner):
     With few calls in flight the one in the loop is faster.
     """
 
-    #: In any form that :func:`~wxpay_dsl.wechat.keys.load_private_key` takes.
+    #: In any form that :func:`~wxpay_dsl.wechat.crypto.keys.load_private_key` takes.
     private_key: RSAPrivateKey = field(repr=False, converter=load_private_key)
     _thread: OwnThread = field(factory=_thread, init=False, repr=False, eq=False)
 

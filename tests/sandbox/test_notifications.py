@@ -1,0 +1,475 @@
+"""Notifications of the sandbox: what happens in it reaches the merchant's server, again and again until it says yes."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+from aiohttp import web
+
+from tests.patience import until
+from wxpay_dsl import Notification, Notifications
+from wxpay_dsl.sandbox import Sandbox
+from wxpay_dsl.sandbox.domain.deliveries import SCHEDULE, Delivery
+from wxpay_dsl.sandbox.notifications.sender import Manner, is_loopback
+from wxpay_dsl.sandbox.state.state import Event, Setting
+
+MCHID = "1900000109"
+
+
+#: A payment as APIv2 tells of it.
+V2 = {"appid": "wx8888888888888888", "mch_id": MCHID, "result_code": "SUCCESS", "out_trade_no": "T1", "total_fee": 100}
+
+
+class Shop:
+    """A merchant's server, on a real socket: what it was told, and what it answers."""
+
+    def __init__(self) -> None:
+        self.events: list[Notification[Any]] = []
+        self.bodies: list[bytes] = []
+        #: Status by status, what it answers instead of what its handlers say.
+        self.refusals: list[int] = []
+        #: Cleared, it keeps its callers waiting.
+        self.free = asyncio.Event()
+        self.free.set()
+        self.serials: list[str] = []
+        self.url = ""
+        self.notifications: Notifications | None = None
+
+    async def receive(self, request: web.Request) -> web.StreamResponse:
+        self.bodies.append(await request.read())
+        self.serials.append(request.headers.get("Wechatpay-Serial", ""))
+        await self.free.wait()
+        if self.refusals:
+            return web.Response(status=self.refusals.pop(0), text="not now")
+        assert self.notifications is not None
+        answer = await self.notifications.handle(request.headers, self.bodies[-1])
+        return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
+
+    def listen_to(self, sandbox: Sandbox) -> None:
+        self.notifications = Notifications(sandbox.client, store="memory")
+        self.notifications.default(self.events.append)
+
+    @property
+    def numbers(self) -> list[str]:
+        return [event.resource["out_trade_no"] for event in self.events]
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Shop]:
+    shop = Shop()
+    app = web.Application()
+    app.router.add_post("/notify", shop.receive)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    shop.url = f"http://127.0.0.1:{runner.addresses[0][1]}/notify"
+    yield shop
+    shop.free.set()
+    await runner.cleanup()
+
+
+async def order(sandbox: Sandbox, number: str, url: str) -> str:
+    reply = await sandbox.client.v3.pay.transactions.native.post(
+        appid="wx8888888888888888",
+        mchid=MCHID,
+        description="一件商品",
+        out_trade_no=number,
+        notify_url=url,
+        amount={"total": 100},
+    )
+    return str(reply.data["code_url"])
+
+
+def event(number: str, url: str) -> Event:
+    return Event(MCHID, "TRANSACTION.SUCCESS", "transaction", {"out_trade_no": number}, url, "支付成功")
+
+
+@pytest.mark.parametrize("mode", ["public-key", "certificate", "both"])
+async def test_a_payment_reaches_the_merchant_verified(mode: Any, server: Shop) -> None:
+    """In certificate mode the key is downloaded when the first notification names it."""
+    async with Sandbox(mode=mode) as sandbox:
+        server.listen_to(sandbox)
+        code_url = await order(sandbox, "T1", server.url)
+        sandbox.control.pay(code_url, "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o")
+        await sandbox.courier.settle()
+    (told,) = server.events
+    assert told.type == "TRANSACTION.SUCCESS"
+    assert told.resource["out_trade_no"] == "T1"
+    assert told.resource["amount"]["total"] == 100
+    assert told.resource["payer"]["openid"] == "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o"
+
+
+async def test_after_a_rotation_the_unknown_serial_is_downloaded(server: Shop) -> None:
+    async with Sandbox(mode="certificate") as sandbox:
+        server.listen_to(sandbox)
+        # No other download is on its way then: the first call would begin one in the background.
+        await sandbox.client.keyring.refresh()  # type: ignore[attr-defined]
+        for number in ("T1", "T2"):
+            sandbox.control.pay(await order(sandbox, number, server.url))
+            await sandbox.courier.settle()
+            sandbox.control.rotate()
+            sandbox.client.keyring._policy = sandbox.client.keyring._policy.__class__()  # type: ignore[attr-defined]  # the minute between downloads is over
+        assert server.numbers == ["T1", "T2"]
+
+
+async def test_a_refund_reaches_the_merchant(server: Shop) -> None:
+    async with Sandbox() as sandbox:
+        server.listen_to(sandbox)
+        sandbox.control.pay(await order(sandbox, "T1", ""))
+        await sandbox.client.v3.refund.domestic.refunds.post(
+            out_trade_no="T1",
+            out_refund_no="R1",
+            notify_url=server.url,
+            amount={"refund": 40, "total": 100, "currency": "CNY"},
+        )
+        await sandbox.courier.settle()
+    (told,) = server.events
+    assert told.type == "REFUND.SUCCESS"
+    assert told.resource["amount"]["refund"] == 40
+
+
+async def test_apiv2_reaches_the_merchant(server: Shop) -> None:
+    async with Sandbox() as sandbox:
+        server.listen_to(sandbox)
+        reply = await sandbox.client.v2.pay.unifiedorder.post(
+            appid="wx8888888888888888",
+            body="一件商品",
+            out_trade_no="T1",
+            total_fee=100,
+            spbill_create_ip="127.0.0.1",
+            notify_url=server.url,
+            trade_type="NATIVE",
+        )
+        sandbox.control.pay(reply.data["code_url"])
+        await sandbox.courier.settle()
+        (told,) = server.events
+        assert told.type == "v2/transaction-success"
+        assert told.resource["out_trade_no"] == "T1"
+        assert sandbox.courier.deliveries[-1].state == "accepted"
+
+
+def only(sandbox: Sandbox) -> Delivery:
+    """The one delivery that there is, as it is now."""
+    (found,) = sandbox.courier.deliveries
+    return found
+
+
+async def test_what_is_refused_comes_again_by_the_schedule(server: Shop) -> None:
+    async with Sandbox() as sandbox:
+        server.listen_to(sandbox)
+        server.refusals = [500, 404, 302]
+        sandbox.courier.send(event("T1", server.url))
+        await sandbox.courier.settle()
+        for pause in SCHEDULE[:3]:
+            refused = only(sandbox)
+            assert refused.state == "pending"
+            assert refused.attempts[-1].at + pause <= refused.due <= sandbox.state.now + pause
+            sandbox.control.advance(pause)
+            await sandbox.courier.settle()
+            assert only(sandbox).attempts[-1].at >= refused.due
+        assert only(sandbox).state == "accepted"
+        assert [attempt.status for attempt in only(sandbox).attempts] == [500, 404, 302, 204]
+        assert len(server.bodies) == 4
+        assert len(set(server.bodies)) == 1
+        assert server.numbers == ["T1"]
+
+
+async def test_the_clock_can_be_sped_up(server: Shop) -> None:
+    async with Sandbox(notifications=Manner(speed=1000)) as sandbox:
+        server.listen_to(sandbox)
+        server.refusals = [500] * 3
+        sandbox.courier.send(event("T1", server.url))
+        await until(lambda: only(sandbox).state != "pending")
+        assert only(sandbox).state == "accepted"
+        moments = [attempt.at for attempt in only(sandbox).attempts]
+        pauses = [after - before for before, after in pairwise(moments)]
+        assert all(pause >= planned / 1000 for pause, planned in zip(pauses, SCHEDULE, strict=False))
+        assert len(pauses) == 3
+
+
+async def test_after_a_day_it_is_given_up(server: Shop) -> None:
+    async with Sandbox() as sandbox:
+        server.listen_to(sandbox)
+        server.refusals = [500] * 99
+        sandbox.courier.send(event("T1", server.url))
+        await sandbox.courier.settle()
+        for pause in SCHEDULE:
+            assert only(sandbox).state == "pending"
+            sandbox.control.advance(pause)
+            await sandbox.courier.settle()
+        assert only(sandbox).state == "given up"
+        assert len(only(sandbox).attempts) == 1 + len(SCHEDULE) == 16
+        assert sum(SCHEDULE) == 24 * 3600 + 4 * 60
+
+
+async def test_duplicates_come_at_once_and_have_one_effect(server: Shop) -> None:
+    async with Sandbox(notifications=Manner(copies=10, again=True)) as sandbox:
+        server.listen_to(sandbox)
+        delivery = sandbox.courier.send(event("T1", server.url))
+        assert delivery is not None
+        await sandbox.courier.settle()
+        assert len(server.bodies) >= 11
+        assert server.numbers == ["T1"]
+        sandbox.courier.resend(delivery)
+        await sandbox.courier.settle()
+        assert len(server.bodies) >= 12
+        assert server.numbers == ["T1"]
+
+
+async def test_they_come_out_of_order_on_request(server: Shop) -> None:
+    numbers = [f"T{number}" for number in range(12)]
+    async with Sandbox(notifications=Manner(shuffled=True, hold=0.2), seed=1) as sandbox:
+        server.listen_to(sandbox)
+        for number in numbers:
+            sandbox.courier.send(event(number, server.url))
+        await sandbox.courier.settle()
+    assert sorted(server.numbers) == sorted(numbers)
+    assert server.numbers != numbers
+
+
+async def test_a_server_that_is_gone_gets_it_later(server: Shop) -> None:
+    async with Sandbox() as sandbox:
+        sandbox.courier.send(event("T1", "http://127.0.0.1:1/notify"))
+        await sandbox.courier.settle()
+        assert only(sandbox).state == "pending"
+        (attempt,) = only(sandbox).attempts
+        assert attempt.status == 0
+        assert "127.0.0.1" in attempt.fault
+
+
+async def test_it_ends_at_once_though_something_has_just_come_due() -> None:
+    async with Sandbox() as sandbox:
+        sandbox.courier.send(event("T1", "http://127.0.0.1:1/notify"))
+        await sandbox.courier.settle()
+        async with asyncio.timeout(60):
+            sandbox.courier.wake()
+            await sandbox.courier.close()
+
+
+class TestRestarts:
+    """What a merchant was not told yet outlives the sandbox, and nothing else is told."""
+
+    @pytest.mark.parametrize("family", ["v3", "v2"])
+    async def test_its_schedule_goes_on_where_it_was(self, family: str, server: Shop, tmp_path: Path) -> None:
+        server.refusals = [500, 500]
+        told = event("T1", server.url)
+        if family == "v2":
+            told = attrs.evolve(told, event_type="v2/transaction-success", family="v2", resource=V2)
+        async with Sandbox(home=tmp_path) as sandbox:
+            sandbox.courier.send(told)
+            await sandbox.courier.settle()
+            sandbox.control.advance(SCHEDULE[0])
+            await sandbox.courier.settle()
+            before = sandbox.control.list("notifications")
+            assert [(each["state"], each["failures"], len(each["attempts"])) for each in before] == [("pending", 2, 2)]
+        async with Sandbox(home=tmp_path) as sandbox:
+            server.listen_to(sandbox)
+            assert sandbox.control.list("notifications") == before
+            sandbox.control.advance(SCHEDULE[1])
+            await sandbox.courier.settle()
+            assert server.numbers == ["T1"]
+            (after,) = sandbox.control.list("notifications")
+            assert [attempt["status"] for attempt in after["attempts"]] == [500, 500, {"v3": 204, "v2": 200}[family]]
+            assert after["attempts"][2]["at"] >= before[0]["due"]
+        if family == "v3":
+            assert len(set(server.bodies)) == 1, "the same notification"
+        async with Sandbox(home=tmp_path) as sandbox:
+            await sandbox.courier.settle()
+            assert sandbox.control.list("notifications") == [after]
+        assert len(server.bodies) == 3, "what was accepted is not sent again"
+
+    async def test_what_was_under_way_is_sent_again(self, server: Shop, tmp_path: Path) -> None:
+        """An answer that nobody noted is none; and what was held back is not sent before its time for that."""
+        async with Sandbox(home=tmp_path, notifications=Manner(shuffled=True, hold=3600), seed=1) as sandbox:
+            held = sandbox.courier.send(event("T2", server.url))
+        async with Sandbox(home=tmp_path) as sandbox:
+            server.free.clear()
+            sandbox.courier.send(event("T1", server.url))
+            await until(lambda: server.bodies)
+        server.free.set()
+        async with Sandbox(home=tmp_path) as sandbox:
+            server.listen_to(sandbox)
+            await until(lambda: server.numbers)
+            assert held is not None
+            assert sandbox.courier.deliveries[0] == held
+            sandbox.control.advance(3600)
+            await sandbox.courier.settle()
+        assert server.numbers == ["T1", "T2"]
+        assert server.bodies[0] == server.bodies[1]
+
+    async def test_a_crash_after_the_payment_loses_no_notification(self, server: Shop, tmp_path: Path) -> None:
+        """What the disk has at the end of the payment, before anything was sent, is enough."""
+        async with Sandbox(home=tmp_path / "home") as sandbox:
+            code_url = await order(sandbox, "T1", server.url)
+            sandbox.control.pay(code_url)
+            shutil.copytree(tmp_path / "home", tmp_path / "crashed")
+            await sandbox.courier.close()
+        assert server.bodies == []
+        async with Sandbox(home=tmp_path / "crashed") as sandbox:
+            server.listen_to(sandbox)
+            await sandbox.courier.settle()
+            assert sandbox.state.transactions.all()[0].state == "SUCCESS"
+        assert server.numbers == ["T1"]
+
+    @pytest.mark.parametrize("fault", ["raised", "what JSON cannot say"])
+    async def test_what_did_not_happen_is_not_told_of(self, fault: str, server: Shop, tmp_path: Path) -> None:
+        async with Sandbox(home=tmp_path) as sandbox:
+
+            def fail() -> None:
+                with sandbox.state.unit():
+                    sandbox.state.emit(event("T1", server.url))
+                    sandbox.state.settings.put(Setting("x", object()))
+                    if fault == "raised":
+                        raise KeyError
+
+            with pytest.raises((KeyError, TypeError)):
+                fail()
+            await sandbox.courier.settle()
+            assert sandbox.courier.deliveries == []
+        async with Sandbox(home=tmp_path) as sandbox:
+            assert sandbox.courier.deliveries == []
+        assert server.bodies == []
+
+    async def test_a_reset_forgets_what_is_pending_and_what_is_under_way(self, server: Shop, tmp_path: Path) -> None:
+        async with Sandbox(home=tmp_path) as sandbox:
+            server.refusals = [500]
+            sandbox.courier.send(event("T1", server.url))
+            await sandbox.courier.settle()
+            server.free.clear()
+            server.refusals = [500]
+            sandbox.courier.send(event("T2", server.url))
+            await until(lambda: len(server.bodies) == 2)
+            sandbox.control.reset()
+            server.free.set()
+            await sandbox.courier.settle()
+            sandbox.control.advance(SCHEDULE[0])
+            await sandbox.courier.settle()
+            assert sandbox.courier.deliveries == []
+        async with Sandbox(home=tmp_path) as sandbox:
+            assert sandbox.control.list("notifications") == []
+        assert len(server.bodies) == 2
+
+    async def test_how_they_come_is_kept_until_a_reset(self, tmp_path: Path) -> None:
+        async with Sandbox(home=tmp_path) as sandbox:
+            sandbox.courier.manner = Manner(speed=300, copies=2)
+        async with Sandbox(home=tmp_path, notifications=Manner(again=True)) as sandbox:
+            assert sandbox.courier.manner == Manner(again=True), "as told"
+        async with Sandbox(home=tmp_path) as sandbox:
+            assert sandbox.courier.manner == Manner(speed=300, copies=2)
+            sandbox.control.reset()
+            assert sandbox.courier.manner == Manner()
+        async with Sandbox(home=tmp_path) as sandbox:
+            assert sandbox.courier.manner == Manner()
+
+
+async def test_each_attempt_is_signed_by_the_key_of_its_day(server: Shop) -> None:
+    async with Sandbox(mode="certificate") as sandbox:
+        server.refusals = [500, 500]
+        sandbox.courier.send(event("T1", server.url))
+        await sandbox.courier.settle()
+        first, second = sandbox.platform.certificates[-1].id, sandbox.control.rotate()
+        sandbox.control.advance(SCHEDULE[0])
+        await sandbox.courier.settle()
+    assert server.serials == [first, second]
+    assert len(set(server.bodies)) == 1
+
+
+async def test_an_accepted_duplicate_ends_the_schedule(server: Shop) -> None:
+    async with Sandbox(notifications=Manner(copies=2)) as sandbox:
+        server.listen_to(sandbox)
+        server.refusals = [500]
+        sandbox.courier.send(event("T1", server.url))
+        await sandbox.courier.settle()
+        assert only(sandbox).state == "accepted"
+        sandbox.control.advance(SCHEDULE[0])
+        await sandbox.courier.settle()
+    assert len(server.bodies) == 2
+
+
+async def test_the_oldest_that_came_to_an_end_are_forgotten(server: Shop) -> None:
+    async with Sandbox() as sandbox:
+        server.listen_to(sandbox)
+        with sandbox.state.unit():
+            for number in range(10_000):
+                sandbox.state.deliveries.put(
+                    Delivery(MCHID, server.url, "", f"{number}", "v3", {}, 0.0, state="given up")
+                )
+        sandbox.courier.resume()
+        sandbox.courier.send(event("T1", server.url))
+        await sandbox.courier.settle()
+        kept = sandbox.courier.deliveries
+    assert len(kept) == 10_000
+    assert kept[0].id == "1"
+    assert kept[-1].state == "accepted"
+
+
+@pytest.mark.parametrize(
+    ("url", "good"),
+    [
+        ("http://127.0.0.1:8000/x", True),
+        ("https://localhost/x", True),
+        ("http://[::1]:80/", True),
+        ("http://127.3.2.1/", True),
+        ("http://example.com/", False),
+        ("http://127.0.0.1@example.com/", False),
+        ("http://localhost.example.com/", False),
+        ("http://10.0.0.1/", False),
+        ("http://0.0.0.0/", False),
+        ("file:///etc/passwd", False),
+        ("ftp://127.0.0.1/", False),
+        ("", False),
+        ("http://", False),
+        ("http://[", False),
+        ("//127.0.0.1/x", False),
+    ],
+)
+async def test_it_never_leaves_loopback(url: str, good: bool) -> None:
+    assert is_loopback(url) is good
+    if not good:
+        async with Sandbox() as sandbox:
+            assert sandbox.courier.send(event("T1", url)) is None
+
+
+class TestControl:
+    """The same from another process."""
+
+    async def test_deliveries_are_listed_and_sent_again(self, server: Shop, sandbox: Sandbox, shop: Any) -> None:
+        server.listen_to(sandbox)
+        sandbox.courier.send(event("T1", server.url))
+        await sandbox.courier.settle()
+        async with shop.session.get(f"{sandbox.url}/sandbox/notifications") as response:
+            (told,) = await response.json()
+        assert told["state"] == "accepted"
+        assert told["event_type"] == "TRANSACTION.SUCCESS"
+        assert [attempt["status"] for attempt in told["attempts"]] == [204]
+        async with shop.session.post(f"{sandbox.url}/sandbox/resend", json={"id": told["id"]}) as response:
+            assert response.status == 200
+        await sandbox.courier.settle()
+        assert len(server.bodies) == 2
+        async with shop.session.post(f"{sandbox.url}/sandbox/resend", json={"id": "x"}) as response:
+            assert response.status == 404
+
+    @pytest.mark.parametrize(
+        "manner", [{"speed": 0}, {"speed": "fast"}, {"copies": 0}, {"copies": 1.5}, {"hold": -1}, {"nonsense": 1}]
+    )
+    async def test_how_they_come_is_checked(self, manner: Any, sandbox: Sandbox, shop: Any) -> None:
+        async with shop.session.post(f"{sandbox.url}/sandbox/notifications", json=manner) as response:
+            assert response.status == 400
+        assert sandbox.courier.manner == Manner()
+
+    async def test_how_they_come_can_be_set(self, server: Shop, sandbox: Sandbox, shop: Any) -> None:
+        server.listen_to(sandbox)
+        async with shop.session.post(f"{sandbox.url}/sandbox/notifications", json={"copies": 3}) as response:
+            assert (await response.json())["copies"] == 3
+        sandbox.courier.send(event("T1", server.url))
+        await sandbox.courier.settle()
+        assert len(server.bodies) >= 3
+        assert server.numbers == ["T1"]

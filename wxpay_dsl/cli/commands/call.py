@@ -1,0 +1,158 @@
+"""``wxpay call``: one call of one endpoint, its reply as JSON on stdout."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from wxpay_dsl.cli.input.chain_text import target_of
+from wxpay_dsl.cli.input.completion import complete_chain, complete_data, complete_field
+from wxpay_dsl.cli.input.options import json_option, profile_option
+
+if TYPE_CHECKING:
+    from wxpay_dsl import Wechatpay
+    from wxpay_dsl.core.chain.node import Target
+    from wxpay_dsl.core.response import Reply
+    from wxpay_dsl.core.specs.model import Operation
+
+__all__ = ["call"]
+
+_HELP = """Call one endpoint and print its reply as JSON. 调用一个接口
+
+CHAIN.VERB is written as in Python: v3.eduPapay.contracts.presign.post. A path parameter is given by -p, or as a
+literal segment: 'v3.pay.transactions.id["4200000001"].get'. Data goes to stdout, everything else to stderr. On a
+terminal, without -d, it asks for the required fields that -p does not give.
+
+\b
+Examples:
+  wxpay call v3.eduPapay.contracts.presign.post -d @presign.json --profile wxpay.toml
+  wxpay call v3.pay.transactions.outTradeNo._out_trade_no_.get -p out_trade_no=1217752501 -p mchid=1900000109
+  wxpay call v3.pay.transactions.native.post -d @order.json -p amount.total=100
+  wxpay call v3.merchant.media.upload.post -p file=@license.png
+  echo '{"plan_id": "…"}' | wxpay call v3.my.thing.post -d -
+"""
+
+
+@click.command(help=_HELP)
+@click.argument("chain", metavar="CHAIN.VERB", shell_complete=complete_chain)
+@click.option(
+    "-d",
+    "--data",
+    metavar="JSON|@FILE|-",
+    shell_complete=complete_data,
+    help="The body (the query, of GET and DELETE).",
+)
+@click.option(
+    "-p",
+    "--param",
+    "parameters",
+    metavar="KEY=VALUE",
+    multiple=True,
+    shell_complete=complete_field,
+    help="A field by name, wherever it travels: path, query, header or body; amount.total=1 reaches in.",
+)
+@profile_option
+@click.option("--timeout", metavar="S", type=click.FloatRange(0, min_open=True), help="Seconds for the whole call.")
+@click.option(
+    "--validate",
+    type=click.Choice(["strict", "on", "off"]),
+    help="strict: refuse what the published limits do not know; off: send unchecked.",
+)
+@click.option("--undeclared", is_flag=True, help="Send to an undeclared path beside a declared one that encrypts.")
+@click.option("--out", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), help="Write the data there.")
+@click.option("-v", "--verbose", is_flag=True, help="Show the exchange, what was signed and sent, on stderr.")
+@json_option
+def call(
+    chain: str,
+    data: str | None,
+    parameters: tuple[str, ...],
+    profile: Path | None,
+    timeout: float | None,
+    validate: str | None,
+    undeclared: bool,  # noqa: FBT001 (a flag of the command line)
+    out: Path | None,
+    verbose: bool,  # noqa: FBT001 (a flag of the command line)
+    as_json: bool,  # noqa: FBT001 (likewise)
+) -> None:
+    from wxpay_dsl import Wechatpay
+    from wxpay_dsl.cli.input.parameters import fields_of, read_data
+    from wxpay_dsl.cli.input.prompts import ask, may_ask
+    from wxpay_dsl.cli.output.file_conflicts import check_places, inputs
+
+    check_places([("--out", out)], inputs(profile, data, parameters))
+    client = Wechatpay(profile=profile)
+    target = target_of(client, chain)
+    operation = target.declared.operation() if target.declared is not None else None
+    read = None if data is None else read_data(data)
+    fields, loose = fields_of(target, operation, parameters)
+    if operation is not None and data != "-" and may_ask():
+        # -d is whole: what it lacks is an error. Without it, whoever sits there is asked for the rest.
+        asked = ask(operation, {**target.bound, **fields}) if read is None else []
+        fields, loose = fields_of(target, operation, [*parameters, *asked])
+    given = _with_loose(read, loose)
+    if timeout is not None:
+        fields["timeout"] = timeout
+    if validate is not None:
+        fields["validate"] = {"strict": "strict", "on": True, "off": False}[validate]
+    if undeclared:
+        fields["undeclared"] = True
+    reply = asyncio.run(_call(client, target, given, fields, operation))
+    if verbose:
+        from wxpay_dsl.cli.output.exchange_view import show
+        from wxpay_dsl.cli.output.terminal import stderr
+
+        show(stderr(), reply.exchange)
+    _deliver(reply, out, as_json=as_json)
+
+
+def _with_loose(data: Any, loose: Mapping[str, Any]) -> Any:
+    if not loose:
+        return data
+    if data is not None and not isinstance(data, dict):
+        raise click.UsageError(f"-p {next(iter(loose))}=… adds a field to -d, which is no object")
+    for name in loose:
+        if data is not None and name in data:
+            raise click.UsageError(f"{name} is given twice, by -d and by -p")
+    return {**(data or {}), **loose}
+
+
+async def _call(
+    client: Wechatpay, target: Target, data: Any, fields: Mapping[str, Any], operation: Operation | None
+) -> Reply[Any]:
+    from wxpay_dsl.cli.output.upload_bar import watched
+
+    async with client, watched(operation, fields) as given:
+        return await client.call(target, data, given)
+
+
+def _deliver(reply: Reply[Any], out: Path | None, *, as_json: bool) -> None:
+    from wxpay_dsl.cli.output.terminal import json_bytes, note, write_json
+    from wxpay_dsl.core.files.whole_file import write_whole
+
+    data = reply.data
+    raw = data if isinstance(data, bytes) else None
+    if out is not None:
+        written = json_bytes(data, indent=2) + b"\n" if raw is None else raw
+        try:
+            # For its owner only: what the service answers may name payers, or hold a key.
+            write_whole(out, written, private=True)
+        except OSError as error:
+            raise click.UsageError(f"--out {out}: {error.strerror}") from None
+        if as_json:
+            write_json({"out": str(out), "bytes": len(written)})
+        else:
+            note(f"{len(written)} bytes in {out}")
+    elif raw is None:
+        write_json(data)
+    elif sys.stdout.isatty() or as_json:
+        kind = reply.headers.get("Content-Type", "no media type")
+        raise click.UsageError(f"the answer is {len(raw)} bytes of {kind}: give --out FILE, or redirect the output")
+    else:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(raw)
+        sys.stdout.buffer.flush()

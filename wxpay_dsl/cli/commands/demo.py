@@ -1,0 +1,87 @@
+"""``wxpay demo``: one signed and verified call from nothing, against a sandbox in this process."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from wxpay_dsl.cli.input.options import json_option
+
+if TYPE_CHECKING:
+    from wxpay_dsl.core.response import Reply
+
+__all__ = ["demo"]
+
+_HELP = """A signed and verified call, without credentials. 无需商户号的一次完整调用
+
+Starts a WeChat Pay of one's own on loopback (wxpay sandbox), makes a throwaway merchant, calls 预签约 (presign) and
+shows the request line, the message that was signed, the Authorization header and the verified answer.
+
+\b
+Example:
+  wxpay demo
+"""
+
+_NEXT = """\
+With your own credentials 使用自己的商户号:
+  1. From the merchant platform (商户平台 pay.weixin.qq.com > 账户中心 > API安全): apiclient_key.pem, the serial of
+     apiclient_cert.pem, WeChat Pay's public key (微信支付公钥) with its PUB_KEY_ID_…, and the APIv3 key (APIv3密钥).
+  2. Write wxpay.toml:
+       mchid = "1900000109"
+       serial = "…"                        # openssl x509 -in apiclient_cert.pem -noout -serial
+       private_key = "apiclient_key.pem"
+       apiv3_key = "…"
+       [certs]
+       PUB_KEY_ID_… = "pub_key.pem"
+  3. wxpay doctor --profile wxpay.toml      (检查密钥、时钟、网络)
+     wxpay call v3.eduPapay.contracts.presign.post -d @presign.json --profile wxpay.toml
+
+wxpay spec list 支付 finds endpoints, wxpay spec show CHAIN says what one takes, wxpay sandbox keeps a sandbox."""
+
+
+@click.command(help=_HELP)
+@json_option
+def demo(as_json: bool) -> None:  # noqa: FBT001 (a flag of the command line)
+    from wxpay_dsl.cli.output.exchange_view import as_data
+    from wxpay_dsl.cli.output.terminal import write_json
+
+    reply = asyncio.run(_presign())
+    if as_json:
+        write_json({**as_data(reply.exchange), "data": reply.data, "verified": True})
+    else:
+        _show(reply)
+
+
+async def _presign() -> Reply[Any]:
+    from wxpay_dsl import Wechatpay
+    from wxpay_dsl.sandbox import Sandbox
+
+    async with Sandbox() as sandbox, Wechatpay(**sandbox.credentials) as wxpay:
+        return await wxpay.v3.eduPapay.contracts.presign.post(
+            appid="wx8888888888888888",
+            openid="oUpF8uMuAJO_M2pxb1Q9zNjWeS6o",
+            plan_id="12535",
+            user_id="20190011",
+            period_start_date="2026-03-19",
+            trade_scene="EDUCATION_PERIOD",
+        )
+
+
+def _show(reply: Reply[Any]) -> None:
+    from rich.text import Text
+
+    from wxpay_dsl.cli.output.exchange_view import show
+    from wxpay_dsl.cli.output.terminal import hanging, json_bytes, stdout
+
+    console = stdout()
+    console.print(Text("await wxpay.v3.eduPapay.contracts.presign.post(appid=…, openid=…, …)", style="bold"))
+    show(console, reply.exchange)
+    console.print(Text("  " + json_bytes(reply.data).decode(), overflow="fold"))
+    console.print(
+        Text.assemble(("verified", "bold green"), " 验签通过: presign_token ", (reply.data["presign_token"], "bold"))
+    )
+    console.print()
+    for line in _NEXT.splitlines():
+        hanging(console, Text(line), len(line) - len(line.lstrip()) + 3)

@@ -1,0 +1,86 @@
+"""Asks on a terminal for the required fields that a call lacks."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any, Final
+
+import click
+
+from wxpay_dsl.core.specs.model import ABSENT, SECTIONS, Operation, Schema
+from wxpay_dsl.wechat.dialects import SUPPLIED
+
+from .parameters import value_of
+
+__all__ = ["ask", "lacking", "may_ask"]
+
+#: By a field's type, what an answer must be, and how it is asked for again; any text will do for the others.
+_KINDS: Final[dict[str, tuple[type | tuple[type, ...], str]]] = {
+    "integer": (int, "a whole number, please 请输入整数"),
+    "number": ((int, float), "a number, please 请输入数字"),
+    "boolean": (bool, "true or false, please 请输入 true 或 false"),
+    "object": (dict, "a JSON object, please 请输入 JSON 对象"),
+}
+
+
+def may_ask() -> bool:
+    """Whether somebody is there to answer: never in a pipe or a script's redirection."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def lacking(operation: Operation, given: Mapping[str, Any]) -> Iterator[tuple[str, Schema]]:
+    """Every required field that ``given`` does not have, by its dotted name, in the order of the spec.
+
+    A list or an object without named fields is one answer, as JSON.
+    """
+    supplied = SUPPLIED[operation.family]
+    for section in SECTIONS:
+        schema = operation.section(section)
+        for name, below in schema.properties.items() if schema is not None else ():
+            if schema is not None and name in schema.required and name.lower() not in supplied:
+                yield from _lacking(name, below, given.get(name, ABSENT))
+
+
+def _lacking(path: str, schema: Schema, given: Any) -> Iterator[tuple[str, Schema]]:
+    if given is ABSENT and not schema.properties:
+        yield path, schema
+        return
+    inside: Any = {} if given is ABSENT else given
+    for name, below in schema.properties.items() if isinstance(inside, Mapping) else ():
+        if name in schema.required:
+            yield from _lacking(f"{path}.{name}", below, inside.get(name, ABSENT))
+
+
+def ask(operation: Operation, given: Mapping[str, Any]) -> list[str]:
+    """``KEY=VALUE`` of each field that is missing, as somebody typed it; what is no such value is asked for again.
+
+    Raises click.Abort at Ctrl-C or the end of the input.
+    """
+    answers = []
+    for path, schema in lacking(operation, given):
+        title = f"{path} {schema.title}".rstrip()
+        hint = f" ({' | '.join(map(str, schema.enum))})" if schema.enum else ""
+        if not hint and schema.example is not ABSENT and not isinstance(schema.example, (dict, list)):
+            hint = f" (例 e.g. {schema.example})"
+        elif schema.type in ("array", "object"):
+            hint = " (JSON)"
+        answer = click.prompt(
+            f"{title}{hint}",
+            err=True,
+            hide_input=schema.encrypted,
+            prompt_suffix=": ",
+            value_proc=partial(_fit, schema),
+        )
+        answers.append(f"{path}={answer}")
+    return answers
+
+
+def _fit(schema: Schema, answer: str) -> str:
+    """The answer, if it can be of the field's type. Limits and lists of values may be outdated, and are no reason."""
+    given = answer.strip()
+    kind, wanted = _KINDS.get(schema.type, (object, ""))
+    if not isinstance(value_of(schema, given), kind):
+        raise click.UsageError(wanted)
+    return given

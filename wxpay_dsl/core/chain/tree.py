@@ -1,0 +1,293 @@
+"""The tree of all declared operations, as the chain walks it: a branch a segment, from the folders' indexes.
+
+Later folders add to earlier ones and override single operations. A product's fields are read when they are first
+asked for.
+"""
+
+from __future__ import annotations
+
+import keyword
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
+
+from wxpay_dsl.core.specs.index import index_folder
+
+if TYPE_CHECKING:
+    from wxpay_dsl.core.errors import SpecError
+    from wxpay_dsl.core.specs.loader import Product
+    from wxpay_dsl.core.specs.model import Event, Operation
+
+__all__ = ["Branch", "Declared", "SpecFile", "Tree", "kebab", "spelling"]
+
+_CAPITAL: Final = re.compile(r"[A-Z]")
+_AFTER_DASH: Final = re.compile(r"-([a-z])")
+_TEMPLATE_NAME: Final = re.compile(r"_([A-Za-z][A-Za-z0-9_]*?|[A-Za-z])_\Z")
+
+
+class SpecFile:
+    """One file of specs, read when first needed."""
+
+    __slots__ = ("_product", "_tree", "error", "family", "path", "root", "title")
+
+    def __init__(
+        self, tree: Tree, root: int, path: str, title: str, family: str, error: Sequence[object] | None
+    ) -> None:
+        self._tree = tree
+        self.root = root
+        self.path = path
+        self.title = title
+        self.family = family
+        self.error = error
+        self._product: Product | None = None
+
+    def __repr__(self) -> str:
+        return f"<SpecFile {self.path}>"
+
+    def product(self) -> Product:
+        """All that the file says. Raises SpecError, with file and line, where it cannot be read."""
+        product = self._product
+        if product is None:
+            from wxpay_dsl.core.specs.loader import load
+
+            tree = self._tree
+            product = self._product = load(tree.folders[: self.root + 1], self.path, tree.default_family, tree.chains)
+        return product
+
+    def refuse(self) -> NoReturn:
+        """Raises the SpecError for which the tree could take nothing from this file."""
+        from wxpay_dsl.core.errors import SpecError
+
+        self.product()
+        raise SpecError("could not be read when this process began, and can be now: begin again", self.path)
+
+    def changed(self, name: str) -> SpecError:
+        """The error for what the file declared when the tree was built, and does no more."""
+        from wxpay_dsl.core.errors import SpecError
+
+        return SpecError(f"no longer declares {name}: it was edited since this process began", self.path)
+
+
+class Declared(NamedTuple):
+    """An operation as the index knows it."""
+
+    verb: str
+    path: str
+    summary: str
+    file: SpecFile
+    #: The origin that serves it, where that is not the client's.
+    host: str = ""
+
+    def operation(self) -> Operation:
+        """The operation whole. Raises SpecError where its file cannot be read, or no longer declares it."""
+        operation = self.file.product().operations.get((self.path, self.verb))
+        if operation is None:
+            raise self.file.changed(f"{self.verb} {self.path}")
+        return operation
+
+
+class Branch:
+    """A segment of the tree: what may follow it, and the verbs that are declared on it."""
+
+    __slots__ = ("_hosts", "_names", "broken", "children", "verbs")
+
+    def __init__(self) -> None:
+        self.children: dict[str, Branch] = {}
+        self.verbs: dict[str, Declared] = {}
+        #: Files that would serve paths from here on, and cannot be read.
+        self.broken: list[SpecFile] | None = None
+        self._names: dict[str, str] | None = None
+        self._hosts: frozenset[str] | None = None
+
+    def named(self, name: str) -> str | None:
+        """The segment that a Python name means here, or None where no segment does."""
+        if name in self.children:
+            return name
+        names = self._names
+        if names is None:
+            names = self._names = {}
+            for segment in self.children:
+                for alias in _aliases(segment):
+                    names.setdefault(alias, segment)
+        found = names.get(name)
+        if found is None:
+            other = kebab(name)
+            found = other if other in self.children else names.get(other)
+        return found
+
+    def templates(self) -> list[str]:
+        """The ``{segments}`` among the children."""
+        return [segment for segment in self.children if segment.startswith("{")]
+
+    def hosts(self) -> frozenset[str]:
+        """The origins of all operations from here on; ``""`` is the client's own."""
+        found = self._hosts
+        if found is None:
+            found = self._hosts = frozenset(declared.host for declared in self.walk())
+        return found
+
+    def walk(self) -> Iterator[Declared]:
+        """Every operation from here on, in the order of the specs."""
+        yield from self.verbs.values()
+        for child in self.children.values():
+            yield from child.walk()
+
+
+class Tree:
+    """All operations of some folders, and the families that they may belong to."""
+
+    def __init__(self, folders: Sequence[str], chains: Mapping[str, tuple[str, ...]], default_family: str) -> None:
+        """``chains`` names each family's prefix in the chain. Raises FileNotFoundError for a folder that is not
+        there.
+        """
+        self.folders = tuple(folders)
+        self.chains = dict(chains)
+        self.default_family = default_family
+        self.root = Branch()
+        self.files: list[SpecFile] = []
+        self._events: dict[str, SpecFile] = {}
+        #: See :func:`.near_miss.beside`.
+        self.beside: dict[tuple[str, ...], tuple[Declared, ...]] = {}
+        for position, folder in enumerate(self.folders):
+            self._add(position, folder)
+
+    def _add(self, position: int, folder: str) -> None:
+        root, chains = self.root, self.chains
+        for indexed in index_folder(folder, self.default_family):
+            file = SpecFile(
+                self,
+                position,
+                os.path.join(folder, indexed.file),
+                indexed.title,
+                indexed.family,
+                indexed.error,
+            )
+            self.files.append(file)
+            prefix = chains.get(indexed.family, ())
+            hosts = indexed.hosts
+            for path, verbs in indexed.paths:
+                branch = root
+                for segment in (*prefix, *path.split("/")[1:]):
+                    below = branch.children.get(segment)
+                    if below is None:
+                        below = branch.children[segment] = Branch()
+                    branch = below
+                for verb, summary in verbs.items():
+                    branch.verbs[verb] = Declared(
+                        verb, path, summary, file, hosts.get(f"{verb} {path}", "") if hosts else ""
+                    )
+                if indexed.error is not None:
+                    branch.broken = [*(branch.broken or ()), file]
+            for name in indexed.events:
+                self._events[name] = file
+
+    def find(self, segments: Sequence[str]) -> Branch | None:
+        """The branch at exactly these segments."""
+        branch: Branch | None = self.root
+        for segment in segments:
+            branch = branch.children.get(segment) if branch is not None else None
+        return branch
+
+    def declared(self) -> list[Declared]:
+        """Every operation that is declared."""
+        return list(self.root.walk())
+
+    def operations(self) -> Iterator[Operation]:
+        """Every operation, read whole. Raises SpecError at the first file that cannot be read."""
+        for declared in self.root.walk():
+            yield declared.operation()
+
+    def event_names(self) -> list[str]:
+        """The names of all events that are declared."""
+        return list(self._events)
+
+    def event(self, name: str) -> Event | None:
+        """One event read whole, or None where none is declared by that name. Raises SpecError."""
+        file = self._events.get(name)
+        if file is None:
+            return None
+        event = file.product().events.get(name)
+        if event is None:
+            raise file.changed(f"the event {name}")
+        return event
+
+    def preload(self) -> None:
+        """Reads every file now. Raises SpecError at the first that cannot be read."""
+        for file in self.files:
+            file.product()
+
+    def family_of(self, segments: Sequence[str]) -> str:
+        """The family of an undeclared path: the one whose prefix begins the chain, that of the declared paths which
+        begin with the same name, or the default.
+        """
+        best = self.default_family
+        longest = 0
+        for family, prefix in self.chains.items():
+            if len(prefix) > longest and tuple(segments[: len(prefix)]) == prefix:
+                best, longest = family, len(prefix)
+        beside = self.root.children.get(segments[0]) if segments and not longest else None
+        declared = next(beside.walk(), None) if beside is not None else None
+        return best if declared is None else declared.file.family
+
+    def host_of(self, segments: Sequence[str]) -> str:
+        """The host of an undeclared path: that of the declared ones nearest to it, where they agree."""
+        branch = self.root
+        for segment in segments:
+            below = branch.children.get(segment)
+            if below is None:
+                break
+            branch = below
+        hosts = branch.hosts() if branch is not self.root else frozenset[str]()
+        return next(iter(hosts)) if len(hosts) == 1 else ""
+
+    def nearest(self, path: str) -> str:
+        """The declared path most like ``path``, or nothing."""
+        from difflib import get_close_matches
+
+        paths = {declared.path for declared in self.root.walk()}
+        close = get_close_matches(path, paths, n=1, cutoff=0.5)
+        return close[0] if close else ""
+
+
+@lru_cache(maxsize=4096)
+def kebab(name: str) -> str:
+    """A Python name as the URL writes it: ``eduPapay`` to ``edu-papay``, ``_name_`` to ``{name}``, ``import_`` to
+    ``import``.
+    """
+    if name == "_empty_":
+        return ""
+    template = _TEMPLATE_NAME.match(name)
+    if template:
+        return "{" + template[1] + "}"
+    if name.endswith("_") and keyword.iskeyword(name[:-1]):
+        name = name[:-1]
+    name = name[:1].lower() + name[1:]
+    return _CAPITAL.sub(lambda capital: "-" + capital[0].lower(), name)
+
+
+def spelling(segment: str) -> str:
+    """The Python name of a segment as documentation writes it, or ``["segment"]`` where it has none."""
+    if segment == "":
+        return "_empty_"
+    if segment.startswith("{"):
+        return f"_{segment[1:-1]}_"
+    name = _AFTER_DASH.sub(lambda letter: letter[1].upper(), segment)
+    if keyword.iskeyword(name):
+        return name + "_"
+    if not name.isidentifier() or kebab(name) != segment:
+        # What the rule cannot spell is reached by its own letters, where Python can write them.
+        name = segment.replace("-", "_")
+    return name if name.isidentifier() and not name.startswith("_") else f'["{segment}"]'
+
+
+def _aliases(segment: str) -> Iterator[str]:
+    name = spelling(segment)
+    if not name.startswith("["):
+        yield name
+    snake = segment.replace("-", "_")
+    if snake.isidentifier() and not snake.startswith("_"):
+        yield snake
+        if keyword.iskeyword(snake):
+            yield snake + "_"

@@ -1,0 +1,46 @@
+"""An answer whose body is read as it comes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from typing import Final
+
+import aiohttp
+
+from wxpay_dsl.core.errors import RequestTimeoutError
+from wxpay_dsl.core.request.build import Request
+
+from .errors import broken
+
+__all__ = ["Stream"]
+
+
+class Stream:
+    """An answer whose body is still coming."""
+
+    def __init__(self, request: Request, response: aiohttp.ClientResponse, timeout: float) -> None:
+        self._request = request
+        self._response = response
+        self._timeout = timeout
+        self.status: Final = response.status
+        #: Case-insensitive.
+        self.headers: Final[Mapping[str, str]] = response.headers
+        #: Bytes that the body is said to have; None where nothing is said.
+        self.size: Final = response.content_length
+
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
+        """The body as it comes. Raises ReplyTruncatedError, RequestTimeoutError or ConnectionFailedError."""
+        request, content = self._request, self._response.content
+        try:
+            while True:
+                async with asyncio.timeout(self._timeout):
+                    chunk = await content.readany()
+                if not chunk:
+                    return
+                yield chunk
+        except TimeoutError as error:
+            message = f"nothing came for {self._timeout:g} s in the middle of the answer"
+            raise RequestTimeoutError(request.name, message, not request.safe) from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise broken(request, error) from error

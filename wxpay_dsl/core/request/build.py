@@ -1,0 +1,348 @@
+"""From what a caller gave to the one request that is sent: fields sorted, checked, and encoded once.
+
+Everything wrong is found before anything is sent, and reported at once in one :class:`ValidationError`.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+import sys
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from attrs import define, field, frozen, setters
+
+from wxpay_dsl.core.chain import node as chain
+from wxpay_dsl.core.dialect import Family
+from wxpay_dsl.core.errors import Fault, ValidationError
+from wxpay_dsl.core.specs.model import Operation
+
+from .body import MAX_BODY, body_of
+from .forms import file_fields, has_files
+from .mismatch import Mismatch
+from .multipart import Form
+from .multipart import encode as encode_form
+from .params import headers_of, path_of, query_of
+from .plan import Plan, main_section
+from .verdict import OPTIONS, Validate, fits, judge
+
+__all__ = [
+    "MAX_BODY",
+    "OPTIONS",
+    "Collected",
+    "Options",
+    "Request",
+    "Sections",
+    "SpecWarning",
+    "Validate",
+    "Warned",
+    "build",
+    "collect",
+]
+
+#: ``{section: {name: value}}`` of one call.
+Sections = dict[str, Any]
+#: ``(name of the operation, path, kind)`` of each mismatch that was warned of.
+Warned = set[tuple[str, str, str]]
+
+_POSITION: Final = re.compile(r"\[\d+\]")
+#: Mismatches that a client remembers to have warned of.
+_MOST_WARNED: Final = 10_000
+#: Seconds of a call at most: everything ends.
+_LONGEST: Final = 86400
+#: Files of this package are not where a warning belongs.
+_PACKAGE: Final = str(Path(__file__).parents[2])
+
+
+class SpecWarning(UserWarning):
+    """Something in a request that its spec does not know; it is sent all the same (``validate="strict"`` refuses it).
+
+    A client warns once of each kind of mismatch in each field of an operation.
+    """
+
+
+@frozen
+class Options:
+    """What a single call may set beside its fields."""
+
+    headers: Mapping[str, str] = field(factory=dict)
+    #: Added to the query as it is, unvalidated.
+    query: Mapping[str, Any] = field(factory=dict)
+    #: Seconds for the whole call, retries included; None for the client's own.
+    timeout: float | None = None
+    #: None for the client's own.
+    validate: Validate | None = None
+    #: Of an undeclared path: send its fields as they are, though a declared one beside it encrypts some.
+    undeclared: bool = False
+
+
+@define(on_setattr=setters.frozen)  # frozen too, and made in a third of the time
+class Request:
+    """One request, whole: what is signed and what is sent."""
+
+    #: ``POST /v3/…``: the operation for errors and logs, templates unfilled.
+    name: str
+    method: str
+    #: Already percent-encoded.
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    operation: Operation | None
+    family: str
+    #: The fields as they were encoded, by section.
+    sections: Sections = field(repr=False)
+    options: Options = field(repr=False)
+    #: It only asks: whatever became of it, nothing was done by it.
+    safe: bool = False
+    #: The body where it is an upload; then ``body`` is empty.
+    form: Form | None = field(default=None, repr=False)
+    #: Sending it twice does what sending it once does.
+    idempotent: bool = False
+    #: Seconds of the call's time that were spent before it was ready: keys were fetched for it, say.
+    spent: float = field(default=0.0, repr=False)
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether sending it again cannot do anything twice."""
+        return self.safe or self.idempotent
+
+    @property
+    def signed_body(self) -> bytes:
+        """What a signature covers of the body: all of it, or the field of an upload that describes its file."""
+        return self.body if self.form is None else self.form.signed
+
+
+#: What a caller gave, sorted: sections, options, faults, and the keywords that no section declares, which are in the
+#: main section. A tuple, since it is made for every call.
+Collected = tuple[Sections, Options, list[Fault], Sequence[str]]
+
+
+def collect(target: chain.Target, plan: Plan | None, data: Any, given: Mapping[str, Any]) -> Collected:
+    """Sorts positional data and keywords into sections and options.
+
+    Positional data is the body, or the form, or the query of a GET or DELETE. Keywords go where the spec says, and
+    those that it does not know where positional data goes.
+    """
+    faults: list[Fault] = []
+    options: dict[str, Any] = {}
+    # A path parameter given as a literal segment comes filled.
+    sections: Sections = {"path": dict(target.bound)} if target.bound else {}
+    main = plan.main if plan is not None else main_section(target.verb)
+    if data is not None:
+        if isinstance(data, Mapping):
+            sections[main] = dict(data)
+        elif _may_be_the_body(plan, data, main):
+            sections[main] = data
+        elif len(files := file_fields(plan.operation if plan is not None else None)) == 1:
+            sections[main] = {files[0]: data}
+        else:
+            faults.append(Fault(main, f"expected an object of fields, got {type(data).__name__}"))
+    if not given and plan is not None and not plan.open:
+        return sections, _NO_OPTIONS, faults, ()
+    if plan is not None and data is None and given and given.keys() <= plan.plain:
+        sections[main] = dict(given)
+        return sections, _NO_OPTIONS, faults, ()
+    unplaced: list[str] = []
+    places = plan.places if plan is not None else _template_places(target.segments)
+    for keyword_name, value in given.items():
+        place = places.get(keyword_name)
+        if place is None and keyword_name in OPTIONS:
+            options[keyword_name] = value
+            continue
+        if place is None:
+            name = keyword_name.removesuffix("_") if keyword.iskeyword(keyword_name[:-1]) else keyword_name
+            unplaced.append(name)
+            place = main, name
+        section, name = place
+        fields = sections.setdefault(section, {})
+        if not isinstance(fields, dict):
+            faults.append(Fault(f"{section}.{name}", f"the {section} is given as {type(fields).__name__} already"))
+        elif name in fields:
+            faults.append(Fault(f"{section}.{name}", "given twice"))
+        else:
+            fields[name] = value
+    if (plan is None or plan.open) and has_files(sections.get("body")):
+        sections["form"] = sections.pop("body")
+    return sections, _options(options, faults) if options else _NO_OPTIONS, faults, unplaced
+
+
+def build(
+    target: chain.Target,
+    plan: Plan | None,
+    collected: Collected,
+    family: Family,
+    base_url: str,
+    validate: Validate | None,
+    warned: Warned,
+) -> Request:
+    """The request, or a ValidationError that holds all faults, those found before included.
+
+    ``validate`` is None for fields that were checked before. What is in ``warned`` is not warned of again.
+    """
+    sections, options, faults, unplaced = collected
+    operation = plan.operation if plan is not None else None
+    pairs = [] if plan is not None and plan.fixed else _pairs(target, operation, family)
+    name = plan.name if plan is not None else f"{target.verb.upper()} /{_undeclared_name(pairs)}"
+    doubts: Sequence[Mismatch] = ()
+    if plan is not None and validate is not None and (validate is False or not fits(plan, sections, family)):
+        refused, doubts = judge(plan, sections, family, unplaced, validate)
+        faults += refused
+    if plan is not None and plan.fixed:
+        url_path = plan.path
+    else:
+        url_path = path_of(pairs, sections.get("path", {}), operation, faults)
+    query = headers = None
+    if "query" in sections or options.query:
+        query = query_of(_joined("query", sections.get("query", {}), options.query, faults), faults)
+    if "header" in sections or options.headers:
+        headers = headers_of(_joined("header", sections.get("header", {}), options.headers, faults), faults)
+    form = _form(operation, sections, family, faults) if "form" in sections else None
+    if form is not None:
+        body = b""
+    elif "body" in sections:
+        body = body_of(operation, sections["body"], family, faults, plan.embeds if plan is not None else None)
+    else:
+        body = _empty(operation, sections, family, target.verb, faults)
+    if faults:
+        raise ValidationError(name, tuple(faults))
+    for doubt in doubts:
+        _warn(name, doubt, warned)
+    accept = (operation.produces if operation else "") or family.accept
+    if headers is None:
+        headers = {"Content-Type": form.content_type if form is not None else family.content_type, "Accept": accept}
+    else:
+        if form is not None:
+            # A caller's own could not know the boundary.
+            headers = {header: value for header, value in headers.items() if header.lower() != "content-type"}
+            headers["Content-Type"] = form.content_type
+        else:
+            _default(headers, "Content-Type", family.content_type)
+        _default(headers, "Accept", accept)
+    return Request(
+        name=name,
+        method=target.verb.upper() if plan is None else plan.method,
+        url=base_url + url_path + (query or ""),
+        headers=headers,
+        body=body,
+        operation=operation,
+        family=family.name,
+        sections=sections,
+        options=options,
+        safe=_asks(target.verb, operation, family),
+        form=form,
+        idempotent=plan is not None and plan.idempotent,
+    )
+
+
+def _asks(verb: str, operation: Operation | None, family: Family) -> bool:
+    """Whether nothing can be done by it, as its verb says, or the family's own names where all it has is POST."""
+    if verb == "get":
+        return operation is None or operation.idempotent is not False
+    return operation is not None and family.asks is not None and family.asks(operation)
+
+
+def _undeclared_name(pairs: list[tuple[str, str]]) -> str:
+    """An undeclared path, in a name that stands in errors and logs: on one line, its segments short."""
+    shown = (segment[:80] for segment, _ in pairs)
+    return "/".join(segment if segment.isprintable() else ascii(segment)[1:-1] for segment in shown)
+
+
+def _warn(name: str, doubt: Mismatch, warned: Warned) -> None:
+    """Warns of a mismatch, once for each kind and field."""
+    place = name, _POSITION.sub("[]", doubt.path), doubt.kind
+    if place in warned:
+        return
+    warnings.warn(f"{name}: {Fault(doubt.path, doubt.message)}", SpecWarning, stacklevel=_callers_level())
+    if len(warned) >= _MOST_WARNED:
+        # Unknown names are whatever callers give: what is kept of them is bounded.
+        warned.clear()
+    warned.add(place)
+
+
+def _joined(
+    section: str, fields: Mapping[str, Any], extra: Mapping[str, Any], faults: list[Fault]
+) -> Mapping[str, Any]:
+    """The section's fields and those of the option of that name, which may add to them and not replace them."""
+    if not extra:
+        return fields
+    names = {str(name).lower() if section == "header" else name for name in fields}
+    twice = [name for name in extra if (str(name).lower() if section == "header" else name) in names]
+    faults += [Fault(f"{section}.{name}", "given twice, as a field and as an option") for name in twice]
+    return {**fields, **extra}
+
+
+def _default(headers: dict[str, str], name: str, value: str) -> None:
+    if not any(header.lower() == name.lower() for header in headers):
+        headers[name] = value
+
+
+def _callers_level() -> int:
+    """How far up the stack the call is that a warning is about, so that it names the caller's own line."""
+    level, frame = 1, sys._getframe(1)  # noqa: SLF001 (what `warnings` itself does)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        level, frame = level + 1, frame.f_back
+    return level
+
+
+def _form(operation: Operation | None, sections: Sections, family: Family, faults: list[Fault]) -> Form | None:
+    fields = sections.get("form")
+    if not isinstance(fields, Mapping) or (operation is not None and operation.form is None and not has_files(fields)):
+        return None
+    signed = fields.get(family.signed_field, "")
+    schema = operation.form if operation is not None else None
+    return encode_form(schema, fields, signed.encode() if isinstance(signed, str) else b"", faults)
+
+
+def _empty(operation: Operation | None, sections: Sections, family: Family, verb: str, faults: list[Fault]) -> bytes:
+    """The body of a request that was given none: an object without fields, where the spec wants an object."""
+    schema = operation.body if operation is not None else None
+    if schema is None or schema.type != "object" or verb in ("get", "delete"):
+        return b""
+    sections["body"] = {}
+    return body_of(operation, sections["body"], family, faults)
+
+
+_NO_OPTIONS: Final = Options()
+
+
+def _may_be_the_body(plan: Plan | None, data: Any, main: str) -> bool:
+    """Whether a body may be something else than fields."""
+    if plan is not None and plan.operation.body is not None:
+        return plan.operation.body.type != "object"
+    return main == "body" and isinstance(data, (list, tuple)) and (plan is None or plan.open)
+
+
+def _template_places(segments: tuple[str, ...]) -> dict[str, tuple[str, str]]:
+    templates = (segment for segment in segments if segment.startswith("{") and not isinstance(segment, chain.Literal))
+    return {segment[1:-1]: ("path", segment[1:-1]) for segment in templates}
+
+
+def _pairs(target: chain.Target, operation: Operation | None, family: Family) -> list[tuple[str, str]]:
+    segments, prefix = target.segments, family.chain
+    if segments[: len(prefix)] == prefix:
+        segments = segments[len(prefix) :]
+    declared = operation.path.split("/")[1:] if operation else segments
+    return list(zip(declared, segments, strict=True))
+
+
+def _options(given: dict[str, Any], faults: list[Fault]) -> Options:
+    timeout = given.get("timeout")
+    if timeout is not None and (
+        isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not 0 < timeout <= _LONGEST
+    ):
+        faults.append(Fault("timeout", f"expected seconds above 0 and up to {_LONGEST}, got {timeout!r:.40}"))
+        given["timeout"] = None
+    if given.get("validate") not in (None, True, False, "strict"):
+        faults.append(Fault("validate", f"expected True, False or 'strict', got {given['validate']!r:.40}"))
+        given["validate"] = True
+    if not isinstance(given.get("undeclared", False), bool):
+        faults.append(Fault("undeclared", f"expected True or False, got {given['undeclared']!r:.40}"))
+        given["undeclared"] = False
+    for name in ("headers", "query"):
+        if not isinstance(given.get(name, {}), Mapping):
+            faults.append(Fault(name, f"expected a mapping, got {type(given[name]).__name__}"))
+            given[name] = {}
+    return Options(**given)

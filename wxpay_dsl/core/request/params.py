@@ -1,0 +1,140 @@
+"""The head of a request as text: path, query and headers, each value checked and encoded once."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import quote, unquote
+
+from wxpay_dsl.core.chain.node import Literal
+from wxpay_dsl.core.errors import Fault
+from wxpay_dsl.core.specs.model import Operation
+
+__all__ = ["headers_of", "path_of", "query_of", "reported"]
+
+_ENCODED: Final = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})+\Z")
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
+_HEADER_VALUE: Final = re.compile(r"[\t\x20-\x7e]*\Z")
+#: Headers that say where a message goes and where it ends: a caller's own could only contradict the connection.
+_FRAMING: Final = frozenset(
+    {"connection", "content-length", "expect", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
+)
+#: Python writes no number of more than 4300 digits, and no service reads one of more than twenty.
+_LARGEST: Final = 10**100
+#: Characters of one path parameter, of the whole query, and of one header.
+_LONGEST: Final = {"path": 1024, "query": 8192, "header": 4096}
+
+
+def path_of(
+    pairs: list[tuple[str, str]], given: Mapping[str, Any], operation: Operation | None, faults: list[Fault]
+) -> str:
+    """The URL's path, from pairs of a segment as declared and as the chain has it."""
+    filled = []
+    for segment, written in pairs:
+        if segment.startswith("{") and not isinstance(segment, Literal):
+            name = segment[1:-1]
+            encoded = operation is not None and operation.parameters.properties[name].encoded
+            if name in given:
+                filled.append(_parameter(name, given[name], faults, encoded=encoded))
+            elif not reported(faults, f"path.{name}"):
+                faults.append(Fault(f"path.{name}", f"missing: fill it by keyword, {name}=…"))
+        elif isinstance(written, Literal) or (operation is None and segment):
+            filled.append(_parameter(written, str(written), faults))
+        else:
+            filled.append(segment)
+    return "/" + "/".join(filled)
+
+
+def _parameter(name: str, value: Any, faults: list[Fault], *, encoded: bool = False) -> str:
+    path = f"path.{name[:80]}"
+    text = _text(value)
+    if text is None or isinstance(value, (bool, float)):
+        if not reported(faults, path):
+            faults.append(Fault(path, f"expected a string, got {_kind(value)}"))
+    elif not text:
+        faults.append(Fault(path, "empty: the path would be another"))
+    elif any(part in (".", "..") for part in re.split(r"[/\\]", unquote(text))):
+        faults.append(Fault(path, f"{text[:60]!r} climbs out of the path"))
+    elif len(text) > _LONGEST["path"]:
+        faults.append(Fault(path, f"{len(text)} characters are too long for a path"))
+    elif encoded:
+        if _ENCODED.match(text):
+            return text
+        faults.append(Fault(path, f"{text[:60]!r} must come percent-encoded, as the service gave it"))
+    else:
+        return _quoted(text, path, faults)
+    return ""
+
+
+def query_of(given: Mapping[str, Any], faults: list[Fault]) -> str:
+    """``?name=value&…``, a list as its name repeated, or nothing."""
+    pairs = []
+    for name, value in given.items():
+        path = f"query.{str(name)[:80]}"
+        for item in value if isinstance(value, (list, tuple)) else (value,):
+            text = _text(item)
+            if text is not None:
+                pairs.append(f"{_quoted(str(name), path, faults)}={_quoted(text, path, faults)}")
+            elif not reported(faults, path):
+                faults.append(Fault(path, f"expected a string or a number, got {_kind(item)}"))
+    query = "?" + "&".join(pairs) if pairs else ""
+    if len(query) > _LONGEST["query"]:
+        faults.append(Fault("query", f"{len(query)} characters are too long for a URL"))
+    return query
+
+
+def headers_of(given: Mapping[str, Any], faults: list[Fault]) -> dict[str, str]:
+    """Headers whose values are one line each; of two names that differ in case alone the later holds."""
+    headers: dict[str, tuple[str, str]] = {}
+    for name, value in given.items():
+        path = f"header.{str(name)[:80]}"
+        text = _text(value)
+        if not _HEADER_NAME.match(str(name)):
+            faults.append(Fault(f"header.{str(name)[:80]!r}", "is no name of a header"))
+        elif str(name).lower() in _FRAMING:
+            faults.append(Fault(path, "belongs to the connection and is not for a call to set"))
+        # A line break in a value would begin a header, or a request, of somebody else's making.
+        elif text is None or not _HEADER_VALUE.match(text) or len(text) > _LONGEST["header"]:
+            if not reported(faults, path):
+                longest = _LONGEST["header"]
+                faults.append(Fault(path, f"expected one line of ASCII text of at most {longest} characters"))
+        else:
+            headers[str(name).lower()] = str(name), text
+    return dict(headers.values())
+
+
+def reported(faults: list[Fault], path: str) -> bool:
+    """Whether something is wrong with what is at ``path``, or below it, already."""
+    return any(fault.path == path or fault.path.startswith((f"{path}.", f"{path}[")) for fault in faults)
+
+
+def _text(value: Any) -> str | None:
+    """A value as it stands in a path, a query or a header; None for what has no such form."""
+    if isinstance(value, str):
+        # The text itself, where an enumeration would give its own name.
+        return str.__str__(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return int.__repr__(value) if -_LARGEST < value < _LARGEST else None
+    if isinstance(value, float) and math.isfinite(value):
+        return float.__repr__(value)
+    return None
+
+
+def _quoted(text: str, path: str, faults: list[Fault]) -> str:
+    try:
+        return quote(text, safe="")
+    except UnicodeEncodeError:
+        if not reported(faults, path):
+            faults.append(Fault(path, "holds half a character (a lone surrogate)"))
+        return ""
+
+
+def _kind(value: Any) -> str:
+    if value is None:
+        return "null"
+    name = type(value).__name__
+    return f"{name} out of range" if isinstance(value, (int, float)) and _text(value) is None else name

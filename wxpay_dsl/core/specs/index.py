@@ -1,0 +1,235 @@
+"""The index of a spec folder: what its files declare, kept as JSON beside them and proven fresh before it is believed.
+
+A file whose size, modification time and change time are those of the index is taken from the index; one that
+differs, or that was written so shortly before the index that a clock could not tell, is compared by hash; one whose
+hash differs is read again. Where the index cannot be written it stays in memory; a damaged one is built anew.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from errno import EINVAL
+from stat import S_ISREG
+from typing import Any, Final, NamedTuple
+from zlib import crc32
+
+__all__ = ["INDEX_NAME", "RACY_NS", "IndexedFile", "digest", "index_folder", "portable_index", "read_regular"]
+
+INDEX_NAME: Final = ".index.json"
+#: Grows with the index's meaning, so that an older one is not believed.
+_FORMAT: Final = 3
+#: Two edits within this many nanoseconds may bear one timestamp on a coarse file system.
+RACY_NS: Final = 2_000_000_000
+_SUFFIXES: Final = (".yaml", ".yml")
+#: Bytes of a file that are looked at; the YAML reader refuses what is as large.
+_MOST: Final = 4 * 1024 * 1024 + 1
+#: Bytes of an index that are read; that of a thousand operations has 200 KB.
+_MOST_INDEX: Final = 64 * 1024 * 1024
+#: A line that declares a path, in a file that cannot be read as YAML.
+_DECLARES: Final = re.compile(rb"""\s+['"]?(/[^\s'":#]*)['"]?\s*:""")
+
+
+class IndexedFile(NamedTuple):
+    """One file's share. A tuple, since a thousand of them are made at each import."""
+
+    #: Below the folder, with ``/``.
+    file: str
+    title: str
+    family: str
+    #: ``[path, {verb: summary}]`` of each path.
+    paths: list[Any]
+    #: ``{event name: summary}``
+    events: Mapping[str, str]
+    #: ``{"verb /path": origin}`` of the operations that name one.
+    hosts: Mapping[str, str]
+    #: ``[message, line, column]`` of a file that cannot be read; its ``paths`` then holds the path it would serve.
+    error: list[Any] | None
+
+
+#: A file below the folder, its size, and when it was modified and changed.
+_Found = tuple[str, int, int, int]
+
+
+def index_folder(folder: str, default_family: str) -> list[IndexedFile]:
+    """Every spec below ``folder``, in the order of their names. Raises FileNotFoundError for a folder that is not
+    there.
+    """
+    found = sorted(_files(folder, ""))
+    known, saved_ns = _load(folder, default_family)
+    entries: dict[str, Any] = {}
+    hashed = False
+    for file, size, modified, altered in found:
+        entry = known.get(file)
+        if entry is not None and entry[:3] == [size, modified, altered]:
+            if max(modified, altered) + RACY_NS < saved_ns:
+                entries[file] = entry
+                continue
+            # Proven by its bytes now; by its times, once they are old enough to be told from another edit's.
+            hashed = hashed or max(modified, altered) + RACY_NS < time.time_ns()
+        entries[file] = _entry(folder, (file, size, modified, altered), default_family, entry)
+    # What could not be read at all may be readable to the next reader, with nothing about the file changed.
+    readable = {file: entry for file, entry in entries.items() if entry[3]}
+    if hashed or readable != known:
+        _save(folder, default_family, readable)
+    return [IndexedFile(file, *entry[4:]) for file, entry in entries.items()]
+
+
+def portable_index(folder: str, default_family: str) -> bytes:
+    """The index as a package carries it: without times, which installing changes; each file is proven by its hash.
+
+    The same files give the same bytes. Raises FileNotFoundError for a folder that is not there.
+    """
+    entries: dict[str, Any] = {}
+    for file, size, _, _ in sorted(_files(folder, "")):
+        entries[file] = _entry(folder, (file, size, 0, 0), default_family, None)
+    return _encoded(default_family, entries, 0)
+
+
+def _files(folder: str, below: str) -> list[_Found]:
+    found: list[_Found] = []
+    with os.scandir(os.path.join(folder, below)) as entries:
+        for entry in entries:
+            name = entry.name
+            if name.startswith((".", "_")):
+                continue
+            if name.endswith(_SUFFIXES) and not entry.is_dir():
+                try:
+                    status = entry.stat()
+                except OSError:
+                    # A link to nothing; its file says so when it is touched.
+                    status = entry.stat(follow_symlinks=False)
+                found.append((below + name, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
+            elif entry.is_dir() and not (entry.is_symlink() and _is_listed(entry.path, folder)):
+                try:
+                    found += _files(folder, f"{below}{name}/")
+                except OSError:
+                    # A folder that may not be listed: one broken file, which says so when it is touched.
+                    found.append((f"{below}{name}/", 0, 0, 0))
+    return found
+
+
+def _is_listed(link: str, folder: str) -> bool:
+    """Whether a link leads to where the listing comes anyway, or never ends."""
+    target, root = os.path.realpath(link) + os.sep, os.path.realpath(folder) + os.sep
+    return target.startswith(root) or root.startswith(target)
+
+
+def _entry(folder: str, found: _Found, default_family: str, known: list[Any] | None) -> list[Any]:
+    """A file's share of the index, from its bytes; ``known`` is taken over where its hash is theirs."""
+    file, *times = found
+    try:
+        text = read_regular(os.path.join(folder, file), _MOST)
+    except OSError as error:
+        return [*times, "", *_broken(b"", file, default_family, [f"cannot be read: {error.strerror}", 0, 0])]
+    proof = digest(text)
+    # Another timestamp, the same bytes: a copy, a checkout, an installed wheel.
+    if known is not None and known[3] == proof:
+        return [*times, *known[3:]]
+    return [*times, proof, *_outline(text, folder, file, default_family)]
+
+
+def read_regular(path: str, most: int) -> bytes:
+    """Up to ``most`` bytes of a file. Raises OSError for what is no file: a pipe would be waited for, for ever."""
+    with open(path, "rb", opener=_opened) as stream:
+        if not S_ISREG(os.fstat(stream.fileno()).st_mode):
+            raise OSError(EINVAL, "it is no regular file")
+        return stream.read(most)
+
+
+def _opened(path: str, flags: int) -> int:
+    # Opening a pipe waits for its writer, unless it is told not to.
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _outline(text: bytes, folder: str, file: str, default_family: str) -> list[Any]:
+    # Only a changed file needs the YAML reader: importing it costs more than the whole index.
+    from wxpay_dsl.core.errors import SpecError
+
+    from .loader import outline
+
+    try:
+        read = outline(text, os.path.join(folder, file), default_family)
+    except SpecError as error:
+        return _broken(text, file, default_family, [error.message, error.line, error.column])
+    return [
+        read.title,
+        read.family,
+        [[path, dict(verbs)] for path, verbs in read.paths],
+        dict(read.events),
+        dict(read.hosts),
+        None,
+    ]
+
+
+def _broken(text: bytes, file: str, default_family: str, error: list[Any]) -> list[Any]:
+    """The outline of a file that cannot be read: the paths that it would serve, as far as its lines show them."""
+    prefix, family, paths = "", default_family, []
+    for line in text.splitlines():
+        if line.startswith(b"path:"):
+            prefix = _value(line)
+        elif line.startswith(b"family:"):
+            family = _value(line) or family
+        elif (declares := _DECLARES.match(line)) is not None:
+            paths.append(declares[1].decode("utf-8", "replace"))
+    if prefix.startswith("/"):
+        paths = [prefix]
+    return ["", family, [[path, {}] for path in paths or ["/" + file.rsplit(".", 1)[0].rstrip("/")]], {}, {}, error]
+
+
+def _value(line: bytes) -> str:
+    return line.partition(b":")[2].partition(b" #")[0].strip(b" \t'\"").decode("utf-8", "replace")
+
+
+def digest(text: bytes) -> str:
+    """What stands for the bytes of a file."""
+    # Only a file that its times do not prove is hashed: importing this costs as much as the whole index.
+    from hashlib import blake2b
+
+    return blake2b(text, digest_size=16).hexdigest()
+
+
+def _load(folder: str, default_family: str) -> tuple[dict[str, Any], int]:
+    """The entries of the saved index and when it was saved; nothing where it is damaged, older or of another kind."""
+    try:
+        proof, _, payload = read_regular(os.path.join(folder, INDEX_NAME), _MOST_INDEX).partition(b"\n")
+        if proof != _checksum(payload):
+            return {}, 0
+        saved = json.loads(payload)
+        if saved["format"] != _FORMAT or saved["default_family"] != default_family:
+            return {}, 0
+        return saved["files"], saved["saved_ns"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}, 0
+
+
+def _save(folder: str, default_family: str, entries: Mapping[str, Any]) -> None:
+    saved = _encoded(default_family, entries, time.time_ns())
+    # One writer's whole file or another's, never a mixture: two processes may build at once.
+    temporary = os.path.join(folder, f"{INDEX_NAME}.{os.getpid()}.{time.monotonic_ns()}")
+    try:
+        with open(temporary, "xb") as stream:
+            stream.write(saved)
+        os.replace(temporary, os.path.join(folder, INDEX_NAME))
+    except OSError:
+        # A read-only folder costs time at each start, nothing else.
+        with suppress(OSError):
+            os.unlink(temporary)
+
+
+def _encoded(default_family: str, entries: Mapping[str, Any], saved_ns: int) -> bytes:
+    payload = json.dumps(
+        {"format": _FORMAT, "default_family": default_family, "saved_ns": saved_ns, "files": entries},
+        ensure_ascii=False,
+        separators=(",", ":"),
+    ).encode("utf-8", "surrogatepass")  # names of files that are not UTF-8
+    return _checksum(payload) + b"\n" + payload
+
+
+def _checksum(payload: bytes) -> bytes:
+    """Against damage, which is all that an index has to fear: who can write it can write the specs."""
+    return b"%08x %d" % (crc32(payload), len(payload))

@@ -1,0 +1,311 @@
+"""Loads one spec file: its outline (paths, verbs, summaries) for the index, its operations and events for use.
+
+What a process has loaded it keeps: :func:`load` reads a file again only when it, or a file that it refers to, changed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from attrs import field, frozen
+
+from wxpay_dsl.core.errors import SpecError
+from wxpay_dsl.core.origins import is_origin
+
+from . import yaml12
+from .extent import Extents
+from .facts import parse_checked
+from .grammar import (
+    EVENT_WORDS,
+    FILE_WORDS,
+    OPERATION_WORDS,
+    Mistake,
+    expect,
+    known,
+    nearest,
+    parse_field,
+    parse_section,
+)
+from .model import SECTIONS, VERBS, Event, Operation, Schema
+from .references import Resolver, Seen, escaped, located, read_file, unchanged
+
+__all__ = ["Outline", "Product", "load", "outline", "read_definitions"]
+
+_TEMPLATE: Final = re.compile(r"\{([^{}/]+)\}\Z")
+#: Words that a file of definitions alone would not use as names.
+_SPEC_WORDS: Final = ("path", "family", "definitions", "operations", "events")
+#: What a path in a spec may hold: URL characters, and whole segments in braces.
+_PATH: Final = re.compile(r"(?:/(?:\{[A-Za-z_][A-Za-z0-9_]*\}|[A-Za-z0-9._~!$&'()*+,;=:@%-]*))*\Z")
+
+
+@frozen
+class Outline:
+    """What the tree needs to know of a file before anyone calls into it."""
+
+    title: str
+    family: str
+    #: ``(path, {verb: summary})`` of each path, whole.
+    paths: tuple[tuple[str, Mapping[str, str]], ...]
+    #: ``{event name: summary}``
+    events: Mapping[str, str]
+    #: ``{"verb /path": origin}`` of the operations that name one.
+    hosts: Mapping[str, str]
+
+
+@frozen
+class Product:
+    """A whole file: each operation by path and verb, each event by name."""
+
+    title: str
+    description: str
+    operations: Mapping[tuple[str, str], Operation]
+    events: Mapping[str, Event]
+    definitions: Mapping[str, Schema] = field(repr=False)
+
+
+_loaded: dict[Any, tuple[dict[str, Seen], Product]] = {}
+
+
+def outline(text: bytes, file: str, default_family: str) -> Outline:
+    """Reads what the tree needs, without looking at fields. Raises SpecError."""
+    try:
+        raw = _top(text, file)
+        if "host" in raw:
+            _check_host(raw["host"], "host")
+        paths: dict[str, dict[str, str]] = {}
+        hosts: dict[str, str] = {}
+        for path, verb, words, written in _declared(raw):
+            paths.setdefault(path, {})[verb] = _text(words, "summary")
+            host = _text(words, "host")
+            if host:
+                _check_host(host, "operations", written, verb, "host")
+            host = host or _text(raw, "host")
+            if host:
+                hosts[f"{verb} {path}"] = host
+        events = {name: _text(words, "summary") for name, words in raw.get("events", {}).items()}
+        return Outline(raw.get("title", ""), raw.get("family", default_family), tuple(paths.items()), events, hosts)
+    except Mistake as mistake:
+        raise located(mistake, text, file) from None
+
+
+def load(roots: tuple[str, ...], file: str, default_family: str, chains: Mapping[str, tuple[str, ...]]) -> Product:
+    """All operations and events of ``file``; read once a process, and again when it or a file it refers to changed.
+
+    ``roots`` are the spec folders, the file's own last: a ``$ref`` that begins with ``/`` is looked up in them, latest
+    first, and none may lead out of them. ``chains`` gives each family's prefix in the chain. Raises SpecError.
+    """
+    key = (roots, file, default_family, tuple(chains.items()))
+    cached = _loaded.get(key)
+    if cached is not None and all(unchanged(path, seen) for path, seen in cached[0].items()):
+        return cached[1]
+    files: dict[str, Seen] = {}
+    try:
+        product = _load(roots, file, default_family, chains, files)
+    except RecursionError:
+        raise SpecError("definitions are nested too deep in one another", file) from None
+    _loaded[key] = files, product
+    return product
+
+
+def _load(
+    roots: tuple[str, ...],
+    file: str,
+    default_family: str,
+    chains: Mapping[str, tuple[str, ...]],
+    files: dict[str, Seen],
+) -> Product:
+    text = read_file(file, files)
+    try:
+        raw = _top(text, file)
+        family = raw.get("family", default_family)
+        if "host" in raw:
+            _check_host(raw["host"], "host")
+        if family not in chains:
+            raise Mistake(f"{family!r} is not a family{nearest(family, chains)}: one of {', '.join(chains)}", "family")
+        resolver = Resolver(roots, file, text, raw, {}, files, Extents())
+        if "checked" in raw:
+            raw["checked"] = parse_checked(raw["checked"])
+        operations = {
+            (path, verb): _operation(raw, family, chains[family], path, verb, words, resolver, file, written)
+            for path, verb, words, written in _declared(raw)
+        }
+        events = {
+            name: _event(raw, family, name, words, resolver, file) for name, words in raw.get("events", {}).items()
+        }
+        definitions = {name: resolver(f"#/definitions/{escaped(name)}") for name in raw.get("definitions", {})}
+        return Product(raw.get("title", ""), raw.get("description", ""), operations, events, definitions)
+    except Mistake as mistake:
+        raise located(mistake, text, file) from None
+
+
+def read_definitions(roots: tuple[str, ...], file: str) -> Mapping[str, Schema]:
+    """Each definition of a file that holds nothing else (``common.yaml``). Raises SpecError."""
+    files: dict[str, Seen] = {}
+    text = read_file(file, files)
+    raw = yaml12.read(text, file) or {}
+    try:
+        resolver = Resolver(roots, file, text, expect(raw, (dict,), "definitions"), {}, files, Extents())
+        return {name: resolver(f"#/{escaped(name)}") for name in raw}
+    except Mistake as mistake:
+        raise located(mistake, text, file) from None
+    except RecursionError:
+        raise SpecError("definitions are nested too deep in one another", file) from None
+
+
+def _declared(raw: Mapping[str, Any]) -> Iterator[tuple[str, str, Any, str]]:
+    """``(whole path, verb, words, path as written)`` of each operation, the paths and verbs checked."""
+    prefix = _prefix(raw)
+    for path, verbs in raw.get("operations", {}).items():
+        _check_path(prefix, path)
+        if not isinstance(verbs, dict) or not verbs:
+            raise Mistake("a path holds its verbs: `get`, `post` …", "operations", path)
+        for verb, words in verbs.items():
+            if verb not in VERBS:
+                message = f"{verb!r} is not a verb{nearest(verb, VERBS)}: one of {', '.join(VERBS)}"
+                raise Mistake(message, "operations", path, verb)
+            yield prefix + path, verb, words, path
+
+
+def _text(words: Any, word: str) -> str:
+    text = words.get(word, "") if isinstance(words, dict) else ""
+    return text if isinstance(text, str) else ""
+
+
+def _operation(
+    raw: Mapping[str, Any],
+    family: str,
+    chain: tuple[str, ...],
+    path: str,
+    verb: str,
+    words: Any,
+    resolver: Resolver,
+    file: str,
+    written: str,
+) -> Operation:
+    try:
+        if words is None:
+            words = {}
+        expect(words, (dict,), verb)
+        known(words, OPERATION_WORDS, "an operation")
+        values: dict[str, Any] = {key: raw[key] for key in ("host", "roles", "tags", "checked") if key in raw}
+        for word, value in words.items():
+            values[word] = expect(value, OPERATION_WORDS[word], word)
+        for word in ("docs", "roles", "tags"):
+            if word in values:
+                values[word] = tuple(expect(item, (str,), word) for item in values[word])
+        if "checked" in words:
+            values["checked"] = parse_checked(words["checked"])
+        for word in (*SECTIONS[1:], "returns"):
+            if word in values:
+                values[word] = _section(word, values[word], resolver)
+        if "body" in values and "form" in values:
+            raise Mistake("an operation has a `body` or a `form`, not both", "form")
+        if "host" in values:
+            _check_host(values["host"], "host")
+        if "outcome" in values and values["outcome"] != "query":
+            raise Mistake(f"{values['outcome'][:40]!r} is no outcome: `query` is", "outcome")
+        templates = [found[1] for segment in path.split("/") if (found := _TEMPLATE.match(segment))]
+        values["parameters"] = _parameters(templates, values.pop("path", {}), resolver)
+        return Operation(
+            verb=verb,
+            path=path,
+            family=family,
+            chain=(*chain, *path.split("/")[1:]),
+            file=file,
+            product=raw.get("title", ""),
+            **values,
+        )
+    except Mistake as mistake:
+        raise mistake.within("operations", written, verb) from None
+
+
+def _event(raw: Mapping[str, Any], family: str, name: str, words: Any, resolver: Resolver, file: str) -> Event:
+    try:
+        expect(words, (dict,), name)
+        known(words, EVENT_WORDS, "an event")
+        values = {key: raw[key] for key in ("roles", "tags", "checked") if key in raw}
+        for word, value in words.items():
+            values[word] = expect(value, EVENT_WORDS[word], word)
+        for word in ("docs", "roles", "tags"):
+            if word in values:
+                values[word] = tuple(expect(item, (str,), word) for item in values[word])
+        if "checked" in words:
+            values["checked"] = parse_checked(words["checked"])
+        for word in ("body", "resource"):
+            if word in values:
+                values[word] = _section(word, values[word], resolver)
+        return Event(name=name, family=family, file=file, product=raw.get("title", ""), **values)
+    except Mistake as mistake:
+        raise mistake.within("events", name) from None
+
+
+def _section(word: str, raw: Any, resolver: Resolver) -> Schema:
+    try:
+        section = parse_section(raw, resolver)
+    except Mistake as mistake:
+        raise mistake.within(word) from None
+    resolver.extents.add(section, word)
+    if word in ("query", "header", "form") and section.type != "object":
+        raise Mistake(f"a {word} is made of fields, not of one {section.type}", word)
+    return section
+
+
+def _parameters(templates: Sequence[str], raw: Mapping[str, Any], resolver: Resolver) -> Schema:
+    """The path's fields: each template has one, said or implied; each is required."""
+    properties: dict[str, Schema] = {name: Schema() for name in templates}
+    for key, value in raw.items():
+        if key not in properties:
+            raise Mistake(f"{key!r} is not in the path{nearest(key, properties)}", "path", key)
+        try:
+            properties[key] = parse_field(value, resolver)
+        except Mistake as mistake:
+            raise mistake.within("path", key) from None
+    return Schema(type="object", properties=properties, required=frozenset(properties))
+
+
+def _top(text: bytes, file: str) -> dict[str, Any]:
+    raw = yaml12.read(text, file)
+    if raw is None:
+        return {}
+    if not isinstance(raw, dict):
+        raise Mistake("a spec is a mapping: `title`, `path`, `operations` …")
+    if any(word in raw for word in _SPEC_WORDS) or any(_holds_paths(value) for value in raw.values()):
+        known(raw, FILE_WORDS, "a spec")
+        for word, value in raw.items():
+            if value is not None or word not in ("operations", "events", "definitions"):
+                expect(value, FILE_WORDS[word], word)
+        return {word: value for word, value in raw.items() if value is not None}
+    # A file of definitions alone (common.yaml): its names are its own.
+    return {"definitions": {}}
+
+
+def _holds_paths(value: Any) -> bool:
+    """Whether this is what stands below ``operations``, however that word was spelt."""
+    return isinstance(value, dict) and any(key.startswith("/") for key in value)
+
+
+def _prefix(raw: Mapping[str, Any]) -> str:
+    prefix: str = raw.get("path", "")
+    if not _PATH.match(prefix) or prefix.endswith("/") or _climbs(prefix):
+        raise Mistake(f"{prefix!r} is not a path: '/' and segments, no '/' at its end", "path")
+    return prefix
+
+
+def _check_path(prefix: str, path: str) -> None:
+    if not _PATH.match(path) or not prefix + path or _climbs(path):
+        raise Mistake(f"{path!r} is not a path: '/', segments, and whole {{segments}} in braces", "operations", path)
+    templates = [segment for segment in (prefix + path).split("/") if segment.startswith("{")]
+    if len(set(templates)) < len(templates):
+        raise Mistake("the same name stands in two places of the path", "operations", path)
+
+
+def _check_host(host: str, *where: str) -> None:
+    """Raises Mistake unless ``host`` is an origin that calls may go to."""
+    if not is_origin(host):
+        raise Mistake(f"{host!r:.200} is no origin: https:// and a name, no path (http:// for loopback alone)", *where)
+
+
+def _climbs(path: str) -> bool:
+    return any(segment in (".", "..") for segment in path.split("/"))

@@ -1,0 +1,144 @@
+"""Schemas as TypedDicts: the part of the stubs that says what goes in and what comes out."""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from wxpay_dsl.core.chain.describe import of_roles
+from wxpay_dsl.core.specs.model import Schema
+
+__all__ = ["Fields", "Types", "literal"]
+
+#: ``{name: (annotation, required, title)}``
+Fields = Mapping[str, tuple[str, bool, str]]
+#: Beyond this many a union of literals says less than it hides.
+_LITERALS = 24
+
+
+class Types:
+    """The TypedDicts of one module. Shapes that are the same share one class, under the name that came first."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+        self._shapes: dict[Any, str] = {}
+        self._names: set[str] = set()
+        self._functional: set[str] = set()
+
+    @property
+    def lines(self) -> list[str]:
+        """The classes, each after those that it uses."""
+        return self._lines
+
+    def name(self, wanted: str) -> str:
+        """``wanted``, or with a number where another class has it."""
+        name, number = wanted, 2
+        while name in self._names:
+            name, number = f"{wanted}{number}", number + 1
+        self._names.add(name)
+        return name
+
+    def is_class(self, name: str) -> bool:
+        """Whether a TypedDict made here can be inherited from for keywords: all its keys are Python names."""
+        return name not in self._functional
+
+    def annotation(self, schema: Schema, name: str, *, request: bool) -> str:
+        """The annotation of a value; the classes that it needs are added."""
+        made = self._bare(schema, name, request=request)
+        return f"{made} | None" if schema.nullable and made != "Any" else made
+
+    def _bare(self, schema: Schema, name: str, *, request: bool) -> str:
+        kind = schema.type
+        if kind == "object":
+            if not schema.properties:
+                if schema.additional is not None and schema.additional.type != "any":
+                    return f"dict[str, {self.annotation(schema.additional, name + 'Value', request=request)}]"
+                return "dict[str, Any]"
+            return self.typed_dict(name, self.fields(schema, name, request=request), schema.title)
+        if kind == "array":
+            inner = "Any" if schema.items is None else self.annotation(schema.items, name + "Item", request=request)
+            return f"list[{inner}]"
+        if kind == "string":
+            return _given_text(schema) if request else "str"
+        return {"integer": "int", "number": "float", "boolean": "bool"}.get(kind, "Any")
+
+    def fields(
+        self,
+        schema: Schema,
+        name: str,
+        *,
+        request: bool,
+        supplied: Callable[[str], bool] = lambda name: False,
+        spell: Callable[[str], str] = lambda name: name,
+    ) -> Fields:
+        """The fields of an object; what is ``supplied`` by the client need not be given."""
+        return {
+            spell(field): (
+                self.annotation(below, name + camel(field), request=request),
+                field in schema.required and not supplied(field),
+                "; ".join(filter(None, (below.title, *of_roles(below)))),
+            )
+            for field, below in schema.properties.items()
+        }
+
+    def typed_dict(self, name: str, fields: Fields, title: str = "", bases: Iterable[str] = ()) -> str:
+        """The name of a TypedDict with these fields."""
+        bases = tuple(bases)
+        if not fields and len(bases) == 1:
+            return bases[0]
+        shape = (tuple((field, *about[:2]) for field, about in fields.items()), bases)
+        known = self._shapes.get(shape)
+        if known is not None:
+            return known
+        name = self._shapes[shape] = self.name(name)
+        if not all(field.isidentifier() and not keyword.iskeyword(field) for field in fields):
+            # A key that is no Python name can only be written in the functional form, which has no docstrings.
+            inner = ", ".join(f"{literal(field)}: {_wrapped(about)}" for field, about in fields.items())
+            self._functional.add(name)
+            self._lines.append(f"{name} = TypedDict({literal(name)}, {{{inner}}})")
+            return name
+        self._lines.append(f"class {name}({', '.join(bases) or 'TypedDict'}):")
+        if title:
+            self._lines.append(f"    {docstring(title)}")
+        if not fields and not title:
+            self._lines.append("    pass")
+        for field, about in fields.items():
+            self._lines.append(f"    {field}: {_wrapped(about)}")
+            if about[2]:
+                self._lines.append(f"    {docstring(about[2])}")
+        return name
+
+
+def _given_text(schema: Schema) -> str:
+    """How a string may be given: as a file, as the JSON that it holds, as one of the published values, or as text."""
+    if schema.format == "binary":
+        return "FileSource"
+    if schema.media_type == "application/json":
+        return "str | dict[str, Any] | list[Any]"
+    if 0 < len(schema.enum) <= _LITERALS and all(isinstance(word, str) for word in schema.enum):
+        # The published values, for completion; any text, since they age.
+        return f"Literal[{', '.join(map(literal, schema.enum))}] | str"
+    return "str"
+
+
+def _wrapped(about: tuple[str, bool, str]) -> str:
+    annotation, required, _ = about
+    return annotation if required else f"NotRequired[{annotation}]"
+
+
+def literal(text: str) -> str:
+    """A Python string literal that any encoding of the file carries."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r") + '"'
+
+
+def docstring(text: str) -> str:
+    """A docstring of one line."""
+    cleaned = " ".join(text.replace("\\", "\\\\").replace('"""', "'''").split())
+    return f'"""{cleaned}{" " if cleaned.endswith(chr(34)) else ""}"""'
+
+
+def camel(name: str) -> str:
+    """``out_trade_no`` as ``OutTradeNo``, for the names of classes."""
+    words = "".join(letter if letter.isalnum() and letter.isascii() else " " for letter in name).split()
+    return "".join(word[:1].upper() + word[1:] for word in words) or "Value"

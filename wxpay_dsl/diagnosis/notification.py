@@ -1,0 +1,172 @@
+"""Explains, step by step, why a notification does or does not verify: which header, which key, which bytes, and what
+was probably done to them on their way.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from wxpay_dsl.core.errors import ConfigurationError, SdkError
+from wxpay_dsl.notify.notification import SUBJECT
+from wxpay_dsl.notify.parsing.alterations import signed_message, undone, unopened, visible
+from wxpay_dsl.notify.parsing.v2 import merchant_of, open_v2, read_v2
+from wxpay_dsl.notify.parsing.v3 import open_v3
+from wxpay_dsl.wechat.errors import MalformedTimestampError, MissingHeaderError
+from wxpay_dsl.wechat.merchant_keys import Recipient
+from wxpay_dsl.wechat.platform_keys.keys import PlatformKey, is_public_key_id
+from wxpay_dsl.wechat.v2 import signing as signing_v2
+from wxpay_dsl.wechat.v3 import signing as signing_v3
+from wxpay_dsl.wechat.v3.verification import CLOCK_WINDOW, SignatureHeaders, read_headers
+
+from .check import Step
+
+__all__ = ["diagnose_v2", "diagnose_v3"]
+
+#: How much of a body or a value is shown.
+_SHOWN: Final = 300
+
+
+def diagnose_v3(
+    headers: Mapping[str, str], body: bytes, recipient: Recipient, keys: Mapping[str, PlatformKey], now: float
+) -> Iterator[Step]:
+    """The steps for an APIv3 notification; the last one that is not good says why it fails.
+
+    ``keys``: the platform keys at hand, by id; ``now``: Unix time. Raises nothing for whatever was received.
+    """
+    try:
+        signed = read_headers(headers, SUBJECT)
+    except (MissingHeaderError, MalformedTimestampError) as error:
+        have = ", ".join(name for name in headers if name.lower().replace("_", "-").startswith("wechatpay"))
+        yield Step("headers", good=False, text=f"{error.message} (there are: {have or 'no Wechatpay-* headers'})")
+        return
+    yield Step("headers", good=True, text="Wechatpay-Timestamp, -Nonce, -Signature and -Serial are there")
+    if signed.signature.startswith(signing_v3.PROBE_PREFIX):
+        text = "WECHATPAY/SIGNTEST/: a probe that is signed wrongly on purpose (签名探测流量); refusing it is right"
+        yield Step("probe", good=False, text=text)
+        return
+    yield _clock(signed, now)
+    key = keys.get(signed.serial) or keys.get(signed.serial.upper())
+    yield _key(signed, key, keys)
+    yield _length(headers, body)
+    message = signed_message(signed, body)
+    yield Step("message", good=None, text=f"{len(message)} bytes are signed: {_shown(message)}")
+    if key is not None and signing_v3.verify(message, signed.signature, key.public_key):
+        yield Step("signature", good=True, text=f"it is that of {key.id} over these bytes")
+    else:
+        yield Step("signature", good=False, text=_why(signed, key, keys, headers, body, recipient))
+        return
+    try:
+        notification = open_v3(body, (recipient,))
+    except SdkError as error:
+        yield Step("resource", good=False, text=str(error))
+        return
+    yield Step("resource", good=True, text=f"decrypted: {notification.type}, id {notification.id}")
+
+
+def _why(
+    signed: SignatureHeaders,
+    key: PlatformKey | None,
+    keys: Mapping[str, PlatformKey],
+    headers: Mapping[str, str],
+    body: bytes,
+    recipient: Recipient,
+) -> str:
+    """Why the signature is not that of these bytes: what can be proven first, the key last."""
+    return undone(signed, body, keys) or visible(body, headers) or unopened(body, key, recipient)
+
+
+def diagnose_v2(body: bytes, recipient: Recipient) -> Iterator[Step]:
+    """The steps for an APIv2 notification; as :func:`diagnose_v3`."""
+    try:
+        fields = read_v2(body)
+    except SdkError as error:
+        yield Step("XML", good=False, text=str(error))
+        return
+    yield Step("XML", good=True, text=f"{len(fields)} fields: {', '.join(list(fields)[:40])}")
+    named = merchant_of(fields)
+    ours = named in ("", recipient.mchid)
+    mine = "this is its profile" if ours else f"and the profile is {recipient.mchid}'s"
+    yield Step("merchant", good=ours, text=f"for {named or 'nobody by name'}; {mine}")
+    if not recipient.secret:
+        yield Step("key", good=False, text="the profile has no APIv2 key: give `secret` (APIv2密钥)")
+        return
+    if "req_info" not in fields:
+        yield from _sign(fields, recipient.secret)
+    try:
+        notification = open_v2(fields, recipient, lambda kind: None)
+    except (SdkError, ConfigurationError) as error:
+        yield Step("content", good=False, text=str(error))
+        return
+    unsigned = "" if notification.signed else "; nobody signed it, so query the refund before you act on it"
+    yield Step("content", good=True, text=f"{notification.type}, id {notification.id}{unsigned}")
+
+
+def _sign(fields: Mapping[str, str], secret: str) -> Iterator[Step]:
+    given = fields.get("sign", "")
+    kind = {32: signing_v2.MD5, 64: signing_v2.HMAC_SHA256}.get(len(given))
+    if kind is None:
+        yield Step("sign", good=False, text=f"`sign` is {len(given)} characters; MD5 has 32, HMAC-SHA256 64")
+        return
+    names = sorted(name for name, value in fields.items() if value and name != "sign")
+    joined = "&".join(f"{name}={fields[name]}" for name in names)
+    yield Step("message", good=None, text=f"{kind} over: {joined}&key=…")
+    if signing_v2.verify(fields, secret):
+        yield Step("sign", good=True, text=f"it is {kind} under the APIv2 key")
+        return
+    culprits = [
+        name
+        for name, changed in (
+            ("blanks around values were cut off or added", {key: value.strip() for key, value in fields.items()}),
+            ("`+` was turned into a space", {key: value.replace(" ", "+") for key, value in fields.items()}),
+            ("`sign` was written in lower case", {**fields, "sign": given.upper()}),
+        )
+        if signing_v2.verify(changed, secret)
+    ]
+    text = culprits[0] if culprits else "the APIv2 key (APIv2密钥) is another, or a field was changed on its way"
+    yield Step("sign", good=False, text=f"it is not {kind} of these fields under the key: {text}")
+
+
+def _clock(signed: SignatureHeaders, now: float) -> Step:
+    age = int(now) - signed.timestamp
+    if abs(age) <= CLOCK_WINDOW:
+        return Step("clock", good=True, text=f"signed {age} s ago, within {CLOCK_WINDOW} s")
+    if age > 0:
+        text = (
+            f"signed {age} s ago: fine if it was kept for so long; if it arrived just now, this clock is fast (run NTP)"
+        )
+    else:
+        text = f"signed {-age} s ahead of this machine's clock: it is slow (run NTP)"
+    return Step("clock", good=None, text=text)
+
+
+def _key(signed: SignatureHeaders, key: PlatformKey | None, keys: Mapping[str, PlatformKey]) -> Step:
+    mode = "a public key (微信支付公钥)" if is_public_key_id(signed.serial) else "a certificate (微信支付平台证书)"
+    if key is not None:
+        return Step("key", good=True, text=f"signed by {key.id}, {mode}, which is at hand")
+    have = ", ".join(keys) or "none"
+    text = f"signed by {signed.serial[:80]}, {mode}, which is not at hand (there: {have}): "
+    if is_public_key_id(signed.serial):
+        text += "give it in `certs`, pub_key.pem and its id of the merchant platform"
+        if any(not is_public_key_id(key_id) for key_id in keys):
+            text += "; the merchant has moved to public-key mode"
+    else:
+        text += "download the platform certificates (`apiv3_key` lets the client do it)"
+        if keys and all(is_public_key_id(key_id) for key_id in keys):
+            text += "; the profile is in public-key mode, the service still signs with certificates for this URL"
+    return Step("key", good=False, text=text)
+
+
+def _length(headers: Mapping[str, str], body: bytes) -> Step:
+    told = next((value for name, value in headers.items() if name.lower() == "content-length"), None)
+    if told is None or not re.fullmatch(r"[0-9]{1,18}", told.strip()):
+        return Step("body", good=None, text=f"{len(body)} bytes")
+    good = int(told) == len(body)
+    text = f"{len(body)} bytes, as Content-Length says" if good else f"{len(body)} bytes; Content-Length says {told}"
+    return Step("body", good=good, text=text)
+
+
+def _shown(message: bytes) -> str:
+    text = message[:_SHOWN].decode("utf-8", "replace").replace("\n", "\\n")
+    return f"{text} …" if len(message) > _SHOWN else text

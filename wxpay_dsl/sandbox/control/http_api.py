@@ -1,0 +1,184 @@
+"""The control over HTTP, for tests in other processes and other languages: JSON under ``/sandbox/``.
+
+======================================  ==========================================================================
+``POST /sandbox/pay``                   ``{"order": CODE_URL|PREPAY_ID|H5_URL|NUMBER, "openid"?}``
+``POST /sandbox/decline``               ``{"order"}``
+``POST /sandbox/sign``                  ``{"order": TOKEN|LINK|NUMBER, "openid"?}``
+``POST /sandbox/confirm``               ``{"order": PACKAGE|NUMBER, "openid"?}``
+``POST /sandbox/terminate``             ``{"contract_id"}``
+``POST /sandbox/refund``                ``{"refund": NUMBER, "end": "succeed"|"abnormal"|"close"}``
+``POST /sandbox/complain``              ``{"order", "detail"?, "phone"?}``
+``POST /sandbox/clock``                 ``{"advance": SECONDS}``
+``POST /sandbox/settings``              ``{"automatic"?: true|false, "mode"?: "public-key"|"certificate"|"both"}``
+``POST /sandbox/settle``                takes all pending steps
+``POST /sandbox/notifications``         how they come: ``{"speed"?, "copies"?, "shuffled"?, "hold"?, "again"?}``
+``GET /sandbox/notifications``          the deliveries, latest last, and what the merchant answered
+``POST /sandbox/resend``                ``{"id"}``: a notification once more, whatever was answered
+``POST /sandbox/faults``                ``{"kind", "value"?, "share"?, "times"?, "path"?}``; ``DELETE`` forgets all
+``POST /sandbox/announce``              a new platform certificate can be downloaded
+``POST /sandbox/rotate``                it signs; without one announced, a new one
+``POST /sandbox/balance``               ``{"mchid", "amount"}``
+``POST /sandbox/merchants``             ``{"mchid"}``; gives the merchant's keys
+``POST /sandbox/reset``                 forgets all business
+``GET /sandbox/status``                 clock, mode, merchants, faults
+``GET /sandbox/list/WHAT``              records: transactions, refunds, contracts …
+======================================  ==========================================================================
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import attrs
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from wxpay_dsl.sandbox.protocol.faults import KINDS
+from wxpay_dsl.sandbox.protocol.messages import Answer, Call, Refusal
+
+from .access import PREFIX
+from .control import Control
+
+__all__ = ["answer"]
+
+_LIST: Final = f"{PREFIX}/list/"
+
+Body = Mapping[str, Any]
+
+
+def answer(control: Control, call: Call) -> Answer:
+    """Does what a call of the control API asks for. Raises Refusal."""
+    if call.method == "GET" and call.path.startswith(_LIST):
+        return _json(control.list(call.path.removeprefix(_LIST)))
+    handler = _HANDLERS.get((call.method, call.path.removeprefix(PREFIX)))
+    if handler is None:
+        raise Refusal(404, "RESOURCE_NOT_EXISTS", f"{call.method} {call.path[:200]}", signed=False)
+    try:
+        body = json.loads(call.body) if call.body else {}
+        json.dumps(body, ensure_ascii=False).encode()  # half a character: no answer could repeat it
+    except (ValueError, RecursionError):
+        body = None
+    if not isinstance(body, dict):
+        raise _wrong("the body is no JSON object")
+    try:
+        return _json(handler(control, body))
+    except KeyError as error:
+        raise _wrong(f"missing: {error.args[0]}") from None
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise _wrong(str(error)) from None
+
+
+def _json(data: Any) -> Answer:
+    return Answer(200, data, signed=False)
+
+
+def _wrong(message: str) -> Refusal:
+    return Refusal(400, "PARAM_ERROR", message, signed=False)
+
+
+def _payer(method: Callable[..., dict[str, Any]]) -> Callable[[Control, Body], Any]:
+    def handle(control: Control, body: Body) -> Any:
+        return method(control, str(body["order"]), str(body.get("openid", "")))
+
+    return handle
+
+
+def _complain(control: Control, body: Body) -> Any:
+    told = {name: str(body[name]) for name in ("detail", "phone") if name in body}
+    return control.complain(str(body["order"]), **told)
+
+
+def _set(control: Control, body: Body) -> Any:
+    if "automatic" in body:
+        control.set_automatic(automatic=bool(body["automatic"]))
+    if "mode" in body:
+        control.set_mode(body["mode"])
+    return _status(control, body)
+
+
+def _add_fault(control: Control, body: Body) -> Any:
+    names = ("value", "share", "times", "path")
+    control.faults.add(str(body["kind"]), **{name: body[name] for name in names if name in body})
+    return _status(control, body)
+
+
+def _clear_faults(control: Control, body: Body) -> Any:
+    control.faults.clear()
+    return _status(control, body)
+
+
+def _set_balance(control: Control, body: Body) -> Any:
+    amount = body["amount"]
+    if type(amount) is not int:
+        raise ValueError(f"amount is an integer, in fen, not {amount!r:.40}")
+    control.set_balance(str(body["mchid"]), amount)
+    return attrs.asdict(control.state.account(str(body["mchid"])))
+
+
+def _add_merchant(control: Control, body: Body) -> Any:
+    merchant = control.add_merchant(str(body["mchid"]))
+    key = merchant.private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return {
+        "mchid": merchant.mchid,
+        "serial": merchant.serial,
+        "private_key": key.decode(),
+        "certificate": merchant.certificate.public_bytes(Encoding.PEM).decode(),
+        "apiv3_key": merchant.apiv3_key,
+        "secret": merchant.secret,
+    }
+
+
+def _set_manner(control: Control, body: Body) -> Any:
+    control.courier.manner = attrs.evolve(control.courier.manner, **body)
+    return attrs.asdict(control.courier.manner)
+
+
+def _resend(control: Control, body: Body) -> Any:
+    identity = str(body["id"])
+    found = control.state.deliveries.get(identity)
+    if found is None:
+        raise Refusal(404, "RESOURCE_NOT_EXISTS", "通知不存在", signed=False)
+    control.courier.resend(found)
+    return {"id": identity}
+
+
+def _reset(control: Control, body: Body) -> Any:
+    control.reset()
+    return _status(control, body)
+
+
+def _status(control: Control, body: Body) -> Any:
+    return {
+        "now": control.state.now,
+        "automatic": control.state.automatic,
+        "mode": control.platform.mode,
+        "merchants": list(control.merchants),
+        "faults": [attrs.asdict(rule) for rule in control.faults.rules],
+        "kinds_of_fault": {kind: told for kind, (told, _) in KINDS.items()},
+    }
+
+
+_HANDLERS: Final[Mapping[tuple[str, str], Callable[[Control, Body], Any]]] = {
+    ("POST", "/pay"): _payer(Control.pay),
+    ("POST", "/sign"): _payer(Control.sign),
+    ("POST", "/confirm"): _payer(Control.confirm),
+    ("POST", "/decline"): lambda control, body: control.decline(str(body["order"])),
+    ("POST", "/terminate"): lambda control, body: control.terminate(str(body["contract_id"])),
+    ("POST", "/refund"): lambda control, body: control.end_refund(str(body["refund"]), str(body["end"])),
+    ("POST", "/complain"): _complain,
+    ("POST", "/clock"): lambda control, body: {"now": control.advance(float(body["advance"]))},
+    ("POST", "/settings"): _set,
+    ("POST", "/settle"): lambda control, body: {"settled": control.settle()},
+    ("POST", "/faults"): _add_fault,
+    ("DELETE", "/faults"): _clear_faults,
+    ("POST", "/notifications"): _set_manner,
+    ("GET", "/notifications"): lambda control, body: control.list("notifications"),
+    ("POST", "/resend"): _resend,
+    ("POST", "/announce"): lambda control, body: {"serial": control.announce()},
+    ("POST", "/rotate"): lambda control, body: {"serial": control.rotate()},
+    ("POST", "/balance"): _set_balance,
+    ("POST", "/merchants"): _add_merchant,
+    ("POST", "/reset"): _reset,
+    ("GET", "/status"): _status,
+}

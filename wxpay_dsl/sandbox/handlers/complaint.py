@@ -1,0 +1,123 @@
+"""消费者投诉2.0: listed, read, answered, completed; and where to be told of new ones."""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import partial
+from typing import Any, Final
+
+from wxpay_dsl.sandbox.domain import complaints
+from wxpay_dsl.sandbox.domain.complaints import Complaint
+from wxpay_dsl.sandbox.domain.times import beijing_date
+from wxpay_dsl.sandbox.protocol.messages import Answer, Refusal
+from wxpay_dsl.sandbox.protocol.request import Handler, Inquiry
+from wxpay_dsl.sandbox.state.state import Setting, State
+from wxpay_dsl.sandbox.views import complaints as view
+
+from .bill import read_day
+
+__all__ = ["handlers", "notify_url"]
+
+_PAGE: Final = 10
+
+
+def handlers(state: State) -> dict[str, Handler]:
+    """The handlers of ``/v3/merchant-service/complaints-v2`` and ``…/complaint-notifications``."""
+    base, urls = "/v3/merchant-service/complaints-v2", "/v3/merchant-service/complaint-notifications"
+    one = f"{base}/{{complaint_id}}"
+    return {
+        f"GET {base}": partial(_list, state),
+        f"GET {one}": partial(_query, state),
+        f"GET {one}/negotiation-historys": partial(_history, state),
+        f"POST {one}/response": partial(_reply, state),
+        f"POST {one}/complete": partial(_complete, state),
+        f"POST {one}/update-refund-progress": partial(_judge, state),
+        f"POST {urls}": partial(_set_url, state),
+        f"PUT {urls}": partial(_set_url, state),
+        f"GET {urls}": partial(_get_url, state),
+        f"DELETE {urls}": partial(_drop_url, state),
+    }
+
+
+def notify_url(state: State, mchid: str) -> str:
+    """Where a merchant wants to be told of complaints; empty where nowhere."""
+    setting = state.settings.get(_name(mchid))
+    return str(setting.value) if setting is not None else ""
+
+
+def _found(state: State, inquiry: Inquiry) -> Complaint:
+    found = state.complaints.get(inquiry.path["complaint_id"])
+    if found is None or found.mchid != inquiry.mchid:
+        raise Refusal(404, "RESOURCE_NOT_EXISTS", "投诉单不存在")
+    return found
+
+
+def _list(state: State, inquiry: Inquiry) -> Answer:
+    query = inquiry.query
+    first, last = (date.fromisoformat(read_day(query[name])) for name in ("begin_date", "end_date"))
+    found = [
+        one for one in state.complaints.all() if one.mchid == inquiry.mchid and first <= beijing_date(one.at) <= last
+    ]
+    return Answer(data=_page([view.complaint(one) for one in found], query))
+
+
+def _page(items: list[dict[str, Any]], query: dict[str, Any]) -> dict[str, Any]:
+    offset, limit = int(query.get("offset", 0)), int(query.get("limit", _PAGE))
+    return {"data": items[offset : offset + limit], "limit": limit, "offset": offset, "total_count": len(items)}
+
+
+def _query(state: State, inquiry: Inquiry) -> Answer:
+    return Answer(data=view.complaint(_found(state, inquiry)))
+
+
+def _history(state: State, inquiry: Inquiry) -> Answer:
+    return Answer(data=_page(view.history(_found(state, inquiry)), inquiry.query))
+
+
+def _reply(state: State, inquiry: Inquiry) -> Answer:
+    body = inquiry.body
+    images: list[str] = list(body.get("response_images") or ())
+    state.complaints.put(complaints.reply(_found(state, inquiry), body["response_content"], images, state.now))
+    return Answer(204)
+
+
+def _complete(state: State, inquiry: Inquiry) -> Answer:
+    state.complaints.put(complaints.complete(_found(state, inquiry), state.now))
+    return Answer(204)
+
+
+def _judge(state: State, inquiry: Inquiry) -> Answer:
+    body = inquiry.body
+    remark = body.get("remark") or body.get("reject_reason", "")
+    found, approved = _found(state, inquiry), body["action"] == "APPROVE"
+    state.complaints.put(complaints.judge_refund(found, approved=approved, remark=remark, now=state.now))
+    return Answer(204)
+
+
+def _name(mchid: str) -> str:
+    return f"complaint-url:{mchid}"
+
+
+def _set_url(state: State, inquiry: Inquiry) -> Answer:
+    if inquiry.operation.verb == "put":
+        _expect_url(state, inquiry)
+    elif state.settings.get(_name(inquiry.mchid)) is not None:
+        raise Refusal(400, "INVALID_REQUEST", "投诉通知回调地址已存在，请使用更新接口")
+    state.settings.put(Setting(_name(inquiry.mchid), inquiry.body["url"]))
+    return _get_url(state, inquiry)
+
+
+def _get_url(state: State, inquiry: Inquiry) -> Answer:
+    _expect_url(state, inquiry)
+    return Answer(data={"mchid": inquiry.mchid, "url": notify_url(state, inquiry.mchid)})
+
+
+def _drop_url(state: State, inquiry: Inquiry) -> Answer:
+    _expect_url(state, inquiry)
+    state.settings.drop(_name(inquiry.mchid))
+    return Answer(204)
+
+
+def _expect_url(state: State, inquiry: Inquiry) -> None:
+    if state.settings.get(_name(inquiry.mchid)) is None:
+        raise Refusal(404, "RESOURCE_NOT_EXISTS", "投诉通知回调地址不存在")

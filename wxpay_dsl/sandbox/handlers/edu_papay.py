@@ -1,0 +1,131 @@
+"""教育续费通: pre-signed, signed by the user, collected term by term, ended."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Final
+
+from wxpay_dsl.sandbox.domain import numbers
+from wxpay_dsl.sandbox.domain.contracts import Contract, expect_signed
+from wxpay_dsl.sandbox.domain.transactions import Transaction
+from wxpay_dsl.sandbox.flows import contracts, payments
+from wxpay_dsl.sandbox.protocol.messages import Answer
+from wxpay_dsl.sandbox.protocol.request import Handler, Inquiry
+from wxpay_dsl.sandbox.state.state import State
+from wxpay_dsl.sandbox.views.contracts import edu_contract, edu_transaction
+
+from .pay import check_number
+
+__all__ = ["handlers"]
+
+_PRODUCT: Final = "edu-papay"
+_TOLD: Final = ("sub_appid", "sub_openid", "user_id", "period_start_date", "trade_scene")
+_PAGE: Final = 20
+
+
+def handlers(state: State) -> dict[str, Handler]:
+    """The handlers of ``/v3/edu-papay``."""
+    base = "/v3/edu-papay"
+    return {
+        f"POST {base}/contracts/presign": partial(_presign, state),
+        f"GET {base}/contracts/id/{{contract_id}}": partial(_query, state),
+        f"DELETE {base}/contracts/{{contract_id}}": partial(_terminate, state),
+        f"GET {base}/user/{{openid}}/contracts": partial(_list, state),
+        f"POST {base}/user-notifications/{{contract_id}}/send": partial(_announce, state),
+        f"POST {base}/transactions": partial(_deduct, state),
+        f"GET {base}/transactions/id/{{transaction_id}}": partial(_query_by_id, state),
+        f"GET {base}/transactions/out-trade-no/{{out_trade_no}}": partial(_query_by_number, state),
+    }
+
+
+def _presign(state: State, inquiry: Inquiry) -> Answer:
+    body = inquiry.body
+    wanted = Contract(
+        product=_PRODUCT,
+        mchid=body.get("sub_mchid") or inquiry.mchid,
+        out_contract_code=numbers.token(),
+        plan_id=body["plan_id"],
+        appid=body["appid"],
+        caller=inquiry.mchid,
+        created=state.now,
+        openid=body["openid"],
+        told={name: body[name] for name in _TOLD if name in body},
+        token=f"presign_token_{numbers.token()}",
+    )
+    return Answer(data={"presign_token": contracts.presign(state, wanted).token})
+
+
+def _named(state: State, inquiry: Inquiry) -> Contract:
+    found = state.contracts.find("contract_id", inquiry.path["contract_id"])
+    return contracts.find(found, _PRODUCT, inquiry.mchid)
+
+
+def _query(state: State, inquiry: Inquiry) -> Answer:
+    return Answer(data=edu_contract(_named(state, inquiry)))
+
+
+def _terminate(state: State, inquiry: Inquiry) -> Answer:
+    contracts.terminate(state, _named(state, inquiry), "MCH_API_TERMINATE", "")
+    return Answer(204)
+
+
+def _list(state: State, inquiry: Inquiry) -> Answer:
+    query = inquiry.query
+    mchid = query.get("sub_mchid") or inquiry.mchid
+    found = [
+        one
+        for one in state.contracts.all()
+        if (one.product, one.mchid, one.openid) == (_PRODUCT, mchid, inquiry.path["openid"])
+        and one.plan_id == query["plan_id"]
+        and one.state == query.get("contract_status", one.state)
+        and one.state != "PRESIGNED"
+    ]
+    offset, limit = int(query.get("offset", 0)), int(query.get("limit", _PAGE))
+    page = [edu_contract(one) for one in found[offset : offset + limit]]
+    return Answer(data={"data": page, "total_count": len(found), "offset": offset, "limit": limit})
+
+
+def _announce(state: State, inquiry: Inquiry) -> Answer:
+    expect_signed(_named(state, inquiry))
+    return Answer(204)
+
+
+def _deduct(state: State, inquiry: Inquiry) -> Answer:
+    body = inquiry.body
+    check_number(body["out_trade_no"])
+    contract = contracts.find(state.contracts.find("contract_id", body["contract_id"]), _PRODUCT, inquiry.mchid)
+    order = Transaction(
+        mchid=contract.mchid,
+        out_trade_no=body["out_trade_no"],
+        caller=inquiry.mchid,
+        trade_type="PAP",
+        total=body["amount"]["total"],
+        currency=body["amount"].get("currency", "CNY"),
+        created=state.now,
+        appid=body["appid"],
+        sub_appid=body.get("sub_appid", ""),
+        description=body["body"],
+        attach=body.get("attach", ""),
+        notify_url=body["notify_url"],
+        goods_tag=body.get("goods_tag", ""),
+        openid=contract.openid,
+        contents={
+            "contract_id": contract.contract_id,
+            "amount": body["amount"],
+            "device_information": body["device_information"],
+        },
+    )
+    contracts.deduct(state, contract, order)
+    return Answer(204)
+
+
+def _query_by_id(state: State, inquiry: Inquiry) -> Answer:
+    mchid = inquiry.query.get("sub_mchid") or inquiry.mchid
+    order = payments.find_paid(state, inquiry.mchid, mchid, inquiry.path["transaction_id"])
+    return Answer(data=edu_transaction(order))
+
+
+def _query_by_number(state: State, inquiry: Inquiry) -> Answer:
+    mchid = inquiry.query.get("sub_mchid") or inquiry.mchid
+    order = payments.find_order(state, inquiry.mchid, mchid, inquiry.path["out_trade_no"])
+    return Answer(data=edu_transaction(order))

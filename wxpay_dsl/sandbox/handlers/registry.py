@@ -1,0 +1,34 @@
+"""All operations that have a life of their own, each a unit of work of the state."""
+
+from __future__ import annotations
+
+from wxpay_dsl.sandbox.protocol.messages import Answer
+from wxpay_dsl.sandbox.protocol.request import Handler, Inquiry
+from wxpay_dsl.sandbox.state.state import State
+
+from . import bill, combine, complaint, edu_papay, media, papay, pay, payscore, profitsharing, refund, transfer
+
+__all__ = ["v2_handlers", "v3_handlers"]
+
+
+def v3_handlers(state: State) -> dict[str, Handler]:
+    """The handlers of APIv3, by ``VERB /path``."""
+    found: dict[str, Handler] = {}
+    for api in (pay, combine, refund, profitsharing, transfer, payscore, papay, edu_papay, bill, media, complaint):
+        found |= api.handlers(state)
+    return {name: _kept(state, handler) for name, handler in found.items()}
+
+
+def v2_handlers(state: State) -> dict[str, Handler]:
+    """The handlers of APIv2, by ``VERB /path``."""
+    from . import v2
+
+    return {name: _kept(state, handler) for name, handler in v2.handlers(state).items()}
+
+
+def _kept(state: State, handler: Handler) -> Handler:
+    def kept(inquiry: Inquiry) -> Answer:
+        with state.unit():
+            return handler(inquiry)
+
+    return kept

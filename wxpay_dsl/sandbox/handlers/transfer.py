@@ -1,0 +1,157 @@
+"""商家转账 (one by one, confirmed by the user) and 批量转账到零钱 (batches)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Final
+
+from wxpay_dsl.sandbox.domain.batches import Batch
+from wxpay_dsl.sandbox.domain.times import rfc3339
+from wxpay_dsl.sandbox.domain.transfers import Transfer
+from wxpay_dsl.sandbox.flows import transfers
+from wxpay_dsl.sandbox.protocol.messages import Answer, Refusal
+from wxpay_dsl.sandbox.protocol.request import Handler, Inquiry
+from wxpay_dsl.sandbox.state.state import State
+from wxpay_dsl.sandbox.views import v3
+
+__all__ = ["handlers"]
+
+_PAGE: Final = 20
+
+
+def handlers(state: State) -> dict[str, Handler]:
+    """The handlers of ``/v3/fund-app/mch-transfer/transfer-bills`` and ``/v3/transfer/batches``."""
+    bills, batches = "/v3/fund-app/mch-transfer/transfer-bills", "/v3/transfer/batches"
+    by_id, by_number = f"{batches}/batch-id/{{batch_id}}", f"{batches}/out-batch-no/{{out_batch_no}}"
+    return {
+        f"POST {bills}": partial(_begin, state),
+        f"GET {bills}/out-bill-no/{{out_bill_no}}": partial(_query, state),
+        f"GET {bills}/transfer-bill-no/{{transfer_bill_no}}": partial(_query, state),
+        f"POST {bills}/out-bill-no/{{out_bill_no}}/cancel": partial(_cancel, state),
+        f"POST {batches}": partial(_accept, state),
+        f"GET {by_id}": partial(_query_batch, state),
+        f"GET {by_number}": partial(_query_batch, state),
+        f"GET {by_id}/details/detail-id/{{detail_id}}": partial(_query_detail, state),
+        f"GET {by_number}/details/out-detail-no/{{out_detail_no}}": partial(_query_detail, state),
+    }
+
+
+def _begin(state: State, inquiry: Inquiry) -> Answer:
+    body = inquiry.body
+    wanted = Transfer(
+        mchid=inquiry.mchid,
+        out_bill_no=body["out_bill_no"],
+        appid=body["appid"],
+        openid=body["openid"],
+        amount=body["transfer_amount"],
+        remark=body["transfer_remark"],
+        scene_id=body["transfer_scene_id"],
+        created=state.now,
+        user_name=body.get("user_name", ""),
+        notify_url=body.get("notify_url", ""),
+    )
+    transfer = transfers.begin(state, wanted)
+    fields = {
+        "out_bill_no": transfer.out_bill_no,
+        "transfer_bill_no": transfer.bill_no,
+        "create_time": rfc3339(transfer.created),
+        "state": transfer.state,
+    }
+    return Answer(data={**fields, "package_info": transfer.package} if transfer.package else fields)
+
+
+def _found(state: State, inquiry: Inquiry) -> Transfer:
+    path = inquiry.path
+    found = (
+        state.transfers.get(inquiry.mchid, path["out_bill_no"])
+        if "out_bill_no" in path
+        else state.transfers.find("bill_no", path["transfer_bill_no"])
+    )
+    return transfers.find(state, found, inquiry.mchid)
+
+
+def _query(state: State, inquiry: Inquiry) -> Answer:
+    return Answer(data=v3.transfer(_found(state, inquiry)))
+
+
+def _cancel(state: State, inquiry: Inquiry) -> Answer:
+    transfer = transfers.cancel(state, _found(state, inquiry))
+    return Answer(
+        data={
+            "out_bill_no": transfer.out_bill_no,
+            "transfer_bill_no": transfer.bill_no,
+            "state": transfer.state,
+            "update_time": rfc3339(transfer.updated),
+        }
+    )
+
+
+def _accept(state: State, inquiry: Inquiry) -> Answer:
+    body = inquiry.body
+    wanted = Batch(
+        mchid=inquiry.mchid,
+        out_batch_no=body["out_batch_no"],
+        appid=body["appid"],
+        name=body["batch_name"],
+        remark=body["batch_remark"],
+        total_amount=body["total_amount"],
+        total_num=body["total_num"],
+        created=state.now,
+        scene_id=body.get("transfer_scene_id", ""),
+        notify_url=body.get("notify_url", ""),
+        details=tuple(_detail(one) for one in body["transfer_detail_list"]),
+    )
+    batch = transfers.accept(state, wanted)
+    fields = {
+        "out_batch_no": batch.out_batch_no,
+        "batch_id": batch.batch_id,
+        "create_time": rfc3339(batch.created),
+        "batch_status": batch.status,
+    }
+    return Answer(data=fields)
+
+
+def _detail(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "out_detail_no": given["out_detail_no"],
+        "amount": given["transfer_amount"],
+        "remark": given["transfer_remark"],
+        "openid": given["openid"],
+        "user_name": given.get("user_name", ""),
+        "status": "PROCESSING",
+    }
+
+
+def _batch(state: State, inquiry: Inquiry) -> Batch:
+    path = inquiry.path
+    found = (
+        state.batches.get(inquiry.mchid, path["out_batch_no"])
+        if "out_batch_no" in path
+        else state.batches.find("batch_id", path["batch_id"])
+    )
+    return transfers.find_batch(found, inquiry.mchid)
+
+
+def _query_batch(state: State, inquiry: Inquiry) -> Answer:
+    batch, query = _batch(state, inquiry), inquiry.query
+    fields: dict[str, Any] = {"transfer_batch": v3.batch(batch)}
+    if query.get("need_query_detail") in (True, "true"):
+        wanted = query.get("detail_status", "ALL")
+        offset, limit = int(query.get("offset", 0)), int(query.get("limit", _PAGE))
+        details = [one for one in batch.details if wanted in ("ALL", one["status"])]
+        fields |= {"offset": offset, "limit": limit}
+        fields["transfer_detail_list"] = [
+            {"detail_id": one["detail_id"], "out_detail_no": one["out_detail_no"], "detail_status": one["status"]}
+            for one in details[offset : offset + limit]
+        ]
+    return Answer(data=fields)
+
+
+def _query_detail(state: State, inquiry: Inquiry) -> Answer:
+    batch, path = _batch(state, inquiry), inquiry.path
+    name = "out_detail_no" if "out_detail_no" in path else "detail_id"
+    detail = next((one for one in batch.details if one[name] == path[name]), None)
+    if detail is None:
+        raise Refusal(404, "NOT_FOUND", "明细单不存在")
+    return Answer(data=v3.batch_detail(batch, detail))

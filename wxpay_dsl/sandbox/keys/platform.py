@@ -1,0 +1,126 @@
+"""The platform's side of the keys: which of them signs an answer, which may be downloaded, and their rotation."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from wxpay_dsl.sandbox.protocol.messages import Refusal
+from wxpay_dsl.wechat.crypto import ciphers
+from wxpay_dsl.wechat.v3 import authorization
+from wxpay_dsl.wechat.v3 import signing as signing_v3
+
+from .identity import Merchant, PlatformKeyPair, make_platform_certificate, make_platform_public_key
+
+__all__ = ["MODES", "Mode", "Platform"]
+
+#: 微信支付公钥, 平台证书, or both, as while a merchant migrates.
+Mode = Literal["public-key", "certificate", "both"]
+MODES: Final = ("public-key", "certificate", "both")
+
+
+class Platform:
+    """The platform's key pairs. Certificates are made when first asked for."""
+
+    def __init__(
+        self, mode: Mode, public_key: PlatformKeyPair | None, certificates: tuple[PlatformKeyPair, ...]
+    ) -> None:
+        if mode not in MODES:
+            raise ValueError(f"mode is {mode!r}; it must be one of {', '.join(MODES)}")
+        self.mode: Mode = mode
+        self._public_key = public_key
+        self._certificates = certificates
+        #: A certificate that can be downloaded and does not sign yet.
+        self._announced: PlatformKeyPair | None = None
+
+    @property
+    def public_key(self) -> PlatformKeyPair:
+        """The pair of public-key mode (微信支付公钥)."""
+        if self._public_key is None:
+            self._public_key = make_platform_public_key()
+        return self._public_key
+
+    @property
+    def certificates(self) -> tuple[PlatformKeyPair, ...]:
+        """The pairs of certificate mode (平台证书) that are valid, oldest first."""
+        if not self._certificates:
+            self._certificates = (make_platform_certificate(),)
+        return self._certificates
+
+    def announce(self) -> PlatformKeyPair:
+        """A new certificate can be downloaded; the one before goes on signing until :meth:`rotate`."""
+        if self._announced is None:
+            self._announced = make_platform_certificate()
+        return self._announced
+
+    def rotate(self) -> PlatformKeyPair:
+        """The announced certificate, or else a new one, signs from now on; the one before stays valid until the next
+        rotation.
+        """
+        pair, self._announced = self.announce(), None
+        self._certificates = (self.certificates[-1], pair)
+        return pair
+
+    def signing(self, wanted: str | None) -> PlatformKeyPair:
+        """The pair that signs an answer; ``wanted`` is the request's ``Wechatpay-Serial``."""
+        if self.mode == "public-key":
+            return self.public_key
+        if self.mode == "both" and (wanted is None or wanted == self.public_key.id):
+            # Without the header the service falls back on certificates; nothing but a download could bring one.
+            return self.public_key if wanted is not None else self.certificates[-1]
+        return self.certificates[-1]
+
+    def find(self, key_id: str) -> PlatformKeyPair | None:
+        """The pair that a ``Wechatpay-Serial`` names, if it is in force."""
+        if self.mode != "certificate" and key_id == self.public_key.id:
+            return self.public_key
+        if self.mode == "public-key":
+            return None
+        return next((pair for pair in self._downloadable() if pair.id == key_id), None)
+
+    def sign(self, pair: PlatformKeyPair, body: bytes, now: int) -> dict[str, str]:
+        """The four headers that vouch for ``body``. ``now``: Unix time in seconds."""
+        nonce = authorization.nonce()
+        message = signing_v3.response_message(now, nonce, body)
+        return {
+            "Wechatpay-Timestamp": str(now),
+            "Wechatpay-Nonce": nonce,
+            "Wechatpay-Signature": signing_v3.sign(message, pair.private_key),
+            "Wechatpay-Serial": pair.id,
+            "Wechatpay-Signature-Type": authorization.RSA_SCHEME,
+        }
+
+    def download(self, merchant: Merchant) -> Mapping[str, Any]:
+        """``GET /v3/certificates``: each certificate under the merchant's APIv3 key.
+
+        Raises Refusal 404 in public-key mode, as the service does.
+        """
+        if self.mode == "public-key":
+            message = "无可用的平台证书，请在商户平台-API安全申请使用微信支付公钥。"
+            raise Refusal(404, "RESOURCE_NOT_EXISTS", message)
+        return {"data": [_sealed(pair, merchant.apiv3_key) for pair in self._downloadable()]}
+
+    def _downloadable(self) -> tuple[PlatformKeyPair, ...]:
+        return self.certificates if self._announced is None else (*self.certificates, self._announced)
+
+
+def _sealed(pair: PlatformKeyPair, apiv3_key: str) -> Mapping[str, Any]:
+    certificate = pair.certificate
+    if certificate is None:
+        raise ValueError(f"{pair.id} is no certificate")
+    nonce = secrets.token_hex(6)
+    pem = certificate.public_bytes(Encoding.PEM)
+    return {
+        "serial_no": pair.id,
+        "effective_time": certificate.not_valid_before_utc.astimezone().isoformat(timespec="seconds"),
+        "expire_time": certificate.not_valid_after_utc.astimezone().isoformat(timespec="seconds"),
+        "encrypt_certificate": {
+            "algorithm": "AEAD_AES_256_GCM",
+            "nonce": nonce,
+            "associated_data": "certificate",
+            "ciphertext": ciphers.aead_encrypt(pem, apiv3_key, nonce, "certificate"),
+        },
+    }

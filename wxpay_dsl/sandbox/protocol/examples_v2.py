@@ -1,0 +1,89 @@
+"""APIv2's answers made from a spec alone, and how they are written."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import urlencode, urlsplit
+
+from wxpay_dsl.core.specs.model import Schema
+from wxpay_dsl.wechat.v2 import fields as fields_v2
+from wxpay_dsl.wechat.v2 import xml
+
+from . import examples
+from .messages import Answer
+from .request import Inquiry
+
+__all__ = ["answer", "document", "embedded"]
+
+#: Fields that only an answer with an error has.
+_ERROR: Final = re.compile(r"(.*_)?(err|error)_(code|code_des|msg|param)")
+_PLACEHOLDER: Final = re.compile(r"\$[a-z]")
+#: A bill of a day without trade: a header, no line, the header of the sums, the sums.
+_BILL: Final = "\ufeff交易时间,商户号,微信订单号,商户订单号,订单金额\r\n总交易单数,订单总金额\r\n`0,`0.00\r\n".encode()
+
+
+def answer(inquiry: Inquiry) -> Answer:
+    """The spec's own example of success, with what the request said in it."""
+    operation = inquiry.operation
+    given = {**inquiry.query, **inquiry.fields["form"], **inquiry.body}
+    if operation.status == 302:
+        target = urlsplit(str(given.get("redirect_uri", "")))
+        query = urlencode({"code": "sandbox", "state": str(given.get("state", ""))})
+        return Answer(302, None, {"Location": target._replace(query=query).geturl()}, signed=False)
+    if operation.produces == "text/html":
+        return Answer(200, b"<!doctype html><title>wxpay-dsl sandbox</title>", content_type="text/html", signed=False)
+    if operation.produces == "text/plain":
+        packed = given.get("tar_type") == "GZIP"
+        kind = "application/x-gzip" if packed else "text/plain"
+        return Answer(200, gzip.compress(_BILL, mtime=0) if packed else _BILL, content_type=kind, signed=False)
+    schema = operation.returns
+    if operation.produces == "application/json":
+        return Answer(200, examples.answer(schema, given), signed=False)
+    made = examples.answer(schema, given) if schema is not None and schema.properties else {}
+    fields = {_first(name): value for name, value in made.items() if not _ERROR.fullmatch(name) and value is not None}
+    for name in ("mch_id", "mchid", "combine_mch_id"):
+        if name in fields or name in given:
+            fields[name] = inquiry.merchant.mchid
+    # The examples of a field may be those of a failure.
+    fields |= {"return_code": "SUCCESS", "return_msg": "OK", "result_code": "SUCCESS"}
+    fields.pop("sign", None)
+    return Answer(200, fields, signed=False)
+
+
+def embedded(schema: Schema | None, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """``fields`` with text in the place of what travels as JSON."""
+    if schema is None:
+        return dict(fields)
+    properties = schema.properties
+
+    def is_json(name: str, value: Any) -> bool:
+        return isinstance(value, (Mapping, list)) and name in properties and bool(properties[name].media_type)
+
+    return {
+        name: json.dumps(value, ensure_ascii=False) if is_json(name, value) else value for name, value in fields.items()
+    }
+
+
+def document(fields: Mapping[str, Any]) -> bytes:
+    """``fields`` as the service writes them: objects and arrays as elements below an element."""
+    if not any(isinstance(value, (Mapping, list)) for value in fields.values()):
+        return xml.dumps(fields_v2.written(fields))
+    return f"<xml>{''.join(_element(name, value) for name, value in fields.items())}</xml>".encode()
+
+
+def _element(name: str, value: Any) -> str:
+    if isinstance(value, list):
+        return "".join(_element(name, item) for item in value)
+    if isinstance(value, Mapping):
+        return f"<{name}>{''.join(_element(below, item) for below, item in value.items())}</{name}>"
+    # One field's own document, without its root.
+    return xml.dumps(fields_v2.written({name: value})).decode().removeprefix("<xml>").removesuffix("</xml>")
+
+
+def _first(name: str) -> str:
+    """``coupon_id_0`` for ``coupon_id_$n``."""
+    return _PLACEHOLDER.sub("0", name)

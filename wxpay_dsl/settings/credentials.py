@@ -1,0 +1,250 @@
+"""Credentials as settings: the merchant's keys and certificate and the platform's keys, loaded, and held together."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from attrs import field, frozen
+from cryptography import x509
+
+from wxpay_dsl.core.errors import ConfigurationError
+from wxpay_dsl.core.secrets import Secret
+from wxpay_dsl.wechat.crypto.certificates import (
+    Pkcs12,
+    certificate_serial,
+    load_certificate,
+    load_pkcs12,
+    public_key_matches,
+)
+from wxpay_dsl.wechat.crypto.keys import load_private_key
+from wxpay_dsl.wechat.crypto.shangmi import is_sm2
+from wxpay_dsl.wechat.platform_keys.keys import PlatformKey, PlatformKeys, platform_key
+from wxpay_dsl.wechat.signers.absent import AbsentSigner
+from wxpay_dsl.wechat.signers.local import LocalSigner, Signer
+from wxpay_dsl.wechat.v2.mutual_tls import ClientCertificate
+
+from .redaction import shown
+from .secrets import loaded, masked, revealed
+from .sources import missing, named_keys
+
+__all__ = ["MCHID", "SERIAL", "Credentials", "apiv2_alone", "p12_password"]
+
+#: The form of a merchant id (商户号), and of the serial of a merchant's certificate in upper case.
+MCHID: Final = re.compile(r"[0-9]{6,16}\Z")
+SERIAL: Final = re.compile(r"[0-9A-F]{8,40}\Z")
+
+
+@frozen
+class Credentials:
+    """What is one merchant's own, loaded: fields of the settings by the same names. Nothing secret is in its repr."""
+
+    mchid: str
+    serial: str
+    signer: Signer = field(repr=False)
+    keys: PlatformKeys = field(repr=False)
+    apiv3_key: bytes | None = field(default=None, repr=False)
+    secret: str | None = field(default=None, repr=False)
+    client_certificate: ClientCertificate | None = field(default=None, repr=False)
+    agent_secret: str | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(cls, merged: Mapping[str, Any]) -> Credentials:
+        """From the settings as given. Raises ConfigurationError for those that cannot work together."""
+        mchid = str(merged.get("mchid") or "")
+        if not mchid:
+            raise ConfigurationError(missing("mchid", "the merchant id (商户号)"))
+        if not MCHID.match(mchid):
+            raise ConfigurationError(f"`mchid` (商户号) is digits only, such as 1900000109, not {shown(mchid)}")
+        # APIv3 says what it lacks when called.
+        alone = apiv2_alone(merged)
+        merged = masked(merged)
+        container = _container(merged, mchid)
+        if container is not None:
+            merged = {"private_key": container.private_key, "certificate": container.certificate, **merged}
+        signer, serial = _signing(merged)
+        return cls(
+            mchid=mchid,
+            serial=serial,
+            signer=signer,
+            keys=_platform_keys(merged, serial, signer, alone=alone),
+            apiv3_key=_apiv3_key(merged),
+            secret=_secret(merged),
+            client_certificate=_client_certificate(merged, signer, container),
+            agent_secret=_text(merged, "agent_secret"),
+        )
+
+
+def apiv2_alone(merged: Mapping[str, Any]) -> bool:
+    """Whether merged settings set up APIv2 and not APIv3.
+
+    APIv2 needs its own key, and the merchant's certificate with its key for some operations: ``p12``, or
+    ``certificate`` and ``private_key``. What verifies answers (``certs``, ``apiv3_key``) is of APIv3.
+    """
+    if merged.get("secret") is None:
+        return False
+    if merged.get("private_key") is None:
+        return True
+    return merged.get("certificate") is not None and not merged.get("certs") and merged.get("apiv3_key") is None
+
+
+def _signing(merged: Mapping[str, Any]) -> tuple[Signer, str]:
+    thing = merged.get("private_key")
+    if thing is None:
+        message = missing("private_key", "the merchant's private key (商户API私钥, apiclient_key.pem)")
+        if merged.get("secret") is None:
+            raise ConfigurationError(message)
+        return AbsentSigner(message), ""
+    certificate = _certificate(merged)
+    serial = str(merged.get("serial") or (certificate_serial(certificate) if certificate is not None else ""))
+    serial = serial.replace(":", "").upper()
+    if not serial:
+        raise ConfigurationError(missing("serial", "the serial of the merchant's certificate (商户API证书序列号)"))
+    if serial.startswith("PUB_KEY_ID_"):
+        raise ConfigurationError(
+            "`serial` is WeChat Pay's public key id (微信支付公钥ID); here belongs the serial of the merchant's own "
+            "certificate: openssl x509 -in apiclient_cert.pem -noout -serial"
+        )
+    if not SERIAL.match(serial):
+        raise ConfigurationError(f"`serial` is 8 to 40 hexadecimal digits, leading zeros kept, not {shown(serial)}")
+    if certificate is not None and certificate_serial(certificate) != serial:
+        raise ConfigurationError(f"`serial` is {serial}, but the certificate's is {certificate_serial(certificate)}")
+    if isinstance(thing, Signer):
+        return thing, serial
+    if is_sm2(revealed(thing)):
+        from wxpay_dsl.wechat.signers.sm2 import Sm2Signer
+
+        return Sm2Signer(revealed(thing)), serial
+    private_key = loaded(lambda: load_private_key(revealed(thing)), "private_key")
+    if certificate is not None and not public_key_matches(private_key, certificate):
+        raise ConfigurationError(
+            "`private_key` and `certificate` do not belong together: take both, apiclient_key.pem and "
+            "apiclient_cert.pem, from the same download of the merchant platform"
+        )
+    return LocalSigner(private_key), serial
+
+
+def _own(signer: Signer) -> str:
+    """The fingerprint of a signer's own public key, where that is known."""
+    key = PlatformKey("", signer.private_key.public_key()) if isinstance(signer, LocalSigner) else None
+    return key.fingerprint if key is not None else ""
+
+
+def _platform_keys(merged: Mapping[str, Any], serial: str, signer: Signer, *, alone: bool) -> PlatformKeys:
+    keys = []
+    for key_id, thing in named_keys(merged).items():
+        if str(key_id) == str(merged.get("mchid")):
+            raise ConfigurationError(
+                f"`certs`: {key_id} is the merchant id (商户号); here belongs the id of WeChat Pay's key, PUB_KEY_ID_…"
+            )
+        if str(key_id).upper() == serial:
+            raise ConfigurationError(
+                f"`certs` holds the merchant's own certificate {serial}: here belong WeChat Pay's public key "
+                f"(pub_key.pem with its PUB_KEY_ID_…) or its platform certificate, not apiclient_cert.pem"
+            )
+        try:
+            key = platform_key(str(key_id), thing)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"`certs`: {error}") from None
+        if _own(signer) == key.fingerprint:
+            raise ConfigurationError(
+                f"`certs`: {key_id} holds the merchant's own public key; it must be the one of WeChat Pay "
+                f"(微信支付公钥, pub_key.pem of the merchant platform)"
+            )
+        keys.append(key)
+    if not keys and merged.get("apiv3_key") is None and not alone:
+        raise ConfigurationError(
+            "nothing to verify answers with: give `certs`, {'PUB_KEY_ID_…': 'pub_key.pem'} (微信支付公钥), or "
+            "`apiv3_key` (APIv3密钥) so that the platform certificates (平台证书) can be downloaded"
+        )
+    return PlatformKeys(keys)
+
+
+def _apiv3_key(merged: Mapping[str, Any]) -> bytes | None:
+    value = merged.get("apiv3_key")
+    if value is None:
+        return None
+    size = len(_utf8(revealed(value))) if isinstance(value, Secret) else -1
+    if size != 32:
+        length = f"{size} bytes{_blanks(value)}" if size >= 0 else "empty" if value == "" else type(value).__name__
+        raise ConfigurationError(f"`apiv3_key` (APIv3密钥) is 32 bytes, as set on the merchant platform, not {length}")
+    return _utf8(revealed(value))
+
+
+def _utf8(value: str | bytes) -> bytes:
+    return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
+
+
+def _secret(merged: Mapping[str, Any]) -> str | None:
+    value = merged.get("secret")
+    if value is None:
+        return None
+    if not _is_apiv2_key(revealed(value)):
+        given = type(value).__name__
+        if isinstance(value, Secret):
+            given = f"{len(value.reveal())} characters{_blanks(value)}"
+            given += "" if value.reveal().isascii() else ", some of them not ASCII"
+        elif value == "":
+            given = "empty"
+        raise ConfigurationError(
+            f"`secret` (APIv2密钥) is 32 ASCII characters, as set on the merchant platform, not {given}"
+        )
+    key: str = revealed(value)
+    return key
+
+
+def _is_apiv2_key(value: object) -> bool:
+    return isinstance(value, str) and value.isascii() and len(value) == 32
+
+
+def _blanks(value: Any) -> str:
+    """What a key of the wrong length that was copied with too much is told."""
+    return " (there are blanks or a line break around it)" if len(revealed(value).strip()) == 32 else ""
+
+
+def _text(merged: Mapping[str, Any], name: str) -> str | None:
+    value = merged.get(name)
+    if value is not None and not isinstance(revealed(value), str):
+        raise ConfigurationError(f"`{name}` is text, in quotes in a profile, not {type(revealed(value)).__name__}")
+    text: str | None = revealed(value)
+    return text
+
+
+def p12_password(merged: Mapping[str, Any], mchid: str) -> str | bytes | Secret:
+    """The password of ``p12``, masked where it was; the merchant id unless another is given.
+
+    Raises ConfigurationError for what is no text.
+    """
+    value = merged.get("p12_password")
+    if value is not None and not isinstance(revealed(value), (str, bytes)):
+        raise ConfigurationError(f"`p12_password` is text, in quotes in a profile, not {type(value).__name__}")
+    password: str | bytes | Secret = value or mchid
+    return password
+
+
+def _container(merged: Mapping[str, Any], mchid: str) -> Pkcs12 | None:
+    """What ``p12`` holds; its password is the merchant id unless the merchant changed it."""
+    if merged.get("p12") is None:
+        return None
+    return loaded(lambda: load_pkcs12(revealed(merged["p12"]), revealed(p12_password(merged, mchid))), "p12")
+
+
+def _certificate(merged: Mapping[str, Any]) -> x509.Certificate | None:
+    if merged.get("certificate") is None:
+        return None
+    try:
+        return load_certificate(merged["certificate"])
+    except ConfigurationError as error:
+        raise ConfigurationError(f"`certificate`: {error}") from None
+
+
+def _client_certificate(
+    merged: Mapping[str, Any], signer: Signer, container: Pkcs12 | None
+) -> ClientCertificate | None:
+    if container is not None:
+        return ClientCertificate(container.private_key, container.certificate, container.chain)
+    certificate = _certificate(merged)
+    if certificate is None or not isinstance(signer, LocalSigner):
+        return None
+    return ClientCertificate(signer.private_key, certificate)

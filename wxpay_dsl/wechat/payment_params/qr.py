@@ -1,0 +1,55 @@
+"""QR codes of payment links (``code_url`` of Native支付): in the terminal, as SVG, as PNG.
+
+The library comes with the extra ``qr``: ``pip install 'wxpay-dsl[qr]'``.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import Any, Final
+
+from wxpay_dsl.core.errors import ConfigurationError, Fault, ValidationError
+from wxpay_dsl.core.response import Reply
+
+__all__ = ["png", "svg", "terminal"]
+
+#: Characters that a code of a size that phones read well can hold.
+_LIMIT: Final = 512
+
+
+def terminal(code: Reply[Any] | Mapping[str, Any] | str) -> str:
+    """The code in half blocks, two rows a line, dark on a light ground whatever the terminal's colours.
+
+    ``code`` is a ``code_url``, or the reply that has one. Raises ValidationError, or ConfigurationError where the
+    library is missing.
+    """
+    out = io.StringIO()
+    _made(code).terminal(out, border=2, compact=True)
+    return out.getvalue()
+
+
+def svg(code: Reply[Any] | Mapping[str, Any] | str, *, scale: int = 8) -> str:
+    """The code as an ``<svg>`` element for a page; ``scale`` is pixels a module. Raises as :func:`terminal`."""
+    drawn: str = _made(code).svg_inline(scale=scale, light="white")
+    return drawn
+
+
+def png(code: Reply[Any] | Mapping[str, Any] | str, *, scale: int = 8) -> bytes:
+    """The code as the bytes of a PNG file; ``scale`` is pixels a module. Raises as :func:`terminal`."""
+    out = io.BytesIO()
+    _made(code).save(out, kind="png", scale=scale)
+    return out.getvalue()
+
+
+def _made(code: Reply[Any] | Mapping[str, Any] | str) -> Any:
+    try:
+        import segno
+    except ModuleNotFoundError:
+        raise ConfigurationError("QR codes need the library segno: pip install 'wxpay-dsl[qr]'") from None
+    named = code.data if isinstance(code, Reply) else code
+    url = named.get("code_url") if isinstance(named, Mapping) else named
+    if not isinstance(url, str) or not url or not url.isprintable() or len(url) > _LIMIT:
+        message = f"expected a code_url such as weixin://wxpay/bizpayurl?pr=…, of at most {_LIMIT} characters"
+        raise ValidationError("qr", (Fault("code_url", message),))
+    return segno.make(url, error="m", micro=False)

@@ -1,0 +1,82 @@
+"""Encrypts the sensitive fields (敏感信息) of APIv2 requests.
+
+``/mmpaysptrans/pay_bank`` takes ``enc_bank_no`` and ``enc_true_name`` under a key of its own, which
+``/risk/getpublickey`` gives; an operation that names a platform certificate takes its fields under that.
+
+https://pay.weixin.qq.com/wiki/doc/api/tools/mch_pay_yhk.php?chapter=24_7&index=4
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from wxpay_dsl.core.errors import Fault, ValidationError
+from wxpay_dsl.core.specs.transform import any_field, rewrite
+from wxpay_dsl.wechat.crypto.ciphers import oaep_encrypt
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+    from wxpay_dsl.core.dialect import Outgoing
+    from wxpay_dsl.core.request.build import Sections
+    from wxpay_dsl.core.specs.model import Operation, Schema
+    from wxpay_dsl.wechat.platform_keys.keyring import Keyring
+
+    from .cached_value import Cached
+
+__all__ = ["encrypt_v2"]
+
+#: The field that names the platform certificate (平台证书序列号) under which the others are encrypted.
+_SERIAL: Final = "cert_serial_number"
+
+
+def encrypt_v2(bank_key: Cached[RSAPublicKey], keyring: Keyring) -> Outgoing:
+    """Encrypts what a spec marks as ``encrypted``, on a copy.
+
+    ``bank_key`` is that of ``/risk/getpublickey``, asked for when it is needed. Raises ValidationError for a platform
+    certificate that is not known here and for a value that is neither text nor integer, EncryptionError for one that
+    is too long, and what getting a key raises.
+    """
+
+    async def outgoing(operation: Operation, sections: Sections) -> Sections:
+        schema, body = operation.body, sections.get("body")
+        if schema is None or not isinstance(body, Mapping) or not _given(schema, body):
+            return sections
+        serial = None
+        if _SERIAL in schema.properties:
+            serial, key = await _platform_key(operation, body, keyring)
+        else:
+            key = await bank_key.get()
+
+        def encrypt(field: Schema, value: Any, path: str) -> Any:
+            if value is None or value == "":
+                return value
+            if isinstance(value, bool) or not isinstance(value, (str, int)):
+                # Whatever is not encrypted would leave in the clear.
+                message = f"it is encrypted, and takes text, not {type(value).__name__}"
+                raise ValidationError(operation.name, (Fault(path, message),))
+            text = str.__str__(value) if isinstance(value, str) else int.__repr__(value)
+            return oaep_encrypt(text, key)
+
+        encrypted = rewrite(schema, body, _is_encrypted, encrypt, "body")
+        return {**sections, "body": encrypted if serial is None else {**encrypted, _SERIAL: serial}}
+
+    return outgoing
+
+
+async def _platform_key(operation: Operation, body: Mapping[str, Any], keyring: Keyring) -> tuple[str, RSAPublicKey]:
+    named = body.get(_SERIAL)
+    key = await keyring.find(str(named)) if named else await keyring.preferred()
+    if key is None:
+        message = f"{str(named)[:80]!r} is no platform key that is known here: leave it out, and the client names one"
+        raise ValidationError(operation.name, (Fault(f"body.{_SERIAL}", message),))
+    return key.id, key.rsa
+
+
+def _given(schema: Schema, body: Mapping[str, Any]) -> bool:
+    return any(any_field(below, _is_encrypted) and body.get(name) for name, below in schema.properties.items())
+
+
+def _is_encrypted(schema: Schema) -> bool:
+    return schema.encrypted

@@ -1,0 +1,190 @@
+"""Completes and signs requests of APIv2, whose signature is one of their fields.
+
+That is done once a call, before anything is sent: a retry sends the same bytes, with the same nonce, which APIv2
+takes for the same request.
+
+https://pay.weixin.qq.com/doc/v2/merchant/4011985891
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, Protocol
+from urllib.parse import parse_qsl, quote, urlsplit
+
+from attrs import evolve
+
+from wxpay_dsl.core.errors import ConfigurationError, Fault, ValidationError
+from wxpay_dsl.core.secrets import Secret
+from wxpay_dsl.core.specs.model import ABSENT, Operation, Schema
+from wxpay_dsl.wechat.v3 import authorization
+
+from . import fields as fields_v2
+from . import signing as signing_v2
+from . import xml
+from .dialect import MERCHANT_FIELDS
+
+if TYPE_CHECKING:
+    from wxpay_dsl.core.dialect import Seal
+    from wxpay_dsl.core.request.build import Request
+
+__all__ = ["EnvironmentV2", "complete", "path_of", "refuse_hidden_codes", "seal_v2", "sign_type_of"]
+
+_SIGN_TYPES: Final = (signing_v2.MD5, signing_v2.HMAC_SHA256)
+
+
+class EnvironmentV2(Protocol):
+    """Where APIv2 is called, and the key of that place."""
+
+    def moved(self, request: Request) -> Request:
+        """The request as this environment takes it. Raises ConfigurationError for one that it does not serve."""
+
+    async def secret(self, path: str) -> Secret:
+        """The APIv2 key that signs what is sent to a path, and its answer. Raises ConfigurationError for none."""
+
+
+def seal_v2(mchid: str, environment: EnvironmentV2, agent_secret: str | Secret | None = None) -> Seal:
+    """What finishes a request for APIv2: the merchant's id, nonce, signature type and signature.
+
+    ``agent_secret`` is WeCom's (企业微信应用的secret), for ``workwx_sign``. Raises ValidationError for another
+    merchant's id and for a field that cannot be signed, ConfigurationError without a key, or without
+    ``agent_secret`` where the operation needs it.
+    """
+    # What a nested function uses is among its variables too.
+    wecom = None if not agent_secret else Secret.of(agent_secret)
+
+    async def seal(request: Request) -> Request:
+        request = environment.moved(request)
+        operation = request.operation
+        if request.form is not None or (operation is not None and not operation.sign):
+            # A form was signed before it was encoded.
+            return request
+        secret = await environment.secret(path_of(request))
+        if request.method in ("GET", "DELETE"):
+            return _signed_query(request, mchid, secret)
+        given = request.sections.get("body", {})
+        if not isinstance(given, Mapping):
+            raise ValidationError(request.name, (Fault("body", "expected an object of fields"),))
+        schema = operation.body if operation is not None else None
+        texts = fields_v2.written(given)
+        refuse_hidden_codes(texts, request.name)
+        fields = complete(texts, schema, mchid, request.name, nonce=_nonce(operation))
+        if fields.get("sign_type") and operation is not None and not operation.sign_type:
+            message = "the service does not take it into this signature, which is MD5: leave it out"
+            raise ValidationError(request.name, (Fault("sign_type", message),))
+        if schema is not None and "workwx_sign" in schema.properties:
+            _sign_for_wecom(fields, schema, wecom, request.name)
+        fields["sign"] = signing_v2.sign(fields, secret, fields.get("sign_type") or signing_v2.MD5)
+        headers = {"Content-Type": "text/xml; charset=utf-8", **request.headers}
+        sections = {**request.sections, "body": fields}
+        return evolve(request, body=xml.dumps(fields), headers=headers, sections=sections)
+
+    return seal
+
+
+def complete(fields: Mapping[str, str], schema: Schema | None, mchid: str, name: str, *, nonce: bool) -> dict[str, str]:
+    """``fields`` with the merchant's id, ``sign_type`` and, with ``nonce``, ``nonce_str``, where they are missing.
+
+    An id or a signature type that ``schema`` does not declare is not added; where nothing is declared, ``mch_id`` is.
+    ``name`` is the operation's, for errors. Raises ValidationError for the id of another merchant, or for an unknown
+    ``sign_type``.
+    """
+    completed = dict(fields)
+    # A signature that came with the fields is of other fields.
+    completed.pop("sign", None)
+    _fill_merchant(completed, schema, mchid, name)
+    if nonce and not completed.get("nonce_str"):
+        completed["nonce_str"] = authorization.nonce()
+    declared = schema.properties.get("sign_type") if schema is not None else None
+    if not completed.get("sign_type") and declared is not None:
+        completed["sign_type"] = sign_type_of(declared, required="sign_type" in schema.required if schema else False)
+    if completed.get("sign_type", signing_v2.MD5) not in _SIGN_TYPES:
+        message = f"expected {' or '.join(_SIGN_TYPES)}, got {completed['sign_type'][:40]!r}"
+        raise ValidationError(name, (Fault("sign_type", message),))
+    return completed
+
+
+def refuse_hidden_codes(fields: Mapping[str, str], name: str, section: str = "") -> None:
+    """``sign`` does not delimit fields, and the same key signs answers and notifications: a value with
+    ``&return_code=…`` in it, which a user wrote, would be signed as one of those. Raises ValidationError.
+    """
+    faults = [
+        Fault(
+            f"{section}{field}",
+            f"it has &{hidden}= in it, so that its signature would be that of an answer too: a forger's",
+        )
+        for field, value in fields.items()
+        for hidden in signing_v2.hidden_names(value)
+        if hidden in signing_v2.ANSWERING
+    ]
+    if faults:
+        raise ValidationError(name, tuple(faults))
+
+
+def sign_type_of(declared: Schema, *, required: bool) -> str:
+    """The signature type of an operation whose caller names none: its default, the only one it takes, that of its
+    example where it has to be named, and MD5 otherwise, as the service takes it.
+    """
+    if declared.default in _SIGN_TYPES:
+        return str(declared.default)
+    if len(declared.enum) == 1 and declared.enum[0] in _SIGN_TYPES:
+        return str(declared.enum[0])
+    if declared.example is not ABSENT and (required or not declared.enum) and declared.example in _SIGN_TYPES:
+        return str(declared.example)
+    return signing_v2.MD5
+
+
+def _nonce(operation: Operation | None) -> bool:
+    return operation is None or operation.nonce
+
+
+def path_of(request: Request) -> str:
+    """The path of a request as its URL has it."""
+    return urlsplit(request.url).path
+
+
+def _fill_merchant(fields: dict[str, str], schema: Schema | None, mchid: str, name: str) -> None:
+    for field in MERCHANT_FIELDS:
+        given = fields.get(field)
+        if given and given != mchid:
+            message = f"{given[:40]!r} is not this client's merchant {mchid}: its key would sign for another's id"
+            raise ValidationError(name, (Fault(field, message),))
+    properties: Mapping[str, Any] = schema.properties if schema is not None else {}
+    names = [field for field in MERCHANT_FIELDS if field in properties]
+    if not properties and not any(fields.get(field) for field in MERCHANT_FIELDS):
+        names = ["mch_id"]
+    for field in names:
+        fields[field] = mchid
+
+
+def _sign_for_wecom(fields: dict[str, str], schema: Schema, agent_secret: Secret | None, name: str) -> None:
+    """``workwx_sign`` of a red packet or a transfer, told apart by what is declared, unless the caller made it.
+
+    Raises ConfigurationError without the agent's secret: the service refuses such a request, or pays unsigned by WeCom.
+    """
+    if fields.get("workwx_sign"):
+        return
+    if agent_secret is None:
+        raise ConfigurationError(
+            f"{name}: WeCom signs it as well (workwx_sign): give `agent_secret` (企业微信管理后台-应用管理-企业支付的"
+            f"Secret) as an argument, in the profile, or as WXPAY_AGENT_SECRET in the environment"
+        )
+    for names in (signing_v2.WORKWX_RED_PACKET, signing_v2.WORKWX_TRANSFER):
+        if schema.properties.keys() >= set(names):
+            fields["workwx_sign"] = signing_v2.workwx_sign(fields, names, agent_secret)
+            return
+
+
+def _signed_query(request: Request, mchid: str, secret: Secret) -> Request:
+    operation = request.operation
+    head, _, query = request.url.partition("?")
+    pairs = parse_qsl(query, keep_blank_values=True)
+    given = dict(pairs)
+    if len(given) < len(pairs):
+        raise ValidationError(request.name, (Fault("query", "a name is there twice, which cannot be signed"),))
+    refuse_hidden_codes(given, request.name, "query.")
+    schema = operation.query if operation is not None else None
+    fields = complete(given, schema, mchid, request.name, nonce=_nonce(operation))
+    fields["sign"] = signing_v2.sign(fields, secret, fields.get("sign_type") or signing_v2.MD5)
+    query = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in fields.items())
+    return evolve(request, url=f"{head}?{query}", sections={**request.sections, "query": fields})

@@ -1,0 +1,287 @@
+"""A class for each error code (错误码) that programs decide by: ``except OrderPaidError`` rather than comparing text.
+
+All are a :class:`~wxpay_dsl.core.errors.ServiceError`, with the service's ``code``, ``message`` and ``detail``, and
+every byte that came. A code without a class of its own is a plain ServiceError.
+
+https://pay.weixin.qq.com/doc/v3/merchant/4012081709
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from attrs import evolve, frozen
+
+from wxpay_dsl.core.dialect import json_error
+from wxpay_dsl.core.errors import SdkError, ServiceError
+from wxpay_dsl.core.http.retry import retry_after
+
+from .sign_error import explain
+
+if TYPE_CHECKING:
+    from wxpay_dsl.core.http.exchange import Exchange, Response
+    from wxpay_dsl.core.specs.model import Operation
+
+__all__ = [
+    "AccountError",
+    "AppidMchidNotMatchError",
+    "BankError",
+    "FrequencyLimitedError",
+    "InvalidRequestError",
+    "MchNotExistsError",
+    "NoAuthError",
+    "NotEnoughError",
+    "OpenidMismatchError",
+    "OrderClosedError",
+    "OrderNotExistError",
+    "OrderPaidError",
+    "OrderReversedError",
+    "OutTradeNoUsedError",
+    "ParamError",
+    "RateLimitError",
+    "RateLimitExceededError",
+    "ResourceAlreadyExistsError",
+    "ResourceNotExistsError",
+    "RuleLimitError",
+    "ServiceSystemError",
+    "SignError",
+    "StatementCreatingError",
+    "StatementNotExistError",
+    "TradeError",
+    "UserAccountAbnormalError",
+    "UserPayingError",
+    "error_class",
+    "explain_refusal",
+    "refusal_v3",
+]
+
+
+@frozen(str=False)
+class ParamError(ServiceError):
+    """``PARAM_ERROR`` 参数错误: ``detail`` names the field, what it holds and what is wrong with it."""
+
+
+@frozen(str=False)
+class InvalidRequestError(ServiceError):
+    """``INVALID_REQUEST`` 无效请求: well-formed, and against a rule; ``message`` says which."""
+
+
+@frozen(str=False)
+class SignError(ServiceError):
+    """``SIGN_ERROR`` 签名错误. Where the service tells what it took for the signed message, ``hint`` says which line of
+    it differs from ours, or that none does, so that the key must be another.
+    """
+
+
+@frozen(str=False)
+class NoAuthError(ServiceError):
+    """``NO_AUTH`` 商户无权限: the product is not switched on for this merchant, or the appid not bound to it."""
+
+
+@frozen(str=False)
+class RuleLimitError(ServiceError):
+    """``RULE_LIMIT`` 业务规则限制."""
+
+
+@frozen(str=False)
+class ResourceNotExistsError(ServiceError):
+    """``RESOURCE_NOT_EXISTS``, ``NOT_FOUND`` 查询的资源不存在."""
+
+
+@frozen(str=False)
+class ResourceAlreadyExistsError(ServiceError):
+    """``RESOURCE_ALREADY_EXISTS``, ``ALREADY_EXISTS`` 资源已存在: with the same number, so query it."""
+
+
+@frozen(str=False)
+class OrderNotExistError(ServiceError):
+    """``ORDERNOTEXIST`` 订单不存在."""
+
+
+@frozen(str=False)
+class OrderPaidError(ServiceError):
+    """``ORDERPAID`` 订单已支付: nothing is to be paid again."""
+
+
+@frozen(str=False)
+class OrderClosedError(ServiceError):
+    """``ORDER_CLOSED`` 订单已关闭: a new order needs a new out_trade_no."""
+
+
+@frozen(str=False)
+class OrderReversedError(ServiceError):
+    """``ORDERREVERSED`` 订单已撤销: a new order needs a new out_trade_no."""
+
+
+@frozen(str=False)
+class OutTradeNoUsedError(ServiceError):
+    """``OUT_TRADE_NO_USED`` 商户订单号重复: the same number with other contents than the first time."""
+
+
+@frozen(str=False)
+class NotEnoughError(ServiceError):
+    """``NOT_ENOUGH`` 余额不足: the payer's, or the merchant's where it pays."""
+
+
+@frozen(str=False)
+class UserPayingError(ServiceError):
+    """``USERPAYING`` 用户支付中，需要输入密码: neither paid nor failed. ``outcome_unknown`` is True: query the
+    order, or reverse it.
+    """
+
+
+@frozen(str=False)
+class UserAccountAbnormalError(ServiceError):
+    """``USER_ACCOUNT_ABNORMAL`` 用户账户异常."""
+
+
+@frozen(str=False)
+class AccountError(ServiceError):
+    """``ACCOUNT_ERROR`` 账户异常."""
+
+
+@frozen(str=False)
+class OpenidMismatchError(ServiceError):
+    """``OPENID_MISMATCH`` openid和appid不匹配."""
+
+
+@frozen(str=False)
+class AppidMchidNotMatchError(ServiceError):
+    """``APPID_MCHID_NOT_MATCH`` appid和mchid不匹配."""
+
+
+@frozen(str=False)
+class MchNotExistsError(ServiceError):
+    """``MCH_NOT_EXISTS`` 商户号不存在."""
+
+
+@frozen(str=False)
+class TradeError(ServiceError):
+    """``TRADE_ERROR`` 交易错误."""
+
+
+@frozen(str=False)
+class BankError(ServiceError):
+    """``BANK_ERROR`` 银行系统异常: the outcome is unknown to the bank; query the order."""
+
+
+@frozen(str=False)
+class StatementNotExistError(ServiceError):
+    """``NO_STATEMENT_EXIST``, in APIv2 ``No Bill Exist`` 账单文件不存在: there was nothing to bill that day."""
+
+
+@frozen(str=False)
+class StatementCreatingError(ServiceError):
+    """``STATEMENT_CREATING``, in APIv2 ``Bill Creating`` 账单生成中: ask again later."""
+
+
+@frozen(str=False)
+class RateLimitError(ServiceError):
+    """The service wants fewer requests: any of the codes that say so, or a gateway's bare 429."""
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds to wait, where the answer says; None elsewhere."""
+        return retry_after(self.headers)
+
+
+@frozen(str=False)
+class RateLimitExceededError(RateLimitError):
+    """``RATELIMIT_EXCEEDED`` 频率超限: too many requests of this merchant to this endpoint."""
+
+
+@frozen(str=False)
+class FrequencyLimitedError(RateLimitError):
+    """``FREQUENCY_LIMITED``, ``FREQUENCY_LIMIT_EXCEED`` 频率限制: too many requests about this order, or this user."""
+
+
+@frozen(str=False)
+class ServiceSystemError(ServiceError):
+    """``SYSTEM_ERROR`` 系统异常: after a call that may have done something ``outcome_unknown`` is True."""
+
+
+def _plain(code: str) -> str:
+    """A code without what differs between APIv3, APIv2 and one page and the next: ``ORDER_PAID``, ``ORDERPAID``."""
+    return code.replace("_", "").replace(" ", "").upper()
+
+
+_CLASSES: Final[dict[str, type[ServiceError]]] = {
+    _plain(code): kind
+    for kind, codes in {
+        ParamError: ("PARAM_ERROR", "PARAMETER_ERROR", "INVALID_PARAMETER"),
+        InvalidRequestError: ("INVALID_REQUEST",),
+        SignError: ("SIGN_ERROR",),
+        NoAuthError: ("NO_AUTH",),
+        RuleLimitError: ("RULE_LIMIT",),
+        ResourceNotExistsError: ("RESOURCE_NOT_EXISTS", "RESOURCE_NOT_EXIST", "NOT_FOUND"),
+        ResourceAlreadyExistsError: ("RESOURCE_ALREADY_EXISTS", "ALREADY_EXISTS"),
+        OrderNotExistError: ("ORDER_NOT_EXIST", "ORDER_NOT_EXISTS"),
+        OrderPaidError: ("ORDER_PAID",),
+        OrderClosedError: ("ORDER_CLOSED",),
+        OrderReversedError: ("ORDER_REVERSED", "ORDER_REVOKED"),
+        OutTradeNoUsedError: ("OUT_TRADE_NO_USED",),
+        NotEnoughError: ("NOT_ENOUGH",),
+        UserPayingError: ("USER_PAYING",),
+        UserAccountAbnormalError: ("USER_ACCOUNT_ABNORMAL",),
+        AccountError: ("ACCOUNT_ERROR",),
+        OpenidMismatchError: ("OPENID_MISMATCH",),
+        AppidMchidNotMatchError: ("APPID_MCHID_NOT_MATCH",),
+        MchNotExistsError: ("MCH_NOT_EXISTS", "MCHID_NOT_EXIST"),
+        TradeError: ("TRADE_ERROR",),
+        BankError: ("BANK_ERROR",),
+        StatementNotExistError: ("NO_STATEMENT_EXIST", "NO_STATEMENT_EXISTS", "NO_BILL_EXIST"),
+        StatementCreatingError: ("STATEMENT_CREATING", "BILL_CREATING"),
+        RateLimitExceededError: ("RATELIMIT_EXCEEDED", "RATELIMIT_EXCEED", "RATE_LIMIT_EXCEEDED", "RATE_LIMITED"),
+        FrequencyLimitedError: ("FREQUENCY_LIMITED", "FREQUENCY_LIMIT", "FREQUENCY_LIMIT_EXCEED"),
+        ServiceSystemError: ("SYSTEM_ERROR",),
+    }.items()
+    for code in codes
+}
+
+#: What to do, where the code alone tells.
+_HINTS: Final[dict[type[ServiceError], str]] = {
+    NoAuthError: "switch the product on (商户平台-产品中心), and bind the appid to this merchant",
+    OrderPaidError: "query the order rather than pay it again",
+    OrderClosedError: "order anew under a new out_trade_no",
+    OrderReversedError: "order anew under a new out_trade_no",
+    OutTradeNoUsedError: "send exactly what was sent under this number, or take a new one",
+    UserPayingError: "query the order until it is paid or failed",
+    StatementNotExistError: "there is no bill of that day and type: nothing was traded, or the date is wrong",
+    StatementCreatingError: "the bills of a day are ready after 10:00 (Beijing) of the next one",
+    BankError: "query the order",
+}
+
+
+def error_class(code: str, status: int = 0) -> type[ServiceError]:
+    """The class of a code, in APIv3's or APIv2's spelling; ServiceError for one without a class of its own."""
+    found = _CLASSES.get(_plain(code))
+    if found is None:
+        return RateLimitError if status == 429 else ServiceError
+    return found
+
+
+def refusal_v3(operation: Operation | None, response: Response) -> SdkError:
+    """The error of an answer that says no."""
+    error = json_error(operation, response)
+    if not isinstance(error, ServiceError):
+        return error
+    kind = error_class(error.code, error.status)
+    return kind(
+        error.operation,
+        error.status,
+        error.code,
+        error.message,
+        error.detail,
+        error.request_id,
+        error.headers,
+        error.body,
+        error.hint or _HINTS.get(kind, ""),
+        error.outcome_unknown or (not response.safe and issubclass(kind, UserPayingError)),
+    )
+
+
+def explain_refusal(exchange: Exchange, error: SdkError) -> SdkError:
+    """The error with what only the exchange can tell: which line of the signed message the service saw differently."""
+    if not isinstance(error, SignError):
+        return error
+    return evolve(error, hint=explain(exchange.signed_message, error.detail) or error.hint)

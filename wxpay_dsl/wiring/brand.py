@@ -1,0 +1,69 @@
+"""Puts together what 品牌直连 needs of a client: the family ``brand``, signed and verified with the brand's keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, NoReturn
+
+from attrs import evolve, frozen
+
+from wxpay_dsl.core.dialect import Family
+from wxpay_dsl.core.errors import ConfigurationError
+from wxpay_dsl.core.http.exchange import Exchange
+from wxpay_dsl.core.http.transport import Middleware
+from wxpay_dsl.core.origins import Origins
+from wxpay_dsl.core.request.build import Request
+from wxpay_dsl.settings.brand import BrandSettings
+from wxpay_dsl.wechat.dialects import brand
+from wxpay_dsl.wechat.platform_keys.keyring import StaticKeyring
+from wxpay_dsl.wechat.signers.local import LocalSigner
+from wxpay_dsl.wechat.v3.middleware import sign_v3
+from wxpay_dsl.wechat.v3.sensitive import decrypt_sensitive, encrypt_sensitive
+
+__all__ = ["BrandParts", "assemble_brand"]
+
+_MISSING: Final = (
+    "a call of a brand (品牌直连) is signed with the brand's own key: give `brand_id`, `brand_serial`, "
+    "`brand_private_key` and `brand_certs`"
+)
+
+
+@frozen
+class BrandParts:
+    """The brand's share of a client."""
+
+    family: Family
+    #: Signs a request of the family, and verifies its answer.
+    sign: Callable[[Exchange], Middleware]
+
+
+def assemble_brand(settings: BrandSettings | None, origins: Origins) -> BrandParts:
+    """Without settings every call of the family raises ConfigurationError before anything is sent.
+
+    ``origins``: where requests that the brand signs may go.
+    """
+    if settings is None:
+        return BrandParts(brand(_refuse_fields, seal=_refuse_request), _refuse)
+    keyring = StaticKeyring(settings.keys)
+    signer = settings.credential.signer
+    incoming = None
+    if isinstance(signer, LocalSigner):
+        from wxpay_dsl.wechat.crypto.decryptor import LocalDecryptor
+
+        incoming = decrypt_sensitive(LocalDecryptor(signer.private_key))
+    credential = evolve(settings.credential, origins=origins)
+    return BrandParts(
+        brand(encrypt_sensitive(keyring), incoming), lambda exchange: sign_v3(exchange, credential, keyring)
+    )
+
+
+async def _refuse_fields(*_: object) -> NoReturn:
+    raise ConfigurationError(_MISSING)
+
+
+async def _refuse_request(request: Request) -> NoReturn:
+    raise ConfigurationError(_MISSING)
+
+
+def _refuse(exchange: Exchange) -> NoReturn:
+    raise ConfigurationError(_MISSING)

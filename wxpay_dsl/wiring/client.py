@@ -1,0 +1,225 @@
+"""Puts the framework, the vocabulary and the settings together into the machinery of one client."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from typing import Final, NoReturn
+
+from attrs import field, frozen
+
+from wxpay_dsl._version import __version__
+from wxpay_dsl.core.chain.tree import Tree
+from wxpay_dsl.core.client import Client
+from wxpay_dsl.core.http.exchange import Exchange
+from wxpay_dsl.core.http.failover import Hosts
+from wxpay_dsl.core.http.retry import RetryPolicy, retry
+from wxpay_dsl.core.http.transport import Middleware, Transport, user_agent
+from wxpay_dsl.core.observe.hooks import Hook
+from wxpay_dsl.settings.settings import Settings
+from wxpay_dsl.wechat.dialects import v3
+from wxpay_dsl.wechat.platform_keys.download import certificate_download
+from wxpay_dsl.wechat.platform_keys.keyring import Keyring, Preference, StaticKeyring
+from wxpay_dsl.wechat.platform_keys.keys import CertificateOpener, RefreshPolicy, is_public_key_id
+from wxpay_dsl.wechat.platform_keys.refreshing import RefreshingKeyring
+from wxpay_dsl.wechat.signers.local import Credential, LocalSigner, Signer
+from wxpay_dsl.wechat.v2.middleware import verify_v2
+from wxpay_dsl.wechat.v2.mutual_tls import Contexts, mutual_tls, trusting
+from wxpay_dsl.wechat.v3.authorization import SM2_SCHEME
+from wxpay_dsl.wechat.v3.middleware import sign_v3
+from wxpay_dsl.wechat.v3.sensitive import decrypt_sensitive, encrypt_sensitive
+
+from .brand import assemble_brand
+from .v2 import assemble_v2
+
+__all__ = ["LOGGER", "Machinery", "Shared", "assemble"]
+
+#: The logger of calls, below that of the package.
+LOGGER: Final = "wxpay_dsl.calls"
+_PICKLED: Final = "a client's parts hold keys and connections and are never pickled: make a client in the other process"
+#: Keyrings that are kept for merchants who come again.
+_KEYRINGS: Final = 10_000
+
+
+@frozen
+class Shared:
+    """What the clients of all merchants of a process have in common."""
+
+    transport: Transport
+    retries: RetryPolicy
+    hosts: Hosts | None
+    #: The keyrings that download, by merchant and signing key: whoever comes again finds his certificates. One of
+    #: another key is another keyring, whose failures are its own: that key may be wrong, or its session closed.
+    keyrings: dict[bytes, RefreshingKeyring] = field(factory=dict, repr=False)
+    #: The TLS contexts that present client certificates.
+    contexts: Contexts = field(factory=Contexts, repr=False)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Shared:
+        """The connections of a first client."""
+        connections = settings.connections
+        transport = Transport(
+            user_agent("wxpay-dsl", __version__),
+            limit=connections.max_connections,
+            proxy=settings.proxy,
+            tls=trusting(settings.ca) if settings.ca is not None else None,
+        )
+        hosts = Hosts(settings.base_url, connections.backup_url) if connections.backup_url else None
+        return cls(transport, RetryPolicy(attempts=1 + connections.retries), hosts)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(_PICKLED)
+
+    async def close(self) -> None:
+        """Ends what runs in the background, and closes the connections."""
+        for keyring in list(self.keyrings.values()):
+            await keyring.close()
+        await self.transport.close()
+
+
+@frozen
+class Machinery:
+    """What a client is made of."""
+
+    client: Client
+    credential: Credential
+    keyring: Keyring
+    shared: Shared = field(repr=False)
+    #: Whether the connections are its own, to be closed with it.
+    owner: bool = True
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(_PICKLED)
+
+    async def close(self) -> None:
+        """Ends the client; the connections only where it is the one that made them."""
+        await self.client.close()
+        if self.owner:
+            await self.shared.close()
+
+
+def assemble(settings: Settings, tree: Tree, shared: Shared | None = None) -> Machinery:
+    """The machinery of a client that signs as the settings' merchant and believes the settings' platform keys.
+
+    ``shared`` is another client's, whose connections are used, and left open.
+    """
+    common = Shared.of(settings) if shared is None else shared
+    credential = Credential(settings.mchid, settings.serial, settings.signer, settings.origins)
+    keyring = _keyring(settings, tree, credential, common)
+    parts_v2 = assemble_v2(settings, keyring, lambda: client.chain)
+    parts_brand = assemble_brand(settings.brand, settings.origins)
+
+    def middlewares(exchange: Exchange) -> Sequence[Middleware]:
+        if exchange.request.family == "v2":
+            speak = verify_v2(exchange, parts_v2.environment)
+        elif exchange.request.family == "brand":
+            speak = parts_brand.sign(exchange)
+        else:
+            speak = sign_v3(exchange, credential, keyring)
+        again = retry(exchange, common.retries, common.hosts)
+        return (speak,) if again is None else (again, speak)
+
+    decryptor = settings.decryptor
+    incoming = decrypt_sensitive(decryptor) if decryptor is not None else None
+    client = Client(
+        tree,
+        {"v3": v3(encrypt_sensitive(keyring), incoming), "v2": parts_v2.family, "brand": parts_brand.family},
+        settings.base_url,
+        common.transport,
+        middlewares=middlewares,
+        tls=mutual_tls(
+            settings.client_certificate,
+            settings.ca,
+            demanded=settings.v2_sandbox is None,
+            contexts=common.contexts,
+        ),
+        own_hosts=not settings.one_host,
+        origins=settings.origins,
+        strict=settings.strict,
+        undeclared=settings.undeclared,
+        validate=settings.validate,
+        timeout=settings.timeout,
+        owns_transport=False,
+        hooks=_hooks(settings),
+        log=logging.getLogger(LOGGER),
+    )
+    return Machinery(client, credential, keyring, common, owner=shared is None)
+
+
+def _hooks(settings: Settings) -> Sequence[Hook]:
+    if settings.drift is None:
+        return settings.hooks
+    from wxpay_dsl.core.observe.drift import watch
+    from wxpay_dsl.wechat.v2.shapes import answer_shape
+
+    return (*settings.hooks, watch(settings.drift, answer_shape))
+
+
+def _keyring(settings: Settings, tree: Tree, credential: Credential, shared: Shared) -> Keyring:
+    preference = Preference(settings.platform_keys.public_key_ratio)
+    if settings.apiv3_key is None:
+        return StaticKeyring(settings.keys, preference)
+    digest = hashlib.sha256(settings.apiv3_key)
+    for key in settings.keys:
+        digest.update(f"{key.id} {key.fingerprint}".encode())
+    identity = f"{settings.mchid} {settings.serial} {_signing_key(settings.signer)} ".encode() + digest.digest()
+    found = shared.keyrings.pop(identity, None)
+    if found is None:
+        found = _refreshing(settings, tree, credential, shared, preference)
+        while len(shared.keyrings) >= _KEYRINGS:
+            # Whoever has it keeps it; it is only not found by others any more.
+            shared.keyrings.pop(next(iter(shared.keyrings)), None)
+    # The last is the one that was asked for last.
+    shared.keyrings[identity] = found
+    return found
+
+
+def _signing_key(signer: Signer) -> str:
+    """What tells the key of a signer from others: the key where it is known; elsewhere, in an HSM, the object itself.
+
+    The keyring holds its signer, so that no other object gets its number while the keyring is kept.
+    """
+    if isinstance(signer, LocalSigner):
+        return f"{signer.private_key.public_key().public_numbers().n:x}"
+    return f"{type(signer).__qualname__} {id(signer)}"
+
+
+def certificates_url(settings: Settings, tree: Tree) -> str:
+    """Where the merchant's platform certificates (平台证书) are downloaded from."""
+    path = settings.platform_keys.certificates_path
+    if settings.signer.scheme == SM2_SCHEME and "?" not in path:
+        path += "?algorithm_type=SM2"
+    host = "" if settings.one_host else tree.host_of(tuple(path.partition("?")[0].strip("/").split("/")))
+    return (host or settings.base_url) + path
+
+
+def _refreshing(
+    settings: Settings, tree: Tree, credential: Credential, shared: Shared, preference: Preference
+) -> RefreshingKeyring:
+    open_answer = CertificateOpener(settings.apiv3_key or b"")
+    download = certificate_download(
+        shared.transport,
+        credential,
+        open_answer,
+        certificates_url(settings, tree),
+        timeout=settings.timeout,
+        policy=shared.retries,
+        hosts=shared.hosts,
+    )
+    # A merchant in public-key mode has no certificates to keep current; one that migrates, either way, has.
+    public_keys_only = len(settings.keys) > 0 and all(is_public_key_id(key.id) for key in settings.keys)
+    scheduled = not public_keys_only or preference.ratio < 1.0
+    configured = settings.platform_keys
+    return RefreshingKeyring(
+        settings.keys,
+        download,
+        policy=RefreshPolicy(
+            interval=configured.certificates_interval if scheduled else None,
+            minimum_interval=configured.certificates_minimum_interval,
+        ),
+        preference=preference,
+        store=configured.certificate_store,
+        name=f"platform-certificates-{settings.mchid}",
+        open_answer=open_answer,
+    )
