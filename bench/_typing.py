@@ -19,7 +19,7 @@ _PROGRAM = """
 from wxpay_dsl import wxpay
 
 async def pay() -> str:
-    reply = await wxpay.v3.eduPapay.contracts.presign.post(
+    response = await wxpay.v3.eduPapay.contracts.presign.post(
         appid="wx8888888888888888", openid="o", plan_id="1", user_id="1",
         period_start_date="2026-03-19", trade_scene="EDUCATION_PERIOD",
     )
@@ -27,7 +27,7 @@ async def pay() -> str:
         appid="wx8888888888888888", mchid="1900000109", description="d", out_trade_no="1",
         notify_url="https://www.weixin.qq.com/wxpay/pay.php", amount={"total": 100},
     )
-    return reply.data["presign_token"] + order.data["code_url"]
+    return response.data["presign_token"] + order.data["code_url"]
 """
 
 

@@ -20,7 +20,7 @@ from wxpay_dsl.core.chain.node import Node, Target, aim
 def run(quick: bool) -> dict[str, Any]:  # noqa: FBT001 (every measure's signature)
     """``{"attribute_ns", "first_attribute_us", "aim_us", "undeclared_us", "operations"}``"""
     rounds = 20 if quick else 100
-    known = Wechatpay.deferred()
+    known = Wechatpay.from_environment()
     known.preload()
     node = known["v3"].eduPapay
 
@@ -33,14 +33,14 @@ def run(quick: bool) -> dict[str, Any]:  # noqa: FBT001 (every measure's signatu
     operations = [operation for file in known.tree.files for operation in file.product().operations.values()]
     for number in range(rounds):
         operation = operations[number * 37 % len(operations)]
-        chain = Wechatpay.deferred()["v3"] if operation.chain[0] != "v2" else Wechatpay.deferred()["v2"]
+        chain = Wechatpay.from_environment()["v3"] if operation.chain[0] != "v2" else Wechatpay.from_environment()["v2"]
         names = operation.chain[1:]
         begun = time.perf_counter()
         for name in names:
             chain = getattr(chain, name) if name.isidentifier() else chain[name]
         first.append((time.perf_counter() - begun) / len(names))
         aims.append(_seconds(partial(aim, getattr(chain, operation.verb))))
-        undeclared.append(_seconds(partial(_undeclared, Wechatpay.deferred()["v3"])))
+        undeclared.append(_seconds(partial(_undeclared, Wechatpay.from_environment()["v3"])))
     return {
         "attribute_ns": round(statistics.median(steps) * 1e9),
         "first_attribute_us": round(statistics.median(first) * 1e6, 2),

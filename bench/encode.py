@@ -25,12 +25,12 @@ def run(quick: bool) -> dict[str, Any]:  # noqa: FBT001 (every measure's signatu
         raise LookupError("no spec declares presign")
     declared = branch.verbs["post"]
     target = Target("post", segments, declared, {})
-    family = v3()
+    dialect = v3()
     calls = 200 if quick else 1000
 
     def once() -> None:
         plan = plan_of(declared.operation())
-        build(target, plan, collect(target, plan, None, PRESIGN), family, BASE_URL, True, set())
+        build(target, plan, collect(target, plan, None, PRESIGN), dialect, BASE_URL, True, set())
 
     once()
     best = float("inf")

@@ -115,7 +115,7 @@ def _client(told: dict[str, Any], **settings: Any) -> Wechatpay:
         mchid=told["mchid"],
         serial=told["serial"],
         private_key=told["private_key"],
-        certs={told["public_key_id"]: told["public_key"]},
+        platform_keys={told["public_key_id"]: told["public_key"]},
         base_url=told["base_url"],
         **settings,
     )

@@ -35,7 +35,11 @@ async def _measure(told: dict[str, Any], number: int, rounds: int) -> dict[str, 
     keys = [rsa.generate_private_key(65537, 2048) for _ in range(4)]
     platform = {told["public_key_id"]: told["public_key"]}
     one = Wechatpay(
-        mchid=told["mchid"], serial=told["serial"], private_key=keys[0], certs=platform, base_url=told["base_url"]
+        mchid=told["mchid"],
+        serial=told["serial"],
+        private_key=keys[0],
+        platform_keys=platform,
+        base_url=told["base_url"],
     )
     async with one as wxpay:
         await wxpay.v3.eduPapay.contracts.presign.post(told["data"])
@@ -44,7 +48,7 @@ async def _measure(told: dict[str, Any], number: int, rounds: int) -> dict[str, 
         before, begun = tracemalloc.get_traced_memory()[0], time.perf_counter()
         many = [
             wxpay.as_merchant(
-                mchid=str(1900100000 + each), serial=f"{each:040X}", private_key=keys[each % 4], certs=platform
+                mchid=str(1900100000 + each), serial=f"{each:040X}", private_key=keys[each % 4], platform_keys=platform
             )
             for each in range(number)
         ]
@@ -56,7 +60,7 @@ async def _measure(told: dict[str, Any], number: int, rounds: int) -> dict[str, 
         begun = time.perf_counter()
         for each in range(200):
             wxpay.as_merchant(
-                mchid=str(1900100000 + each), serial=f"{each:040X}", private_key=keys[each % 4], certs=platform
+                mchid=str(1900100000 + each), serial=f"{each:040X}", private_key=keys[each % 4], platform_keys=platform
             )
         made = (time.perf_counter() - begun) / 200
         rates: dict[str, list[float]] = {"one": [], "many": []}

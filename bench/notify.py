@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from wxpay_dsl.notify import Notification, Notifications, Recipient
+from wxpay_dsl.notify import MerchantKeys, Notification, Notifications
 from wxpay_dsl.sandbox.keys.identity import throwaway_merchant, throwaway_public_key
 from wxpay_dsl.sandbox.keys.platform import Platform
 from wxpay_dsl.sandbox.notifications.render import notice, rendered
@@ -80,8 +80,8 @@ async def _measure(*, rounds: int, calls: int) -> dict[str, Any]:
         verify()
         json.loads(decrypt(json.loads(body)["resource"]))
 
-    recipient = Recipient.of(merchant.mchid, certs={pair.id: key}, apiv3_key=apiv3_key)
-    notifications = Notifications(recipient, store="memory")
+    merchant_keys = MerchantKeys.of(merchant.mchid, platform_keys={pair.id: key}, apiv3_key=apiv3_key)
+    notifications = Notifications(merchant_keys, store="memory")
     routed: list[Notification[Any]] = []
 
     @notifications.on("TRANSACTION.SUCCESS")

@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from wxpay_dsl.notify import Notification, Notifications, Recipient
+from wxpay_dsl.notify import MerchantKeys, Notification, Notifications
 from wxpay_dsl.notify.stores import Store, open_store
 from wxpay_dsl.notify.stores.redis import RedisStore
 from wxpay_dsl.notify.stores.sqlite import SqliteStore
@@ -61,9 +61,11 @@ def run(*, quick: bool, store: list[str] | None = None) -> dict[str, Any]:
     return result
 
 
-def _recipient() -> Recipient:
+def _recipient() -> MerchantKeys:
     merchant, pair = throwaway_merchant(), throwaway_public_key()
-    return Recipient.of(merchant.mchid, certs={pair.id: pair.private_key.public_key()}, apiv3_key=merchant.apiv3_key)
+    return MerchantKeys.of(
+        merchant.mchid, platform_keys={pair.id: pair.private_key.public_key()}, apiv3_key=merchant.apiv3_key
+    )
 
 
 def _signed(events: int) -> list[Wire]:
@@ -122,7 +124,7 @@ async def _deliveries(wires: list[Wire], order: list[int], url: str, prefix: str
     else:
         # Four processes write to one file as fast as they can: on a slow disk one may be long in getting its turn.
         store = SqliteStore(url, timeout=10)
-    notifications = Notifications(_recipient(), store=store, answer_within=20)
+    notifications = Notifications(_recipient(), store=store, ack_timeout=20)
     effects: list[int] = []
     deliveries = 0
 

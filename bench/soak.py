@@ -33,7 +33,7 @@ from attrs import define, field
 from wxpay_dsl import (
     ConnectionFailedError,
     FrequencyLimitedError,
-    ReplyTruncatedError,
+    ResponseTruncatedError,
     ServiceError,
     ServiceSystemError,
     Wechatpay,
@@ -54,15 +54,15 @@ import asyncio, sys
 from wxpay_dsl.sandbox import Sandbox
 
 FAULTS = [
-    ("reset", None, 0.01, "*"),
-    ("refused", None, 0.01, "*"),
+    ("drop-after", None, 0.01, "*"),
+    ("drop-before", None, 0.01, "*"),
     ("delay", 0.05, 0.02, "*"),
     ("rate-limit", 1, 0.004, "*"),
     ("bad-gateway", None, 0.01, "*"),
     ("truncated", None, 0.005, "*"),
     # Not where the certificates are: a merchant without any is answered so, and the client takes it for that.
     ("system-error", None, 0.01, "/v3/[!c]*"),
-    ("lost", None, 0.005, "/v3/[!c]*"),
+    ("response-lost", None, 0.005, "/v3/[!c]*"),
 ]
 
 async def main():
@@ -77,7 +77,7 @@ asyncio.run(main())
 """
 
 #: The errors that the faults above explain, once the attempts are used up.
-_HONEST: Final = (ConnectionFailedError, ReplyTruncatedError, FrequencyLimitedError, ServiceSystemError)
+_HONEST: Final = (ConnectionFailedError, ResponseTruncatedError, FrequencyLimitedError, ServiceSystemError)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -254,7 +254,7 @@ async def _call(tally: _Tally, call: Callable[[], Awaitable[Any]], attempts_at_m
     if tally.calls % max(1, tally.total // 60) == 0:
         tally.memory.append((tally.calls, resident()))
     try:
-        reply = await call()
+        response = await call()
     except _HONEST as error:
         tally.failed[type(error).__name__] += 1
         return None
@@ -267,12 +267,12 @@ async def _call(tally: _Tally, call: Callable[[], Awaitable[Any]], attempts_at_m
     except Exception as error:  # noqa: BLE001 (whatever else comes is a wrong result)
         tally.blame(f"{type(error).__name__}: {error}")
         return None
-    if reply is None:
+    if response is None:
         return None
-    tally.attempts += reply.exchange.attempts
-    if reply.exchange.attempts > attempts_at_most:
-        tally.blame(f"{reply.exchange.request.name} was sent {reply.exchange.attempts} times")
-    return reply.data
+    tally.attempts += response.exchange.attempts
+    if response.exchange.attempts > attempts_at_most:
+        tally.blame(f"{response.exchange.request.name} was sent {response.exchange.attempts} times")
+    return response.data
 
 
 async def _rotate(url: str, tally: _Tally) -> int:
@@ -286,7 +286,7 @@ async def _rotate(url: str, tally: _Tally) -> int:
                 if tally.calls - made < _BETWEEN:
                     continue
                 made = tally.calls
-                async with session.post(f"{url}/sandbox/rotate", json={}) as answer:
+                async with session.post(f"{url}/sandbox/rotate-certificate", json={}) as answer:
                     answer.raise_for_status()
             except asyncio.CancelledError:
                 return rotations

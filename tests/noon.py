@@ -16,5 +16,5 @@ def to_noon(sandbox: Sandbox) -> date:
     """Moves the sandbox's clock on to the next noon in Beijing; gives that day, which is not over for twelve hours."""
     now = sandbox.state.now
     first, _ = day_bounds(beijing_date(now))
-    sandbox.control.advance((first + _DAY / 2 - now) % _DAY)
+    sandbox.control.advance_clock((first + _DAY / 2 - now) % _DAY)
     return beijing_date(sandbox.state.now)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from wxpay_dsl import ConfigurationError, Notifications, ServiceError, SignatureError, Wechatpay
+from wxpay_dsl import ConfigurationError, Notifications, ServiceError, VerificationError, Wechatpay
 from wxpay_dsl.core.errors import ValidationError
 from wxpay_dsl.sandbox import Sandbox
 from wxpay_dsl.sandbox.keys.identity import BRAND_ID, make_platform_public_key, throwaway_merchant
@@ -22,7 +22,7 @@ from wxpay_dsl.wechat.v3 import signing as signing_v3
 SPEC = """
 title: 品牌
 path: /brand/my
-family: brand
+dialect: brand
 operations:
   /stores:
     post:
@@ -49,9 +49,9 @@ async def wxpay(sandbox: Sandbox, tmp_path: Path) -> AsyncIterator[Any]:
 
 
 async def test_a_call_is_signed_by_the_brand_and_verified(wxpay: Any, sandbox: Sandbox) -> None:
-    reply = await wxpay["brand"].my.stores.post(name="A", phone="13800000000")
-    assert reply.data == {"store_id": "7", "phone": "13800000000"}
-    exchange = reply.exchange
+    response = await wxpay["brand"].my.stores.post(name="A", phone="13800000000")
+    assert response.data == {"store_id": "7", "phone": "13800000000"}
+    exchange = response.exchange
     header = exchange.request_headers["Authorization"]
     assert header.startswith(f'WECHATPAY-BRAND-SHA256-RSA2048 brand_id="{BRAND_ID}",nonce_str="')
     assert "mchid" not in header
@@ -61,13 +61,13 @@ async def test_a_call_is_signed_by_the_brand_and_verified(wxpay: Any, sandbox: S
     assert signing_v3.verify(exchange.signed_message, given.signature, brand.private_key.public_key())
     assert not signing_v3.verify(exchange.signed_message, given.signature, sandbox.merchant.private_key.public_key())
     assert exchange.request_headers["Wechatpay-Serial"] == sandbox.platform.public_key.id
-    assert reply.headers["Wechatpay-Signature-Type"] == "WECHATPAY-BRAND-SHA256-RSA2048"
+    assert response.headers["Wechatpay-Signature-Type"] == "WECHATPAY-BRAND-SHA256-RSA2048"
     assert "13800000000" not in exchange.request.body.decode()
 
 
 async def test_the_merchants_own_calls_are_signed_as_ever(wxpay: Any) -> None:
-    reply = await wxpay.v3.certificates.get()
-    assert reply.exchange.request_headers["Authorization"].startswith('WECHATPAY2-SHA256-RSA2048 mchid="')
+    response = await wxpay.v3.certificates.get()
+    assert response.exchange.request_headers["Authorization"].startswith('WECHATPAY2-SHA256-RSA2048 mchid="')
 
 
 async def test_an_undeclared_path_of_brands_is_signed_by_the_brand(wxpay: Any) -> None:
@@ -86,9 +86,9 @@ async def test_the_sandbox_refuses_another_scheme_and_another_key(sandbox: Sandb
 
 async def test_an_answer_is_believed_by_the_brands_public_key_alone(sandbox: Sandbox, tmp_path: Path) -> None:
     stranger = make_platform_public_key()
-    wrong = {"brand_certs": {sandbox.platform.public_key.id: stranger.private_key.public_key()}}
+    wrong = {"brand_platform_keys": {sandbox.platform.public_key.id: stranger.private_key.public_key()}}
     async with Wechatpay(**sandbox.credentials, **{**sandbox.brand_credentials, **wrong}, specs=[tmp_path]) as wxpay:
-        with pytest.raises(SignatureError):
+        with pytest.raises(VerificationError):
             await wxpay["brand"].my.stores.post(name="A")
 
 
@@ -102,7 +102,7 @@ async def test_without_a_brand_nothing_is_sent(sandbox: Sandbox, tmp_path: Path)
             with pytest.raises(ConfigurationError, match="brand_private_key"):
                 await call
         with pytest.raises(ConfigurationError, match="no brand"):
-            _ = wxpay.brand_recipient
+            _ = wxpay.brand_merchant_keys
 
 
 async def test_a_field_that_every_page_requires_is_refused(wxpay: Any) -> None:
@@ -116,7 +116,7 @@ async def test_notifications_are_opened_with_the_brands_key(wxpay: Any, sandbox:
     now = time.time()
     headers, body = rendered(notice(event, brand, now), brand, sandbox.platform, int(now))
     headers |= sandbox.platform.sign(sandbox.platform.public_key, body, int(now))
-    parsed = await Notifications(wxpay, wxpay.brand_recipient, store="memory").parse(headers, body)
+    parsed = await Notifications(wxpay, wxpay.brand_merchant_keys, store="memory").parse(headers, body)
     assert parsed.resource == {"brand_id": BRAND_ID}
     assert json.loads(body)["resource"]["algorithm"] == "AEAD_AES_256_GCM"
 
@@ -129,7 +129,7 @@ async def test_notifications_are_opened_with_the_brands_key(wxpay: Any, sandbox:
         ({"brand_serial": None}, "`brand_serial`"),
         ({"brand_private_key": None}, "`brand_private_key`"),
         ({"brand_private_key": "nonsense"}, "`brand_private_key`"),
-        ({"brand_certs": None}, "`brand_certs` is missing"),
+        ({"brand_platform_keys": None}, "`brand_platform_keys` is missing"),
         ({"brand_api_key": "short"}, "`brand_api_key` .* 32 bytes"),
     ],
     ids=lambda value: str(value)[:40],

@@ -114,8 +114,8 @@ def test_a_file_reads_well(file: str) -> None:
 @pytest.mark.parametrize("file", PRODUCTS)
 def test_the_folder_is_the_url(file: str) -> None:
     spec = yaml12.read(text(file), file)
-    family = spec.get("family", "v3")
-    assert f"/{file.removesuffix('.yaml')}" == ("/v2" if family == "v2" else "") + spec["path"]
+    dialect = spec.get("dialect", "v3")
+    assert f"/{file.removesuffix('.yaml')}" == ("/v2" if dialect == "v2" else "") + spec["path"]
     assert re.search("[\u4e00-\u9fff]", spec["title"]), "a title in Chinese"
 
 
@@ -123,8 +123,8 @@ def test_the_folder_is_the_url(file: str) -> None:
 def test_events_have_a_folder(file: str) -> None:
     spec = yaml12.read(text(file), file)
     assert "operations" not in spec
-    assert spec.get("family", "v3") == ("v2" if file == "notifications/v2.yaml" else "v3")
-    assert all(name.startswith("v2/") == (spec.get("family") == "v2") for name in spec["events"])
+    assert spec.get("dialect", "v3") == ("v2" if file == "notifications/v2.yaml" else "v3")
+    assert all(name.startswith("v2/") == (spec.get("dialect") == "v2") for name in spec["events"])
 
 
 def _code(file: str) -> str:
@@ -175,7 +175,7 @@ def test_links_are_official_pages() -> None:
 def test_answers_without_a_signature_are_said_to_have_none() -> None:
     operations, _ = everything()
     unsigned = {
-        path for (path, _), operation in operations.items() if not operation.verify and operation.family == "v3"
+        path for (path, _), operation in operations.items() if not operation.verify and operation.dialect == "v3"
     }
     assert unsigned == {
         "/hk/v3/statements",
@@ -215,7 +215,7 @@ def test_the_whole_api_goes_to_openapi_and_back(tmp_path: Path) -> None:
     host = "https://api.mch.weixin.qq.com"
     document = write_document(operations.values(), events.values(), info, host=host, media_types=media_types)
     assert [error.message for error in OpenAPIV31SpecValidator(document).iter_errors()] == []
-    read = read_document(json.loads(json.dumps(document)), family="v3", host=host, media_types=media_types)
+    read = read_document(json.loads(json.dumps(document)), dialect="v3", host=host, media_types=media_types)
     assert [lost.place for lost in read.lost] == ["#/info/version"]
     back, back_events = loaded(unpacked(read.files, tmp_path), CHAINS, "v3")
     assert back.keys() == operations.keys()

@@ -20,7 +20,7 @@ from tests.ports import free_port
 from wxpay_dsl import (
     ClosedError,
     ConfigurationError,
-    Reply,
+    Response,
     ServiceError,
     SpecError,
     UndeclaredPathError,
@@ -80,17 +80,17 @@ class TestCalls:
             "snake case": lambda: wxpay.v3.edu_papay.contracts.presign(PRESIGN),
             "literal segments": lambda: wxpay["v3"]["edu-papay"]["contracts"]["presign"].post(PRESIGN),
         }
-        reply = await calls[how]()
-        assert isinstance(reply, Reply)
-        assert reply.status == 200
-        assert isinstance(reply["presign_token"], str)
-        assert reply.request_id
-        assert reply.headers["wechatpay-serial"]
+        response = await calls[how]()
+        assert isinstance(response, Response)
+        assert response.status == 200
+        assert isinstance(response["presign_token"], str)
+        assert response.request_id
+        assert response.headers["wechatpay-serial"]
 
     async def test_every_fault_at_once_before_anything_is_sent(self, wxpay: Any) -> None:
         with pytest.raises(ValidationError) as raised:
             await wxpay.v3.eduPapay.contracts.presign.post(appid=1, opnid="x", plan_id=None, validate="strict")
-        assert [fault.path for fault in raised.value.faults] == [
+        assert [fault.path for fault in raised.value.errors] == [
             "opnid",
             "body.appid",
             "body.plan_id",
@@ -102,8 +102,8 @@ class TestCalls:
         assert "opnid: no such field; did you mean 'openid'?" in str(raised.value)
 
     async def test_many_at_once(self, wxpay: Any) -> None:
-        replies = await asyncio.gather(*(wxpay.v3.eduPapay.contracts.presign(PRESIGN) for _ in range(50)))
-        assert {reply.status for reply in replies} == {200}
+        responses = await asyncio.gather(*(wxpay.v3.eduPapay.contracts.presign(PRESIGN) for _ in range(50)))
+        assert {response.status for response in responses} == {200}
 
     async def test_an_undeclared_path_is_signed_sent_and_answered(self, wxpay: Any) -> None:
         with pytest.raises(ServiceError) as raised:
@@ -278,4 +278,4 @@ class TestFoldersOfOnesOwn:
 
 
 #: A merchant of APIv2, which needs no key files.
-MERCHANT = {"WXPAY_MCHID": "1900000109", "WXPAY_SECRET": "192006250b4c09247ec02edce69f6a2d"}
+MERCHANT = {"WXPAY_MCHID": "1900000109", "WXPAY_APIV2_KEY": "192006250b4c09247ec02edce69f6a2d"}

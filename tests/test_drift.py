@@ -70,8 +70,8 @@ async def test_a_callback_that_fails_does_not_reach_the_call(tmp_path: Path) -> 
         Sandbox(specs=[served]) as sandbox,
         Wechatpay(**sandbox.credentials, specs=[believed], on_drift=fails) as wxpay,
     ):
-        reply = await wxpay["v3"].my.shops.get()
-    assert reply.data["size"] == 7
+        response = await wxpay["v3"].my.shops.get()
+    assert response.data["size"] == 7
 
 
 @pytest.mark.parametrize("wrong", [7, "/nowhere/at/all/drift.jsonl"])

@@ -26,7 +26,7 @@ def merchant(number: int, **settings: Any) -> dict[str, Any]:
         "mchid": f"19{number:08d}",
         "serial": f"{number:040X}",
         "private_key": PEM,
-        "certs": CERTS,
+        "platform_keys": CERTS,
         "apiv3_key": APIV3_KEY,
         **settings,
     }
@@ -38,7 +38,7 @@ async def call(wxpay: Wechatpay) -> Any:
 
 async def test_each_merchant_signs_for_itself_over_the_same_connections() -> None:
     platform = Platform()
-    async with serving(platform), wechatpay(platform, certs=CERTS) as wxpay:
+    async with serving(platform), wechatpay(platform, platform_keys=CERTS) as wxpay:
         others = [wxpay.as_merchant(**merchant(number)) for number in range(1, 51)]
         for one in [wxpay, *others]:
             await call(one)
@@ -55,7 +55,7 @@ async def test_each_merchant_signs_for_itself_over_the_same_connections() -> Non
 @pytest.mark.slow
 async def test_a_merchant_costs_at_most_30_kb_and_no_session() -> None:
     platform = Platform()
-    async with serving(platform), wechatpay(platform, certs=CERTS) as wxpay:
+    async with serving(platform), wechatpay(platform, platform_keys=CERTS) as wxpay:
         warm = wxpay.as_merchant(**merchant(1))
         await call(warm)
         sessions = len(wxpay.machinery.shared.transport._sessions)
@@ -75,7 +75,7 @@ async def test_a_merchant_costs_at_most_30_kb_and_no_session() -> None:
 
 async def test_the_specs_and_all_other_settings_are_shared() -> None:
     async with serving(Platform()) as platform:
-        wxpay = wechatpay(platform, certs=CERTS, timeout=7.5, strict=True, retries=1)
+        wxpay = wechatpay(platform, platform_keys=CERTS, timeout=7.5, strict=True, retries=1)
         other = wxpay.as_merchant(**merchant(1))
         assert other.tree is wxpay.tree
         assert (other.settings.timeout, other.settings.strict, other.settings.base_url) == (7.5, True, platform.url)
@@ -84,7 +84,7 @@ async def test_the_specs_and_all_other_settings_are_shared() -> None:
 
 
 async def test_closing_a_merchant_ends_it_alone() -> None:
-    async with serving(Platform()) as platform, wechatpay(platform, certs=CERTS) as wxpay:
+    async with serving(Platform()) as platform, wechatpay(platform, platform_keys=CERTS) as wxpay:
         async with wxpay.as_merchant(**merchant(1)) as one:
             await call(one)
         with pytest.raises(ClosedError):
@@ -95,7 +95,7 @@ async def test_closing_a_merchant_ends_it_alone() -> None:
 
 async def test_closing_the_first_client_ends_them_all() -> None:
     async with serving(Platform()) as platform:
-        async with wechatpay(platform, certs=CERTS) as wxpay:
+        async with wechatpay(platform, platform_keys=CERTS) as wxpay:
             one = wxpay.as_merchant(**merchant(1))
             two = one.as_merchant(**merchant(2))
             await call(two)
@@ -105,9 +105,9 @@ async def test_closing_the_first_client_ends_them_all() -> None:
 
 
 async def test_a_merchant_made_for_each_request_downloads_its_certificates_once() -> None:
-    async with serving(Platform(signing=FIRST)) as platform, wechatpay(platform, certs=CERTS) as wxpay:
+    async with serving(Platform(signing=FIRST)) as platform, wechatpay(platform, platform_keys=CERTS) as wxpay:
         for _ in range(10):
-            async with wxpay.as_merchant(**merchant(1, certs=None)) as one:
+            async with wxpay.as_merchant(**merchant(1, platform_keys=None)) as one:
                 await call(one)
     assert platform.downloads == 1
 
@@ -115,12 +115,12 @@ async def test_a_merchant_made_for_each_request_downloads_its_certificates_once(
 async def test_a_wrong_key_that_was_tried_first_spoils_nothing_for_the_right_one() -> None:
     """The service refuses what is signed with a key that is not the merchant's."""
     platform = Platform(signing=FIRST)
-    async with serving(platform), wechatpay(platform, certs=CERTS, retries=0) as wxpay:
+    async with serving(platform), wechatpay(platform, platform_keys=CERTS, retries=0) as wxpay:
         platform.refuse = 401, b'{"code":"SIGN_ERROR"}'
         with pytest.raises(ServiceError, match="SIGN_ERROR"):
-            await call(wxpay.as_merchant(**merchant(1, certs=None, private_key=newer_key())))
+            await call(wxpay.as_merchant(**merchant(1, platform_keys=None, private_key=newer_key())))
         platform.refuse = None
-        assert (await call(wxpay.as_merchant(**merchant(1, certs=None)))).status == 200
+        assert (await call(wxpay.as_merchant(**merchant(1, platform_keys=None)))).status == 200
     signed = [headers["Authorization"] for line, headers, _ in platform.requests if line.endswith("/certificates")]
     assert len(signed) == 2
 
@@ -142,13 +142,13 @@ class Session:
 
 async def test_a_session_that_was_closed_is_not_asked_again_by_who_has_another() -> None:
     platform = Platform(signing=FIRST)
-    async with serving(platform), wechatpay(platform, certs=CERTS, certificates_minimum_interval=0.1) as wxpay:
+    async with serving(platform), wechatpay(platform, platform_keys=CERTS, certificates_minimum_interval=0.1) as wxpay:
         old, new = Session(), Session()
-        one = wxpay.as_merchant(**merchant(1, certs=None, private_key=old))
+        one = wxpay.as_merchant(**merchant(1, platform_keys=None, private_key=old))
         await call(one)
         old.open = False
         platform.signing, platform.certs = cert(2), [FIRST, cert(2)]
-        other = wxpay.as_merchant(**merchant(1, certs=None, private_key=new))
+        other = wxpay.as_merchant(**merchant(1, platform_keys=None, private_key=new))
         assert (await call(other)).status == 200  # signed by a certificate that has to be downloaded
         await other.keyring.refresh()  # type: ignore[attr-defined]
         with pytest.raises(SignerError):
@@ -157,51 +157,51 @@ async def test_a_session_that_was_closed_is_not_asked_again_by_who_has_another()
 
 async def test_the_keyrings_that_are_kept_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(assembly, "_KEYRINGS", 3)
-    async with serving(Platform(signing=FIRST)) as platform, wechatpay(platform, certs=CERTS) as wxpay:
-        kept = [wxpay.as_merchant(**merchant(number, certs=None)) for number in range(1, 9)]
+    async with serving(Platform(signing=FIRST)) as platform, wechatpay(platform, platform_keys=CERTS) as wxpay:
+        kept = [wxpay.as_merchant(**merchant(number, platform_keys=None)) for number in range(1, 9)]
         assert len(wxpay.machinery.shared.keyrings) == 3
         await asyncio.gather(*map(call, kept))
-        again = wxpay.as_merchant(**merchant(8, certs=None))
+        again = wxpay.as_merchant(**merchant(8, platform_keys=None))
         assert again.keyring is kept[-1].keyring
 
 
 async def test_each_merchant_has_certificates_of_its_own() -> None:
-    async with serving(Platform(signing=FIRST)) as platform, wechatpay(platform, certs=CERTS) as wxpay:
-        others = [wxpay.as_merchant(**merchant(number, certs=None)) for number in range(1, 6)]
+    async with serving(Platform(signing=FIRST)) as platform, wechatpay(platform, platform_keys=CERTS) as wxpay:
+        others = [wxpay.as_merchant(**merchant(number, platform_keys=None)) for number in range(1, 6)]
         await asyncio.gather(*(call(one) for one in others for _ in range(3)))
         assert len({id(one.keyring) for one in others}) == 5
     assert platform.downloads == 5
 
 
 async def test_the_environment_and_the_profile_are_the_first_merchants(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with serving(Platform()) as platform, wechatpay(platform, certs=CERTS) as wxpay:
-        monkeypatch.setenv("WXPAY_SECRET", "0" * 32)
+    async with serving(Platform()) as platform, wechatpay(platform, platform_keys=CERTS) as wxpay:
+        monkeypatch.setenv("WXPAY_APIV2_KEY", "0" * 32)
         monkeypatch.setenv("WXPAY_APIV3_KEY", "0" * 32)
         one = wxpay.as_merchant(**merchant(1, apiv3_key=None))
-        assert (one.settings.secret, one.settings.apiv3_key) == (None, None)
+        assert (one.settings.apiv2_key, one.settings.apiv3_key) == (None, None)
 
 
 async def test_what_cannot_work_is_refused_as_for_any_client() -> None:
-    async with serving(Platform()) as platform, wechatpay(platform, certs=CERTS) as wxpay:
+    async with serving(Platform()) as platform, wechatpay(platform, platform_keys=CERTS) as wxpay:
         with pytest.raises(ConfigurationError, match="apiv3_key"):
             wxpay.as_merchant(**merchant(1, apiv3_key="short"))
         with pytest.raises(ConfigurationError, match="nothing to verify answers with"):
-            wxpay.as_merchant(**merchant(1, certs=None, apiv3_key=None))
+            wxpay.as_merchant(**merchant(1, platform_keys=None, apiv3_key=None))
         with pytest.raises(TypeError):
             wxpay.as_merchant(**merchant(1), base_url="http://127.0.0.1:1")
 
 
 async def test_a_signer_and_a_platform_key_of_ones_own() -> None:
     other = {PUB_KEY_ID.replace("1234", "9999"): newer_key().public_key(), **CERTS}
-    async with serving(Platform()) as platform, wechatpay(platform, certs=CERTS) as wxpay:
-        one = wxpay.as_merchant(**merchant(1, private_key=wxpay.settings.signer, certs=other))
+    async with serving(Platform()) as platform, wechatpay(platform, platform_keys=CERTS) as wxpay:
+        one = wxpay.as_merchant(**merchant(1, private_key=wxpay.settings.signer, platform_keys=other))
         await call(one)
     assert "PUB_KEY_ID" in platform.requests[0][1]["Wechatpay-Serial"]
 
 
 async def test_the_sub_merchants_of_a_service_provider_are_fields() -> None:
     platform = Platform()
-    async with serving(platform), wechatpay(platform, certs=CERTS, validate=False) as wxpay:
+    async with serving(platform), wechatpay(platform, platform_keys=CERTS, validate=False) as wxpay:
         for sub_mchid in ("1900000201", "1900000202"):
             await wxpay.v3.profitsharing.orders.unfreeze.post(
                 sub_mchid=sub_mchid, transaction_id="4", out_order_no="P1", description="x"
@@ -210,8 +210,8 @@ async def test_the_sub_merchants_of_a_service_provider_are_fields() -> None:
 
 
 async def test_nothing_secret_is_in_a_repr() -> None:
-    async with serving(Platform()) as platform, wechatpay(platform, certs=CERTS) as wxpay:
-        one = wxpay.as_merchant(**merchant(1, secret="s" * 32))
+    async with serving(Platform()) as platform, wechatpay(platform, platform_keys=CERTS) as wxpay:
+        one = wxpay.as_merchant(**merchant(1, apiv2_key="s" * 32))
         shown = f"{one!r} {one.settings!r} {one.machinery!r} {one.keyring!r} {one.client!r}"
     assert APIV3_KEY not in shown
     assert "s" * 32 not in shown

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from tests.wechat.platform_server import APIV3_KEY, PUB_KEY_ID, Platform, cert, keys, serving, wechatpay
-from wxpay_dsl import BadSignatureError, FileCorruptedError, MissingHeaderError, SignatureError, Wechatpay
+from wxpay_dsl import BadSignatureError, FileCorruptedError, MissingHeaderError, VerificationError, Wechatpay
 from wxpay_dsl.client import tree
 from wxpay_dsl.sandbox import Sandbox
 
@@ -43,7 +43,7 @@ def test_all_that_is_overseas_is_served_by_its_own_host(chain: str) -> None:
 
 
 async def test_a_client_of_the_real_service_calls_each_at_its_host() -> None:
-    settings = {"mchid": "1900000109", "serial": "0A" * 20, "private_key": keys()[0], "certs": CERTS}
+    settings = {"mchid": "1900000109", "serial": "0A" * 20, "private_key": keys()[0], "platform_keys": CERTS}
     async with Wechatpay(**settings) as wxpay:
         for node, expected in [
             (wxpay["v3"]["global"]["statements"].get, "https://apihk.mch.weixin.qq.com/v3/global/statements"),
@@ -60,7 +60,7 @@ class TestStatements:
     async def test_the_digest_is_verified_and_the_file_held_against_it(self, region: str) -> None:
         platform = Platform()
         platform.answer = statement(platform)
-        async with serving(platform), wechatpay(platform, certs=CERTS) as wxpay:
+        async with serving(platform), wechatpay(platform, platform_keys=CERTS) as wxpay:
             node: Any = wxpay
             for name in region.split("."):
                 node = getattr(node, name)
@@ -71,7 +71,7 @@ class TestStatements:
         platform.answer = statement(platform)
         async with (
             serving(platform),
-            wechatpay(platform, certs=CERTS) as wxpay,
+            wechatpay(platform, platform_keys=CERTS) as wxpay,
             wxpay.download(wxpay.v3.global_.statements.get, date="20180103") as download,
         ):
             assert await download.read() == STATEMENT
@@ -79,9 +79,9 @@ class TestStatements:
     async def test_a_packed_one_has_the_digest_of_what_is_inside(self) -> None:
         platform = Platform()
         platform.answer = statement(platform, gzip.compress(STATEMENT), digest_of=STATEMENT)
-        async with serving(platform), wechatpay(platform, certs=CERTS) as wxpay:
-            reply = await wxpay.hk.v3.statements.get(date="20180103", accept_encoding="gzip")
-        assert reply.data == STATEMENT
+        async with serving(platform), wechatpay(platform, platform_keys=CERTS) as wxpay:
+            response = await wxpay.hk.v3.statements.get(date="20180103", accept_encoding="gzip")
+        assert response.data == STATEMENT
 
     @pytest.mark.parametrize(
         ("changes", "error"),
@@ -96,7 +96,7 @@ class TestStatements:
     async def test_what_nobody_vouches_for_is_refused(self, changes: dict[str, Any], error: Any) -> None:
         platform = Platform()
         platform.answer = statement(platform, **changes)
-        async with serving(platform), wechatpay(platform, certs=CERTS) as wxpay:
+        async with serving(platform), wechatpay(platform, platform_keys=CERTS) as wxpay:
             with pytest.raises(error):
                 await wxpay.v3.global_.statements.get(date="20180103")
 
@@ -105,7 +105,7 @@ class TestStatements:
         platform.answer = statement(platform, digest_of=b"another file")
         async with (
             serving(platform),
-            wechatpay(platform, certs=CERTS) as wxpay,
+            wechatpay(platform, platform_keys=CERTS) as wxpay,
             wxpay.download(wxpay.v3.global_.statements.get, date="20180103") as download,
         ):
             with pytest.raises(FileCorruptedError, match="SHA1"):
@@ -114,16 +114,16 @@ class TestStatements:
     async def test_a_streamed_one_whose_digest_nobody_signed_is_not_begun(self) -> None:
         platform = Platform()
         platform.answer = statement(platform, vouched="{}")
-        async with serving(platform), wechatpay(platform, certs=CERTS) as wxpay:
-            with pytest.raises(SignatureError):
+        async with serving(platform), wechatpay(platform, platform_keys=CERTS) as wxpay:
+            with pytest.raises(VerificationError):
                 async with wxpay.download(wxpay.v3.global_.statements.get, date="20180103"):
                     raise AssertionError("it was begun")
 
     async def test_the_sandbox_signs_as_the_service_does(self) -> None:
         async with Sandbox() as sandbox, Wechatpay(**sandbox.credentials) as wxpay:
-            reply = await wxpay.v3.global_.statements.get(date="20180103")
-        assert isinstance(reply.data, bytes)
-        assert reply.headers["Wechatpay-Statement-Sha1"] == hashlib.sha1(reply.data).hexdigest()  # noqa: S324 (theirs)
+            response = await wxpay.v3.global_.statements.get(date="20180103")
+        assert isinstance(response.data, bytes)
+        assert response.headers["Wechatpay-Statement-Sha1"] == hashlib.sha1(response.data).hexdigest()  # noqa: S324 (theirs)
 
 
 class TestCertificates:

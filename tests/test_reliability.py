@@ -68,16 +68,16 @@ def fails(*answers: Any) -> Any:
 class TestAgain:
     async def test_a_query_is_sent_again_and_signed_afresh_each_time(self) -> None:
         platform = Platform(answer=fails(500, None))
-        async with serving(platform), wechatpay(platform, certs=CERTS) as wxpay:
-            reply = await query(wxpay)
-        assert (reply.data, reply.exchange.attempts) == ({}, 3)
+        async with serving(platform), wechatpay(platform, platform_keys=CERTS) as wxpay:
+            response = await query(wxpay)
+        assert (response.data, response.exchange.attempts) == ({}, 3)
         signed = [headers["Authorization"] for _, headers, _ in platform.requests]
         assert len({text.split('nonce_str="')[1][:32] for text in signed}) == 3
 
     @pytest.mark.parametrize("failure", [500, 502, 429])
     async def test_a_payment_is_not(self, failure: int) -> None:
         platform = Platform(answer=fails(failure))
-        async with serving(platform), wechatpay(platform, certs=CERTS) as wxpay:
+        async with serving(platform), wechatpay(platform, platform_keys=CERTS) as wxpay:
             with pytest.raises(ServiceError) as caught:
                 await pay(wxpay)
         assert platform.calls == 1
@@ -85,7 +85,7 @@ class TestAgain:
 
     async def test_a_lost_answer_to_a_payment_is_the_callers_to_decide_upon(self) -> None:
         platform = Platform(answer=fails(None))
-        async with serving(platform), wechatpay(platform, certs=CERTS) as wxpay:
+        async with serving(platform), wechatpay(platform, platform_keys=CERTS) as wxpay:
             with pytest.raises(ConnectionFailedError, match="with the same numbers") as caught:
                 await pay(wxpay)
         assert (platform.calls, caught.value.outcome_unknown) == (1, True)
@@ -93,20 +93,20 @@ class TestAgain:
     async def test_what_a_spec_calls_idempotent_is_sent_again_with_the_same_number(self) -> None:
         platform = Platform(answer=fails(500, None))
         order = {"transaction_id": "4", "out_order_no": "P1", "description": "x"}
-        async with serving(platform), wechatpay(platform, certs=CERTS, validate=False) as wxpay:
+        async with serving(platform), wechatpay(platform, platform_keys=CERTS, validate=False) as wxpay:
             await wxpay.v3.profitsharing.orders.unfreeze.post(order)
         assert [json.loads(body)["out_order_no"] for _, _, body in platform.requests] == ["P1"] * 3
 
     async def test_retries_of_zero_switch_it_off(self) -> None:
         platform = Platform(answer=fails(500))
-        async with serving(platform), wechatpay(platform, certs=CERTS, retries=0) as wxpay:
+        async with serving(platform), wechatpay(platform, platform_keys=CERTS, retries=0) as wxpay:
             with pytest.raises(ServiceError):
                 await query(wxpay)
         assert platform.calls == 1
 
     async def test_an_answer_that_cannot_be_believed_is_not_asked_for_again(self) -> None:
         platform = Platform(signing=SECOND, serial=PUB_KEY_ID)
-        async with serving(platform), wechatpay(platform, certs=CERTS) as wxpay:
+        async with serving(platform), wechatpay(platform, platform_keys=CERTS) as wxpay:
             with pytest.raises(BadSignatureError):
                 await query(wxpay)
         assert platform.calls == 1
@@ -115,17 +115,17 @@ class TestAgain:
 class TestHosts:
     async def test_a_payment_goes_to_the_second_host_only_if_nothing_was_sent(self) -> None:
         async with serving(Platform()) as backup:
-            settings = {"base_url": dead(), "backup_url": backup.url, "certs": CERTS}
+            settings = {"base_url": dead(), "backup_url": backup.url, "platform_keys": CERTS}
             async with wechatpay(backup, **settings) as wxpay:
-                reply = await pay(wxpay)
-        assert reply.exchange.url.startswith(backup.url)
+                response = await pay(wxpay)
+        assert response.exchange.url.startswith(backup.url)
         assert backup.calls == 1
 
     async def test_after_that_it_is_a_safe_calls_only(self) -> None:
         async with (
             serving(Platform(answer=fails(None, None))) as primary,
             serving(Platform()) as backup,
-            wechatpay(primary, backup_url=backup.url, certs=CERTS) as wxpay,
+            wechatpay(primary, backup_url=backup.url, platform_keys=CERTS) as wxpay,
         ):
             with pytest.raises(ConnectionFailedError):
                 await pay(wxpay)
@@ -142,7 +142,7 @@ class TestHosts:
         assert (backup.downloads, backup.calls) == (1, 1)
 
     def test_the_real_service_has_one_by_default_and_a_host_of_ones_own_none(self) -> None:
-        base = {"mchid": "1900000109", "serial": "0A" * 20, "private_key": keys()[0], "certs": CERTS}
+        base = {"mchid": "1900000109", "serial": "0A" * 20, "private_key": keys()[0], "platform_keys": CERTS}
         assert Wechatpay(**base).settings.connections.backup_url == "https://api2.wechatpay.cn"
         assert Wechatpay(**base, backup_url="none").settings.connections.backup_url == ""
         assert Wechatpay(**base, base_url="http://127.0.0.1:1").settings.connections.backup_url == ""
@@ -150,7 +150,7 @@ class TestHosts:
     @pytest.mark.parametrize("url", ["ftp://x", "http://example.com", "https://x/path", "api2.wechatpay.cn"])
     def test_a_second_host_that_cannot_be_one_is_refused(self, url: str) -> None:
         with pytest.raises(ConfigurationError, match="backup_url"):
-            Wechatpay(mchid="1900000109", serial="0A" * 20, private_key=keys()[0], certs=CERTS, backup_url=url)
+            Wechatpay(mchid="1900000109", serial="0A" * 20, private_key=keys()[0], platform_keys=CERTS, backup_url=url)
 
     @pytest.mark.parametrize(
         ("name", "value"),
@@ -159,7 +159,7 @@ class TestHosts:
     def test_numbers_out_of_range_are_refused(self, name: str, value: Any) -> None:
         settings: dict[str, Any] = {name: value}
         with pytest.raises(ConfigurationError, match=name):
-            Wechatpay(mchid="1900000109", serial="0A" * 20, private_key=keys()[0], certs=CERTS, **settings)
+            Wechatpay(mchid="1900000109", serial="0A" * 20, private_key=keys()[0], platform_keys=CERTS, **settings)
 
 
 class TestPlatformKeys:
@@ -175,7 +175,7 @@ class TestPlatformKeys:
 
     async def test_a_first_download_that_another_key_signed_is_not_believed(self) -> None:
         # GCM alone does not do: whoever had the APIv3 key once could go on for ever.
-        platform = Platform(certs=[FIRST], signing=SECOND, serial=FIRST.id)
+        platform = Platform(platform_keys=[FIRST], signing=SECOND, serial=FIRST.id)
         async with serving(platform), wechatpay(platform) as wxpay:
             with pytest.raises(BadSignatureError):
                 await query(wxpay)
@@ -194,8 +194,8 @@ class TestPlatformKeys:
             platform.certs = [FIRST, SECOND]
             platform.signing = SECOND
             platform.slow = 0.05
-            replies = await asyncio.gather(*(query(wxpay) for _ in range(50)))
-        assert len(replies) == 50
+            responses = await asyncio.gather(*(query(wxpay) for _ in range(50)))
+        assert len(responses) == 50
         assert platform.downloads == 2
 
     async def test_forged_serials_cause_one_download_at_most(self) -> None:
@@ -213,7 +213,7 @@ class TestPlatformKeys:
     @pytest.mark.parametrize("status", [404, 500])
     async def test_a_merchant_in_public_key_mode_is_not_disturbed(self, status: int) -> None:
         platform = Platform(refuse=(status, b'{"code": "RESOURCE_NOT_EXISTS", "message": "x"}'))
-        async with serving(platform), wechatpay(platform, certs=CERTS) as wxpay:
+        async with serving(platform), wechatpay(platform, platform_keys=CERTS) as wxpay:
             for _ in range(5):
                 await query(wxpay)
             assert platform.downloads == 0
@@ -227,7 +227,7 @@ class TestPlatformKeys:
         assert platform.downloads == 1
 
     async def test_both_modes_at_once_while_a_merchant_migrates(self) -> None:
-        async with serving(Platform(signing=FIRST)) as platform, wechatpay(platform, certs=CERTS) as wxpay:
+        async with serving(Platform(signing=FIRST)) as platform, wechatpay(platform, platform_keys=CERTS) as wxpay:
             await query(wxpay)
             platform.signing = None
             await query(wxpay)
@@ -236,7 +236,7 @@ class TestPlatformKeys:
 
     async def test_the_way_back(self) -> None:
         platform = Platform(signing=FIRST)
-        async with serving(platform), wechatpay(platform, certs=CERTS, public_key_ratio=0) as wxpay:
+        async with serving(platform), wechatpay(platform, platform_keys=CERTS, public_key_ratio=0) as wxpay:
             await query(wxpay)
             # The first download runs in the background; nobody waits for it but this.
             await until(lambda: wxpay.keyring.known() == [FIRST.id, PUB_KEY_ID])
@@ -289,7 +289,7 @@ def _forget_the_last_download(wxpay: Wechatpay) -> None:
 class TestEnd:
     async def test_a_closed_client_says_so(self) -> None:
         async with serving(Platform()) as platform:
-            async with wechatpay(platform, certs=CERTS) as wxpay:
+            async with wechatpay(platform, platform_keys=CERTS) as wxpay:
                 await query(wxpay)
             with pytest.raises(ClosedError):
                 await query(wxpay)
@@ -301,7 +301,7 @@ class TestEnd:
             return None
 
         async with serving(Platform(answer=hang)) as platform:
-            wxpay = wechatpay(platform, certs=CERTS)
+            wxpay = wechatpay(platform, platform_keys=CERTS)
             calls = [asyncio.ensure_future(call(wxpay)) for call in (query, pay)]
             await until(lambda: platform.calls >= 2)
             await wxpay.close()
@@ -321,7 +321,7 @@ class TestEnd:
             return None
 
         platform = Platform(answer=hang)
-        async with serving(platform), wechatpay(platform, certs=CERTS, max_connections=1) as wxpay:
+        async with serving(platform), wechatpay(platform, platform_keys=CERTS, max_connections=1) as wxpay:
             call = asyncio.ensure_future(query(wxpay))
             await until(lambda: platform.calls)
             call.cancel()
@@ -347,12 +347,12 @@ class TestEnd:
             return None
 
         platform = Platform(answer=count)
-        async with serving(platform), wechatpay(platform, certs=CERTS, max_connections=4) as wxpay:
+        async with serving(platform), wechatpay(platform, platform_keys=CERTS, max_connections=4) as wxpay:
             await asyncio.gather(*(query(wxpay) for _ in range(60)))
         assert (platform.calls, most) == (60, 4)
 
     async def test_an_idle_connection_is_given_up_before_the_service_closes_it(self) -> None:
-        async with serving(Platform()) as platform, wechatpay(platform, certs=CERTS) as wxpay:
+        async with serving(Platform()) as platform, wechatpay(platform, platform_keys=CERTS) as wxpay:
             connector: Any = wxpay.machinery.shared.transport.session().connector
             assert connector._keepalive_timeout == 7.0
 
@@ -363,7 +363,7 @@ class TestEnd:
 
         async with (
             serving(Platform(answer=hang)) as platform,
-            wechatpay(platform, certs=CERTS, timeout=600) as wxpay,
+            wechatpay(platform, platform_keys=CERTS, timeout=600) as wxpay,
             asyncio.timeout(120),
         ):
             for seconds in (0.2, 2, 20):
@@ -377,7 +377,11 @@ class TestEnd:
         served = _in_a_thread()
         try:
             wxpay = Wechatpay(
-                mchid="1900000109", serial="0A" * 20, private_key=keys()[0], certs=CERTS, base_url=served.platform.url
+                mchid="1900000109",
+                serial="0A" * 20,
+                private_key=keys()[0],
+                platform_keys=CERTS,
+                base_url=served.platform.url,
             )
             for _ in range(3):
                 assert asyncio.run(query(wxpay)).data == {}
@@ -389,7 +393,11 @@ class TestEnd:
     def test_two_event_loops_at_once(self) -> None:
         served = _in_a_thread()
         wxpay = Wechatpay(
-            mchid="1900000109", serial="0A" * 20, private_key=keys()[0], certs=CERTS, base_url=served.platform.url
+            mchid="1900000109",
+            serial="0A" * 20,
+            private_key=keys()[0],
+            platform_keys=CERTS,
+            base_url=served.platform.url,
         )
         results: list[int] = []
 

@@ -76,7 +76,7 @@ class Keys:
             "mchid": MCHID,
             "serial": SERIAL,
             "private_key": private_pem(self.merchant),
-            "certs": {PUBLIC_KEY_ID: public_pem(self.platform)},
+            "platform_keys": {PUBLIC_KEY_ID: public_pem(self.platform)},
             "apiv3_key": APIV3_KEY,
             **changes,
         }
@@ -98,7 +98,7 @@ def profile(tmp_path: Path, keys: Keys) -> Path:
     file.write_text(
         f'mchid = "{MCHID}"\nserial = "{SERIAL}"\nprivate_key = "apiclient_key.pem"\napiv3_key = "{APIV3_KEY}"\n'
         'specs = ["specs"]\nstrict = true\nvalidate = "strict"\ntimeout = 12.5\n\n'
-        f'[certs]\n{PUBLIC_KEY_ID} = "pub_key.pem"\n'
+        f'[platform_keys]\n{PUBLIC_KEY_ID} = "pub_key.pem"\n'
     )
     return file
 
@@ -120,18 +120,18 @@ class TestSources:
             "WXPAY_MCHID": MCHID,
             "WXPAY_SERIAL": SERIAL,
             "WXPAY_PRIVATE_KEY": private_pem(keys.merchant).replace("\n", "\\n"),
-            "WXPAY_CERTS": f" {PUBLIC_KEY_ID} = {tmp_path / 'pub.pem'} ,",
+            "WXPAY_PLATFORM_KEYS": f" {PUBLIC_KEY_ID} = {tmp_path / 'pub.pem'} ,",
             "WXPAY_BASE_URL": "http://127.0.0.1:18080/",
             "WXPAY_SPECS": os.pathsep.join([str(tmp_path / "a"), str(tmp_path / "b")]),
             "WXPAY_TIMEOUT": "5",
-            "WXPAY_SECRET": SECRET,
+            "WXPAY_APIV2_KEY": SECRET,
             "UNRELATED": "x",
         }
         settings = Settings.load({}, environment)
         assert [key.id for key in settings.keys] == [PUBLIC_KEY_ID]
         assert (settings.base_url, settings.one_host) == ("http://127.0.0.1:18080", True)
         assert settings.specs == (str(tmp_path / "a"), str(tmp_path / "b"))
-        assert (settings.timeout, settings.secret) == (5.0, SECRET)
+        assert (settings.timeout, settings.apiv2_key) == (5.0, SECRET)
 
     def test_a_profile_alone_and_its_files_beside_it(
         self, profile: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -229,7 +229,7 @@ class TestForms:
         for form in (lines.decode(), base64.b64encode(private_pem(keys.merchant).encode()).decode(), file):
             assert Settings.load(keys.given(private_key=form), {}).mchid == MCHID
         certs = {PUBLIC_KEY_ID: base64.b64encode(public_pem(keys.platform).encode()).decode()}
-        assert [key.id for key in Settings.load(keys.given(certs=certs), {}).keys] == [PUBLIC_KEY_ID]
+        assert [key.id for key in Settings.load(keys.given(platform_keys=certs), {}).keys] == [PUBLIC_KEY_ID]
 
     def test_base64_of_base64_is_not_read(self, keys: Keys) -> None:
         twice = base64.b64encode(base64.b64encode(private_pem(keys.merchant).encode())).decode()
@@ -262,28 +262,28 @@ class TestForms:
     def test_platform_keys_in_a_variable(self, keys: Keys, form: str, tmp_path: Path) -> None:
         (tmp_path / "pub.pem").write_text(public_pem(keys.platform))
         text = form.format(id=PUBLIC_KEY_ID, file=tmp_path / "pub.pem", pem=public_pem(keys.platform))
-        settings = Settings.load(keys.given(certs=None), {"WXPAY_CERTS": text})
+        settings = Settings.load(keys.given(platform_keys=None), {"WXPAY_PLATFORM_KEYS": text})
         assert [key.id for key in settings.keys] == [PUBLIC_KEY_ID]
 
     def test_a_platform_certificates_serial_as_openssl_writes_it(self, keys: Keys) -> None:
         serial = "6" + SERIAL[1:]
         colons = ":".join(serial[i : i + 2] for i in range(0, 40, 2)).lower()
-        settings = Settings.load(keys.given(certs={colons: certificate_pem(keys.platform, serial)}), {})
+        settings = Settings.load(keys.given(platform_keys={colons: certificate_pem(keys.platform, serial)}), {})
         assert [key.id for key in settings.keys] == [serial]
 
     def test_apiv2_alone_takes_a_certificate_and_its_key(self, keys: Keys) -> None:
         pair = {"private_key": private_pem(keys.merchant), "certificate": certificate_pem(keys.merchant)}
-        settings = Settings.load({"mchid": MCHID, "secret": SECRET, **pair}, {})
+        settings = Settings.load({"mchid": MCHID, "apiv2_key": SECRET, **pair}, {})
         assert settings.client_certificate is not None
         assert (settings.serial, len(settings.keys), settings.apiv3_key) == (SERIAL, 0, None)
 
     def test_a_private_key_and_a_serial_are_those_of_apiv3(self, keys: Keys) -> None:
-        given = {**keys.given(certs=None, apiv3_key=None), "secret": SECRET}
+        given = {**keys.given(platform_keys=None, apiv3_key=None), "apiv2_key": SECRET}
         with pytest.raises(ConfigurationError, match="nothing to verify answers with"):
             Settings.load(given, {})
 
     def test_certificate_mode_needs_no_certificate_yet(self, keys: Keys) -> None:
-        assert len(Settings.load(keys.given(certs=None), {}).keys) == 0
+        assert len(Settings.load(keys.given(platform_keys=None), {}).keys) == 0
 
     def test_public_key_mode_needs_no_apiv3_key(self, keys: Keys) -> None:
         assert Settings.load(keys.given(apiv3_key=None), {}).apiv3_key is None
@@ -308,42 +308,51 @@ REFUSALS: dict[str, tuple[dict[str, Any], str]] = {
         "`serial` is WeChat Pay's public key id .*; here belongs the serial of the merchant's own certificate",
     ),
     "a serial that is none": ({"serial": "not hex"}, "`serial` is 8 to 40 hexadecimal digits, .* not 'NOT HEX'"),
-    "nothing to verify with": ({"certs": None, "apiv3_key": None}, "nothing to verify answers with: give `certs`"),
+    "nothing to verify with": (
+        {"platform_keys": None, "apiv3_key": None},
+        "nothing to verify answers with: give `platform_keys`",
+    ),
     "an APIv3 key of 31 characters": ({"apiv3_key": "x" * 31}, "`apiv3_key` .* is 32 bytes, .* not 31 bytes"),
     "an APIv3 key of 32 Chinese characters": ({"apiv3_key": "密" * 32}, "`apiv3_key` .* is 32 bytes, .* not 96 bytes"),
     "an APIv3 key that is a number": ({"apiv3_key": 32}, "`apiv3_key` .* not int"),
     "an APIv2 key that is too short": (
-        {"secret": "x" * 31},
-        "`secret` .* is 32 ASCII characters, .* not 31 characters",
+        {"apiv2_key": "x" * 31},
+        "`apiv2_key` .* is 32 ASCII characters, .* not 31 characters",
     ),
     "an APIv2 key with a line break": (
-        {"secret": SECRET + "\n"},
+        {"apiv2_key": SECRET + "\n"},
         "not 33 characters .there are blanks or a line break",
     ),
     "an APIv3 key with a blank": ({"apiv3_key": " " + APIV3_KEY}, "not 33 bytes .there are blanks or a line break"),
-    "certs that are a list": ({"certs": ["pub_key.pem"]}, "`certs` is a mapping of .* not a value of list"),
-    "certs without an id": (
-        {"certs": "pub_key.pem"},
-        "`certs` .* as text is ID=FILE,ID=FILE, .*'pub_key.pem' has no `=`",
+    "certs that are a list": (
+        {"platform_keys": ["pub_key.pem"]},
+        "`platform_keys` is a mapping of .* not a value of list",
     ),
-    "certs that nearly are JSON": ({"certs": "{'PUB_KEY_ID_1': 'a.pem'}"}, "begins as JSON and is none"),
-    "certs of JSON lists": ({"certs": '{"PUB_KEY_ID_1": ["a.pem"]}'}, "a JSON object of texts"),
-    "one id twice": ({"certs": "PUB_KEY_ID_1=a.pem,PUB_KEY_ID_1=b.pem"}, "'PUB_KEY_ID_1' is there twice"),
+    "certs without an id": (
+        {"platform_keys": "pub_key.pem"},
+        "`platform_keys` .* as text is ID=FILE,ID=FILE, .*'pub_key.pem' has no `=`",
+    ),
+    "certs that nearly are JSON": ({"platform_keys": "{'PUB_KEY_ID_1': 'a.pem'}"}, "begins as JSON and is none"),
+    "certs of JSON lists": ({"platform_keys": '{"PUB_KEY_ID_1": ["a.pem"]}'}, "a JSON object of texts"),
+    "one id twice": ({"platform_keys": "PUB_KEY_ID_1=a.pem,PUB_KEY_ID_1=b.pem"}, "'PUB_KEY_ID_1' is there twice"),
     "a file's name for a platform key's id": (
-        {"certs": {"pub_key.pem": PUBLIC_KEY_ID}},
+        {"platform_keys": {"pub_key.pem": PUBLIC_KEY_ID}},
         "platform key 'pub_key.pem': an id is PUB_KEY_ID_… .*; here id and file have changed places",
     ),
     "half an id": (
-        {"certs": {"PUB_KEY_ID_": "/nowhere.pem"}},
+        {"platform_keys": {"PUB_KEY_ID_": "/nowhere.pem"}},
         "platform key 'PUB_KEY_ID_': an id is PUB_KEY_ID_… with",
     ),
-    "a word for a platform key's id": ({"certs": {"wechatpay": "/nowhere.pem"}}, "platform key 'wechatpay': an id is"),
+    "a word for a platform key's id": (
+        {"platform_keys": {"wechatpay": "/nowhere.pem"}},
+        "platform key 'wechatpay': an id is",
+    ),
     "the merchant id for a platform key's id": (
-        {"certs": {MCHID: "/nowhere.pem"}},
-        f"`certs`: {MCHID} is the merchant id",
+        {"platform_keys": {MCHID: "/nowhere.pem"}},
+        f"`platform_keys`: {MCHID} is the merchant id",
     ),
     "a text for strict": ({"strict": "false"}, "`strict` is true or false, without quotes, not 'false'"),
-    "a number for the WeCom secret": ({"agent_secret": 7}, "`agent_secret` is text, in quotes in a profile, not int"),
+    "a number for the WeCom secret": ({"wecom_secret": 7}, "`wecom_secret` is text, in quotes in a profile, not int"),
     "a password that is a number": ({"p12": "/nowhere.p12", "p12_password": 1}, "`p12_password` is text, in quotes"),
     "authorities that are a number": ({"ca": 7}, "`ca` is a PEM file, or its text, not int"),
     "a backup of half an address": ({"backup_url": "http://[::1"}, "`backup_url` is an origin"),
@@ -356,8 +365,8 @@ REFUSALS: dict[str, tuple[dict[str, Any], str]] = {
         "`private_key`: .*no such file: /nowhere/key.pem",
     ),
     "a platform key that is not there": (
-        {"certs": {PUBLIC_KEY_ID: "/nowhere.pem"}},
-        "`certs`: .*no such file: /nowhere.pem",
+        {"platform_keys": {PUBLIC_KEY_ID: "/nowhere.pem"}},
+        "`platform_keys`: .*no such file: /nowhere.pem",
     ),
     "a certificate that is not there": ({"certificate": "/nowhere.pem"}, "`certificate`: .*no such file: /nowhere.pem"),
     "a base URL without a scheme": ({"base_url": "api.example.com"}, "`base_url` is an origin such as https://"),
@@ -394,7 +403,17 @@ class TestContentsInTheWrongPlace:
     @pytest.mark.parametrize(
         "place",
         [
-            *("mchid", "serial", "private_key", "certificate", "p12", "p12_password", "certs", "apiv3_key", "secret"),
+            *(
+                "mchid",
+                "serial",
+                "private_key",
+                "certificate",
+                "p12",
+                "p12_password",
+                "platform_keys",
+                "apiv3_key",
+                "apiv2_key",
+            ),
             *("ca", "proxy", "base_url", "backup_url", "specs", "timeout", "certificate_store", "certificates_path"),
             *("v2_sandbox", "validate", "retries", "public_key_ratio", "hooks", "strict", "id", "name", "profile"),
         ],
@@ -407,9 +426,11 @@ class TestContentsInTheWrongPlace:
         if place == "profile":
             profile = value
         elif place in ("id", "name"):
-            given |= {"certs": {text: "pub_key.pem"}} if place == "id" else {text: "1"}
+            given |= {"platform_keys": {text: "pub_key.pem"}} if place == "id" else {text: "1"}
         else:
-            given[place] = {PUBLIC_KEY_ID: value} if place == "certs" else [value] if place == "specs" else value
+            given[place] = (
+                {PUBLIC_KEY_ID: value} if place == "platform_keys" else [value] if place == "specs" else value
+            )
         if place == "p12_password":
             given["p12"] = tmp_path / "nowhere.p12"
         with pytest.raises(ConfigurationError) as raised:
@@ -435,11 +456,14 @@ class TestKeysInTheWrongPlace:
         return str(raised.value)
 
     def test_the_merchants_serial_among_the_platform_keys(self, keys: Keys) -> None:
-        message = self.refused(keys.given(certs={SERIAL.lower(): certificate_pem(keys.merchant)}))
-        assert f"`certs` holds the merchant's own certificate {SERIAL}: here belong WeChat Pay's public key" in message
+        message = self.refused(keys.given(platform_keys={SERIAL.lower(): certificate_pem(keys.merchant)}))
+        assert (
+            f"`platform_keys` holds the merchant's own certificate {SERIAL}: here belong WeChat Pay's public key"
+            in message
+        )
 
     def test_the_merchants_own_key_under_the_platforms_id(self, keys: Keys) -> None:
-        message = self.refused(keys.given(certs={PUBLIC_KEY_ID: public_pem(keys.merchant)}))
+        message = self.refused(keys.given(platform_keys={PUBLIC_KEY_ID: public_pem(keys.merchant)}))
         assert "holds the merchant's own public key; it must be the one of WeChat Pay" in message
 
     def test_a_certificate_where_the_private_key_belongs(self, keys: Keys) -> None:
@@ -448,8 +472,8 @@ class TestKeysInTheWrongPlace:
         assert "this is a certificate, as apiclient_cert.pem is; the private key is in apiclient_key.pem" in message
 
     def test_a_private_key_where_the_platforms_belongs(self, keys: Keys) -> None:
-        message = self.refused(keys.given(certs={PUBLIC_KEY_ID: private_pem(keys.platform)}))
-        assert "`certs`: " in message
+        message = self.refused(keys.given(platform_keys={PUBLIC_KEY_ID: private_pem(keys.platform)}))
+        assert "`platform_keys`: " in message
         assert "this is a private key; WeChat Pay's public key is in pub_key.pem" in message
 
     def test_a_key_that_does_not_match_its_certificate(self, keys: Keys) -> None:
@@ -461,9 +485,11 @@ class TestKeysInTheWrongPlace:
         message = self.refused(keys.given(serial=other, certificate=certificate_pem(keys.merchant)))
         assert message == f"`serial` is {other}, but the certificate's is {SERIAL}"
 
-    @pytest.mark.parametrize("place", ["mchid", "serial", "base_url", "private_key", "certs", "validate", "timeout"])
+    @pytest.mark.parametrize(
+        "place", ["mchid", "serial", "base_url", "private_key", "platform_keys", "validate", "timeout"]
+    )
     def test_a_secret_in_the_wrong_place_is_not_shown(self, keys: Keys, place: str) -> None:
-        value: Any = {PUBLIC_KEY_ID: APIV3_KEY} if place == "certs" else APIV3_KEY
+        value: Any = {PUBLIC_KEY_ID: APIV3_KEY} if place == "platform_keys" else APIV3_KEY
         if place in ("validate", "timeout"):
             value = private_pem(keys.merchant)
         message = self.refused(keys.given(**{place: value}))
@@ -478,7 +504,7 @@ class TestProfiles:
             ("mchid = ", "is not TOML"),
             ("mchid = '1'\nmchid = '2'", "is not TOML"),
             ("mch_id = '1'", "'mch_id' is not a setting; did you mean 'mchid'?"),
-            ("certs = 'pub_key.pem'", "`certs` is a table of platform key id to file"),
+            ("platform_keys = 'pub_key.pem'", "`platform_keys` is a table of platform key id to file"),
             ("specs = 7", "`specs` is a list of folders"),
             ("[certs]\nPUB_KEY_ID_1 = 'a.pem'\napiv3_key = 'x'", "`apiv3_key` stands below [certs], .* move it above"),
             ("[certs]\ntimeout = 5", "`timeout` stands below [certs]"),
@@ -523,7 +549,7 @@ class TestProfiles:
 
 class TestSecrets:
     def test_are_in_no_repr(self, keys: Keys) -> None:
-        settings = Settings.load(keys.given(secret=SECRET, proxy="http://user:hunter2@127.0.0.1:1"), {})
+        settings = Settings.load(keys.given(apiv2_key=SECRET, proxy="http://user:hunter2@127.0.0.1:1"), {})
         for shown in (repr(settings), str(settings), f"{settings}", repr(settings.signer), repr(settings.keys)):
             for secret in (APIV3_KEY, SECRET, "hunter2", "PRIVATE", str(keys.merchant.private_numbers().d)):
                 assert secret not in shown

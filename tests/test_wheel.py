@@ -26,11 +26,11 @@ from wxpay_dsl.sandbox import Sandbox
 
 async def main():
     async with Sandbox() as sandbox, Wechatpay(**sandbox.credentials) as wxpay:
-        reply = await wxpay.v3.eduPapay.contracts.presign.post(
+        response = await wxpay.v3.eduPapay.contracts.presign.post(
             appid="wx8888888888888888", openid="o", plan_id="1", user_id="1",
             period_start_date="2026-03-19", trade_scene="EDUCATION_PERIOD",
         )
-    print(json.dumps({"file": wxpay_dsl.__file__, "data": reply.data, "operations": len(wxpay.tree.declared())}))
+    print(json.dumps({"file": wxpay_dsl.__file__, "data": response.data, "operations": len(wxpay.tree.declared())}))
 
 asyncio.run(main())
 """

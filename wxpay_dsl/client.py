@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from wxpay_dsl.core.observe.drift import Drift, Reporter
     from wxpay_dsl.core.observe.hooks import Hook
     from wxpay_dsl.core.request.files import FileSource
-    from wxpay_dsl.core.response import Reply
+    from wxpay_dsl.core.response import Response
     from wxpay_dsl.settings.settings import Settings
-    from wxpay_dsl.wechat.merchant_keys import Recipient
-    from wxpay_dsl.wechat.payment_params.builder import Cashier
+    from wxpay_dsl.wechat.merchant_keys import MerchantKeys
+    from wxpay_dsl.wechat.payment_params.builder import PaymentParams
     from wxpay_dsl.wechat.platform_keys.keyring import Keyring
     from wxpay_dsl.wiring.client import Machinery
 
@@ -77,14 +77,14 @@ class Wechatpay(Chain):
         certificate: Any = None,
         p12: Any = None,
         p12_password: str | None = None,
-        certs: Mapping[str, Any] | None = None,
+        platform_keys: Mapping[str, Any] | None = None,
         apiv3_key: str | bytes | None = None,
-        secret: str | None = None,
-        agent_secret: str | None = None,
+        apiv2_key: str | None = None,
+        wecom_secret: str | None = None,
         brand_id: str | None = None,
         brand_serial: str | None = None,
         brand_private_key: Any = None,
-        brand_certs: Mapping[str, Any] | None = None,
+        brand_platform_keys: Mapping[str, Any] | None = None,
         brand_api_key: str | bytes | None = None,
         v2_sandbox: str | None = None,
         base_url: str | None = None,
@@ -110,22 +110,22 @@ class Wechatpay(Chain):
     ) -> None:
         """Takes what is not given here from the environment (``WXPAY_MCHID`` …), then from ``profile``, a TOML file.
 
-        ``private_key``: PEM, DER, a path, a key object, or a :class:`~wxpay_dsl.wechat.signers.local.Signer`; ``certs``:
+        ``private_key``: PEM, DER, a path, a key object, or a :class:`~wxpay_dsl.wechat.signers.local.Signer`; ``platform_keys``:
         platform key id (``PUB_KEY_ID_…``) or certificate serial to key; ``timeout``: seconds for a whole call;
         ``strict`` refuses paths that no spec declares, ``undeclared`` sends even to those that are nearly a declared
         one whose fields are encrypted; ``validate``: True, False or ``"strict"``; ``ca``: a PEM file of
         authorities trusted beside the system's.
 
-        APIv2: ``secret`` is its key (APIv2密钥); ``p12`` (``apiclient_cert.p12``, its password the merchant id unless
-        ``p12_password`` says another) or ``certificate`` with ``private_key`` for mutual TLS; ``agent_secret`` WeCom's
+        APIv2: ``apiv2_key`` is its key (APIv2密钥); ``p12`` (``apiclient_cert.p12``, its password the merchant id unless
+        ``p12_password`` says another) or ``certificate`` with ``private_key`` for mutual TLS; ``wecom_secret`` WeCom's
         (企业微信应用), for ``workwx_sign``; ``v2_sandbox``: ``"sandboxnew"`` or ``"apiv2sandbox"``, WeChat Pay's own
-        sandbox environments. A client that calls APIv2 alone needs ``mchid`` and ``secret`` only.
+        sandbox environments. A client that calls APIv2 alone needs ``mchid`` and ``apiv2_key`` only.
 
         ``hosts``: origins (``https://pay.example.com``) beside WeChat Pay's own to which signed calls may go, where a
         spec names one; a call to any other is refused, as whoever receives a signature can use it.
 
         品牌直连 (``wxpay.brand.…``) is signed by the brand: ``brand_id``, ``brand_serial`` and ``brand_private_key`` of
-        its API certificate (品牌API证书), ``brand_certs`` (its 微信支付公钥, as ``certs``), and ``brand_api_key``
+        its API certificate (品牌API证书), ``brand_platform_keys`` (its 微信支付公钥, as ``platform_keys``), and ``brand_api_key``
         (品牌API密钥), which opens its notifications.
 
         ``max_connections``: connections at once (100); ``retries``: how often a call that is safe to repeat is sent
@@ -154,14 +154,14 @@ class Wechatpay(Chain):
             "certificate": certificate,
             "p12": p12,
             "p12_password": p12_password,
-            "certs": certs,
+            "platform_keys": platform_keys,
             "apiv3_key": apiv3_key,
-            "secret": secret,
-            "agent_secret": agent_secret,
+            "apiv2_key": apiv2_key,
+            "wecom_secret": wecom_secret,
             "brand_id": brand_id,
             "brand_serial": brand_serial,
             "brand_private_key": brand_private_key,
-            "brand_certs": brand_certs,
+            "brand_platform_keys": brand_platform_keys,
             "brand_api_key": brand_api_key,
             "v2_sandbox": v2_sandbox,
             "base_url": base_url,
@@ -186,7 +186,7 @@ class Wechatpay(Chain):
         }
         given = masked(given)
         # Error trackers send the variables of every frame that an error passes through.
-        del private_key, p12, p12_password, apiv3_key, secret, agent_secret, proxy, certificate_store
+        del private_key, p12, p12_password, apiv3_key, apiv2_key, wecom_secret, proxy, certificate_store
         del brand_private_key, brand_api_key
         self._settings = Settings.load(given, profile=profile)
         self._tree = tree(self._settings.specs)
@@ -194,7 +194,7 @@ class Wechatpay(Chain):
         self._root = Node(self)
 
     @classmethod
-    def deferred(cls) -> Self:
+    def from_environment(cls) -> Self:
         """A client whose credentials are looked for at the first call; until then it only knows the specs."""
         self = cls.__new__(cls)
         self._settings = None
@@ -212,14 +212,14 @@ class Wechatpay(Chain):
         certificate: Any = None,
         p12: Any = None,
         p12_password: str | None = None,
-        certs: Mapping[str, Any] | None = None,
+        platform_keys: Mapping[str, Any] | None = None,
         apiv3_key: str | bytes | None = None,
-        secret: str | None = None,
-        agent_secret: str | None = None,
+        apiv2_key: str | None = None,
+        wecom_secret: str | None = None,
         brand_id: str | None = None,
         brand_serial: str | None = None,
         brand_private_key: Any = None,
-        brand_certs: Mapping[str, Any] | None = None,
+        brand_platform_keys: Mapping[str, Any] | None = None,
         brand_api_key: str | bytes | None = None,
     ) -> Self:
         """A client of another merchant that shares this one's connections, specs and all other settings.
@@ -238,18 +238,18 @@ class Wechatpay(Chain):
             "certificate": certificate,
             "p12": p12,
             "p12_password": p12_password,
-            "certs": certs,
+            "platform_keys": platform_keys,
             "apiv3_key": apiv3_key,
-            "secret": secret,
-            "agent_secret": agent_secret,
+            "apiv2_key": apiv2_key,
+            "wecom_secret": wecom_secret,
             "brand_id": brand_id,
             "brand_serial": brand_serial,
             "brand_private_key": brand_private_key,
-            "brand_certs": brand_certs,
+            "brand_platform_keys": brand_platform_keys,
             "brand_api_key": brand_api_key,
         }
         given = masked(given)
-        del private_key, p12, p12_password, apiv3_key, secret, agent_secret, brand_private_key, brand_api_key
+        del private_key, p12, p12_password, apiv3_key, apiv2_key, wecom_secret, brand_private_key, brand_api_key
         other = type(self).__new__(type(self))
         other._settings = self.settings.for_merchant(given)  # noqa: SLF001 (of the same class)
         other._tree = self._tree  # noqa: SLF001
@@ -308,29 +308,29 @@ class Wechatpay(Chain):
         return self._settings.drift if self._settings is not None else None
 
     @property
-    def recipient(self) -> Recipient:
+    def merchant_keys(self) -> MerchantKeys:
         """This client's merchant as a receiver of notifications: ``Notifications(wxpay)`` asks for it."""
-        from wxpay_dsl.wechat.merchant_keys import Recipient
+        from wxpay_dsl.wechat.merchant_keys import MerchantKeys
 
         settings = self.settings
-        return Recipient(settings.mchid, self.keyring, settings.apiv3_key, settings.secret)
+        return MerchantKeys(settings.mchid, self.keyring, settings.apiv3_key, settings.apiv2_key)
 
     @property
-    def brand_recipient(self) -> Recipient:
-        """The brand as a receiver of notifications: ``Notifications(wxpay, wxpay.brand_recipient)``.
+    def brand_merchant_keys(self) -> MerchantKeys:
+        """The brand as a receiver of notifications: ``Notifications(wxpay, wxpay.brand_merchant_keys)``.
 
         Raises ConfigurationError where the client has no brand.
         """
         from wxpay_dsl.core.errors import ConfigurationError
-        from wxpay_dsl.wechat.merchant_keys import Recipient
+        from wxpay_dsl.wechat.merchant_keys import MerchantKeys
         from wxpay_dsl.wechat.platform_keys.keyring import StaticKeyring
 
         brand = self.settings.brand
         if brand is None:
             raise ConfigurationError("this client has no brand: give `brand_id` and the brand's keys")
-        return Recipient(brand.credential.mchid, StaticKeyring(brand.keys), brand.api_key)
+        return MerchantKeys(brand.credential.mchid, StaticKeyring(brand.keys), brand.api_key)
 
-    def call(self, target: Target, data: Any, fields: Mapping[str, Any]) -> Coroutine[Any, Any, Reply[Any]]:
+    def call(self, target: Target, data: Any, fields: Mapping[str, Any]) -> Coroutine[Any, Any, Response[Any]]:
         """What the chain does when it is called."""
         return self.client.call(target, data, fields)
 
@@ -343,7 +343,7 @@ class Wechatpay(Chain):
         name: str | None = None,
         content_type: str | None = None,
         **fields: Any,
-    ) -> Reply[Any]:
+    ) -> Response[Any]:
         """Uploads ``file``: a path, bytes, a binary file open for reading, or an async iterator of bytes.
 
         ``to`` is any endpoint that takes a form, and ``fields`` what else it takes; without it a video goes to
@@ -369,7 +369,7 @@ class Wechatpay(Chain):
     ) -> Download:
         """A file, to be read inside ``async with``: streamed, unpacked, held against its hash.
 
-        ``source`` is an endpoint (``wxpay.v3.bill.tradebill.get``, with its ``fields``), a reply that names a
+        ``source`` is an endpoint (``wxpay.v3.bill.tradebill.get``, with its ``fields``), a response that names a
         ``download_url``, or that link. ``progress`` is called with every piece that comes; ``limit``: bytes of the
         file, unpacked, at most.
 
@@ -394,12 +394,12 @@ class Wechatpay(Chain):
         return await signed_url(self.client, source, data, fields)
 
     @property
-    def pay_params(self) -> Cashier:
-        """What the front end needs to open the cashier (调起支付): ``await wxpay.pay_params.jsapi(reply)``."""
-        from wxpay_dsl.wechat.payment_params.builder import Cashier
+    def payment_params(self) -> PaymentParams:
+        """What the front end needs to open the cashier (调起支付): ``await wxpay.payment_params.jsapi(response)``."""
+        from wxpay_dsl.wechat.payment_params.builder import PaymentParams
 
         settings = self.settings
-        return Cashier(settings.mchid, settings.signer, settings.secret)
+        return PaymentParams(settings.mchid, settings.signer, settings.apiv2_key)
 
     def preload(self) -> None:
         """Reads all specs now, for servers that want no first touch later. Raises SpecError for one that is broken."""

@@ -15,15 +15,15 @@ async def main() -> None:
         mchid=told["mchid"],
         serial=told["serial"],
         private_key=told["private_key"],
-        certs={told["public_key_id"]: told["public_key"]},
+        platform_keys={told["public_key_id"]: told["public_key"]},
         base_url=told["base_url"],
     )
     async with client as wxpay:
         presign = wxpay.v3.eduPapay.contracts.presign
 
         async def call() -> None:
-            reply = await presign.post(told["data"])
-            assert reply.data["presign_token"]
+            response = await presign.post(told["data"])
+            assert response.data["presign_token"]
 
         await drive(call)
 

@@ -36,7 +36,7 @@ queue = Queue.from_url(os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0"), 
 async def transfer(context: Mapping[str, Any], *, out_bill_no: str, openid: str, amount: int) -> dict[str, str]:
     """转一笔；抛出即由队列重试 · One transfer; what is raised, the queue tries again."""
     try:
-        reply = await wxpay.v3.fundApp.mchTransfer.transferBills.post(
+        response = await wxpay.v3.fundApp.mchTransfer.transferBills.post(
             appid=APPID,
             out_bill_no=out_bill_no,
             openid=openid,
@@ -50,7 +50,7 @@ async def transfer(context: Mapping[str, Any], *, out_bill_no: str, openid: str,
         if error.outcome_unknown or error.status >= 500 or isinstance(error, RateLimitError):
             raise
         return {"state": "REFUSED", "code": error.code, "message": error.message}
-    return {"state": reply.data["state"], "transfer_bill_no": reply.data["transfer_bill_no"]}
+    return {"state": response.data["state"], "transfer_bill_no": response.data["transfer_bill_no"]}
 
 
 async def end(context: Mapping[str, Any]) -> None:

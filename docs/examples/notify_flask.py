@@ -23,7 +23,7 @@ def paid(event: Notification) -> None:
         print(f"paid {order}: {amount['total']} fen", flush=True)
 
 
-@notifications.default
+@notifications.fallback
 def other(event: Notification) -> None:
     """其他通知 · Everything else."""
     print(f"{event.type} {event.id}", flush=True)

@@ -36,7 +36,7 @@ async def order(request: web.Request) -> web.Response:
     number = secrets.token_hex(16)
     orders[number] = {"state": "NOTPAY", "at": time.monotonic()}
     try:
-        reply = await wxpay.v3.pay.transactions.jsapi.post(
+        response = await wxpay.v3.pay.transactions.jsapi.post(
             appid=APPID,
             mchid=wxpay.settings.mchid,
             description=wish.get("description"),
@@ -47,10 +47,10 @@ async def order(request: web.Request) -> web.Response:
         )
     except ValidationError as error:
         del orders[number]
-        return web.json_response({"faults": [str(fault) for fault in error.faults]}, status=400)
+        return web.json_response({"errors": [str(fault) for fault in error.errors]}, status=400)
     except SdkError as error:
         return web.json_response({"number": number, "error": str(error)}, status=502)
-    params = await wxpay.pay_params.jsapi(reply)
+    params = await wxpay.payment_params.jsapi(response)
     return web.json_response({"number": number, "params": dict(params)}, status=201)
 
 
@@ -80,8 +80,8 @@ async def follow_up() -> None:
         ]
         for number in late:
             with suppress(SdkError):  # 下一轮再查 · the next round asks again
-                reply = await wxpay.v3.pay.transactions.outTradeNo[number].get(mchid=wxpay.settings.mchid)
-                orders[number]["state"] = reply.data["trade_state"]
+                response = await wxpay.v3.pay.transactions.outTradeNo[number].get(mchid=wxpay.settings.mchid)
+                orders[number]["state"] = response.data["trade_state"]
 
 
 async def background(app: web.Application) -> AsyncIterator[None]:

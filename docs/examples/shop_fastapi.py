@@ -82,7 +82,7 @@ async def place(number: str) -> dict[str, Any]:
     """用记下的单号下单；可以重复 · Places it under the number that was booked; may be repeated."""
     found = order_of(number)
     try:
-        reply = await wxpay.v3.pay.transactions.native.post(
+        response = await wxpay.v3.pay.transactions.native.post(
             appid=APPID,
             mchid=wxpay.settings.mchid,
             description=found["description"],
@@ -94,7 +94,7 @@ async def place(number: str) -> dict[str, Any]:
         raise HTTPException(502, str(error)) from error
     change(
         "UPDATE orders SET state = 'NOTPAY', code_url = ? WHERE number = ? AND state = 'NEW'",
-        reply.data["code_url"],
+        response.data["code_url"],
         number,
     )
     return order_of(number)
@@ -106,11 +106,11 @@ async def look(number: str) -> dict[str, Any]:
     found = order_of(number)
     if found["state"] in ("NEW", "NOTPAY"):
         try:
-            reply = await wxpay.v3.pay.transactions.outTradeNo[number].get(mchid=wxpay.settings.mchid)
+            response = await wxpay.v3.pay.transactions.outTradeNo[number].get(mchid=wxpay.settings.mchid)
         except OrderNotExistError:
             return await place(number)
-        if reply.data["trade_state"] == "SUCCESS":
-            book(reply.data)
+        if response.data["trade_state"] == "SUCCESS":
+            book(response.data)
     return order_of(number)
 
 

@@ -16,13 +16,13 @@ from aiohttp import web
 from tests.core.raw_server import RawServer, for_ever, json_answer, then_close
 from tests.wechat.platform_server import MCHID, PUB_KEY_ID, SERIAL, Platform, cert, keys, serving, wechatpay
 from wxpay_dsl import SdkError, ServiceError, Wechatpay
-from wxpay_dsl.core.errors import ConnectionFailedError, ReplyDecodeError, ReplyTooLargeError, TransportError
+from wxpay_dsl.core.errors import ConnectionFailedError, ResponseDecodeError, ResponseTooLargeError, TransportError
 from wxpay_dsl.wechat.errors import (
     BadSignatureError,
     ClockSkewError,
     MissingHeaderError,
-    SignatureError,
     UnknownSerialError,
+    VerificationError,
 )
 from wxpay_dsl.wechat.v3 import signing as signing_v3
 
@@ -33,7 +33,7 @@ HEADERS = ("Wechatpay-Timestamp", "Wechatpay-Nonce", "Wechatpay-Signature", "Wec
 
 
 def raw_client(server: RawServer, **settings: Any) -> Wechatpay:
-    given = {"mchid": MCHID, "serial": SERIAL, "private_key": keys()[0], "certs": CERTS, "base_url": server.url}
+    given = {"mchid": MCHID, "serial": SERIAL, "private_key": keys()[0], "platform_keys": CERTS, "base_url": server.url}
     return Wechatpay(**{**given, "timeout": 30.0, "retries": 0, **settings})
 
 
@@ -54,7 +54,7 @@ class TestReplay:
         async def answer(request: web.Request, body: bytes) -> web.StreamResponse:
             return web.Response(body=b'{"trade_state":"SUCCESS"}', headers=dict(old.headers))
 
-        async with serving(Platform(answer=answer)) as platform, wechatpay(platform, certs=CERTS) as wxpay:
+        async with serving(Platform(answer=answer)) as platform, wechatpay(platform, platform_keys=CERTS) as wxpay:
             with pytest.raises(ClockSkewError, match="a replay"):
                 await wxpay.v3.pay.transactions.id["42"].get(mchid=MCHID)
 
@@ -67,7 +67,7 @@ class TestReplay:
             headers = {**kept[0].headers, "Wechatpay-Timestamp": str(int(time.time()) + 1)}
             return web.Response(body=b"{}", headers=headers)
 
-        async with serving(Platform(answer=answer)) as platform, wechatpay(platform, certs=CERTS) as wxpay:
+        async with serving(Platform(answer=answer)) as platform, wechatpay(platform, platform_keys=CERTS) as wxpay:
             with pytest.raises(BadSignatureError):
                 await wxpay.v3.pay.transactions.id["42"].get(mchid=MCHID)
 
@@ -82,7 +82,7 @@ class TestStripping:
             return web.Response(status=status, body=whole.body if status != 204 else None, headers=headers)
 
         platform = Platform(answer=answer)
-        async with serving(platform), wechatpay(platform, certs=CERTS, validate=False) as wxpay:
+        async with serving(platform), wechatpay(platform, platform_keys=CERTS, validate=False) as wxpay:
             for call in (
                 wxpay.v3.pay.transactions.id["42"].get(mchid=MCHID),
                 wxpay.v3.pay.transactions.outTradeNo["42"].close.post(mchid=MCHID),
@@ -112,8 +112,8 @@ class TestStripping:
             return web.Response(body=b"{}", headers={**whole.headers, **change})
 
         platform = Platform(answer=answer)
-        async with serving(platform), wechatpay(platform, certs=CERTS) as wxpay:
-            with pytest.raises(SignatureError):
+        async with serving(platform), wechatpay(platform, platform_keys=CERTS) as wxpay:
+            with pytest.raises(VerificationError):
                 await wxpay.v3.pay.transactions.id["42"].get(mchid=MCHID)
 
     async def test_what_the_merchants_own_key_signed_is_not_the_services(self) -> None:
@@ -123,7 +123,7 @@ class TestStripping:
             values = (stamp, "N", signature, PUB_KEY_ID)
             return web.Response(body=b"{}", headers=dict(zip(HEADERS, values, strict=True)))
 
-        async with serving(Platform(answer=answer)) as platform, wechatpay(platform, certs=CERTS) as wxpay:
+        async with serving(Platform(answer=answer)) as platform, wechatpay(platform, platform_keys=CERTS) as wxpay:
             with pytest.raises(BadSignatureError):
                 await wxpay.v3.pay.transactions.id["42"].get(mchid=MCHID)
 
@@ -198,7 +198,7 @@ class TestBounds:
             json_answer(BOMB, "400 Bad", "Content-Encoding: gzip\r\n"),
         ]
         async with raw_client(server) as wxpay:
-            with pytest.raises(SignatureError):
+            with pytest.raises(VerificationError):
                 await wxpay.v3.pay.transactions.id["42"].get(mchid=MCHID)
             with pytest.raises(ServiceError):
                 await wxpay.v3.pay.transactions.id["42"].get(mchid=MCHID)
@@ -231,14 +231,14 @@ class TestBounds:
         head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\n\r\n".encode()
         server.script = [for_ever(head, b" " * 65536)]
         async with raw_client(server) as wxpay:
-            with pytest.raises(ReplyTooLargeError):
+            with pytest.raises(ResponseTooLargeError):
                 await wxpay.v3.pay.transactions.id["42"].get(mchid=MCHID)
 
     @pytest.mark.parametrize("slow", ["head", "body", "certificates"])
     async def test_a_slow_answer_ends_in_time(self, slow: str, server: RawServer) -> None:
         head = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n"
         server.script = [for_ever(head + b"\r\n", b" ", 0.02) if slow == "body" else for_ever(head, b"X: y\r\n", 0.02)]
-        settings = {"certs": None, "apiv3_key": "0" * 32} if slow == "certificates" else {}
+        settings = {"platform_keys": None, "apiv3_key": "0" * 32} if slow == "certificates" else {}
         async with asyncio.timeout(60), raw_client(server, timeout=0.5, **settings) as wxpay:
             with pytest.raises(TransportError):
                 await wxpay.v3.pay.transactions.id["42"].get(mchid=MCHID)
@@ -265,13 +265,13 @@ class TestBounds:
             return platform.signed(body)
 
         platform = Platform(answer=answer)
-        async with serving(platform), wechatpay(platform, certs=CERTS) as wxpay:
+        async with serving(platform), wechatpay(platform, platform_keys=CERTS) as wxpay:
             try:
-                reply = await wxpay.v3.pay.transactions.id["42"].get(mchid=MCHID)
+                response = await wxpay.v3.pay.transactions.id["42"].get(mchid=MCHID)
             except SdkError as error:
-                assert isinstance(error, (ReplyDecodeError, ServiceError))  # noqa: PT017 (some of these are JSON)
+                assert isinstance(error, (ResponseDecodeError, ServiceError))  # noqa: PT017 (some of these are JSON)
             else:
-                assert reply.exchange.answer.body == body
+                assert response.exchange.answer.body == body
 
 
 class TestForgedRefusals:
@@ -325,8 +325,8 @@ class TestForgedRefusals:
         server.script = [json_answer(body, headers=head)]
         async with raw_client(server) as wxpay:
             # Declared, as no value is logged of what no spec describes.
-            reply = await wxpay.v3.pay.transactions.native.post({"attach": evil}, validate=False)
-        assert reply.data == {"attach": evil}
+            response = await wxpay.v3.pay.transactions.native.post({"attach": evil}, validate=False)
+        assert response.data == {"attach": evil}
         lines = [record.getMessage() for record in caplog.records if record.name.startswith("wxpay")]
         assert len(lines) == 3
         assert all(line.isprintable() for line in lines), lines
@@ -353,7 +353,7 @@ async def test_an_answer_to_one_call_is_never_another_calls(server: RawServer) -
     smuggled = json_answer(b'{"trade_state":"SUCCESS"}', headers=extra)
     server.script = [json_answer(b"{}", headers=extra) + smuggled, json_answer(b"", "404 Not Found")]
     async with raw_client(server, max_connections=1) as wxpay:
-        with pytest.raises((SignatureError, ConnectionFailedError)):
+        with pytest.raises((VerificationError, ConnectionFailedError)):
             await wxpay.v3.pay.transactions.id["1"].get(mchid=MCHID)
         await asyncio.sleep(0.05)
         with pytest.raises((ServiceError, ConnectionFailedError)):
@@ -368,7 +368,7 @@ async def test_an_answer_that_a_proxy_packed_says_so_first() -> None:
         return web.Response(body=gzip.compress(b'{"a":1}'), headers=headers)
 
     platform = Platform(answer=packing)
-    async with serving(platform), wechatpay(platform, certs={PUB_KEY_ID: keys()[1].public_key()}) as wxpay:
+    async with serving(platform), wechatpay(platform, platform_keys={PUB_KEY_ID: keys()[1].public_key()}) as wxpay:
         with pytest.raises(BadSignatureError) as raised:
             await wxpay["v3"]["pay"]["orders"]["1"].get()
     assert raised.value.message.startswith("the answer came packed with 'gzip', which was not asked for")

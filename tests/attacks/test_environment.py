@@ -28,7 +28,7 @@ async def server() -> AsyncIterator[RawServer]:
 
 def client(server: RawServer, **settings: Any) -> Wechatpay:
     given: dict[str, Any] = {"mchid": MCHID, "serial": SERIAL, "private_key": keys()[0], "base_url": server.url}
-    given |= {"certs": {PUB_KEY_ID: keys()[1].public_key()}, "timeout": 30.0, "retries": 0}
+    given |= {"platform_keys": {PUB_KEY_ID: keys()[1].public_key()}, "timeout": 30.0, "retries": 0}
     return Wechatpay(**{**given, **settings})
 
 
@@ -69,7 +69,7 @@ async def test_a_netrc_adds_no_credentials(server: RawServer, tmp_path: Path, mo
     server.script = [signed(), signed()]
     async with client(server) as wxpay:
         await call(wxpay)
-    async with Wechatpay(mchid=MCHID, secret="1" * 32, base_url=server.url, retries=0) as wxpay:
+    async with Wechatpay(mchid=MCHID, apiv2_key="1" * 32, base_url=server.url, retries=0) as wxpay:
         with pytest.raises(SdkError):
             await wxpay.v2.pay.orderquery(appid="wx8888888888888888", out_trade_no="1", validate=False)
     assert head(server.requests[0])["authorization"].startswith("WECHATPAY2-SHA256-RSA2048 ")
@@ -105,7 +105,7 @@ async def test_no_header_of_an_answer_changes_the_next_call(server: RawServer) -
                 await call(wxpay)
         last = await call(wxpay)
     assert len(server.requests) == 4
-    one, other = (dict(reply.exchange.request_headers) for reply in (first, last))
+    one, other = (dict(response.exchange.request_headers) for response in (first, last))
     for changing in ("Authorization",):
         del one[changing], other[changing]
     assert one == other

@@ -40,7 +40,7 @@ async def server() -> AsyncIterator[RawServer]:
 
 def client(server: RawServer) -> Wechatpay:
     given: dict[str, Any] = {"mchid": MCHID, "serial": SERIAL, "private_key": keys()[0], "base_url": server.url}
-    return Wechatpay(**given, certs={PUB_KEY_ID: keys()[1].public_key()}, timeout=30.0, retries=0)
+    return Wechatpay(**given, platform_keys={PUB_KEY_ID: keys()[1].public_key()}, timeout=30.0, retries=0)
 
 
 def link(server: RawServer, content: bytes = CONTENT) -> dict[str, str]:
@@ -215,7 +215,7 @@ class TestCommandLine:
     def test_certificates_and_specs_are_written_through_no_link(self, sandbox: Any, tmp_path: Path) -> None:
         victim = tmp_path / "victim"
         victim.write_text("mine")
-        command = ("certs", "--out", "certs", "--profile", str(sandbox[1]))
+        command = ("platform_keys", "--out", "platform_keys", "--profile", str(sandbox[1]))
         assert wxpay_command(tmp_path, *command).returncode == 0
         pems = sorted((tmp_path / "certs").glob("*.pem"))
         assert pems

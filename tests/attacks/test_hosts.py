@@ -59,7 +59,7 @@ def specs(folder: Path, host: str) -> Path:
         "    post: {form: {file: {format: binary}, meta: {contentMediaType: application/json}}}\n"
     )
     (folder / "evil2.yaml").write_text(
-        f"family: v2\nhost: {host}\noperations:\n"
+        f"dialect: v2\nhost: {host}\noperations:\n"
         "  /pay/unifiedorder: {post: {}}\n"
         "  /stranger/known: {post: {}}\n"
         "  /papay/entrustweb: {get: {}}\n"
@@ -70,7 +70,7 @@ def specs(folder: Path, host: str) -> Path:
 
 def client(folder: Path, **settings: Any) -> Wechatpay:
     given: dict[str, Any] = {"mchid": MCHID, "serial": SERIAL, "private_key": keys()[0], "secret": "s" * 32}
-    given |= {"certs": {PUB_KEY_ID: keys()[1].public_key()}, "apiv3_key": APIV3_KEY, "specs": [folder]}
+    given |= {"platform_keys": {PUB_KEY_ID: keys()[1].public_key()}, "apiv3_key": APIV3_KEY, "specs": [folder]}
     return Wechatpay(**{**given, "retries": 0, "timeout": 5.0, **settings})
 
 

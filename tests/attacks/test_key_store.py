@@ -15,7 +15,7 @@ import pytest
 
 from tests.wechat.platform_server import APIV3_KEY, MCHID, Platform, cert, newer_key, sealed, serving, wechatpay
 from wxpay_dsl import Wechatpay
-from wxpay_dsl.wechat.errors import SignatureError
+from wxpay_dsl.wechat.errors import VerificationError
 from wxpay_dsl.wechat.platform_keys.store import FileKeyStore, KeyStoreError, StoredCertificates
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="links and permissions of POSIX")
@@ -36,7 +36,7 @@ def entry(folder: Path) -> Path:
 
 async def filled(folder: Path) -> Path:
     """The file, after a client has kept in it what it downloaded."""
-    platform = Platform(certs=[TRUE], signing=TRUE)
+    platform = Platform(platform_keys=[TRUE], signing=TRUE)
     async with serving(platform), wechatpay(platform, certificate_store=folder) as wxpay:
         await call(wxpay)
     return entry(folder)
@@ -98,7 +98,7 @@ async def test_an_entry_that_somebody_wrote_is_not_believed(poison: str, tmp_pat
     assert changed != file.read_bytes()
     file.write_bytes(changed)
     for evil in (FORGED, DOUBLE):
-        platform = Platform(certs=[TRUE], signing=TRUE)
+        platform = Platform(platform_keys=[TRUE], signing=TRUE)
         async with serving(platform), wechatpay(platform, certificate_store=tmp_path) as wxpay:
             await call(wxpay)
             assert platform.downloads == 1, "what was kept is of no use: it is downloaded"
@@ -107,7 +107,7 @@ async def test_an_entry_that_somebody_wrote_is_not_believed(poison: str, tmp_pat
                 return platform.signed(b'{"trade_state":"SUCCESS"}', evil)
 
             platform.answer = forged
-            with pytest.raises(SignatureError):
+            with pytest.raises(VerificationError):
                 await call(wxpay)
         file.write_bytes(changed)
 
@@ -115,7 +115,7 @@ async def test_an_entry_that_somebody_wrote_is_not_believed(poison: str, tmp_pat
 async def test_another_merchants_entry_is_not_this_ones(tmp_path: Path) -> None:
     file = await filled(tmp_path)
     other = "x" * 32
-    platform = Platform(certs=[TRUE], signing=TRUE, apiv3_key=other)
+    platform = Platform(platform_keys=[TRUE], signing=TRUE, apiv3_key=other)
     async with serving(platform), wechatpay(platform, certificate_store=tmp_path, apiv3_key=other) as wxpay:
         await call(wxpay)
         assert platform.downloads == 1
@@ -153,7 +153,7 @@ async def test_a_link_to_something_else_is_damaged_and_no_more(
     file = await filled(tmp_path / "store")
     file.unlink()
     file.symlink_to(file if target == "loop" else target)
-    platform = Platform(certs=[TRUE], signing=TRUE)
+    platform = Platform(platform_keys=[TRUE], signing=TRUE)
     async with (
         asyncio.timeout(60),
         serving(platform),
@@ -168,7 +168,7 @@ async def test_a_pipe_in_its_place_holds_up_nobody(tmp_path: Path) -> None:
     file = await filled(tmp_path)
     file.unlink()
     os.mkfifo(file)
-    platform = Platform(certs=[TRUE], signing=TRUE)
+    platform = Platform(platform_keys=[TRUE], signing=TRUE)
     async with asyncio.timeout(60), serving(platform), wechatpay(platform, certificate_store=tmp_path) as wxpay:
         await call(wxpay)
         assert platform.downloads == 1
@@ -191,7 +191,7 @@ async def test_an_old_answer_gives_back_no_certificate_that_has_ended(tmp_path: 
     ended = cert(7, start=timedelta(days=-30), end=timedelta(days=-1), key=newer_key())
     file = await filled(tmp_path)
     file.write_bytes(stored(sealed([ended])))
-    platform = Platform(certs=[TRUE], signing=TRUE)
+    platform = Platform(platform_keys=[TRUE], signing=TRUE)
     async with serving(platform), wechatpay(platform, certificate_store=tmp_path) as wxpay:
         await call(wxpay)
 
@@ -199,5 +199,5 @@ async def test_an_old_answer_gives_back_no_certificate_that_has_ended(tmp_path: 
             return platform.signed(b"{}", ended)
 
         platform.answer = stale
-        with pytest.raises(SignatureError):
+        with pytest.raises(VerificationError):
             await call(wxpay)

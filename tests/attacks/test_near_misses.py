@@ -25,7 +25,7 @@ async def server() -> AsyncIterator[RawServer]:
 
 def client(server: RawServer, **settings: Any) -> Wechatpay:
     given: dict[str, Any] = {"mchid": MCHID, "serial": SERIAL, "private_key": keys()[0], "base_url": server.url}
-    given |= {"certs": {PUB_KEY_ID: keys()[1].public_key()}, "secret": "s" * 32, "timeout": 30.0, "retries": 0}
+    given |= {"platform_keys": {PUB_KEY_ID: keys()[1].public_key()}, "secret": "s" * 32, "timeout": 30.0, "retries": 0}
     return Wechatpay(**{**given, **settings})
 
 

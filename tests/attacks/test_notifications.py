@@ -17,9 +17,9 @@ from aiohttp.test_utils import TestServer
 
 from tests.notify.conftest import PAYMENT, PAYMENT_V2, Sender, Wire, make_sender
 from tests.wechat.platform_server import Platform, cert, serving, wechatpay
-from wxpay_dsl import Notifications, Recipient, SdkError
+from wxpay_dsl import MerchantKeys, Notifications, SdkError
 from wxpay_dsl.notify.notification import MalformedNotificationError, NotificationError
-from wxpay_dsl.wechat.errors import BadSignatureError, ClockSkewError, SignatureError, UnknownSerialError
+from wxpay_dsl.wechat.errors import BadSignatureError, ClockSkewError, UnknownSerialError, VerificationError
 from wxpay_dsl.wechat.v2 import xml
 from wxpay_dsl.wechat.v3 import signing as signing_v3
 
@@ -31,11 +31,11 @@ NAMES = ("Wechatpay-Timestamp", "Wechatpay-Nonce", "Wechatpay-Signature", "Wecha
 class Books:
     """A shop: what it has booked, by what it was told."""
 
-    def __init__(self, *recipients: Recipient) -> None:
-        self.notifications = Notifications(*(recipients or (SENDER.recipient,)), store="memory")
+    def __init__(self, *recipients: MerchantKeys) -> None:
+        self.notifications = Notifications(*(recipients or (SENDER.merchant_keys,)), store="memory")
         self.booked: list[Any] = []
 
-        @self.notifications.default
+        @self.notifications.fallback
         async def book(notification: Any) -> None:
             self.booked.append(notification)
 
@@ -101,7 +101,7 @@ class TestReplay:
     )
     async def test_under_another_name(self, change: Callable[[Wire], Wire], books: Books) -> None:
         forged = change(SENDER.event(now=time.time() - 200))
-        with pytest.raises((SignatureError, MalformedNotificationError)):
+        with pytest.raises((VerificationError, MalformedNotificationError)):
             await books.notifications.parse(forged.headers, forged.body)
         assert await books.hear(forged) >= 400
         assert books.booked == []
@@ -150,7 +150,7 @@ class TestHeaders:
         message = f"{stamp}\n{wire.headers['Wechatpay-Nonce']}\n".encode() + wire.body + b"\n"
         signature = signing_v3.sign(message, SENDER.pair.private_key)
         forged = changed(wire, Wechatpay_Timestamp=stamp, Wechatpay_Signature=signature)
-        with pytest.raises(SignatureError):
+        with pytest.raises(VerificationError):
             await books.notifications.parse(forged.headers, forged.body)
         assert books.booked == []
 
@@ -173,13 +173,13 @@ class TestHeaders:
 
     async def test_a_serial_in_lower_case_names_the_same_certificate_and_no_other(self) -> None:
         sender = make_sender(mode="certificate")
-        books = Books(sender.recipient)
+        books = Books(sender.merchant_keys)
         wire = sender.event()
         serial = wire.headers["Wechatpay-Serial"]
         assert serial != serial.lower()
         assert await books.hear(changed(wire, Wechatpay_Serial=serial.lower())) in (204, 401)
         for other in (f"0{serial}", f"{serial} ", f" {serial}", serial[:-1], f"{serial}\n", f"0x{serial}", "0"):
-            with pytest.raises(SignatureError):
+            with pytest.raises(VerificationError):
                 await books.notifications.parse(changed(wire, Wechatpay_Serial=other).headers, wire.body)
 
 
@@ -221,7 +221,7 @@ class TestOtherWorlds:
     async def test_apiv2_is_no_way_round_apiv3(self) -> None:
         """A merchant without an APIv2 key takes no XML, signed with whatever: with nothing, say."""
         certs = {SENDER.pair.id: SENDER.pair.private_key.public_key()}
-        books = Books(Recipient.of(MERCHANT.mchid, certs=certs, apiv3_key=MERCHANT.apiv3_key))
+        books = Books(MerchantKeys.of(MERCHANT.mchid, platform_keys=certs, apiv3_key=MERCHANT.apiv3_key))
         for wire in (SENDER.xml(PAYMENT_V2), SENDER.xml(PAYMENT_V2, None), SENDER.xml({"mch_id": MERCHANT.mchid})):
             with pytest.raises(SdkError):
                 await books.notifications.parse(wire.headers, wire.body)
@@ -229,7 +229,7 @@ class TestOtherWorlds:
         assert books.booked == []
 
     async def test_nor_apiv3_round_apiv2(self) -> None:
-        books = Books(Recipient.of(MERCHANT.mchid, secret=MERCHANT.secret))
+        books = Books(MerchantKeys.of(MERCHANT.mchid, apiv2_key=MERCHANT.apiv2_key))
         assert await books.hear(SENDER.event()) >= 400
         assert books.booked == []
 
@@ -247,7 +247,7 @@ class TestOtherWorlds:
 
     async def test_another_merchants_notification_is_nobody_elses(self) -> None:
         other = make_sender("1900000999")
-        books = Books(SENDER.recipient, other.recipient)
+        books = Books(SENDER.merchant_keys, other.merchant_keys)
         for wire in (SENDER.event(), SENDER.xml(PAYMENT_V2)):
             assert await books.hear(wire, "1900000999") >= 400
         assert books.booked == []
@@ -258,7 +258,7 @@ class TestOtherWorlds:
     async def test_one_merchant_who_shares_the_platforms_key_cannot_speak_for_another(self) -> None:
         """The platform's certificates may be the same for all: then it is the APIv3 key that tells them apart."""
         shared = Sender(make_sender("1900000999").merchant, SENDER.platform, SENDER.pair)
-        books = Books(SENDER.recipient)
+        books = Books(SENDER.merchant_keys)
         wire = shared.event(resource={**PAYMENT, "mchid": MERCHANT.mchid})
         for merchant in ("", MERCHANT.mchid):
             assert await books.hear(wire, merchant) >= 400
@@ -372,7 +372,7 @@ class TestServers:
     """The adapters: slow, endless and oddly announced bodies."""
 
     async def test_a_body_that_never_comes_is_not_waited_for_by_aiohttp(self) -> None:
-        notifications = Notifications(SENDER.recipient, store="memory", answer_within=0.2)
+        notifications = Notifications(SENDER.merchant_keys, store="memory", ack_timeout=0.2)
         app = web.Application()
         app.router.add_post("/notify", notifications.aiohttp)
         async with TestServer(app) as server, asyncio.timeout(60):
@@ -385,7 +385,7 @@ class TestServers:
         await notifications.close()
 
     async def test_nor_by_asgi(self) -> None:
-        notifications = Notifications(SENDER.recipient, store="memory", answer_within=0.2)
+        notifications = Notifications(SENDER.merchant_keys, store="memory", ack_timeout=0.2)
         sent: list[Any] = []
 
         async def receive() -> dict[str, Any]:
@@ -406,7 +406,7 @@ class TestServers:
         "length", ["²", "٣", "-1", "+1", "1e3", " 1", "1_0", "9" * 5000, str(2**63), "0x1", "", "1,1"], ids=ascii
     )
     def test_wsgi_is_told_no_length_that_is_none(self, length: str) -> None:
-        notifications = Notifications(SENDER.recipient, store="memory")
+        notifications = Notifications(SENDER.merchant_keys, store="memory")
         said: list[Any] = []
         wire = SENDER.event()
         environ = {"REQUEST_METHOD": "POST", "PATH_INFO": "/n", "CONTENT_LENGTH": length}
@@ -423,7 +423,7 @@ async def test_a_refusal_tells_a_stranger_nothing(books: Books) -> None:
         answer = await books.notifications.handle(wire.headers, wire.body)
         said = answer.body.decode()
         assert len(said) < 400
-        for secret in (MERCHANT.apiv3_key, MERCHANT.secret, SENDER.pair.id, "/wxpay_dsl", "Traceback"):
+        for secret in (MERCHANT.apiv3_key, MERCHANT.apiv2_key, SENDER.pair.id, "/wxpay_dsl", "Traceback"):
             assert secret not in said
 
 

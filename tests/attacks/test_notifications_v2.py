@@ -10,7 +10,7 @@ from tests.notify.conftest import PAYMENT_V2, Sender, make_sender
 from wxpay_dsl import Notifications, SdkError
 from wxpay_dsl.notify import MalformedNotificationError
 from wxpay_dsl.notify.parsing.v2 import open_v2
-from wxpay_dsl.wechat.payment_params import signing as pay_params
+from wxpay_dsl.wechat.payment_params import signing as payment_params
 from wxpay_dsl.wechat.v2 import xml
 
 MCHID = "1900000109"
@@ -49,8 +49,8 @@ class Shop:
 
     def __init__(self, sender: Sender) -> None:
         self.handled: list[Any] = []
-        self.notifications = Notifications(sender.recipient, store="memory")
-        self.notifications.default(self.handled.append)
+        self.notifications = Notifications(sender.merchant_keys, store="memory")
+        self.notifications.fallback(self.handled.append)
 
     async def post(self, fields: dict[str, str]) -> int:
         return (await self.notifications.handle({}, xml.dumps(fields), MCHID)).status
@@ -58,9 +58,9 @@ class Shop:
 
 def payment_pages(sender: Sender) -> dict[str, dict[str, str]]:
     """What a payer's browser is given, with the signature under the name that a notification has for it."""
-    secret = sender.merchant.secret
-    jsapi = pay_params.jsapi_v2("wx201410272009395522657a690389285100", "wx8888888888888888", secret)
-    app = pay_params.app_v2("wx201410272009395522657a690389285100", "wx8888888888888888", MCHID, secret)
+    secret = sender.merchant.apiv2_key
+    jsapi = payment_params.jsapi_v2("wx201410272009395522657a690389285100", "wx8888888888888888", secret)
+    app = payment_params.app_v2("wx201410272009395522657a690389285100", "wx8888888888888888", MCHID, secret)
     return {
         "jsapi": {("sign" if name == "paySign" else name): value for name, value in jsapi.items()},
         "app": app,
@@ -90,16 +90,16 @@ async def test_empty_elements_make_no_second_notification_of_a_true_one(true: di
 @pytest.mark.parametrize("true", [PAYMENT_V2, CONTRACT, PARKING], ids=len)
 async def test_nor_do_they_change_what_it_is(true: dict[str, str], sender: Sender) -> None:
     fields = xml.loads(sender.xml(true).body)
-    plain = await Notifications(sender.recipient).parse({}, xml.dumps(fields))
+    plain = await Notifications(sender.merchant_keys).parse({}, xml.dumps(fields))
     for name in TELLING:
-        changed = await Notifications(sender.recipient).parse({}, xml.dumps({name: "", **fields}))
+        changed = await Notifications(sender.merchant_keys).parse({}, xml.dumps({name: "", **fields}))
         assert (changed.type, changed.id, changed.resource) == (plain.type, plain.id, plain.resource)
         assert changed.envelope == plain.envelope
 
 
 async def test_what_nobody_knows_is_not_called_signed(sender: Sender) -> None:
     """A signed link for a browser has the merchant's id too."""
-    event = await Notifications(sender.recipient).parse({}, sender.xml({"mch_id": MCHID, "plan_id": "1"}).body)
+    event = await Notifications(sender.merchant_keys).parse({}, sender.xml({"mch_id": MCHID, "plan_id": "1"}).body)
     assert (event.type, event.signed) == ("v2/unknown", False)
 
 
@@ -109,7 +109,7 @@ async def test_a_payment_needs_both_codes_under_its_signature(name: str, value: 
     fields = {**PAYMENT_V2, name: value or ""}
     if value is None:
         del fields[name]
-    event = await Notifications(sender.recipient).parse({}, sender.xml(fields).body)
+    event = await Notifications(sender.merchant_keys).parse({}, sender.xml(fields).body)
     assert (event.type, event.signed) == ("v2/unknown", False)
 
 
@@ -130,7 +130,7 @@ class TestMovedFields:
         fields = xml.loads(sender.xml(self.FAILED).body)
         forged = self.merged(fields, name)
         with pytest.raises(MalformedNotificationError, match=f"has `&{name}=` in it"):
-            await Notifications(sender.recipient).parse({}, xml.dumps(forged))
+            await Notifications(sender.merchant_keys).parse({}, xml.dumps(forged))
 
     @pytest.mark.parametrize("attach", ["order=1", "order=1&zone=2"])
     async def test_nor_in_the_attached_text(self, attach: str, sender: Sender) -> None:
@@ -139,29 +139,29 @@ class TestMovedFields:
         forged = self.merged(xml.loads(sender.xml(contract).body), "change_type")
         assert forged["attach"] == f"{attach}&change_type=DELETE"
         with pytest.raises(SdkError):
-            await Notifications(sender.recipient).parse({}, xml.dumps(forged))
+            await Notifications(sender.merchant_keys).parse({}, xml.dumps(forged))
 
     async def test_nor_any_declared_field_in_one_that_is_none(self, sender: Sender) -> None:
         forged = self.merged(xml.loads(sender.xml(PAYMENT_V2).body), "attach")
         with pytest.raises(MalformedNotificationError, match="`appid` has `&attach="):
-            await Notifications(sender.recipient).parse({}, xml.dumps(forged))
+            await Notifications(sender.merchant_keys).parse({}, xml.dumps(forged))
 
     async def test_texts_in_json_are_read(self, sender: Sender) -> None:
         orders = '{"order_num":1,"order_list":[{"attach":"a=1&total_fee=2"}]}'
         combined = {**PAYMENT_V2, "combine_out_trade_no": "C1", "sub_order_list": orders}
         fields = xml.loads(sender.xml(combined).body)
-        event = await Notifications(sender.recipient).parse({}, xml.dumps(fields))
+        event = await Notifications(sender.merchant_keys).parse({}, xml.dumps(fields))
         assert event.resource["sub_order_list"]["order_list"][0]["attach"] == "a=1&total_fee=2"
         with pytest.raises(MalformedNotificationError, match="`sub_order_list` has `&total_fee="):
-            await Notifications(sender.recipient).parse({}, xml.dumps(self.merged(fields, "total_fee")))
+            await Notifications(sender.merchant_keys).parse({}, xml.dumps(self.merged(fields, "total_fee")))
 
     async def test_a_signature_over_nothing_is_no_notification(self, sender: Sender) -> None:
         with pytest.raises(MalformedNotificationError, match="names no merchant"):
-            await Notifications(sender.recipient).parse({}, sender.xml({}).body, MCHID)
+            await Notifications(sender.merchant_keys).parse({}, sender.xml({}).body, MCHID)
 
     @pytest.mark.parametrize("attach", ["a=1&b=2", "uid=7&total_fee=100&out_trade_no=1", "M&M", "&=", "a&b=c"])
     async def test_a_merchants_own_text_is_read(self, attach: str, sender: Sender) -> None:
-        event = await Notifications(sender.recipient).parse({}, sender.xml({**PAYMENT_V2, "attach": attach}).body)
+        event = await Notifications(sender.merchant_keys).parse({}, sender.xml({**PAYMENT_V2, "attach": attach}).body)
         assert (event.type, event.resource["attach"]) == ("v2/transaction-success", attach)
 
 
@@ -171,4 +171,4 @@ def test_a_sealed_event_needs_its_type_and_number_signed(sender: Sender) -> None
         changed = {each: value for each, value in fields.items() if each not in (name, "sign")}
         signed = xml.loads(sender.xml({**changed, name: ""}).body)
         with pytest.raises(MalformedNotificationError, match=name):
-            open_v2(signed, sender.recipient, lambda kind: None)
+            open_v2(signed, sender.merchant_keys, lambda kind: None)

@@ -56,7 +56,7 @@ async def test_of_the_key_of_a_sandbox_environment() -> None:
     platform = Platform(answer=service)
     async with (
         serving(platform),
-        Wechatpay(mchid=MCHID_V2, secret=SECRET, v2_sandbox="sandboxnew", base_url=platform.url) as wxpay,
+        Wechatpay(mchid=MCHID_V2, apiv2_key=SECRET, v2_sandbox="sandboxnew", base_url=platform.url) as wxpay,
     ):
         error = await ends_in_time(wxpay.v2.pay.orderquery(ORDER, timeout=0.3))
         assert "not ready to be sent within 0.3 s" in str(error)
@@ -78,11 +78,11 @@ async def test_what_was_spent_is_missing_afterwards() -> None:
     platform = Platform(answer=service)
     async with (
         serving(platform),
-        Wechatpay(mchid=MCHID_V2, secret=SECRET, v2_sandbox="sandboxnew", base_url=platform.url, retries=0) as wxpay,
+        Wechatpay(mchid=MCHID_V2, apiv2_key=SECRET, v2_sandbox="sandboxnew", base_url=platform.url, retries=0) as wxpay,
     ):
         request = await wxpay.client.prepare(wxpay.v2.pay.orderquery._target(), ORDER, {"timeout": 30.0})
         assert 0.5 <= request.spent < 30.0
-        assert 0 < wxpay.client._manner(_exchange(request))[1] <= 29.5
+        assert 0 < wxpay.client._delivery_options(_exchange(request))[1] <= 29.5
         error = await ends_in_time(wxpay.v2.pay.orderquery(ORDER, timeout=1.5))
         assert "within 1.5 s" in str(error)
 

@@ -51,8 +51,8 @@ def client(server: RawServer, folder: Path | None = None, **settings: Any) -> We
         "mchid": "1900000109",
         "serial": "0A" * 20,
         "private_key": keys()[0],
-        "certs": {"PUB_KEY_ID_01": keys()[1].public_key()},
-        "secret": "192006250b4c09247ec02edce69f6a2d",
+        "platform_keys": {"PUB_KEY_ID_01": keys()[1].public_key()},
+        "apiv2_key": "192006250b4c09247ec02edce69f6a2d",
         "base_url": server.url,
         "timeout": 30.0,
     }
@@ -113,10 +113,10 @@ async def test_nor_in_an_upload(place: str, line_break: str, server: RawServer) 
     assert not server.requests
 
 
-@pytest.mark.parametrize("name", ["mchid", "serial", "certs"])
+@pytest.mark.parametrize("name", ["mchid", "serial", "platform_keys"])
 async def test_nor_in_a_setting(name: str, server: RawServer) -> None:
     value: Any = f"1900000109\r\n{EVIL}"
-    if name == "certs":
+    if name == "platform_keys":
         value = {f"PUB_KEY_ID_01\r\n{EVIL}": keys()[1].public_key()}
     with pytest.raises(ConfigurationError) as raised:
         client(server, **{name: value})
@@ -280,7 +280,7 @@ async def test_no_setting_sends_calls_in_the_clear(base_url: str, server: RawSer
 
 async def test_a_key_id_names_no_file(server: RawServer, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError):
-        client(server, certs={"../../etc/x": keys()[1].public_key()})
+        client(server, platform_keys={"../../etc/x": keys()[1].public_key()})
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,7 @@ async def test_no_page_of_somebody_elses_reaches_the_control(stranger: str, sand
         answer = await said(sandbox, head + body)
         status = int(answer.split(b" ")[1])
         assert status in (400, 403), (method, path, answer[:200])
-        for secret in (sandbox.merchant.apiv3_key, sandbox.merchant.secret):
+        for secret in (sandbox.merchant.apiv3_key, sandbox.merchant.apiv2_key):
             assert secret.encode() not in answer
 
 

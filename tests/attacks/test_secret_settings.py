@@ -28,11 +28,11 @@ GOOD: dict[str, Any] = {
     "private_key": PEM,
     "apiv3_key": "v3" + "k" * 30,
     "secret": "v2" + "s" * 30,
-    "agent_secret": "agent-secret-of-wecom",
+    "wecom_secret": "agent-secret-of-wecom",
     "proxy": f"http://user:{PASSWORD}@127.0.0.1:9",
     "certificate_store": f"redis://user:{PASSWORD}@127.0.0.1:9/0",
 }
-SECRETS = [LINE, GOOD["apiv3_key"], GOOD["secret"], GOOD["agent_secret"], PASSWORD]
+SECRETS = [LINE, GOOD["apiv3_key"], GOOD["secret"], GOOD["wecom_secret"], PASSWORD]
 
 #: Settings with one mistake, so that an error passes through the frames that hold the others.
 WRONG: dict[str, dict[str, Any]] = {
@@ -54,7 +54,7 @@ WRONG: dict[str, dict[str, Any]] = {
         "p12_password": PASSWORD,
     },
     "a certificate": {"certificate": "/nowhere.pem"},
-    "a platform key": {"certs": {"PUB_KEY_ID_1": "/nowhere.pem"}},
+    "a platform key": {"platform_keys": {"PUB_KEY_ID_1": "/nowhere.pem"}},
 }
 
 
@@ -109,11 +109,21 @@ def by_profile(settings: dict[str, Any], folder: Path, monkeypatch: pytest.Monke
 
 
 def of_another_merchant(settings: dict[str, Any], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    own = ("mchid", "serial", "private_key", "certificate", "p12", "p12_password", "certs", "apiv3_key", "secret")
-    first = Wechatpay(
-        **{**GOOD, "certificate_store": None, "proxy": None, "certs": {PUB_KEY_ID: keys()[1].public_key()}}
+    own = (
+        "mchid",
+        "serial",
+        "private_key",
+        "certificate",
+        "p12",
+        "p12_password",
+        "platform_keys",
+        "apiv3_key",
+        "apiv2_key",
     )
-    first.as_merchant(**{name: settings[name] for name in (*own, "agent_secret") if name in settings})
+    first = Wechatpay(
+        **{**GOOD, "certificate_store": None, "proxy": None, "platform_keys": {PUB_KEY_ID: keys()[1].public_key()}}
+    )
+    first.as_merchant(**{name: settings[name] for name in (*own, "wecom_secret") if name in settings})
 
 
 WAYS: dict[str, Callable[[dict[str, Any], Path, pytest.MonkeyPatch], None]] = {
@@ -154,7 +164,7 @@ def test_masked_settings_arrive_as_they_were_given(tmp_path: Path) -> None:
     for given in ({**GOOD}, {**GOOD, "apiv3_key": GOOD["apiv3_key"].encode(), "private_key": PEM.encode()}):
         settings = Settings.load({**given, "certificate_store": store}, {})
         assert settings.apiv3_key == GOOD["apiv3_key"].encode()
-        assert (settings.secret, settings.agent_secret) == (GOOD["secret"], GOOD["agent_secret"])
+        assert (settings.apiv2_key, settings.wecom_secret) == (GOOD["secret"], GOOD["wecom_secret"])
         assert settings.proxy == GOOD["proxy"]
         assert settings.signer.private_key.private_numbers() == keys()[0].private_numbers()  # type: ignore[attr-defined]
 

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from wxpay_dsl import Notifications, SdkError, Wechatpay
 from wxpay_dsl.core.errors import ConfigurationError
 from wxpay_dsl.sandbox import Sandbox
-from wxpay_dsl.wechat.merchant_keys import Recipient
+from wxpay_dsl.wechat.merchant_keys import MerchantKeys
 
 #: A secret that its owner would know again anywhere.
 PASSWORD = "hunter2-is-no-password"
@@ -42,7 +42,7 @@ def secrets_of(sandbox: Sandbox) -> list[str]:
     lines = pem.splitlines()[1:-1]
     return [
         merchant.apiv3_key,
-        merchant.secret,
+        merchant.apiv2_key,
         *lines[2:-1],
         *(str(n)[:60] for n in (numbers.d, numbers.p, numbers.q)),
     ]
@@ -56,7 +56,7 @@ def assert_clean(text: str, secrets: list[str]) -> None:
 async def parts_of(wxpay: Wechatpay) -> dict[str, Any]:
     """Whatever of a client may be in a local variable, and so in a report of an error."""
     settings, machinery = wxpay.settings, wxpay.machinery
-    reply = await wxpay.v3.certificates.get()
+    response = await wxpay.v3.certificates.get()
     return {
         "client": wxpay,
         "settings": settings,
@@ -67,12 +67,12 @@ async def parts_of(wxpay: Wechatpay) -> dict[str, Any]:
         "signer": settings.signer,
         "decryptor": settings.decryptor,
         "client certificate": settings.client_certificate,
-        "recipient": wxpay.recipient,
+        "merchant_keys": wxpay.merchant_keys,
         "notifications": Notifications(wxpay, store="memory"),
-        "cashier": wxpay.pay_params,
-        "reply": reply,
-        "exchange": reply.exchange,
-        "request": reply.exchange.request,
+        "cashier": wxpay.payment_params,
+        "response": response,
+        "exchange": response.exchange,
+        "request": response.exchange.request,
         "node": wxpay.v3.certificates,
         "transport": machinery.shared.transport,
         "shared": machinery.shared,
@@ -92,11 +92,13 @@ async def test_a_pickle_holds_none(sandbox: Sandbox) -> None:
                 pickled = pickle.dumps(part)
             except TypeError as error:
                 # What holds a secret says so. What came and went holds none; its spec cannot be pickled.
-                if name not in ("reply", "exchange", "request"):
+                if name not in ("response", "exchange", "request"):
                     assert "never pickled" in str(error) or "cannot be pickled" in str(error), name  # noqa: PT017
                 continue
             assert_clean(f"{name}: {pickled!r}", secrets_of(sandbox))
-            assert name in ("reply", "exchange", "request"), "only what came and went can be handed to another process"
+            assert name in ("response", "exchange", "request"), (
+                "only what came and went can be handed to another process"
+            )
 
 
 def broken_calls(sandbox: Sandbox, wxpay: Wechatpay) -> dict[str, Callable[[], Awaitable[Any]]]:
@@ -154,7 +156,7 @@ async def test_nor_does_that_of_a_notification(forged: str, sandbox: Sandbox) ->
     from tests.notify.conftest import PAYMENT_V2, make_sender
 
     sender = make_sender()
-    secrets = [sender.merchant.apiv3_key, sender.merchant.secret]
+    secrets = [sender.merchant.apiv3_key, sender.merchant.apiv2_key]
     if forged == "v2 refund":
         wire = sender.xml({"mch_id": sender.merchant.mchid, "req_info": "QUJD" * 8}, None)
     elif forged == "v2":
@@ -165,7 +167,7 @@ async def test_nor_does_that_of_a_notification(forged: str, sandbox: Sandbox) ->
             wire.headers["Wechatpay-Signature"] = "QUJD"
     body = wire.body + b" " if forged == "body" else wire.body
     with pytest.raises(SdkError) as raised:
-        await Notifications(sender.recipient, store="memory").parse(wire.headers, body)
+        await Notifications(sender.merchant_keys, store="memory").parse(wire.headers, body)
     chain: list[BaseException] = [raised.value]
     while (below := chain[-1].__cause__ or chain[-1].__context__) is not None:
         chain.append(below)
@@ -189,7 +191,7 @@ def openings(sandbox: Sandbox, key: str) -> dict[str, Callable[[], Any]]:
     sm4 = {"resource": {**sealed, "algorithm": shangmi.ALGORITHM}, "id": "1", "event_type": "X"}
 
     async def download() -> None:
-        async with Wechatpay(**{**sandbox.credentials, "certs": {}, "retries": 0}) as wxpay:
+        async with Wechatpay(**{**sandbox.credentials, "platform_keys": {}, "retries": 0}) as wxpay:
             await wxpay.keyring.preferred()
 
     return {
@@ -200,15 +202,17 @@ def openings(sandbox: Sandbox, key: str) -> dict[str, Callable[[], Any]]:
         "GCM, too short a key to encrypt": lambda: ciphers.aead_encrypt("x", key[:-1], "0" * 12, ""),
         "GCM, no nonce": lambda: ciphers.aead_encrypt("x", key, "", ""),
         "a notification under SM4": lambda: open_v3(
-            json.dumps(sm4).encode(), (Recipient.of("1900000109", certs=certs, apiv3_key=key),)
+            json.dumps(sm4).encode(), (MerchantKeys.of("1900000109", platform_keys=certs, apiv3_key=key),)
         ),
         "certificates": lambda: decrypt_certificates({"data": [entry]}, key),
         "certificates, too short a key": lambda: decrypt_certificates({"data": [entry]}, key[:-1]),
         "certificates, none": lambda: decrypt_certificates(b"{}", key),
-        "a recipient's key": lambda: Recipient.of("1900000109", certs=certs, apiv3_key=key[:-1]),
-        "a recipient's certificate": lambda: Recipient.of("1900000109", certs={"PUB_KEY_ID_1": "x"}, apiv3_key=key),
-        "a recipient's secret": lambda: Recipient.of("1900000109", certs={"?": "x"}, secret=key),
-        "a recipient of nobody": lambda: Recipient.of("1900000109", apiv3_key=key),
+        "a merchant_keys's key": lambda: MerchantKeys.of("1900000109", platform_keys=certs, apiv3_key=key[:-1]),
+        "a merchant_keys's certificate": lambda: MerchantKeys.of(
+            "1900000109", platform_keys={"PUB_KEY_ID_1": "x"}, apiv3_key=key
+        ),
+        "a merchant_keys's secret": lambda: MerchantKeys.of("1900000109", platform_keys={"?": "x"}, apiv2_key=key),
+        "a merchant_keys of nobody": lambda: MerchantKeys.of("1900000109", apiv3_key=key),
         "a download": download,
     }
 
@@ -216,7 +220,13 @@ def openings(sandbox: Sandbox, key: str) -> dict[str, Callable[[], Any]]:
 OPENINGS = [
     *("SM4", "SM4, no base64", "GCM", "GCM, too short a key", "GCM, too short a key to encrypt", "GCM, no nonce"),
     *("a notification under SM4", "certificates", "certificates, too short a key", "certificates, none"),
-    *("a recipient's key", "a recipient's certificate", "a recipient's secret", "a recipient of nobody", "a download"),
+    *(
+        "a merchant_keys's key",
+        "a merchant_keys's certificate",
+        "a merchant_keys's secret",
+        "a merchant_keys of nobody",
+        "a download",
+    ),
 ]
 
 
@@ -244,7 +254,7 @@ async def test_nor_does_that_of_a_key_in_use(name: str, sandbox: Sandbox, monkey
     "wrong",
     [
         {"apiv3_key": PASSWORD},
-        {"secret": PASSWORD},
+        {"apiv2_key": PASSWORD},
         {"mchid": PASSWORD},
         {"serial": PASSWORD},
         {"private_key": PASSWORD},
@@ -255,8 +265,8 @@ async def test_nor_does_that_of_a_key_in_use(name: str, sandbox: Sandbox, monkey
         {"backup_url": f"https://user:{PASSWORD}@api.example"},
         {"proxy": f"ftp://user:{PASSWORD}@proxy.example"},
         {"certificate_store": f"redis://:{PASSWORD}@127.0.0.1:1/x y"},
-        {"certs": {"PUB_KEY_ID_01": PASSWORD}},
-        {"certs": PASSWORD},
+        {"platform_keys": {"PUB_KEY_ID_01": PASSWORD}},
+        {"platform_keys": PASSWORD},
         {"timeout": PASSWORD},
         {"retries": PASSWORD},
         {"validate": PASSWORD},
@@ -265,7 +275,7 @@ async def test_nor_does_that_of_a_key_in_use(name: str, sandbox: Sandbox, monkey
     ids=lambda wrong: next(iter(wrong)),
 )
 def test_a_secret_in_the_wrong_setting_is_not_repeated(wrong: dict[str, Any], tmp_path: Path) -> None:
-    given = {"mchid": "1900000109", "secret": "1" * 32}
+    given = {"mchid": "1900000109", "apiv2_key": "1" * 32}
     try:
         wxpay = Wechatpay(**{**given, **wrong})
     except ConfigurationError as error:
@@ -277,7 +287,7 @@ def test_a_secret_in_the_wrong_setting_is_not_repeated(wrong: dict[str, Any], tm
 
 async def test_a_proxys_password_is_in_no_error(caplog: pytest.LogCaptureFixture) -> None:
     async def call(proxy: str) -> None:
-        async with Wechatpay(mchid="1900000109", secret="1" * 32, proxy=proxy, retries=0, timeout=2.0) as wxpay:
+        async with Wechatpay(mchid="1900000109", apiv2_key="1" * 32, proxy=proxy, retries=0, timeout=2.0) as wxpay:
             await wxpay.v2.pay.orderquery.post(appid="wx8888888888888888", out_trade_no="1", validate=False)
 
     for proxy in (f"http://user:{PASSWORD}@127.0.0.1:9", f"ftp://user:{PASSWORD}@127.0.0.1:9", f"user:{PASSWORD}@:x"):
@@ -288,12 +298,12 @@ async def test_a_proxys_password_is_in_no_error(caplog: pytest.LogCaptureFixture
 
 
 def test_a_recipient_is_not_copied_into_a_pickle() -> None:
-    recipient = Recipient.of("1900000109", secret="1" * 32)
-    assert "1" * 32 not in repr(recipient)
+    merchant_keys = MerchantKeys.of("1900000109", apiv2_key="1" * 32)
+    assert "1" * 32 not in repr(merchant_keys)
     with pytest.raises(TypeError):
-        pickle.dumps(recipient)
+        pickle.dumps(merchant_keys)
     with pytest.raises(TypeError):
-        copy.copy(recipient)
+        copy.copy(merchant_keys)
 
 
 def commands(group: click.Group, above: tuple[str, ...] = ()) -> list[tuple[str, click.Command]]:
@@ -317,9 +327,9 @@ def test_the_command_line_takes_no_secret() -> None:
         for parameter in command.params:
             words = {*parameter.opts, *parameter.secondary_opts, str(parameter.name)}
             told = " ".join(words).lower().replace("-", "_")
-            assert not any(word in told for word in ("secret", "password", "apiv3", "private_key", "p12", "token")), (
-                path
-            )
+            assert not any(
+                word in told for word in ("apiv2_key", "password", "apiv3", "private_key", "p12", "token")
+            ), path
 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="no /proc")

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from tests.wechat.loopback import APPID, MCHID, SECRET, Answer, answering, signed, wechatpay
 from wxpay_dsl import SdkError, Wechatpay
-from wxpay_dsl.wechat.payment_params import signing as pay_params
+from wxpay_dsl.wechat.payment_params import signing as payment_params
 from wxpay_dsl.wechat.v2 import signing as signing_v2
 
 AGENT = "agent-secret-of-wecom"
@@ -64,7 +64,7 @@ ANSWERS: dict[str, Answer | Callable[[], Answer]] = {
 
 @pytest.mark.parametrize("name", CALLS)
 async def test_no_frame_of_a_call_that_is_refused_holds_them(name: str) -> None:
-    async with answering(signed()) as loopback, wechatpay(loopback, agent_secret=AGENT) as wxpay:
+    async with answering(signed()) as loopback, wechatpay(loopback, wecom_secret=AGENT) as wxpay:
         with pytest.raises(SdkError) as caught:
             await CALLS[name](wxpay)
         assert loopback.requests == []
@@ -79,7 +79,7 @@ async def test_nor_does_that_of_an_answer_that_is_not_believed(name: str) -> Non
         made = ANSWERS[name]
         return made() if callable(made) else made
 
-    async with answering(answer) as loopback, wechatpay(loopback, agent_secret=AGENT, retries=0) as wxpay:
+    async with answering(answer) as loopback, wechatpay(loopback, wecom_secret=AGENT, retries=0) as wxpay:
         with pytest.raises(SdkError) as caught:
             await wxpay.v2.pay.orderquery(appid=APPID, out_trade_no="1")
     shown = frames_of(caught.value)
@@ -88,15 +88,15 @@ async def test_nor_does_that_of_an_answer_that_is_not_believed(name: str) -> Non
 
 
 MAKERS: dict[str, Callable[[], Any]] = {
-    "jsapi": lambda: pay_params.jsapi_v2("", APPID, SECRET),
-    "jsapi, sign type": lambda: pay_params.jsapi_v2("p", APPID, SECRET, "SHA1"),
-    "jsapi, half a character": lambda: pay_params.jsapi_v2("\ud800", APPID, SECRET),
-    "app": lambda: pay_params.app_v2("p", "", MCHID, SECRET),
-    "app, sign type": lambda: pay_params.app_v2("p", APPID, MCHID, SECRET, "SHA1"),
-    "plug-in": lambda: pay_params.coupon_mini_program([], MCHID, SECRET),
-    "plug-in, no text": lambda: pay_params.coupon_mini_program([{"stock_id": "1"}], MCHID, SECRET),
-    "coupon page": lambda: pay_params.coupon_h5_url("", "1", MCHID, "o", SECRET),
-    "coupon page, half a character": lambda: pay_params.coupon_h5_url("\ud800", "1", MCHID, "o", SECRET),
+    "jsapi": lambda: payment_params.jsapi_v2("", APPID, SECRET),
+    "jsapi, sign type": lambda: payment_params.jsapi_v2("p", APPID, SECRET, "SHA1"),
+    "jsapi, half a character": lambda: payment_params.jsapi_v2("\ud800", APPID, SECRET),
+    "app": lambda: payment_params.app_v2("p", "", MCHID, SECRET),
+    "app, sign type": lambda: payment_params.app_v2("p", APPID, MCHID, SECRET, "SHA1"),
+    "plug-in": lambda: payment_params.coupon_mini_program([], MCHID, SECRET),
+    "plug-in, no text": lambda: payment_params.coupon_mini_program([{"stock_id": "1"}], MCHID, SECRET),
+    "coupon page": lambda: payment_params.coupon_h5_url("", "1", MCHID, "o", SECRET),
+    "coupon page, half a character": lambda: payment_params.coupon_h5_url("\ud800", "1", MCHID, "o", SECRET),
     "sign": lambda: signing_v2.sign({"a": 1.0}, SECRET),  # type: ignore[dict-item]
     "sign, type": lambda: signing_v2.sign({"a": "1"}, SECRET, "SHA1"),
     "sign, half a character": lambda: signing_v2.sign({"a": "\ud800"}, SECRET),

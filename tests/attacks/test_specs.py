@@ -207,7 +207,7 @@ async def test_a_spec_cannot_take_what_is_signed_elsewhere_unseen(tmp_path: Path
     of the package unless the spec overrides it by name.
     """
     (tmp_path / "evil.yaml").write_text("path: /v3/evil\nhost: https://evil.example\noperations: {/x: {get: {}}}\n")
-    async with asyncio.timeout(60), Wechatpay(mchid="1900000109", secret="1" * 32, specs=[tmp_path]) as wxpay:
+    async with asyncio.timeout(60), Wechatpay(mchid="1900000109", apiv2_key="1" * 32, specs=[tmp_path]) as wxpay:
         native = wxpay.v3.pay.transactions.native
         assert "evil" not in repr(native)
         hosts = wxpay.client.tree.root.hosts()

@@ -39,7 +39,7 @@ def profile(server: RawServer, tmp_path: Path) -> Path:
     settings = {"mchid": MCHID, "serial": SERIAL, "private_key": key.name, "base_url": server.url}
     lines = [f"{name} = {json.dumps(value)}" for name, value in settings.items()]
     file = tmp_path / "wxpay.toml"
-    file.write_text("\n".join([*lines, "retries = 0", "[certs]", f'{PUB_KEY_ID} = "pub_key.pem"', ""]))
+    file.write_text("\n".join([*lines, "retries = 0", "[platform_keys]", f'{PUB_KEY_ID} = "pub_key.pem"', ""]))
     return file
 
 

@@ -66,7 +66,7 @@ async def listening(file: Path, newest: ssl.TLSVersion | None = None) -> AsyncIt
 async def call(url: str, **settings: Any) -> None:
     given: dict[str, Any] = {"mchid": MCHID, "serial": SERIAL, "private_key": keys()[0], "base_url": url}
     given |= {"timeout": 30.0, "retries": 0}
-    async with Wechatpay(**given, certs={PUB_KEY_ID: keys()[1].public_key()}, **settings) as wxpay:
+    async with Wechatpay(**given, platform_keys={PUB_KEY_ID: keys()[1].public_key()}, **settings) as wxpay:
         await wxpay.v3.pay.transactions.id["42"].get(mchid=MCHID)
 
 

@@ -15,8 +15,8 @@ from aiohttp import web
 from tests.core.raw_server import RawServer, Say, for_ever, json_answer, then_close
 from tests.wechat.platform_server import MCHID, PUB_KEY_ID, SERIAL, Platform, keys, serving, wechatpay
 from wxpay_dsl import SdkError, ServiceError, ValidationError, Wechatpay
-from wxpay_dsl.core.errors import FileCorruptedError, ReplyDecodeError, TransportError
-from wxpay_dsl.wechat.errors import BadSignatureError, MissingHeaderError, SignatureError, UnknownSerialError
+from wxpay_dsl.core.errors import FileCorruptedError, ResponseDecodeError, TransportError
+from wxpay_dsl.wechat.errors import BadSignatureError, MissingHeaderError, UnknownSerialError, VerificationError
 
 CERTS = {PUB_KEY_ID: keys()[1].public_key()}
 HEADERS = ("Wechatpay-Timestamp", "Wechatpay-Nonce", "Wechatpay-Signature", "Wechatpay-Serial")
@@ -24,7 +24,7 @@ PAID = b'{"trade_state":"SUCCESS"}'
 
 
 def raw_client(server: RawServer, **settings: Any) -> Wechatpay:
-    given: dict[str, Any] = {"mchid": MCHID, "serial": SERIAL, "private_key": keys()[0], "certs": CERTS}
+    given: dict[str, Any] = {"mchid": MCHID, "serial": SERIAL, "private_key": keys()[0], "platform_keys": CERTS}
     given |= {"base_url": server.url, "timeout": 30.0, "retries": 0}
     return Wechatpay(**{**given, **settings})
 
@@ -82,20 +82,20 @@ class TestFraming:
         server.script = [then_close(answer(framing + lines(PAID), body))]
         async with raw_client(server) as wxpay:
             try:
-                reply = await call(wxpay)
+                response = await call(wxpay)
             except SdkError:
                 return
-        assert reply.exchange.answer.body == PAID
+        assert response.exchange.answer.body == PAID
 
     async def test_a_folded_header_is_no_second_one(self, server: RawServer) -> None:
         folded = lines(PAID) + f"X-A: b\r\n Wechatpay-Serial: {PUB_KEY_ID}\r\n"
         server.script = [then_close(answer(f"Content-Length: {len(PAID)}\r\n{folded}", PAID))]
         async with raw_client(server) as wxpay:
             try:
-                reply = await call(wxpay)
+                response = await call(wxpay)
             except SdkError:
                 return
-        assert reply.headers["Wechatpay-Serial"] == PUB_KEY_ID
+        assert response.headers["Wechatpay-Serial"] == PUB_KEY_ID
 
     async def test_headers_at_the_end_vouch_for_nothing(self, server: RawServer) -> None:
         body = chunked(PAID)[:-2] + lines(PAID).encode() + b"\r\n"
@@ -112,11 +112,11 @@ class TestFraming:
         async with raw_client(server, max_connections=1) as wxpay:
             close = wxpay.v3.pay.transactions.outTradeNo["42"].close
             try:
-                reply = await close.post(mchid=MCHID)
+                response = await close.post(mchid=MCHID)
             except SdkError:
                 pass
             else:
-                assert reply.data is None
+                assert response.data is None
             with pytest.raises((ServiceError, TransportError)):
                 await call(wxpay)
 
@@ -163,14 +163,14 @@ async def test_what_never_ends_is_ended(kind: str, server: RawServer) -> None:
 class TestJson:
     """Signed, so that it came from the service; what a parser might make of it is bounded all the same."""
 
-    async def reply(self, body: bytes, **more: str) -> Any:
+    async def response(self, body: bytes, **more: str) -> Any:
         async def say(request: web.Request, _: bytes) -> web.StreamResponse:
             whole = platform.signed(body)
             whole.headers.update(more)
             return whole
 
         platform = Platform(answer=say)
-        async with serving(platform), wechatpay(platform, certs=CERTS) as wxpay:
+        async with serving(platform), wechatpay(platform, platform_keys=CERTS) as wxpay:
             return await call(wxpay)
 
     @pytest.mark.parametrize(
@@ -187,27 +187,27 @@ class TestJson:
         ids=range(7),
     )
     async def test_what_is_no_json_is_not_read(self, body: bytes) -> None:
-        with pytest.raises(ReplyDecodeError) as raised:
-            await self.reply(body)
+        with pytest.raises(ResponseDecodeError) as raised:
+            await self.response(body)
         assert raised.value.body == body
 
     async def test_money_is_exact_however_much_it_is(self) -> None:
-        reply = await self.reply(b'{"amount":{"total":90071992547409931}}')
-        assert reply.data["amount"]["total"] == 90071992547409931
+        response = await self.response(b'{"amount":{"total":90071992547409931}}')
+        assert response.data["amount"]["total"] == 90071992547409931
 
     async def test_a_name_that_is_there_twice_has_one_value(self) -> None:
-        reply = await self.reply(b'{"trade_state":"SUCCESS","trade_state":"NOTPAY"}')
-        assert reply.data == {"trade_state": "NOTPAY"}
+        response = await self.response(b'{"trade_state":"SUCCESS","trade_state":"NOTPAY"}')
+        assert response.data == {"trade_state": "NOTPAY"}
 
     @pytest.mark.parametrize("charset", ["utf-16", "utf-7", "gbk", "x", "utf-8; charset=utf-16", "\u00e9"])
     async def test_the_charset_that_is_claimed_does_not_matter(self, charset: str) -> None:
         """The claim is in no signature."""
         body = '{"name":"茶"}'.encode()
         try:
-            reply = await self.reply(body, **{"Content-Type": f"application/json; charset={charset}"})
-        except ReplyDecodeError:
+            response = await self.response(body, **{"Content-Type": f"application/json; charset={charset}"})
+        except ResponseDecodeError:
             return
-        assert reply.data == {"name": "茶"}
+        assert response.data == {"name": "茶"}
 
     @pytest.mark.parametrize("pack", [gzip.compress, zlib.compress], ids=["gzip", "deflate"])
     @pytest.mark.parametrize("over", ["packed", "plain"])
@@ -222,8 +222,8 @@ class TestJson:
 
         packed = pack(PAID)
         platform = Platform(answer=say)
-        async with serving(platform), wechatpay(platform, certs=CERTS) as wxpay:
-            with pytest.raises(ReplyDecodeError if over == "packed" else BadSignatureError):
+        async with serving(platform), wechatpay(platform, platform_keys=CERTS) as wxpay:
+            with pytest.raises(ResponseDecodeError if over == "packed" else BadSignatureError):
                 await call(wxpay)
 
 
@@ -280,7 +280,7 @@ class TestSerial:
             return whole
 
         platform = Platform(answer=say)
-        async with serving(platform), wechatpay(platform, certs=CERTS) as wxpay:
+        async with serving(platform), wechatpay(platform, platform_keys=CERTS) as wxpay:
             assert (await call(wxpay)).data == {"trade_state": "SUCCESS"}
 
     @pytest.mark.parametrize("serial", ["../../x", "a" * 5000, "*", "%00", "PUB_KEY_ID_", "0", "-1"])
@@ -291,7 +291,7 @@ class TestSerial:
             return whole
 
         platform = Platform(answer=say)
-        async with serving(platform), wechatpay(platform, certs=CERTS) as wxpay:
+        async with serving(platform), wechatpay(platform, platform_keys=CERTS) as wxpay:
             with pytest.raises(UnknownSerialError) as raised:
                 await call(wxpay)
             assert platform.downloads == 0
@@ -373,5 +373,5 @@ async def test_an_answer_that_was_signed_for_nobody_is_not_read_as_json(server: 
     """Verified before it is parsed: what would break a parser does not reach it."""
     server.script = [json_answer(b"[" * 5_000_000)]
     async with raw_client(server) as wxpay:
-        with pytest.raises(SignatureError):
+        with pytest.raises(VerificationError):
             await call(wxpay)

@@ -38,10 +38,10 @@ def test_every_command_says_in_json_what_is_wrong(wxpay: Wxpay, words: tuple[str
     [
         ("demo", {"request", "signed_message", "authorization", "answer", "data", "verified"}),
         ("call v3.eduPapay.contracts.presign.post -d @presign.json", {"presign_token"}),
-        ("call v3.eduPapay.contracts.presign.post -d @presign.json --out reply.json", {"out", "bytes"}),
+        ("call v3.eduPapay.contracts.presign.post -d @presign.json --out response.json", {"out", "bytes"}),
         ("qr weixin://wxpay/bizpayurl?pr=1", {"code_url", "svg"}),
         ("qr weixin://wxpay/bizpayurl?pr=1 --out pay.png", {"code_url", "out", "bytes"}),
-        ("certs", {"id", "kind", "not_before", "not_after", "valid"}),
+        ("platform_keys", {"id", "kind", "not_before", "not_after", "valid"}),
         ("doctor", {"good", "steps"}),
         ("spec list 预签约 教育续费通", {"chain", "verb", "path", "summary"}),
         ("spec list --count", {"paths", "operations"}),

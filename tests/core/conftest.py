@@ -13,7 +13,7 @@ from tests.core.library_api.server import Library
 from wxpay_dsl.core.chain.tree import Tree
 from wxpay_dsl.core.client import Client
 
-#: Two families: one whose chain is its path, one with a name in the chain that its URLs do not have.
+#: Two dialects: one whose chain is its path, one with a name in the chain that its URLs do not have.
 CHAINS = {"json": (), "old": ("old",)}
 
 Write = Callable[..., Path]
@@ -41,7 +41,7 @@ def write(folder: Path) -> Write:
 
 
 def tree_of(*folders: Path | str) -> Tree:
-    """The operations of some folders; ``json`` is the family of a spec that names none."""
+    """The operations of some folders; ``json`` is the dialect of a spec that names none."""
     return Tree([str(folder) for folder in folders], CHAINS, "json")
 
 

@@ -195,7 +195,7 @@ SPECS = st.fixed_dictionaries(
     {"path": st.just("/v1/shop"), "operations": PATHS, "definitions": DEFINED},
     optional={
         "title": TEXTS,
-        "family": st.sampled_from(["json", "old"]),
+        "dialect": st.sampled_from(["json", "old"]),
         "events": st.dictionaries(NAMES, EVENTS, max_size=2),
     },
 )

@@ -1,4 +1,4 @@
-"""A whole little API through the framework alone: the library, with its two families and its refusals."""
+"""A whole little API through the framework alone: the library, with its two dialects and its refusals."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from wxpay_dsl.core.client import Client
 from wxpay_dsl.core.errors import ServiceError, SpecError
 from wxpay_dsl.core.http.transport import Transport
 from wxpay_dsl.core.request.build import Sections
-from wxpay_dsl.core.response import Reply
+from wxpay_dsl.core.response import Response
 from wxpay_dsl.core.specs.model import Operation
 
 CORE = Path(__file__).parents[2] / "wxpay_dsl" / "core"
@@ -27,7 +27,7 @@ CORE = Path(__file__).parents[2] / "wxpay_dsl" / "core"
 async def test_a_life_of_a_book(api: Client, library: Library) -> None:
     books = api.chain.v1.books
     added = await books.post(isbn="9787020002207", title="红楼梦", price={"total": 5900})
-    assert isinstance(added, Reply)
+    assert isinstance(added, Response)
     assert (added.status, added.data, added.request_id) == (201, {"isbn": "9787020002207"}, "lib-1")
     found = await books["9787020002207"].get()
     assert found["title"] == "红楼梦"
@@ -40,10 +40,10 @@ async def test_a_life_of_a_book(api: Client, library: Library) -> None:
 
 async def test_a_repr_names_the_fields_and_shows_none(api: Client) -> None:
     added = await api.chain.v1.books.post(isbn="9787020002207", title="T")
-    assert repr(added) == "Reply(data={isbn}, status=201, request_id='lib-1')"
+    assert repr(added) == "Response(data={isbn}, status=201, request_id='lib-1')"
     book = api.chain.v1.books["9787020002207"]
-    assert repr(await book.cover()) == "Reply(data=7 bytes, status=200, request_id='lib-2')"
-    assert repr(await book.delete()) == "Reply(data=None, status=204, request_id='lib-3')"
+    assert repr(await book.cover()) == "Response(data=7 bytes, status=200, request_id='lib-2')"
+    assert repr(await book.delete()) == "Response(data=None, status=204, request_id='lib-3')"
     assert "9787020002207" not in repr(added.exchange)
 
 
@@ -76,8 +76,8 @@ async def test_an_undeclared_path_that_is_not_found_names_the_nearest(api: Clien
 
 class TestAnotherFamily:
     async def test_has_a_form_of_its_own_and_a_prefix_in_the_chain(self, api: Client, library: Library) -> None:
-        reply = await api.chain.desk.cgi.card(name="Ada")
-        assert reply.data == {"number": "42", "lines": "2"}
+        response = await api.chain.desk.cgi.card(name="Ada")
+        assert response.data == {"number": "42", "lines": "2"}
         assert library.seen[0].target == "/cgi/card"
 
     async def test_and_refusals_of_its_own(self, api: Client) -> None:
@@ -93,26 +93,26 @@ class TestAnotherFamily:
 class TestHooks:
     @staticmethod
     def api(library: Library, **hooks: Any) -> Client:
-        families = {**library_api.FAMILIES, "json": evolve(library_api.FAMILIES["json"], **hooks)}
-        return Client(library_api.tree(), families, library.url, Transport("library/1.0"))
+        dialects = {**library_api.DIALECTS, "json": evolve(library_api.DIALECTS["json"], **hooks)}
+        return Client(library_api.tree(), dialects, library.url, Transport("library/1.0"))
 
     async def test_fields_are_finished_after_they_are_checked_and_before_they_are_sent(self, library: Library) -> None:
-        async def outgoing(operation: Operation, sections: Sections) -> Sections:
+        async def encrypt(operation: Operation, sections: Sections) -> Sections:
             assert operation.name == "POST /v1/books"
             return {**sections, "body": {**sections["body"], "phone": "sealed"}, "header": {"X-Librarian-Card": "9"}}
 
-        async with self.api(library, outgoing=outgoing) as api:
-            reply = await api.chain.v1.books.post(isbn="9787020002207", title="T", phone="138")
+        async with self.api(library, encrypt=encrypt) as api:
+            response = await api.chain.v1.books.post(isbn="9787020002207", title="T", phone="138")
         (seen,) = library.seen
         assert seen.body == b'{"isbn":"9787020002207","title":"T","phone":"sealed"}'
         assert seen.headers["X-Librarian-Card"] == "9"
-        assert reply.exchange.request_body == seen.body
+        assert response.exchange.request_body == seen.body
 
     async def test_an_answer_is_finished_before_it_is_handed_on(self, library: Library) -> None:
-        async def incoming(operation: Operation, data: Any) -> Any:
+        async def decrypt(operation: Operation, data: Any) -> Any:
             return {**data, "opened": operation.verb}
 
-        async with self.api(library, incoming=incoming) as api:
+        async with self.api(library, decrypt=decrypt) as api:
             assert (await api.chain.v1.books.get()).data == {"books": [], "opened": "get"}
             assert "opened" not in (await api.chain.v1.my.thing.get()).data
             # No field of it comes encrypted.

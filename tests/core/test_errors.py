@@ -15,9 +15,9 @@ from wxpay_dsl.core import errors
 from wxpay_dsl.core.errors import (
     ClosedError,
     ConnectionFailedError,
-    Fault,
-    ReplyDecodeError,
-    ReplyTruncatedError,
+    FieldError,
+    ResponseDecodeError,
+    ResponseTruncatedError,
     SdkError,
     ServiceError,
     SpecError,
@@ -31,7 +31,7 @@ EXAMPLES: list[tuple[SdkError, str]] = [
     (SpecError("cannot be read", "a.yaml"), "a.yaml: cannot be read"),
     (SpecError("a tab"), "a tab"),
     (
-        ValidationError("POST /a", (Fault("body.b", "missing"), Fault("", "no path"))),
+        ValidationError("POST /a", (FieldError("body.b", "missing"), FieldError("", "no path"))),
         "POST /a: body.b: missing; no path",
     ),
     (
@@ -45,10 +45,10 @@ EXAMPLES: list[tuple[SdkError, str]] = [
         TransportError("POST /a", "lost", outcome_unknown=True),
         "POST /a: lost; the outcome is unknown: query it, or send it again with the same numbers",
     ),
-    (ReplyTruncatedError("GET /a", "ended early", body=b"{"), "GET /a: ended early"),
-    (ReplyDecodeError("GET /a", "not JSON", body=b"<html>"), "GET /a: not JSON: '<html>'"),
-    (ReplyDecodeError("GET /a", "not JSON", body=b"x" * 300), f"GET /a: not JSON: '{'x' * 200}' … (300 bytes)"),
-    (ReplyDecodeError("GET /a", "not JSON"), "GET /a: not JSON: (empty)"),
+    (ResponseTruncatedError("GET /a", "ended early", body=b"{"), "GET /a: ended early"),
+    (ResponseDecodeError("GET /a", "not JSON", body=b"<html>"), "GET /a: not JSON: '<html>'"),
+    (ResponseDecodeError("GET /a", "not JSON", body=b"x" * 300), f"GET /a: not JSON: '{'x' * 200}' … (300 bytes)"),
+    (ResponseDecodeError("GET /a", "not JSON"), "GET /a: not JSON: (empty)"),
     (
         ServiceError("POST /a", 400, "PARAM_ERROR", "错了", {"field": "b"}, "id-1"),
         "POST /a: 400 PARAM_ERROR 错了 (detail: {'field': 'b'}) [Request-ID id-1]",
@@ -97,7 +97,7 @@ def test_an_error_is_frozen_and_can_be_raised_all_the_same() -> None:
 
 
 def test_a_repr_holds_no_body_and_no_headers() -> None:
-    error = ServiceError("GET /a", 500, headers={"Authorization": "secret"}, body=b"secret")
+    error = ServiceError("GET /a", 500, headers={"Authorization": "secret"}, body=b"apiv2_key")
     assert "secret" not in repr(error)
 
 

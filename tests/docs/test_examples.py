@@ -143,7 +143,7 @@ def test_killed_workers_lose_no_transfer_and_double_none(
     lines = "".join(f"{number},o-1,{amount}\n" for number, amount in amounts.items())
     (tmp_path / "rows.csv").write_text(f"out_bill_no,openid,amount\n{lines}")
     sandbox.control.faults.add("delay", value=0.3, share=0.5)
-    sandbox.control.faults.add("lost", share=0.05, path="/v3/fund-app/*")
+    sandbox.control.faults.add("response-lost", share=0.05, path="/v3/fund-app/*")
     chance = random.Random(8)  # noqa: S311 (when to kill, nothing secret)
     with own_redis() as redis:
         environment = {"REDIS_URL": redis.url, "PATIENCE": "2"}

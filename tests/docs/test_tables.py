@@ -17,7 +17,7 @@ def test_every_setting_is_in_the_guide_with_its_variable() -> None:
     rows = dict(re.findall(r"^\| `(\w+)` \| (?:`(\w+)`)? *\|", page, re.MULTILINE))
     assert rows == {name: ENVIRONMENT.get(name, "") for name in NAMES}
     own = page.partition("## 连接")[0]
-    assert re.findall(r"^\| `(\w+)`", own, re.MULTILINE) == [*MERCHANT[:6], "certs", *MERCHANT[7:]]
+    assert re.findall(r"^\| `(\w+)`", own, re.MULTILINE) == [*MERCHANT[:6], "platform_keys", *MERCHANT[7:]]
 
 
 def test_every_command_and_exit_code_is_in_the_guide() -> None:

@@ -41,8 +41,8 @@ async def test_an_operations_fields_and_examples(ask: Ask, sandbox: Sandbox) -> 
 
 
 async def test_what_most_people_look_for_comes_first(ask: Ask) -> None:
-    families = [row[3].partition(".")[0] for row in await ask("operations")]
-    assert list(dict.fromkeys(families))[:2] == ["v3", "v2"]
+    dialects = [row[3].partition(".")[0] for row in await ask("operations")]
+    assert list(dict.fromkeys(dialects))[:2] == ["v3", "v2"]
 
 
 async def test_every_operation_can_be_described(ask: Ask) -> None:

@@ -22,7 +22,7 @@ from wxpay_dsl.wechat.signers.threaded import ThreadedSigner
 
 
 async def call(wxpay: Wechatpay) -> None:
-    reply = await wxpay.v3.pay.transactions.native.post(
+    response = await wxpay.v3.pay.transactions.native.post(
         appid="wx8888888888888888",
         mchid=wxpay.settings.mchid,
         description="公仔",
@@ -30,7 +30,7 @@ async def call(wxpay: Wechatpay) -> None:
         notify_url="https://www.example.com/notify",
         amount={"total": 100},
     )
-    assert reply.status == 200
+    assert response.status == 200
 
 
 def child(wxpay: Wechatpay, times: int = 2) -> int:
@@ -93,7 +93,7 @@ def downloading() -> None:
     """Forked while the platform certificates are on their way: the child must not wait for what lands elsewhere."""
 
     async def main() -> None:
-        async with Wechatpay(profile="wxpay.toml", certs={}) as wxpay:
+        async with Wechatpay(profile="wxpay.toml", platform_keys={}) as wxpay:
             first = asyncio.ensure_future(call(wxpay))
             keyring: Any = wxpay.machinery.keyring
             await until(lambda: keyring._flight is not None)

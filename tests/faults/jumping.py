@@ -45,4 +45,6 @@ async def main(jumps: list[float], settings: dict[str, object]) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main([float(jump) for jump in sys.argv[2:]], {"certs": {}} if sys.argv[1] == "certificates" else {}))
+    asyncio.run(
+        main([float(jump) for jump in sys.argv[2:]], {"platform_keys": {}} if sys.argv[1] == "certificates" else {})
+    )

@@ -81,7 +81,7 @@ def compare_shop(here: Path, count: int, outcome: Outcome) -> None:
         transactions = {each["out_trade_no"]: each for each in books.control.list("transactions")}
         refunds = {each["out_refund_no"]: each for each in books.control.list("refunds")}
         transfers = {each["out_bill_no"]: each for each in books.control.list("transfers")}
-        entered = [each["amount"] for each in books.control.list("entries")]
+        entered = [each["amount"] for each in books.control.list("ledger_entries")]
         account = next(each for each in books.control.list("accounts") if each["mchid"] == books.merchant.mchid)
     sold = {f"T{number:08}": total_of(number) for number in range(count)}
     outcome.check("what was paid", {name: each["total"] for name, each in transactions.items()}, sold)
@@ -220,12 +220,12 @@ def bulk_once(chance: Random, kills: int) -> Outcome:
     with folder() as here:
         users = [f"user{number:05}" for number in range(count)]
         states = run_bulk(here, "user_id\n" + "\n".join(users) + "\n", PRESIGN, chance, kills, outcome)
-        outcome.check("rows without a result", count - states["done"] - states["unknown"], 0)
+        outcome.check("rows without a result", count - states["succeeded"] - states["unknown"], 0)
         with BackgroundSandbox(home=here / "home") as books:
             made = Counter(each["told"]["user_id"] for each in books.control.list("contracts"))
         outcome.check("done twice", [user for user, times in made.items() if times > 1], [])
         with (here / "out.csv").open(encoding="utf-8-sig", newline="") as file:
-            told = {row["user_id"] for row in csv.DictReader(file) if row["result.state"] == "done"}
+            told = {row["user_id"] for row in csv.DictReader(file) if row["result.state"] == "succeeded"}
         outcome.check("said to be done and not done", told - made.keys(), set())
     outcome.done["rows"] += count
     outcome.done["rows of unknown outcome"] += states["unknown"]
@@ -247,7 +247,7 @@ def run_bulk(
         while True:
             wait_until(lambda: client.code() is not None, "the run's end")
             states = results(here / "out.csv")
-            if not states["unsent"] and states.total() and client.code() in (0, 5):
+            if not states["not_sent"] and states.total() and client.code() in (0, 5):
                 return states
             client.start()
 

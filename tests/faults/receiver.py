@@ -36,7 +36,7 @@ def main(port: int, where: str) -> None:
         database.executescript(TABLES)
     own = where == DATABASE
     store: Store = RedisStore(where, timeout=0.5) if where.startswith("redis") else open_store(where)
-    notifications = Notifications(Wechatpay(profile="home/wxpay.toml"), store=store, lease=LEASE, answer_within=1.0)
+    notifications = Notifications(Wechatpay(profile="home/wxpay.toml"), store=store, lease=LEASE, ack_timeout=1.0)
 
     @notifications.on("TRANSACTION.SUCCESS")
     def paid(event: Notification, claim: Claim) -> None:

@@ -41,7 +41,7 @@ def sandbox() -> Iterator[BackgroundSandbox]:
         asyncio.run(sell())
         sandbox.control.pay("T0")
         PAID_ON[:] = [asyncio.run(day())]
-        sandbox.control.advance(86400)
+        sandbox.control.advance_clock(86400)
         yield sandbox
         sandbox.control.faults.clear()
 
@@ -129,7 +129,7 @@ async def test_a_call(call: Call, warm: bool, sandbox: BackgroundSandbox, tmp_pa
 async def test_a_call_that_is_sent_again(sandbox: BackgroundSandbox, tmp_path: Path) -> None:
     async def again(wxpay: Wechatpay, folder: Path) -> Any:
         sandbox.control.faults.clear()
-        sandbox.control.faults.add("refused", times=1)
+        sandbox.control.faults.add("drop-before", times=1)
         return await order(wxpay)
 
     try:
@@ -145,16 +145,16 @@ async def test_while_the_certificates_are_downloaded(stored: bool, sandbox: Back
 
     def make() -> Wechatpay:
         store = {"certificate_store": tmp_path / f"store-{next(number)}"} if stored else {}
-        return settings_of(sandbox, certs={}, **store)()
+        return settings_of(sandbox, platform_keys={}, **store)()
 
     assert await each_suspension(make, plain, tmp_path) >= 2
 
 
 async def test_one_of_many_that_wait_for_the_certificates(sandbox: BackgroundSandbox) -> None:
-    async with settings_of(sandbox, certs={}, max_connections=10)() as wxpay:
+    async with settings_of(sandbox, platform_keys={}, max_connections=10)() as wxpay:
         calls = [asyncio.ensure_future(order(wxpay)) for _ in range(5)]
         await asyncio.sleep(0)
         calls[0].cancel()
         first, *others = await asyncio.gather(*calls, return_exceptions=True)
     assert isinstance(first, asyncio.CancelledError)
-    assert [reply.status for reply in others if not isinstance(reply, BaseException)] == [200] * 4
+    assert [response.status for response in others if not isinstance(response, BaseException)] == [200] * 4

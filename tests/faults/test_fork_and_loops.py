@@ -85,14 +85,14 @@ async def order(wxpay: Wechatpay, number: str) -> Any:
 @pytest.mark.parametrize("certificates", [False, True], ids=["public key", "certificates on their way"])
 def test_one_client_in_four_event_loops_at_once(certificates: bool) -> None:
     with BackgroundSandbox() as sandbox:
-        wxpay = Wechatpay(**{**sandbox.credentials, **({"certs": {}} if certificates else {})})
+        wxpay = Wechatpay(**{**sandbox.credentials, **({"platform_keys": {}} if certificates else {})})
         statuses: list[int] = []
         together = threading.Barrier(4)
 
         async def work(name: int) -> None:
             together.wait(60)
-            replies = await asyncio.gather(*(order(wxpay, f"L{name}x{number}") for number in range(10)))
-            statuses.extend(reply.status for reply in replies)
+            responses = await asyncio.gather(*(order(wxpay, f"L{name}x{number}") for number in range(10)))
+            statuses.extend(response.status for response in responses)
 
         threads = [threading.Thread(target=lambda name=name: asyncio.run(work(name))) for name in range(4)]
         for thread in threads:
@@ -106,7 +106,7 @@ def test_one_client_in_four_event_loops_at_once(certificates: bool) -> None:
 
 def test_a_loop_that_is_stopped_in_the_middle_of_a_call_leaves_the_client_to_the_next() -> None:
     with BackgroundSandbox() as sandbox:
-        wxpay = Wechatpay(**{**sandbox.credentials, "certs": {}, "max_connections": 1})
+        wxpay = Wechatpay(**{**sandbox.credentials, "platform_keys": {}, "max_connections": 1})
         for turns in range(1, 30):
 
             async def begin(turns: int = turns) -> None:

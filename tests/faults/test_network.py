@@ -112,7 +112,7 @@ class TestNames:
         """Nothing was sent, so even a call that may do something goes to it."""
         settings = {"base_url": "https://api.mch.invalid", "backup_url": sandbox.url, "timeout": 30}
         async with client(sandbox, **settings) as wxpay:
-            reply = await wxpay.v3.eduPapay.contracts.presign.post(
+            response = await wxpay.v3.eduPapay.contracts.presign.post(
                 appid="wx8888888888888888",
                 openid="oUpF8uMuAJO_M2pxb1Q9zNjWeS6o",
                 plan_id="12535",
@@ -120,7 +120,7 @@ class TestNames:
                 period_start_date="2026-03-19",
                 trade_scene="EDUCATION_PERIOD",
             )
-        assert reply.status == 200
+        assert response.status == 200
 
 
 class TestSilence:

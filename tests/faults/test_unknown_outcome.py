@@ -71,7 +71,9 @@ MOVES = [pytest.param(refund, id="refund"), pytest.param(transfer, id="transfer"
 
 
 @pytest.mark.parametrize("move", MOVES)
-@pytest.mark.parametrize("kind", ["lost", "reset", "truncated", "bad-gateway", "system-error", "refused"])
+@pytest.mark.parametrize(
+    "kind", ["response-lost", "drop-after", "truncated", "bad-gateway", "system-error", "drop-before"]
+)
 async def test_a_lost_answer_to_what_moves_money(kind: str, move: Any, sandbox: Sandbox, wxpay: Wechatpay) -> None:
     """Whether it was carried out is known to the service alone: even of a request that may be repeated."""
     sandbox.control.faults.add(kind)
@@ -105,7 +107,7 @@ async def test_a_refusal_says_nothing_of_the_attempt_before_it(
 ) -> None:
     # A pause that is long enough for what happens in it.
     monkeypatch.setattr("wxpay_dsl.core.http.retry.wait_random_exponential", lambda *_: lambda state: 5.0)
-    sandbox.control.faults.add("reset", times=1)
+    sandbox.control.faults.add("drop-after", times=1)
     pending = asyncio.ensure_future(failure(refund(wxpay)))
     await until(lambda: sandbox.control.list("refunds"))
     sandbox.control.faults.add("rate-limit", value=60)
@@ -148,10 +150,10 @@ async def test_what_was_never_sent_or_was_refused_was_not_done(move: Any, sandbo
     assert (error.sent, error.outcome_unknown) == (False, False)
 
 
-@pytest.mark.parametrize("family", ["v3", "v2"])
-async def test_a_question_does_nothing_whatever_becomes_of_it(family: str, sandbox: Sandbox, wxpay: Wechatpay) -> None:
-    sandbox.control.faults.add("reset")
-    if family == "v3":
+@pytest.mark.parametrize("dialect", ["v3", "v2"])
+async def test_a_question_does_nothing_whatever_becomes_of_it(dialect: str, sandbox: Sandbox, wxpay: Wechatpay) -> None:
+    sandbox.control.faults.add("drop-after")
+    if dialect == "v3":
         error = await failure(wxpay.v3.refund.domestic.refunds["{out_refund_no}"].get(out_refund_no="R1"))
     else:
         error = await failure(wxpay.v2.pay.orderquery.post(appid="wx8888888888888888", out_trade_no="T1"))

@@ -24,7 +24,7 @@ with atheris.instrument_imports(include=["wxpay_dsl.wechat", "wxpay_dsl.notify",
     from wxpay_dsl.wechat.v2 import xml
 
 SENDER = make_sender()
-NOTIFICATIONS = Notifications(SENDER.recipient)
+NOTIFICATIONS = Notifications(SENDER.merchant_keys)
 NAMES = [
     *("Wechatpay-Timestamp", "Wechatpay-Nonce", "Wechatpay-Signature", "Wechatpay-Serial"),
     *("wechatpay-timestamp", "WECHATPAY_NONCE", "x"),
@@ -73,7 +73,7 @@ def document(data: atheris.FuzzedDataProvider) -> Wire:
 def refund(data: atheris.FuzzedDataProvider) -> Wire:
     """An APIv2 refund that decrypts to anything."""
     plaintext = data.ConsumeBytes(2048)
-    sealed = ciphers.ecb_encrypt(plaintext, SENDER.merchant.secret)
+    sealed = ciphers.ecb_encrypt(plaintext, SENDER.merchant.apiv2_key)
     return SENDER.xml({"mch_id": SENDER.merchant.mchid, "req_info": sealed}, None)
 
 

@@ -80,7 +80,7 @@ NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
 @lru_cache(maxsize=1)
 def _world() -> tuple[Sender, Notifications, asyncio.AbstractEventLoop]:
     sender = make_sender()
-    return sender, Notifications(sender.recipient, store="memory"), asyncio.new_event_loop()
+    return sender, Notifications(sender.merchant_keys, store="memory"), asyncio.new_event_loop()
 
 
 def fuzz_notifications_v2(data: bytes) -> None:
@@ -143,7 +143,7 @@ def _parsed(fields: Mapping[str, str]) -> Any:
 
 def _digest(covered: Mapping[str, str], length: int) -> str:
     """The signature, written out once more."""
-    key = _world()[0].merchant.secret
+    key = _world()[0].merchant.apiv2_key
     message = "&".join([*(f"{name}={covered[name]}" for name in sorted(covered)), f"key={key}"]).encode()
     if length == 32:
         return hashlib.md5(message, usedforsecurity=False).hexdigest().upper()
@@ -151,7 +151,7 @@ def _digest(covered: Mapping[str, str], length: int) -> str:
 
 
 def _signed(fields: Mapping[str, str], sign_type: str) -> dict[str, str]:
-    return {**fields, "sign": signing_v2.sign(fields, _world()[0].merchant.secret, sign_type)}
+    return {**fields, "sign": signing_v2.sign(fields, _world()[0].merchant.apiv2_key, sign_type)}
 
 
 Steps = Iterator[int]

@@ -28,7 +28,7 @@ from tests.fuzz.notifications_v2 import fuzz_notifications_v2
 from wxpay_dsl.client import tree
 from wxpay_dsl.core.errors import ConfigurationError, SdkError, SpecError
 from wxpay_dsl.core.http.decoding import Digest, Unpacker, UnpackError
-from wxpay_dsl.core.http.exchange import Exchange, Response
+from wxpay_dsl.core.http.exchange import Exchange, RawResponse
 from wxpay_dsl.core.http.retry import retry_after
 from wxpay_dsl.core.openapi import parse as parse_document
 from wxpay_dsl.core.openapi import read_document
@@ -38,12 +38,11 @@ from wxpay_dsl.core.specs.model import Operation
 from wxpay_dsl.core.specs.yaml12 import read as read_yaml
 from wxpay_dsl.sandbox import Sandbox
 from wxpay_dsl.sandbox.protocol.messages import Call
-from wxpay_dsl.wechat import bills
-from wxpay_dsl.wechat import dialects as families
+from wxpay_dsl.wechat import bills, dialects
 from wxpay_dsl.wechat.crypto.certificates import load_certificate, load_pkcs12
 from wxpay_dsl.wechat.crypto.keys import load_private_key, load_public_key
 from wxpay_dsl.wechat.crypto.merchant_files import read_merchant_files
-from wxpay_dsl.wechat.errors import SignatureError
+from wxpay_dsl.wechat.errors import VerificationError
 from wxpay_dsl.wechat.platform_keys.keys import PlatformCertificatesError, decrypt_certificates
 from wxpay_dsl.wechat.platform_keys.store import KeyStoreError, StoredCertificates
 from wxpay_dsl.wechat.v2 import xml, xml_nested
@@ -115,19 +114,19 @@ def fuzz_answers(data: bytes) -> None:
     status = STATUSES[data[1] % len(STATUSES)]
     said = data[3:40].decode("latin-1")
     headers = CIMultiDict({"Content-Type": KINDS[data[2] % len(KINDS)], "Request-ID": said, "Content-Encoding": said})
-    response = Response("GET /v3/x", status, headers, data[3:], safe=bool(data[0] & 4))
-    family = families.v3()
+    response = RawResponse("GET /v3/x", status, headers, data[3:], safe=bool(data[0] & 4))
+    dialect = dialects.v3()
     try:
-        read = family.decode(operation, response)
+        read = dialect.decode(operation, response)
     except SdkError as error:
         told(error)
     else:
         assert isinstance(read, (dict, list, str, int, float, bool, bytes, type(None)))
-    error = family.refusal(operation, response)
+    error = dialect.refusal(operation, response)
     told(error)
     assert error.body == data[3:]  # type: ignore[attr-defined]  # every refusal has it
-    assert family.explain is not None
-    told(family.explain(_exchange(), error))
+    assert dialect.explain is not None
+    told(dialect.explain(_exchange(), error))
     asked = retry_after({"Retry-After": data[3:].decode("latin-1")})
     assert asked is None or 0 <= asked < 1e12
 
@@ -147,7 +146,7 @@ def fuzz_signatures(data: bytes) -> None:
     try:
         signed = read_headers(dict(zip(names, texts, strict=False)), "GET /v3/x")
         check_clock(signed, time.time(), "GET /v3/x")
-    except SignatureError as error:
+    except VerificationError as error:
         told(error)
     else:
         assert abs(signed.timestamp - time.time()) < 302
@@ -285,7 +284,7 @@ def fuzz_specs(data: bytes) -> None:
     file = _folder() / "x.yaml"
     file.write_bytes(data)
     try:
-        load((str(_folder()),), str(file), "v3", families.CHAINS)
+        load((str(_folder()),), str(file), "v3", dialects.CHAINS)
     except SpecError as error:
         told(error)
 

@@ -71,7 +71,7 @@ def settings_of(sandbox: Sandbox, home: Path) -> dict[str, Any]:
         "home": str(home),
         "mchid": sandbox.merchant.mchid,
         "serial": sandbox.merchant.serial,
-        "secret": sandbox.merchant.secret,
+        "apiv2_key": sandbox.merchant.apiv2_key,
         "apiv3Key": sandbox.merchant.apiv3_key,
         "platformSerial": pair.id,
         "platformFile": "pub_key.pem" if by_key else "platform_cert.pem",

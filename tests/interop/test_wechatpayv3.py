@@ -223,7 +223,7 @@ async def test_a_bill_is_downloaded(wxpay: Call, sandbox: Sandbox) -> None:
     await wxpay("pay", description="demo", out_trade_no="billed", amount={"total": 250})
     sandbox.control.pay("billed")
     assert (await wxpay("trade_bill", day))[1]["code"] == "NO_STATEMENT_EXIST"
-    sandbox.control.advance(86400)
+    sandbox.control.advance_clock(86400)
     _, asked = await wxpay("trade_bill", day)
     status, zipped = await wxpay("download_bill", asked["download_url"])
     text = gzip.decompress(zipped)
@@ -278,7 +278,7 @@ async def test_combined_orders(wxpay: Call, sandbox: Sandbox) -> None:
 async def test_complaints(wxpay: Call, sandbox: Sandbox) -> None:
     await wxpay("pay", description="demo", out_trade_no="complained", amount={"total": 1})
     sandbox.control.pay("complained")
-    complaint = sandbox.control.complain("complained", "茶是凉的")
+    complaint = sandbox.control.create_complaint("complained", "茶是凉的")
     number = complaint["complaint_id"]
     _, found = await wxpay("complaint_detail_query", number)
     assert (found["complaint_state"], found["complaint_detail"]) == ("PENDING", "茶是凉的")
@@ -295,7 +295,7 @@ async def test_complaints(wxpay: Call, sandbox: Sandbox) -> None:
 
 async def test_a_rotated_certificate_is_found_by_itself(sandbox: Sandbox, wxpay: Call) -> None:
     await wxpay("pay", description="demo", out_trade_no="rotating", amount={"total": 1})
-    sandbox.control.rotate()
+    sandbox.control.rotate_certificate()
     status, found = await wxpay("query", out_trade_no="rotating")
     assert (status, found["trade_state"]) == (200, "NOTPAY")
 

@@ -13,7 +13,7 @@ import pytest
 from attrs import frozen
 
 from tests.notify.redis_server import running_redis
-from wxpay_dsl import Recipient
+from wxpay_dsl import MerchantKeys
 from wxpay_dsl.sandbox.keys.identity import Merchant, PlatformKeyPair, throwaway_merchant, throwaway_public_key
 from wxpay_dsl.sandbox.keys.platform import Platform
 from wxpay_dsl.sandbox.notifications.render import notice, rendered
@@ -72,10 +72,12 @@ class Sender:
     pair: PlatformKeyPair
 
     @property
-    def recipient(self) -> Recipient:
+    def merchant_keys(self) -> MerchantKeys:
         certs = {self.pair.id: self.pair.private_key.public_key()}
         merchant = self.merchant
-        return Recipient.of(merchant.mchid, certs=certs, apiv3_key=merchant.apiv3_key, secret=merchant.secret)
+        return MerchantKeys.of(
+            merchant.mchid, platform_keys=certs, apiv3_key=merchant.apiv3_key, apiv2_key=merchant.apiv2_key
+        )
 
     def event(
         self,
@@ -85,9 +87,9 @@ class Sender:
         now: float | None = None,
     ) -> Wire:
         """A notification as the service sends it, signed ``now`` (Unix time)."""
-        family = "v2" if kind.startswith("v2/") else "v3"
+        dialect = "v2" if kind.startswith("v2/") else "v3"
         moment = time.time() if now is None else now
-        event = Event(self.merchant.mchid, kind, original_type, resource, "", "支付成功", family)
+        event = Event(self.merchant.mchid, kind, original_type, resource, "", "支付成功", dialect)
         return Wire(*rendered(notice(event, self.merchant, moment), self.merchant, self.platform, int(moment)))
 
     def envelope(self, data: Any, now: float | None = None) -> Wire:
@@ -112,7 +114,7 @@ class Sender:
         """An APIv2 notification with these fields."""
         signed = dict(fields)
         if sign_type is not None:
-            signed["sign"] = signing_v2.sign(signed, self.merchant.secret, sign_type)
+            signed["sign"] = signing_v2.sign(signed, self.merchant.apiv2_key, sign_type)
         return Wire({"Content-Type": "text/xml"}, xml.dumps(signed))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wxpay_dsl.notify.acknowledgements import Answer, failure, family_of, success
+from wxpay_dsl.notify.acknowledgements import Answer, dialect_of, failure, success
 
 
 @pytest.mark.parametrize(
@@ -15,11 +15,11 @@ def test_two_hundred_and_what_follows_is_yes(status: int, accepted: bool) -> Non
 
 
 def test_a_body_is_not_shown() -> None:
-    assert "secret" not in repr(Answer(200, b"secret"))
+    assert "secret" not in repr(Answer(200, b"apiv2_key"))
 
 
 @pytest.mark.parametrize(
-    ("body", "family"),
+    ("body", "dialect"),
     [
         (b"<xml>", "v2"),
         (b"\xef\xbb\xbf\r\n\t <xml>", "v2"),
@@ -29,8 +29,8 @@ def test_a_body_is_not_shown() -> None:
         (b" " * 64 + b"<", "v3"),
     ],
 )
-def test_xml_is_known_by_its_first_bytes(body: bytes, family: str) -> None:
-    assert family_of(body) == family
+def test_xml_is_known_by_its_first_bytes(body: bytes, dialect: str) -> None:
+    assert dialect_of(body) == dialect
 
 
 def test_what_is_said_is_one_short_line_in_the_words_it_was_said_in() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.notify.conftest import Sender, Wire
-from wxpay_dsl import Recipient
+from wxpay_dsl import MerchantKeys
 from wxpay_dsl.diagnosis.notification import diagnose_v3
 from wxpay_dsl.sandbox.keys.identity import make_platform_public_key
 from wxpay_dsl.wechat.platform_keys.keys import PlatformKey
@@ -26,9 +26,9 @@ def keys(sender: Sender) -> Keys:
     return {sender.pair.id: PlatformKey(sender.pair.id, sender.pair.private_key.public_key())}
 
 
-def verdict(wire: Wire, recipient: Recipient, keys: Keys, body: bytes | None = None) -> str:
+def verdict(wire: Wire, merchant_keys: MerchantKeys, keys: Keys, body: bytes | None = None) -> str:
     """What the last step says: why the signature is wrong."""
-    steps = list(diagnose_v3(wire.headers, wire.body if body is None else body, recipient, keys, time.time()))
+    steps = list(diagnose_v3(wire.headers, wire.body if body is None else body, merchant_keys, keys, time.time()))
     assert (steps[-1].title, steps[-1].good) == ("signature", False)
     return steps[-1].text
 
@@ -66,7 +66,7 @@ def reordered(body: bytes) -> bytes:
 )
 def test_what_was_done_to_the_body(spoil: Callable[[bytes], bytes], said: str, sender: Sender, keys: Keys) -> None:
     wire = sender.event()
-    told = verdict(wire, sender.recipient, keys, spoil(wire.body))
+    told = verdict(wire, sender.merchant_keys, keys, spoil(wire.body))
     assert re.search(said, told), told
     if "WeChat Pay wrote it" not in told:
         assert "compare the key" not in told
@@ -75,7 +75,7 @@ def test_what_was_done_to_the_body(spoil: Callable[[bytes], bytes], said: str, s
 def test_more_bytes_than_came_were_announced(sender: Sender, keys: Keys) -> None:
     wire = sender.event()
     headers = {**wire.headers, "content-length": f" {len(wire.body) + 7} "}
-    told = verdict(Wire(headers, wire.body[:-7] + b"}}}}}}}"), sender.recipient, keys)
+    told = verdict(Wire(headers, wire.body[:-7] + b"}}}}}}}"), sender.merchant_keys, keys)
     assert f"the body was cut: {len(wire.body)} of the {len(wire.body) + 7} bytes" in told
 
 
@@ -84,25 +84,27 @@ def test_what_is_no_greater_length_says_nothing(length: str, sender: Sender, key
     wire = sender.event()
     headers = {**wire.headers, "Content-Length": length}
     changed = wire.body.replace(b"TRANSACTION", b"transaction")
-    assert "WeChat Pay wrote it" in verdict(Wire(headers, changed), sender.recipient, keys)
+    assert "WeChat Pay wrote it" in verdict(Wire(headers, changed), sender.merchant_keys, keys)
 
 
 def test_the_right_bytes_and_another_key_under_the_id(sender: Sender) -> None:
     other = PlatformKey(sender.pair.id, make_platform_public_key().private_key.public_key())
-    told = verdict(sender.event(), sender.recipient, {other.id: other})
+    told = verdict(sender.event(), sender.merchant_keys, {other.id: other})
     assert "Only if these are the raw bytes compare the key" in told
 
 
 def test_without_an_apiv3_key_nothing_can_be_told_of_the_sender(sender: Sender, keys: Keys) -> None:
-    recipient = Recipient.of("1900000109", certs={key.id: key.rsa for key in keys.values()})
+    merchant_keys = MerchantKeys.of("1900000109", platform_keys={key.id: key.rsa for key in keys.values()})
     wire = sender.event()
     changed = wire.body.replace(b"TRANSACTION", b"transaction")
-    told = verdict(wire, recipient, keys, changed)
+    told = verdict(wire, merchant_keys, keys, changed)
     assert "compare the key with the merchant platform's" in told
     assert "wrote it" not in told
 
 
 def test_where_the_key_is_not_at_hand_it_is_to_be_given(sender: Sender) -> None:
-    assert "give the platform key" in verdict(sender.event(), sender.recipient, {})
+    assert "give the platform key" in verdict(sender.event(), sender.merchant_keys, {})
     wire: Any = sender.event()
-    assert "for another merchant" in verdict(wire, Recipient.of("1", certs={}, apiv3_key="x" * 32, secret="s"), {})
+    assert "for another merchant" in verdict(
+        wire, MerchantKeys.of("1", platform_keys={}, apiv3_key="x" * 32, apiv2_key="s"), {}
+    )

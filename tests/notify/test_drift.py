@@ -18,7 +18,7 @@ events:
 async def test_what_differs(sender: Sender, tmp_path: Path) -> None:
     (tmp_path / "payments.yaml").write_text(SPEC, "utf-8")
     told: list[Drift] = []
-    notifications = Notifications(sender.recipient, store="memory", specs=[tmp_path], on_drift=told.append)
+    notifications = Notifications(sender.merchant_keys, store="memory", specs=[tmp_path], on_drift=told.append)
 
     @notifications.on("TRANSACTION.SUCCESS")
     async def paid(notification: object) -> None:

@@ -23,9 +23,9 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 async def handled(sender: Sender, wire: Wire) -> int:
     """How often a new process's handler, so to say, runs for a delivery."""
-    notifications = Notifications(sender.recipient, answer_within=100, lease=1000)
+    notifications = Notifications(sender.merchant_keys, ack_timeout=100, lease=1000)
     seen = []
-    notifications.default(lambda notification: seen.append(notification.id))
+    notifications.fallback(lambda notification: seen.append(notification.id))
     answer = await notifications.handle(wire.headers, wire.body)
     await notifications.close()
     assert answer.status == 204
@@ -52,7 +52,7 @@ async def test_another_application_is_told_for_itself(
 
 async def test_nothing_is_written_for_what_is_only_read(sender: Sender, state: Path) -> None:
     wire = sender.event()
-    await Notifications(sender.recipient).parse(wire.headers, wire.body)
+    await Notifications(sender.merchant_keys).parse(wire.headers, wire.body)
     assert not state.exists()  # noqa: ASYNC240 (likewise)
 
 

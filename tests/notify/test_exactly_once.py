@@ -26,20 +26,20 @@ from wxpay_dsl.notify.stores.redis import RedisStore
 from wxpay_dsl.notify.stores.sqlite import SqliteStore
 
 #: Seconds: no machine is so slow that a lease runs out, or that an answer is not there, unless a test has time pass.
-PATIENT: dict[str, Any] = {"lease": 120.0, "answer_within": 100.0}
+PATIENT: dict[str, Any] = {"lease": 120.0, "ack_timeout": 100.0}
 
 
 class Machine:
     """One of several that share a store: notifications, and the effects of their handler."""
 
     def __init__(self, sender: Sender, store: Store, effects: list[str], **options: Any) -> None:
-        self.notifications = Notifications(sender.recipient, store=store, **{**PATIENT, **options})
+        self.notifications = Notifications(sender.merchant_keys, store=store, **{**PATIENT, **options})
         self.effects = effects
         self.may_end = asyncio.Event()
         self.may_end.set()
         self.begun = asyncio.Event()
 
-        @self.notifications.default
+        @self.notifications.fallback
         async def handler(notification: Notification[Any]) -> None:
             self.begun.set()
             await self.may_end.wait()
@@ -114,8 +114,8 @@ async def test_another_notification_of_the_same_order_is_another(machine: MakeMa
 
 async def test_two_merchants_may_use_one_id(store_url: str, sender: Sender, open_store: Callable[[], Store]) -> None:
     other = make_sender("1900000110")
-    notifications, seen = Notifications(sender.recipient, other.recipient, store=open_store(), **PATIENT), []
-    notifications.default(lambda notification: seen.append(notification.key))
+    notifications, seen = Notifications(sender.merchant_keys, other.merchant_keys, store=open_store(), **PATIENT), []
+    notifications.fallback(lambda notification: seen.append(notification.key))
     for one in (sender, other):
         wire = one.sealed('{"a": 1}')
         assert (await notifications.handle(wire.headers, wire.body)).accepted
@@ -151,7 +151,7 @@ async def test_a_handler_that_outlasts_its_lease_keeps_it(
         stores = [SqliteStore(store_url, timeout=60, clock=lambda: time.time() + ahead) for _ in range(2)]
         store, other = Watched(stores[0]), stores[1]
     effects: list[str] = []
-    first, second = (Machine(sender, one, effects, lease=120.0, run_limit=10_000) for one in (store, other))
+    first, second = (Machine(sender, one, effects, lease=120.0, handler_timeout=10_000) for one in (store, other))
     wire = sender.event()
     first.may_end.clear()
     delivery = asyncio.create_task(first.deliver(wire))
@@ -170,7 +170,7 @@ async def test_a_handler_that_outlasts_its_lease_keeps_it(
 
 
 async def test_a_handler_that_hangs_is_cancelled_and_run_again(machine: MakeMachine, sender: Sender) -> None:
-    one = machine(run_limit=0.2)
+    one = machine(handler_timeout=0.2)
     wire = sender.event()
     one.may_end.clear()
     assert await one.deliver(wire) == 500
@@ -184,10 +184,12 @@ async def test_what_a_sync_handler_began_is_never_run_beside_itself(
     sender: Sender, open_store: Callable[[], Store]
 ) -> None:
     """It cannot be cancelled: whatever the limit, nobody else gets the claim until it ends."""
-    notifications = Notifications(sender.recipient, store=open_store(), answer_within=0.2, lease=0.8, run_limit=0.1)
+    notifications = Notifications(
+        sender.merchant_keys, store=open_store(), ack_timeout=0.2, lease=0.8, handler_timeout=0.1
+    )
     may_end, runs = threading.Event(), []
 
-    @notifications.default
+    @notifications.fallback
     def handler(notification: Notification[Any]) -> None:
         runs.append(notification)
         may_end.wait(100)
@@ -253,8 +255,8 @@ def test_an_end_without_grace_waits_for_a_sync_handler_and_marks_it(
     wire = sender.event()
 
     async def once(*, to_its_end: bool) -> int:
-        notifications = Notifications(sender.recipient, store=open_store(), **PATIENT)
-        notifications.default(handler)
+        notifications = Notifications(sender.merchant_keys, store=open_store(), **PATIENT)
+        notifications.fallback(handler)
         delivery = asyncio.create_task(notifications.handle(wire.headers, wire.body))
         if not to_its_end:
             assert await asyncio.to_thread(begun.wait, 100)
@@ -272,9 +274,9 @@ def test_an_end_without_grace_waits_for_a_sync_handler_and_marks_it(
 def _handle_and_hang(store: Store, wire: Wire, begun: Any) -> None:
     async def main() -> None:
         sender = make_sender()
-        notifications = Notifications(sender.recipient, store=store, **PATIENT)
+        notifications = Notifications(sender.merchant_keys, store=store, **PATIENT)
 
-        @notifications.default
+        @notifications.fallback
         async def handler(notification: Notification[Any], claim: Claim) -> None:
             begun.send((claim.key, claim.token))
             await asyncio.sleep(3600)
@@ -522,7 +524,7 @@ async def test_sqlite_in_ones_own_database_makes_effect_and_mark_one(sender: Sen
     import sqlite3
 
     store = SqliteStore(tmp_path / "shop.db")
-    notifications = Notifications(sender.recipient, store=store, **PATIENT)
+    notifications = Notifications(sender.merchant_keys, store=store, **PATIENT)
     with sqlite3.connect(tmp_path / "shop.db") as shop:
         shop.execute("CREATE TABLE payments (transaction_id TEXT)")
     shop.close()

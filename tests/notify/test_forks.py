@@ -195,10 +195,10 @@ def test_what_the_parent_was_handling_at_the_fork_is_not_busy_for_ever_in_the_ch
     sender: Sender, tmp_path: Path
 ) -> None:
     """The child has a copy of the parent's notes of what is running, and of those tasks none ever ends in it."""
-    notifications = Notifications(sender.recipient, store=tmp_path / "n.db")
+    notifications = Notifications(sender.merchant_keys, store=tmp_path / "n.db")
     begun, go_on = threading.Event(), threading.Event()
 
-    @notifications.default
+    @notifications.fallback
     def handler(notification: Any) -> None:
         begun.set()
         assert go_on.wait(60)

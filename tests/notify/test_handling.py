@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.notify.conftest import PAYMENT, PAYMENT_V2, Sender, Wire, make_sender
-from wxpay_dsl import ConfigurationError, Notification, Notifications, Recipient, SpecWarning
+from wxpay_dsl import ConfigurationError, MerchantKeys, Notification, Notifications, SpecWarning
 from wxpay_dsl.notify import Answer, Claim
 from wxpay_dsl.wechat.platform_keys.keys import PlatformKey
 from wxpay_dsl.wechat.v2 import xml
@@ -24,12 +24,12 @@ REFUND = {"mchid": "1900000109", "out_refund_no": "1", "refund_status": "SUCCESS
 
 @pytest.fixture
 def notifications(sender: Sender) -> Notifications:
-    return patient(sender.recipient)
+    return patient(sender.merchant_keys)
 
 
-def patient(*recipients: Recipient) -> Notifications:
+def patient(*merchants: MerchantKeys) -> Notifications:
     """Told later is only what a test wants to be told later, however busy the machine is."""
-    return Notifications(*recipients, store="memory", answer_within=100, lease=1000)
+    return Notifications(*merchants, store="memory", ack_timeout=100, lease=1000)
 
 
 class Seen(list[tuple[str, Notification[Any]]]):
@@ -67,7 +67,7 @@ class TestRouting:
 
     async def test_the_default_gets_the_rest(self, sender: Sender, notifications: Notifications) -> None:
         seen = Seen()
-        notifications.default(seen.by("rest"))
+        notifications.fallback(seen.by("rest"))
         notifications.on("TRANSACTION.SUCCESS")(seen.by("paid"))
         for kind in ("TRANSACTION.SUCCESS", "COUPON.USE", "v2/transaction-success"):
             fields = PAYMENT_V2 if kind.startswith("v2/") else PAYMENT
@@ -76,11 +76,11 @@ class TestRouting:
 
     async def test_by_merchant_and_sub_merchant(self, sender: Sender) -> None:
         other = make_sender("1900000110")
-        notifications, seen = patient(sender.recipient, other.recipient), Seen()
+        notifications, seen = patient(sender.merchant_keys, other.merchant_keys), Seen()
         notifications.on("TRANSACTION.SUCCESS")(seen.by("everyone's"))
         notifications.on("TRANSACTION.SUCCESS", merchant="1900000110")(seen.by("110's"))
         notifications.on("TRANSACTION.SUCCESS", merchant="1230000109")(seen.by("the sub-merchant's"))
-        notifications.default(merchant="1900000110")(seen.by("110's rest"))
+        notifications.fallback(merchant="1900000110")(seen.by("110's rest"))
         await deliver(notifications, sender.event())
         await deliver(notifications, other.event())
         await deliver(notifications, other.event(resource={**PAYMENT, "sub_mchid": "1230000109"}))
@@ -100,9 +100,9 @@ class TestRouting:
         notifications.on("TRANSACTION.SUCCESS")(print)
         with pytest.raises(ConfigurationError, match=r"print already handles TRANSACTION\.SUCCESS"):
             notifications.on("REFUND.SUCCESS", "TRANSACTION.SUCCESS")(repr)
-        notifications.default(print)
+        notifications.fallback(print)
         with pytest.raises(ConfigurationError, match="every other"):
-            notifications.default(repr)
+            notifications.fallback(repr)
 
     @pytest.mark.parametrize("arguments", [((), {}), (("TRANSACTION.SUCCESS",), {"original_type": "transaction"})])
     def test_a_handler_is_for_types_or_for_an_original_type(self, arguments: Any, notifications: Notifications) -> None:
@@ -121,7 +121,7 @@ class TestRouting:
         self, handler: Any, notifications: Notifications
     ) -> None:
         with pytest.raises(ConfigurationError, match="cannot be called"):
-            notifications.default(handler)
+            notifications.fallback(handler)
 
 
 class TestHandlers:
@@ -132,7 +132,7 @@ class TestHandlers:
         tenant.set("somebody")
         seen = []
 
-        @notifications.default
+        @notifications.fallback
         def handler(notification: Notification[Any]) -> None:
             seen.append((tenant.get(), threading.current_thread() is threading.main_thread()))
 
@@ -142,7 +142,7 @@ class TestHandlers:
     async def test_an_async_one_runs_in_the_loop(self, sender: Sender, notifications: Notifications) -> None:
         loops = []
 
-        @notifications.default
+        @notifications.fallback
         async def handler(notification: Notification[Any]) -> None:
             loops.append(asyncio.get_running_loop())
 
@@ -152,7 +152,7 @@ class TestHandlers:
     async def test_one_that_takes_two_gets_the_claim(self, sender: Sender, notifications: Notifications) -> None:
         claims = []
 
-        @notifications.default
+        @notifications.fallback
         async def handler(notification: Notification[Any], claim: Claim) -> None:
             claims.append((claim, notification.key))
 
@@ -172,8 +172,8 @@ class TestHandlers:
                 seen.append("object")
 
         for handler in (partial(two, "partial"), Handler(), lambda notification: two("returned", notification)):
-            notifications = patient(sender.recipient)
-            notifications.default(handler)
+            notifications = patient(sender.merchant_keys)
+            notifications.fallback(handler)
             assert (await deliver(notifications, sender.event())).accepted
         assert seen == ["partial", "object", "returned"]
 
@@ -181,17 +181,17 @@ class TestHandlers:
         def handler(notification: Notification[Any]) -> None: ...
 
         assert notifications.on("TRANSACTION.SUCCESS")(handler) is handler
-        assert notifications.default(handler) is handler
+        assert notifications.fallback(handler) is handler
 
 
 class TestAnswers:
     async def test_v3_is_told_yes_with_204(self, sender: Sender, notifications: Notifications) -> None:
-        notifications.default(lambda notification: None)
+        notifications.fallback(lambda notification: None)
         answer = await deliver(notifications, sender.event())
         assert (answer.status, answer.body, answer.headers) == (204, b"", {})
 
     async def test_v2_is_told_yes_in_xml(self, sender: Sender, notifications: Notifications) -> None:
-        notifications.default(lambda notification: None)
+        notifications.fallback(lambda notification: None)
         answer = await deliver(notifications, sender.event("v2/transaction-success", PAYMENT_V2))
         assert answer.status == 200
         assert xml.loads(answer.body) == {"return_code": "SUCCESS", "return_msg": "OK"}
@@ -220,7 +220,7 @@ class TestAnswers:
     async def test_what_is_no_answer_is_left_out_and_the_effect_stays(
         self, returned: Any, sender: Sender, notifications: Notifications, caplog: pytest.LogCaptureFixture
     ) -> None:
-        notifications.default(lambda notification: returned)
+        notifications.fallback(lambda notification: returned)
         wire = sender.event()
         for _ in range(2):
             assert (await deliver(notifications, wire)).status == 204
@@ -231,7 +231,7 @@ class TestAnswers:
     ) -> None:
         attempts = []
 
-        @notifications.default
+        @notifications.fallback
         def handler(notification: Notification[Any]) -> None:
             attempts.append(notification)
             if len(attempts) < 3:
@@ -255,7 +255,7 @@ class TestAnswers:
     async def test_after_the_time_limit_the_service_is_told_later_and_then_yes(
         self, is_async: bool, sender: Sender
     ) -> None:
-        notifications = Notifications(sender.recipient, answer_within=0.3, store="memory")
+        notifications = Notifications(sender.merchant_keys, ack_timeout=0.3, store="memory")
         may_end, runs = threading.Event(), []
 
         def slow(notification: Notification[Any]) -> None:
@@ -265,7 +265,7 @@ class TestAnswers:
         async def slow_async(notification: Notification[Any]) -> None:
             await asyncio.to_thread(slow, notification)
 
-        notifications.default(slow_async if is_async else slow)
+        notifications.fallback(slow_async if is_async else slow)
         wire = sender.event()
         answer = await deliver(notifications, wire)
         assert answer.status == 503
@@ -295,7 +295,7 @@ class TestAnswers:
     async def test_a_refusal_says_why_and_nothing_more(
         self, spoil: Callable[[Wire], Wire], status: int, said: str, sender: Sender, notifications: Notifications
     ) -> None:
-        notifications.default(lambda notification: pytest.fail("handled what was refused"))
+        notifications.fallback(lambda notification: pytest.fail("handled what was refused"))
         answer = await deliver(notifications, spoil(sender.event()))
         assert answer.status == status
         assert said in answer.body.decode()
@@ -304,8 +304,8 @@ class TestAnswers:
 
     async def test_our_own_mistakes_are_5xx_so_that_the_service_sends_again(self, sender: Sender) -> None:
         certs = {sender.pair.id: sender.pair.private_key.public_key()}
-        notifications = patient(Recipient.of("1900000109", certs=certs, apiv3_key="x" * 32))
-        notifications.default(lambda notification: None)
+        notifications = patient(MerchantKeys.of("1900000109", platform_keys=certs, apiv3_key="x" * 32))
+        notifications.fallback(lambda notification: None)
         assert (await deliver(notifications, sender.event())).status == 500
         assert (await deliver(notifications, sender.event("v2/transaction-success", PAYMENT_V2))).status == 500
 
@@ -321,12 +321,12 @@ class TestAnswers:
             def known(self) -> list[str]:
                 return []
 
-        recipient = Recipient("1900000109", Slow(), sender.merchant.apiv3_key)
-        notifications = Notifications(recipient, answer_within=0.05, store="memory")
+        merchant_keys = MerchantKeys("1900000109", Slow(), sender.merchant.apiv3_key)
+        notifications = Notifications(merchant_keys, ack_timeout=0.05, store="memory")
         assert (await deliver(notifications, sender.event())).status == 503
 
     async def test_an_old_apiv2_notification_is_a_replay(self, sender: Sender, notifications: Notifications) -> None:
-        notifications.default(lambda notification: None)
+        notifications.fallback(lambda notification: None)
         wire = sender.xml({**PAYMENT_V2, "time_end": "20140903131540"})
         answer = await deliver(notifications, wire)
         assert answer.status == 401
@@ -338,7 +338,7 @@ class TestDeclared:
         self, sender: Sender, notifications: Notifications, caplog: pytest.LogCaptureFixture
     ) -> None:
         seen = Seen()
-        notifications.default(seen.by("all"))
+        notifications.fallback(seen.by("all"))
         caplog.set_level(logging.WARNING)
         odd = {**PAYMENT, "amount": {"total": "100"}, "brand_new": 1}
         for _ in range(3):
@@ -352,9 +352,9 @@ class TestDeclared:
 
 @pytest.mark.parametrize(
     "options",
-    [{"answer_within": 0}, {"answer_within": 10, "lease": 5}, {"run_limit": 0}, {"store": "mysql://localhost/x"}],
+    [{"ack_timeout": 0}, {"ack_timeout": 10, "lease": 5}, {"handler_timeout": 0}, {"store": "mysql://localhost/x"}],
     ids=str,
 )
 def test_options_that_cannot_work_are_refused(options: Any, sender: Sender) -> None:
     with pytest.raises(ConfigurationError):
-        Notifications(sender.recipient, **options)
+        Notifications(sender.merchant_keys, **options)

@@ -64,7 +64,7 @@ def test_an_error_is_a_sentence_and_survives_pickling(kind: type[NotificationErr
 
 async def test_a_megabyte_is_read_and_no_more(sender: Sender) -> None:
     assert LIMIT == 1024 * 1024
-    notifications = Notifications(sender.recipient, store="memory")
+    notifications = Notifications(sender.merchant_keys, store="memory")
     largest = sender.envelope(b" " * (LIMIT - 2) + b"{}")
     with pytest.raises(MalformedNotificationError):
         await notifications.parse(largest.headers, largest.body)
@@ -77,4 +77,4 @@ async def test_a_sealed_event_of_apiv2_that_another_key_sealed(sender: Sender) -
     fields = {"mch_id": "1900000109", "event_ciphertext": "AAAA" * 8, "event_nonce": "0123456789ab"}
     wire = sender.xml(fields)
     with pytest.raises(NotificationDecryptionError, match="`event_ciphertext` does not open"):
-        await Notifications(sender.recipient, store="memory").parse(wire.headers, wire.body)
+        await Notifications(sender.merchant_keys, store="memory").parse(wire.headers, wire.body)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.notify.conftest import PAYMENT_V2, Sender, make_sender
-from wxpay_dsl import BadSignatureError, ConfigurationError, Notifications, Recipient, SdkError
+from wxpay_dsl import BadSignatureError, ConfigurationError, MerchantKeys, Notifications, SdkError
 from wxpay_dsl.notify import (
     MalformedNotificationError,
     NotificationDecryptionError,
@@ -39,7 +39,7 @@ REFUND = {
 
 @pytest.fixture
 def notifications(sender: Sender) -> Notifications:
-    return Notifications(sender.recipient)
+    return Notifications(sender.merchant_keys)
 
 
 @pytest.mark.parametrize("sign_type", ["MD5", "HMAC-SHA256"])
@@ -47,7 +47,7 @@ async def test_a_payment_is_an_event(sign_type: str, sender: Sender, notificatio
     wire = sender.xml(PAYMENT_V2, sign_type)
     event = await notifications.parse(wire.headers, wire.body)
     assert event.type == "v2/transaction-success"
-    assert event.family == "v2"
+    assert event.dialect == "v2"
     assert event.merchant == "1900000109"
     assert event.id == "transaction-success/1004400740201409030005092168/1409811653"
     assert event.resource["out_trade_no"] == "1409811653"
@@ -138,7 +138,7 @@ class TestRefund:
     async def test_fields_outside_of_what_is_encrypted_are_not_taken_for_it(
         self, sender: Sender, notifications: Notifications
     ) -> None:
-        sealed = ciphers.ecb_encrypt("<root><refund_id>1</refund_id></root>", sender.merchant.secret)
+        sealed = ciphers.ecb_encrypt("<root><refund_id>1</refund_id></root>", sender.merchant.apiv2_key)
         wire = sender.xml({**PAYMENT_V2, "req_info": sealed, "refund_fee": "999999"}, sign_type=None)
         event = await notifications.parse({}, wire.body)
         assert event.type == "v2/refund-processed"
@@ -154,13 +154,13 @@ class TestRefund:
 
     @pytest.mark.parametrize("plaintext", ["", "{}", "<xml><a>1</a></xml>", "<!DOCTYPE root><root/>", "<root>"])
     async def test_what_is_inside_is_xml(self, plaintext: str, sender: Sender, notifications: Notifications) -> None:
-        sealed = ciphers.ecb_encrypt(plaintext, sender.merchant.secret)
+        sealed = ciphers.ecb_encrypt(plaintext, sender.merchant.apiv2_key)
         wire = sender.xml({"mch_id": "1900000109", "req_info": sealed}, sign_type=None)
         with pytest.raises(MalformedNotificationError, match="req_info"):
             await notifications.parse({}, wire.body)
 
     async def test_a_signature_that_is_there_must_be_right(self, sender: Sender, notifications: Notifications) -> None:
-        sealed = ciphers.ecb_encrypt("<root><refund_id>1</refund_id></root>", sender.merchant.secret)
+        sealed = ciphers.ecb_encrypt("<root><refund_id>1</refund_id></root>", sender.merchant.apiv2_key)
         fields = {"mch_id": "1900000109", "req_info": sealed}
         assert (await notifications.parse({}, sender.xml(fields).body)).signed
         with pytest.raises(BadSignatureError):
@@ -180,7 +180,7 @@ class TestScore:
         assert event.id.startswith("TRANSACTION.SUCCESS/EV-")
 
     async def test_without_an_apiv3_key_it_says_so(self, sender: Sender) -> None:
-        notifications = Notifications(Recipient.of("1900000109", secret=sender.merchant.secret))
+        notifications = Notifications(MerchantKeys.of("1900000109", apiv2_key=sender.merchant.apiv2_key))
         with pytest.raises(ConfigurationError, match="apiv3_key"):
             await notifications.parse({}, sender.event("v2/TRANSACTION.SUCCESS", {"state": "USER_PAID"}).body)
 
@@ -218,14 +218,16 @@ class TestRefused:
                 await notifications.parse({}, sender.xml(changed, sign_type=None).body)
 
     async def test_under_another_key(self, sender: Sender) -> None:
-        notifications = Notifications(Recipient.of("1900000109", secret="another"))
+        notifications = Notifications(MerchantKeys.of("1900000109", apiv2_key="another"))
         with pytest.raises(BadSignatureError, match="APIv2密钥"):
             await notifications.parse({}, sender.xml(PAYMENT_V2).body)
 
     async def test_without_an_apiv2_key(self, sender: Sender) -> None:
         certs = {sender.pair.id: sender.pair.private_key.public_key()}
-        notifications = Notifications(Recipient.of("1900000109", certs=certs, apiv3_key=sender.merchant.apiv3_key))
-        with pytest.raises(ConfigurationError, match="secret"):
+        notifications = Notifications(
+            MerchantKeys.of("1900000109", platform_keys=certs, apiv3_key=sender.merchant.apiv3_key)
+        )
+        with pytest.raises(ConfigurationError, match="apiv2_key"):
             await notifications.parse({}, sender.xml(PAYMENT_V2).body)
 
     async def test_for_a_merchant_that_is_not_served(self, sender: Sender, notifications: Notifications) -> None:
@@ -235,7 +237,7 @@ class TestRefused:
 
     async def test_at_another_merchants_url(self, sender: Sender) -> None:
         other = make_sender("1900000110")
-        notifications = Notifications(sender.recipient, other.recipient)
+        notifications = Notifications(sender.merchant_keys, other.merchant_keys)
         assert (await notifications.parse({}, sender.xml(PAYMENT_V2).body, "1900000109")).merchant == "1900000109"
         with pytest.raises(UnknownMerchantError, match="URL of 1900000110"):
             await notifications.parse({}, sender.xml(PAYMENT_V2).body, "1900000110")
@@ -273,7 +275,7 @@ class TestRefused:
         except xml.XmlError:
             return
         with pytest.raises(SdkError):
-            await Notifications(sender.recipient).parse({}, body)
+            await Notifications(sender.merchant_keys).parse({}, body)
 
     @given(st.dictionaries(st.from_regex(r"[a-z_]{1,20}", fullmatch=True), st.text(max_size=20), max_size=12))
     async def test_whatever_is_signed_is_an_event(self, fields: dict[str, str]) -> None:
@@ -285,7 +287,7 @@ class TestRefused:
             wire = sender.xml(fields)
         except xml.XmlError:
             return
-        event = await Notifications(sender.recipient).parse({}, wire.body)
+        event = await Notifications(sender.merchant_keys).parse({}, wire.body)
         assert event.signed is (event.type != "v2/unknown")
 
 

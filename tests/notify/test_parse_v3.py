@@ -20,10 +20,10 @@ from wxpay_dsl import (
     ClockSkewError,
     ConfigurationError,
     MalformedTimestampError,
+    MerchantKeys,
     MissingHeaderError,
     NotificationError,
     Notifications,
-    Recipient,
     SdkError,
     UnknownSerialError,
 )
@@ -39,7 +39,7 @@ from wxpay_dsl.wechat.platform_keys.keys import PlatformKey, PlatformKeys
 
 @pytest.fixture
 def notifications(sender: Sender) -> Notifications:
-    return Notifications(sender.recipient)
+    return Notifications(sender.merchant_keys)
 
 
 async def test_a_payment_is_a_frozen_event_with_its_resource(sender: Sender, notifications: Notifications) -> None:
@@ -65,9 +65,9 @@ async def test_no_personal_data_is_in_the_repr(sender: Sender, notifications: No
     shown = repr(await notifications.parse(wire.headers, wire.body))
     assert "TRANSACTION.SUCCESS" in shown
     assert PAYMENT["payer"]["openid"] not in shown
-    assert sender.merchant.apiv3_key not in repr(sender.recipient)
+    assert sender.merchant.apiv3_key not in repr(sender.merchant_keys)
     with pytest.raises(TypeError, match="never pickled"):
-        pickle.dumps(sender.recipient)
+        pickle.dumps(sender.merchant_keys)
 
 
 async def test_an_event_survives_pickling(sender: Sender, notifications: Notifications) -> None:
@@ -111,7 +111,7 @@ async def test_text_is_no_raw_body(sender: Sender, notifications: Notifications)
 async def test_both_key_modes_verify(mode: str) -> None:
     sender = make_sender(mode=mode)
     wire = sender.event()
-    event = await Notifications(sender.recipient).parse(wire.headers, wire.body)
+    event = await Notifications(sender.merchant_keys).parse(wire.headers, wire.body)
     assert event.resource == PAYMENT
 
 
@@ -142,7 +142,7 @@ async def test_a_timestamp_is_whole_seconds(text: str, sender: Sender, notificat
 )
 async def test_the_clock_window_is_five_minutes(age: float, good: bool, sender: Sender) -> None:
     now = 1_800_000_000.0
-    notifications = Notifications(sender.recipient, clock=lambda: now)
+    notifications = Notifications(sender.merchant_keys, clock=lambda: now)
     wire = sender.event(now=now - age)
     if good:
         await notifications.parse(wire.headers, wire.body)
@@ -200,10 +200,10 @@ async def test_what_differs_in_anything_from_what_was_signed_is_refused(
 async def test_another_key_under_the_right_id_is_refused(sender: Sender) -> None:
     other = make_platform_public_key()
     certs = {sender.pair.id: other.private_key.public_key()}
-    recipient = Recipient.of(sender.merchant.mchid, certs=certs, apiv3_key=sender.merchant.apiv3_key)
+    merchant_keys = MerchantKeys.of(sender.merchant.mchid, platform_keys=certs, apiv3_key=sender.merchant.apiv3_key)
     wire = sender.event()
     with pytest.raises(BadSignatureError, match="not WeChat Pay's"):
-        await Notifications(recipient).parse(wire.headers, wire.body)
+        await Notifications(merchant_keys).parse(wire.headers, wire.body)
 
 
 async def test_an_unknown_serial_says_which_are_known(sender: Sender, notifications: Notifications) -> None:
@@ -233,7 +233,7 @@ class _Fetching:
 
 async def test_the_keyring_is_asked_for_a_serial_once(sender: Sender) -> None:
     keyring = _Fetching(PlatformKey(sender.pair.id, sender.pair.private_key.public_key()))
-    notifications = Notifications(Recipient(sender.merchant.mchid, keyring, sender.merchant.apiv3_key))
+    notifications = Notifications(MerchantKeys(sender.merchant.mchid, keyring, sender.merchant.apiv3_key))
     wire = sender.event()
     assert (await notifications.parse(wire.headers, wire.body)).resource == PAYMENT
     assert keyring.asked == [sender.pair.id]
@@ -241,7 +241,7 @@ async def test_the_keyring_is_asked_for_a_serial_once(sender: Sender) -> None:
 
 async def test_nothing_is_asked_of_the_keyring_for_what_is_malformed_or_late(sender: Sender) -> None:
     keyring = _Fetching(PlatformKey(sender.pair.id, sender.pair.private_key.public_key()))
-    notifications = Notifications(Recipient(sender.merchant.mchid, keyring, sender.merchant.apiv3_key))
+    notifications = Notifications(MerchantKeys(sender.merchant.mchid, keyring, sender.merchant.apiv3_key))
     wire = sender.event(now=time.time() - 1000)
     for headers, body in ((wire.headers, wire.body), ({}, wire.body), (wire.headers, b"x" * (2 << 20))):
         with pytest.raises(SdkError):
@@ -252,7 +252,7 @@ async def test_nothing_is_asked_of_the_keyring_for_what_is_malformed_or_late(sen
 class TestResource:
     async def test_another_apiv3_key_does_not_open_it(self, sender: Sender) -> None:
         certs = {sender.pair.id: sender.pair.private_key.public_key()}
-        notifications = Notifications(Recipient.of("1900000109", certs=certs, apiv3_key="x" * 32))
+        notifications = Notifications(MerchantKeys.of("1900000109", platform_keys=certs, apiv3_key="x" * 32))
         wire = sender.event()
         with pytest.raises(NotificationDecryptionError, match="APIv3密钥"):
             await notifications.parse(wire.headers, wire.body)
@@ -261,16 +261,16 @@ class TestResource:
         certs = {sender.pair.id: sender.pair.private_key.public_key()}
         wire = sender.event()
         with pytest.raises(NotificationDecryptionError, match="apiv3_key"):
-            await Notifications(Recipient.of("1900000109", certs=certs)).parse(wire.headers, wire.body)
+            await Notifications(MerchantKeys.of("1900000109", platform_keys=certs)).parse(wire.headers, wire.body)
 
     def test_an_apiv3_key_of_another_length_is_refused_at_once(self, sender: Sender) -> None:
         certs = {sender.pair.id: sender.pair.private_key.public_key()}
         with pytest.raises(ConfigurationError, match="must be 32"):
-            Recipient.of("1900000109", certs=certs, apiv3_key="short")
+            MerchantKeys.of("1900000109", platform_keys=certs, apiv3_key="short")
 
     def test_a_recipient_without_any_key_is_refused_at_once(self) -> None:
-        with pytest.raises(ConfigurationError, match="certs"):
-            Recipient.of("1900000109", apiv3_key="x" * 32)
+        with pytest.raises(ConfigurationError, match="platform_keys"):
+            MerchantKeys.of("1900000109", apiv3_key="x" * 32)
 
     @pytest.mark.parametrize(
         "changes",
@@ -389,7 +389,7 @@ class TestEnvelope:
     @given(st.dictionaries(st.text(max_size=30), st.text(max_size=30), max_size=8), st.binary(max_size=300))
     async def test_whatever_comes_raises_an_error_of_ours(self, headers: Mapping[str, str], body: bytes) -> None:
         with pytest.raises(SdkError):
-            await Notifications(make_sender().recipient).parse(headers, body)
+            await Notifications(make_sender().merchant_keys).parse(headers, body)
 
     @given(
         st.recursive(
@@ -410,20 +410,20 @@ class TestEnvelope:
         sender = make_sender()
         wire = sender.envelope(json.dumps(envelope).encode())
         with pytest.raises((NotificationError, BadSignatureError)):
-            await Notifications(sender.recipient).parse(wire.headers, wire.body)
+            await Notifications(sender.merchant_keys).parse(wire.headers, wire.body)
 
 
 class TestManyMerchants:
     async def test_the_one_whose_key_opens_it_is_its_merchant(self, sender: Sender) -> None:
         other = make_sender("1900000110")
-        notifications = Notifications(sender.recipient, other.recipient)
+        notifications = Notifications(sender.merchant_keys, other.merchant_keys)
         for one in (sender, other):
             wire = one.event()
             assert (await notifications.parse(wire.headers, wire.body)).merchant == one.merchant.mchid
 
     async def test_a_merchant_in_the_url_is_the_only_one_tried(self, sender: Sender) -> None:
         other = make_sender("1900000110")
-        notifications = Notifications(sender.recipient, other.recipient)
+        notifications = Notifications(sender.merchant_keys, other.merchant_keys)
         wire = other.event()
         assert (await notifications.parse(wire.headers, wire.body, "1900000110")).merchant == "1900000110"
         with pytest.raises(NotificationDecryptionError):
@@ -431,7 +431,7 @@ class TestManyMerchants:
 
     async def test_an_unknown_merchant_is_refused_without_work(self, sender: Sender) -> None:
         keyring = _Fetching(PlatformKey(sender.pair.id, sender.pair.private_key.public_key()))
-        notifications = Notifications(Recipient(sender.merchant.mchid, keyring, sender.merchant.apiv3_key))
+        notifications = Notifications(MerchantKeys(sender.merchant.mchid, keyring, sender.merchant.apiv3_key))
         wire = sender.event()
         with pytest.raises(UnknownMerchantError, match="1900009999"):
             await notifications.parse(wire.headers, wire.body, "1900009999")
@@ -441,14 +441,14 @@ class TestManyMerchants:
     async def test_a_merchant_may_be_looked_up(self, is_async: bool, sender: Sender) -> None:
         asked = []
 
-        def find(merchant: str) -> Recipient | None:
+        def find(merchant: str) -> MerchantKeys | None:
             asked.append(merchant)
-            return sender.recipient if merchant == sender.merchant.mchid else None
+            return sender.merchant_keys if merchant == sender.merchant.mchid else None
 
-        async def find_later(merchant: str) -> Recipient | None:
+        async def find_later(merchant: str) -> MerchantKeys | None:
             return find(merchant)
 
-        notifications = Notifications(find=find_later if is_async else find)
+        notifications = Notifications(resolve_merchant=find_later if is_async else find)
         wire = sender.event()
         assert (await notifications.parse(wire.headers, wire.body, "1900000109")).resource == PAYMENT
         with pytest.raises(UnknownMerchantError):
@@ -459,7 +459,7 @@ class TestManyMerchants:
 
     def test_the_same_merchant_twice_is_a_mistake(self, sender: Sender) -> None:
         with pytest.raises(ConfigurationError, match="twice"):
-            Notifications(sender.recipient, sender.recipient)
+            Notifications(sender.merchant_keys, sender.merchant_keys)
 
     def test_nobody_to_serve_is_a_mistake(self) -> None:
         with pytest.raises(ConfigurationError, match="whose notifications"):
@@ -469,9 +469,9 @@ class TestManyMerchants:
         """A forged key pair, configured for one merchant under the id of another's, opens nothing of the other's."""
         impostor = make_platform_public_key()
         certs = {sender.pair.id: impostor.private_key.public_key()}
-        mallory = Recipient.of("1900000666", certs=certs, apiv3_key=sender.merchant.apiv3_key)
+        mallory = MerchantKeys.of("1900000666", platform_keys=certs, apiv3_key=sender.merchant.apiv3_key)
         wire = sender.event()
-        event = await Notifications(sender.recipient, mallory).parse(wire.headers, wire.body)
+        event = await Notifications(sender.merchant_keys, mallory).parse(wire.headers, wire.body)
         assert event.merchant == sender.merchant.mchid
 
 
@@ -514,10 +514,10 @@ class TestWhatIsSaid:
     async def test_of_a_key_that_does_not_open_it_and_of_none(self, sender: Sender) -> None:
         wire = sender.event()
         mine = {sender.pair.id: sender.pair.private_key.public_key()}
-        other = Notifications(Recipient.of("1", certs=mine, apiv3_key="x" * 32), store="memory")
+        other = Notifications(MerchantKeys.of("1", platform_keys=mine, apiv3_key="x" * 32), store="memory")
         with pytest.raises(NotificationDecryptionError, match="does not open it"):
             await other.parse(wire.headers, wire.body)
-        none = Notifications(Recipient.of("1", certs=mine), store="memory")
+        none = Notifications(MerchantKeys.of("1", platform_keys=mine), store="memory")
         with pytest.raises(NotificationDecryptionError, match="there is no APIv3 key"):
             await none.parse(wire.headers, wire.body)
 
@@ -534,11 +534,11 @@ class TestWhoIsAsked:
                 return [self.key.id]
 
         rings = [(Having if number < at_hand else _Fetching)(key) for number in range(2)]
-        recipients = [
-            Recipient(f"190000010{number}", ring, sender.merchant.apiv3_key) for number, ring in enumerate(rings)
+        merchants = [
+            MerchantKeys(f"190000010{number}", ring, sender.merchant.apiv3_key) for number, ring in enumerate(rings)
         ]
         wire = sender.event()
-        await Notifications(*recipients, store="memory").parse(wire.headers, wire.body)
+        await Notifications(*merchants, store="memory").parse(wire.headers, wire.body)
         assert [len(ring.asked) for ring in rings] == {0: [1, 1], 1: [1, 0], 2: [1, 1]}[at_hand]
 
     async def test_the_error_names_five_keys_at_most(self, sender: Sender) -> None:
@@ -546,12 +546,14 @@ class TestWhoIsAsked:
         certs = {f"PUB_KEY_ID_{number}": key for number in range(7)}
         wire = sender.event()
         with pytest.raises(UnknownSerialError) as caught:
-            await Notifications(Recipient.of("1", certs=certs), store="memory").parse(wire.headers, wire.body)
+            await Notifications(MerchantKeys.of("1", platform_keys=certs), store="memory").parse(
+                wire.headers, wire.body
+            )
         assert str(caught.value).count("PUB_KEY_ID_") == 5 + 1 + str(caught.value).count("PUB_KEY_ID_…")
 
     async def test_a_merchant_s_name_is_shown_as_far_as_a_real_one_is_long(self, sender: Sender) -> None:
         wire = sender.event()
         with pytest.raises(UnknownMerchantError) as caught:
-            await Notifications(sender.recipient, store="memory").parse(wire.headers, wire.body, "9" * 100)
+            await Notifications(sender.merchant_keys, store="memory").parse(wire.headers, wire.body, "9" * 100)
         assert "9" * 40 in str(caught.value)
         assert "9" * 41 not in str(caught.value)

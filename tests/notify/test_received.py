@@ -16,7 +16,7 @@ from wxpay_dsl.wechat.errors import BadSignatureError, MissingHeaderError
 
 @pytest.fixture
 def notifications(sender: Sender) -> Notifications:
-    return Notifications(sender.recipient, store="memory")
+    return Notifications(sender.merchant_keys, store="memory")
 
 
 @pytest.mark.parametrize("body", [{"id": "EV"}, "{}", None, [b"{}"], 5], ids=lambda body: type(body).__name__)
@@ -69,7 +69,7 @@ async def test_a_merchant_is_text_or_nothing(sender: Sender, notifications: Noti
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview], ids=lambda kind: kind.__name__)
 async def test_bytes_in_any_container_are_handled(kind: Any, sender: Sender, notifications: Notifications) -> None:
     done: list[Any] = []
-    notifications.default(done.append)
+    notifications.fallback(done.append)
     wire = sender.event()
     assert (await notifications.handle(wire.headers, kind(wire.body))).status == 204
     assert len(done) == 1

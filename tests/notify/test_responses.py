@@ -9,7 +9,7 @@ import pytest
 from wxpay_dsl.core.errors import ConfigurationError, ConnectionFailedError, SdkError
 from wxpay_dsl.notify.notification import NotificationDecryptionError, UnknownMerchantError
 from wxpay_dsl.notify.responses import refusal
-from wxpay_dsl.wechat.errors import ClockSkewError, SignatureError
+from wxpay_dsl.wechat.errors import ClockSkewError, VerificationError
 
 
 class UnforeseenError(SdkError):
@@ -20,7 +20,7 @@ class UnforeseenError(SdkError):
     ("error", "status", "level"),
     [
         (ClockSkewError("notification", "signed an hour ago"), 401, logging.WARNING),
-        (SignatureError("notification", "of a kind that is not known yet"), 401, logging.WARNING),
+        (VerificationError("notification", "of a kind that is not known yet"), 401, logging.WARNING),
         (UnknownMerchantError("the merchant 1900000110 is not served here", "1900000110"), 404, logging.WARNING),
         (NotificationDecryptionError("wrong APIv3 key"), 500, logging.ERROR),
         (ConfigurationError("no APIv3 key"), 500, logging.ERROR),

@@ -9,19 +9,19 @@ import pytest
 
 from tests.notify.conftest import PAYMENT, PAYMENT_V2, Sender
 from tests.turning import turning
-from wxpay_dsl import Notifications, Recipient
+from wxpay_dsl import MerchantKeys, Notifications
 from wxpay_dsl.notify import MerchantLookupError, NotificationDecryptionError, UnknownMerchantError
-from wxpay_dsl.notify.merchants import Recipients
+from wxpay_dsl.notify.merchants import NotificationMerchants
 from wxpay_dsl.sandbox.keys.identity import make_platform_public_key
 from wxpay_dsl.sandbox.keys.platform import Platform
 from wxpay_dsl.wechat.errors import BadSignatureError, UnknownSerialError
 from wxpay_dsl.wechat.platform_keys.keys import PlatformKey, PlatformKeys
 
 
-def with_a_bogus_key(sender: Sender, mchid: str = "1900000666") -> Recipient:
+def with_a_bogus_key(sender: Sender, mchid: str = "1900000666") -> MerchantKeys:
     """Another merchant, who has some other key under the id of the sender's."""
     certs = {sender.pair.id: make_platform_public_key().private_key.public_key()}
-    return Recipient.of(mchid, certs=certs, apiv3_key="m" * 32)
+    return MerchantKeys.of(mchid, platform_keys=certs, apiv3_key="m" * 32)
 
 
 class Downloading:
@@ -45,7 +45,7 @@ class Downloading:
 @pytest.mark.parametrize("first", [True, False], ids=["bogus first", "bogus last"])
 async def test_a_bogus_key_under_anothers_id_silences_nobody(first: bool, sender: Sender) -> None:
     merchants = [with_a_bogus_key(sender), with_a_bogus_key(sender, "1900000667")]
-    merchants.insert(2 * first, sender.recipient)
+    merchants.insert(2 * first, sender.merchant_keys)
     wire = sender.event()
     notification = await Notifications(*merchants).parse(wire.headers, wire.body)
     assert (notification.merchant, notification.resource) == (sender.merchant.mchid, PAYMENT)
@@ -53,7 +53,7 @@ async def test_a_bogus_key_under_anothers_id_silences_nobody(first: bool, sender
 
 async def test_nor_does_it_where_the_others_key_is_still_to_be_downloaded(sender: Sender) -> None:
     keyring = Downloading(PlatformKey(sender.pair.id, sender.pair.private_key.public_key()))
-    mine = Recipient(sender.merchant.mchid, keyring, sender.merchant.apiv3_key)
+    mine = MerchantKeys(sender.merchant.mchid, keyring, sender.merchant.apiv3_key)
     wire = sender.event()
     notification = await Notifications(with_a_bogus_key(sender), mine).parse(wire.headers, wire.body)
     assert notification.merchant == sender.merchant.mchid
@@ -63,16 +63,16 @@ async def test_nor_does_it_where_the_others_key_is_still_to_be_downloaded(sender
 async def test_one_who_has_the_same_key_at_hand_does_not_keep_it_from_the_other(sender: Sender) -> None:
     """The platform's certificates are the same for all; whose notification it is the APIv3 key tells."""
     key = PlatformKey(sender.pair.id, sender.pair.private_key.public_key())
-    mine = Recipient(sender.merchant.mchid, Downloading(key), sender.merchant.apiv3_key)
-    other = Recipient.of("1900000666", certs={key.id: key.rsa}, apiv3_key="m" * 32)
+    mine = MerchantKeys(sender.merchant.mchid, Downloading(key), sender.merchant.apiv3_key)
+    other = MerchantKeys.of("1900000666", platform_keys={key.id: key.rsa}, apiv3_key="m" * 32)
     wire = sender.event()
     assert (await Notifications(other, mine).parse(wire.headers, wire.body)).merchant == sender.merchant.mchid
 
 
 async def test_one_who_cannot_get_the_key_does_not_keep_it_from_the_next(sender: Sender) -> None:
     key = PlatformKey(sender.pair.id, sender.pair.private_key.public_key())
-    without = Recipient("1900000666", Downloading(), b"m" * 32)
-    mine = Recipient(sender.merchant.mchid, Downloading(key), sender.merchant.apiv3_key)
+    without = MerchantKeys("1900000666", Downloading(), b"m" * 32)
+    mine = MerchantKeys(sender.merchant.mchid, Downloading(key), sender.merchant.apiv3_key)
     wire = sender.event()
     assert (await Notifications(without, mine).parse(wire.headers, wire.body)).merchant == sender.merchant.mchid
 
@@ -80,16 +80,16 @@ async def test_one_who_cannot_get_the_key_does_not_keep_it_from_the_next(sender:
 async def test_a_key_that_many_have_is_verified_once(sender: Sender) -> None:
     key = PlatformKey(sender.pair.id, sender.pair.private_key.public_key())
     bogus = with_a_bogus_key(sender)
-    many = [Recipient(str(number), Keys(key), b"m" * 32) for number in range(3)]
-    found = await Recipients.vouching(key.id, [many[0], bogus, many[1], many[2]])
+    many = [MerchantKeys(str(number), Keys(key), b"m" * 32) for number in range(3)]
+    found = await NotificationMerchants.vouching(key.id, [many[0], bogus, many[1], many[2]])
     assert [believing for _, believing in found] == [tuple(many), (bogus,)]
 
 
 async def test_where_one_believes_it_the_others_download_nothing(sender: Sender) -> None:
     keyring = Downloading()
-    other = Recipient("1900000666", keyring, b"m" * 32)
+    other = MerchantKeys("1900000666", keyring, b"m" * 32)
     wire = sender.event()
-    for merchants in ((sender.recipient, other), (other, sender.recipient)):
+    for merchants in ((sender.merchant_keys, other), (other, sender.merchant_keys)):
         assert (await Notifications(*merchants).parse(wire.headers, wire.body)).merchant == sender.merchant.mchid
     assert keyring.asked == []
 
@@ -97,18 +97,20 @@ async def test_where_one_believes_it_the_others_download_nothing(sender: Sender)
 async def test_the_owner_of_a_bogus_key_speaks_for_himself_alone(sender: Sender) -> None:
     """He has its private key too, and the wrong APIv3 key: he opens nothing of another's, and signs nothing for him."""
     pair = make_platform_public_key()
-    given = Recipient.of("1900000666", certs={sender.pair.id: pair.private_key.public_key()}, apiv3_key="m" * 32)
+    given = MerchantKeys.of(
+        "1900000666", platform_keys={sender.pair.id: pair.private_key.public_key()}, apiv3_key="m" * 32
+    )
     wire = Sender(sender.merchant, Platform("public-key", pair, ()), pair).event()
     headers = {**wire.headers, "Wechatpay-Serial": sender.pair.id}
     with pytest.raises(NotificationDecryptionError):
-        await Notifications(given, sender.recipient).parse(headers, wire.body)
+        await Notifications(given, sender.merchant_keys).parse(headers, wire.body)
     with pytest.raises(BadSignatureError):
-        await Notifications(given, sender.recipient).parse(headers, wire.body, sender.merchant.mchid)
+        await Notifications(given, sender.merchant_keys).parse(headers, wire.body, sender.merchant.mchid)
 
 
 async def test_what_no_key_made_says_so(sender: Sender) -> None:
     wire = sender.event()
-    both = Notifications(with_a_bogus_key(sender), sender.recipient)
+    both = Notifications(with_a_bogus_key(sender), sender.merchant_keys)
     with pytest.raises(BadSignatureError, match=sender.pair.id):
         await both.parse(wire.headers, wire.body + b" ")
     with pytest.raises(UnknownSerialError, match=sender.pair.id):
@@ -120,7 +122,7 @@ async def test_what_no_key_made_says_so(sender: Sender) -> None:
 )
 async def test_only_what_can_be_a_merchant_id_is_looked_up(named: str, sender: Sender) -> None:
     asked: list[str] = []
-    notifications = Notifications(find=asked.append)
+    notifications = Notifications(resolve_merchant=asked.append)
     wire, wire_v2 = sender.event(), sender.xml({**PAYMENT_V2, "mch_id": named})
     with pytest.raises(UnknownMerchantError) as caught:
         await notifications.parse(wire.headers, wire.body, named)
@@ -135,23 +137,25 @@ async def test_and_that_is_looked_up(mchid: str, sender: Sender) -> None:
     asked: list[str] = []
     wire = sender.xml({**PAYMENT_V2, "mch_id": mchid})
     with pytest.raises(UnknownMerchantError):
-        await Notifications(find=asked.append).parse(wire.headers, wire.body)
+        await Notifications(resolve_merchant=asked.append).parse(wire.headers, wire.body)
     assert asked == [mchid]
 
 
-def broken(merchant: str) -> Recipient | None:
+def broken(merchant: str) -> MerchantKeys | None:
     raise ConnectionError("the database is gone")
 
 
-async def broken_later(merchant: str) -> Recipient | None:
+async def broken_later(merchant: str) -> MerchantKeys | None:
     raise ConnectionError("the database is gone")
 
 
-@pytest.mark.parametrize("find", [broken, broken_later, lambda merchant: "key"], ids=["sync", "async", "no recipient"])
+@pytest.mark.parametrize(
+    "find", [broken, broken_later, lambda merchant: "key"], ids=["sync", "async", "no merchant_keys"]
+)
 async def test_a_lookup_that_fails_is_no_exception_of_handle(
     find: Any, sender: Sender, caplog: pytest.LogCaptureFixture
 ) -> None:
-    notifications = Notifications(find=find, store="memory")
+    notifications = Notifications(resolve_merchant=find, store="memory")
     for wire, merchant in ((sender.event(), sender.merchant.mchid), (sender.xml(PAYMENT_V2), "")):
         with pytest.raises(MerchantLookupError, match="1900000109") as caught:
             await notifications.parse(wire.headers, wire.body, merchant)
@@ -171,7 +175,7 @@ async def test_a_forgery_under_an_sm2_key_does_not_hold_up_the_event_loop(
     from wxpay_dsl.wechat.crypto.shangmi import Sm2PublicKey
 
     key = PlatformKey("PUB_KEY_ID_SM2", Sm2PublicKey(b"\x04" + bytes(64)))
-    notifications = Notifications(Recipient("1900000109", Keys(key), b"k" * 32))
+    notifications = Notifications(MerchantKeys("1900000109", Keys(key), b"k" * 32))
     wire = sender.event()
     turned: list[bool] = []
     async with turning() as has_turned:

@@ -75,9 +75,9 @@ class TestFunctions:
 
 
 async def test_chinese_is_answered_as_it_is_written(sender: Sender) -> None:
-    notifications = Notifications(sender.recipient, store="memory", answer_within=100, lease=1000)
+    notifications = Notifications(sender.merchant_keys, store="memory", ack_timeout=100, lease=1000)
 
-    @notifications.default
+    @notifications.fallback
     def handler(event: Notification[Any]) -> dict[str, str]:
         return {"message": "成功"}
 

@@ -12,14 +12,14 @@ import pytest
 from wxpay_dsl import ConfigurationError
 from wxpay_dsl.sandbox import Sandbox, serve
 from wxpay_dsl.sandbox.background import BackgroundSandbox
-from wxpay_dsl.sandbox.notifications.sender import Manner
+from wxpay_dsl.sandbox.notifications.sender import DeliveryOptions
 
 
 def test_attributes_set_from_another_thread_are_set() -> None:
     with BackgroundSandbox() as sandbox:
-        sandbox.control.courier.manner = Manner(speed=300)
-        assert sandbox.control.courier.manner == Manner(speed=300)
-        assert sandbox._sandbox.courier.manner == Manner(speed=300)
+        sandbox.control.sender.delivery_options = DeliveryOptions(speed=300)
+        assert sandbox.control.sender.delivery_options == DeliveryOptions(speed=300)
+        assert sandbox._sandbox.sender.delivery_options == DeliveryOptions(speed=300)
 
 
 def test_a_background_sandbox_that_cannot_start_or_stop_leaves_no_thread(

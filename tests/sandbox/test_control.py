@@ -46,13 +46,13 @@ class TestHttp:
         refund = {"out_trade_no": "Http-2", "out_refund_no": "R1", "amount": amount}
         await api("POST /v3/refund/domestic/refunds", **refund)
         assert (await control(shop, "POST /refund", refund="R1", end="succeed"))[1]["status"] == "SUCCESS"
-        assert (await control(shop, "POST /settle"))[1] == {"settled": 0}
-        assert (await control(shop, "POST /complain", order="Http-2", detail="凉了"))[1]["detail"] == "凉了"
+        assert (await control(shop, "POST /run-pending"))[1] == {"settled": 0}
+        assert (await control(shop, "POST /complaint", order="Http-2", detail="凉了"))[1]["detail"] == "凉了"
         now = sandbox.state.now
         assert (await control(shop, "POST /clock", advance=60))[1]["now"] >= now + 60
         mchid = sandbox.merchant.mchid
         assert (await control(shop, "POST /balance", mchid=mchid, amount=7))[1]["balance"] == 7
-        rotated = (await control(shop, "POST /rotate"))[1]["serial"]
+        rotated = (await control(shop, "POST /rotate-certificate"))[1]["serial"]
         assert rotated == sandbox.platform.certificates[-1].id
         _, status = await control(shop, "POST /faults", kind="delay", value=0.0, share=0.5)
         assert [(rule["kind"], rule["share"]) for rule in status["faults"]] == [("delay", 0.5)]
@@ -66,8 +66,10 @@ class TestHttp:
         assert (await control(shop, "POST /merchants", mchid="1900000888"))[1] == keys, "the same once more"
         credentials = {**shop.sandbox.credentials, **keys}
         async with Wechatpay(**credentials) as wxpay:
-            reply = await wxpay.v3.pay.transactions.native.post(order(shop.sandbox, "Http-3") | {"mchid": "1900000888"})
-        assert reply.data["code_url"]
+            response = await wxpay.v3.pay.transactions.native.post(
+                order(shop.sandbox, "Http-3") | {"mchid": "1900000888"}
+            )
+        assert response.data["code_url"]
         assert shop.sandbox.control.list("transactions")[0]["mchid"] == "1900000888"
 
     @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from wxpay_dsl.core.request.validate import check
 from wxpay_dsl.core.specs.model import Operation
 from wxpay_dsl.sandbox import Sandbox
 from wxpay_dsl.sandbox.protocol.examples import example
-from wxpay_dsl.wechat.dialects import SUPPLIED
+from wxpay_dsl.wechat.dialects import AUTO_FIELDS
 
 FILE = b"\x89PNG\r\n\x1a\n" + bytes(64)
 
@@ -24,7 +24,7 @@ def arguments(operation: Operation) -> dict[str, Any]:
     for section in ("path", "query", "header", "body", "form"):
         schema = operation.section(section)
         for name, field in (schema.properties if schema is not None else {}).items():
-            if name.lower() in SUPPLIED[operation.family] or (section == "form" and field.media_type):
+            if name.lower() in AUTO_FIELDS[operation.dialect] or (section == "form" and field.media_type):
                 continue
             keyword = name.lower().replace("-", "_") if section == "header" else name
             given[keyword] = FILE if field.format == "binary" else example(field, name)
@@ -40,7 +40,7 @@ async def test_every_operation_of_apiv3_is_called_answered_and_verified() -> Non
     ):
         for declared in wxpay.tree.declared():
             operation = declared.operation()
-            if operation.family == "v2":
+            if operation.dialect == "v2":
                 continue
             node: Any = wxpay
             for segment in operation.chain:
@@ -49,21 +49,21 @@ async def test_every_operation_of_apiv3_is_called_answered_and_verified() -> Non
                 with warnings.catch_warnings():
                     # An official example that breaks its own limit is the page's, not the caller's.
                     warnings.simplefilter("ignore", SpecWarning)
-                    reply = await getattr(node, operation.verb)(**arguments(operation))
+                    response = await getattr(node, operation.verb)(**arguments(operation))
             except Exception as error:  # noqa: BLE001 (all that fail are wanted at once)
                 failed.append(f"{operation.name}: {error}")
                 continue
             called += 1
-            assert reply.status == operation.status, operation.name
+            assert response.status == operation.status, operation.name
             if operation.sign:
                 scheme = (
-                    "WECHATPAY-BRAND-SHA256-RSA2048 " if operation.family == "brand" else "WECHATPAY2-SHA256-RSA2048 "
+                    "WECHATPAY-BRAND-SHA256-RSA2048 " if operation.dialect == "brand" else "WECHATPAY2-SHA256-RSA2048 "
                 )
-                assert reply.exchange.request_headers["Authorization"].startswith(scheme)
+                assert response.exchange.request_headers["Authorization"].startswith(scheme)
             if operation.verify:
-                assert reply.headers["Wechatpay-Signature"], operation.name
+                assert response.headers["Wechatpay-Signature"], operation.name
             if operation.returns is not None and not operation.produces:
-                found = check(operation.returns, reply.data, "returns")
+                found = check(operation.returns, response.data, "returns")
                 assert [each for each in found if each.kind in SHAPES] == [], operation.name
 
     assert failed == []
@@ -72,11 +72,11 @@ async def test_every_operation_of_apiv3_is_called_answered_and_verified() -> Non
 
 async def test_an_operation_called_unsigned_is_sent_without_authorization() -> None:
     async with Sandbox(stateful=False) as sandbox, Wechatpay(**sandbox.credentials) as wxpay:
-        unsigned = [found for found in wxpay.tree.operations() if not found.sign and found.family == "v3"]
+        unsigned = [found for found in wxpay.tree.operations() if not found.sign and found.dialect == "v3"]
         assert unsigned
         for operation in unsigned:
             node: Any = wxpay
             for segment in operation.chain:
                 node = node[segment]
-            reply = await getattr(node, operation.verb)(**arguments(operation))
-            assert "Authorization" not in reply.exchange.request_headers
+            response = await getattr(node, operation.verb)(**arguments(operation))
+            assert "Authorization" not in response.exchange.request_headers

@@ -18,8 +18,8 @@ from wxpay_dsl.wechat.errors import (
     BadSignatureError,
     ClockSkewError,
     MissingHeaderError,
-    SignatureError,
     UnknownSerialError,
+    VerificationError,
 )
 from wxpay_dsl.wechat.platform_keys.keys import decrypt_certificates
 
@@ -44,7 +44,9 @@ async def place(wxpay: Wechatpay, sandbox: Sandbox, fault: str = "", number: str
         ("no-signature", MissingHeaderError),
     ],
 )
-async def test_an_answer_that_must_not_be_believed(sandbox: Sandbox, fault: str, error: type[SignatureError]) -> None:
+async def test_an_answer_that_must_not_be_believed(
+    sandbox: Sandbox, fault: str, error: type[VerificationError]
+) -> None:
     with pytest.raises(error):
         await place(sandbox.client, sandbox, fault)
     # It was done all the same, and the right answer can be had.
@@ -60,7 +62,7 @@ async def test_an_answer_that_is_old_enough_to_be_good(sandbox: Sandbox) -> None
     [
         ("rate-limit=7", 429, "FREQUENCY_LIMITED", False),
         ("system-error", 500, "SYSTEM_ERROR", False),
-        ("lost", 500, "SYSTEM_ERROR", True),
+        ("response-lost", 500, "SYSTEM_ERROR", True),
         ("bad-gateway", 502, None, False),
     ],
 )
@@ -76,7 +78,7 @@ async def test_an_answer_that_is_no(shop: Shop, fault: str, status: int, code: s
     assert bool(shop.sandbox.control.list("transactions")) == done
 
 
-@pytest.mark.parametrize(("fault", "done"), [("reset", True), ("refused", False), ("truncated", True)])
+@pytest.mark.parametrize(("fault", "done"), [("drop-after", True), ("drop-before", False), ("truncated", True)])
 async def test_a_connection_that_breaks(shop: Shop, fault: str, done: bool) -> None:
     body = json.dumps(order(shop.sandbox, "Fault-3")).encode()
     with pytest.raises(aiohttp.ClientError):
@@ -94,7 +96,7 @@ async def test_an_answer_that_comes_late(sandbox: Sandbox) -> None:
 async def test_apiv2_s_answers_can_be_forged_too(sandbox: Sandbox) -> None:
     fields = {"appid": "wx8888888888888888", "mch_id": sandbox.merchant.mchid, "out_trade_no": "none"}
     sandbox.control.faults.add("bad-signature", times=1, path="/pay/*")
-    with pytest.raises(SignatureError):
+    with pytest.raises(VerificationError):
         await sandbox.client.v2.pay.orderquery.post(**fields)
 
 
@@ -113,17 +115,17 @@ async def test_a_rule_for_so_many_calls_on_some_paths(api: Api, sandbox: Sandbox
 
 def test_a_rule_for_a_share_of_the_calls() -> None:
     def drawn(seed: int) -> list[str]:
-        faults = Faults({"reset": 0.1, "delay": 0.5}, seed=seed)
+        faults = Faults({"drop-after": 0.1, "delay": 0.5}, seed=seed)
         call = Call("GET", "/v3/certificates", {})
         return [fault.kind for _ in range(2000) for fault in faults.drawn(call)]
 
     counted = Counter(drawn(1))
-    assert 150 < counted["reset"] < 250
+    assert 150 < counted["drop-after"] < 250
     assert 900 < counted["delay"] < 1100
     assert drawn(1) == drawn(1) != drawn(2)
 
 
-@pytest.mark.parametrize(("kind", "share"), [("nothing", 0.5), ("reset", 1.5), ("reset", -0.1)])
+@pytest.mark.parametrize(("kind", "share"), [("nothing", 0.5), ("drop-after", 1.5), ("drop-after", -0.1)])
 def test_a_rule_that_makes_no_sense(kind: str, share: float) -> None:
     with pytest.raises(ValueError, match=r"fault|share"):
         Faults({kind: share})
@@ -142,7 +144,7 @@ async def test_the_platform_s_certificate_changes_in_mid_run() -> None:
         await keyring.refresh()
         keyring._policy = type(keyring._policy)()
         new = (await place(wxpay, sandbox, "rotate-key")).headers["Wechatpay-Serial"]
-        assert new != next(iter(sandbox.credentials["certs"])), "it was found by downloading"
+        assert new != next(iter(sandbox.credentials["platform_keys"])), "it was found by downloading"
         assert (await place(wxpay, sandbox, number="Fault-6")).headers["Wechatpay-Serial"] == new
 
 
@@ -155,11 +157,11 @@ async def test_a_new_certificate_can_be_had_before_it_signs(shop: Shop) -> None:
         return response.headers["Wechatpay-Serial"], [key.id for key in keys]
 
     old, _ = await seen()
-    new = control.announce()
+    new = control.stage_certificate()
     assert await seen() == (old, [old, new])
-    assert control.rotate() == new
+    assert control.rotate_certificate() == new
     assert await seen() == (new, [old, new])
-    newest = control.rotate()
+    newest = control.rotate_certificate()
     assert await seen() == (newest, [new, newest]), "the oldest has ended"
 
 
@@ -171,6 +173,9 @@ async def test_a_merchant_who_migrates(sandbox: Sandbox) -> None:
     sandbox.control.set_mode("both")
     assert (await place(wxpay, sandbox)).data["code_url"]
     async with Wechatpay(
-        **{**sandbox.credentials, "certs": {pair.id: pair.certificate for pair in sandbox.platform.certificates}}
+        **{
+            **sandbox.credentials,
+            "platform_keys": {pair.id: pair.certificate for pair in sandbox.platform.certificates},
+        }
     ) as old:
         assert (await place(old, sandbox)).data["code_url"]

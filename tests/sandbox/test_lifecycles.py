@@ -158,7 +158,7 @@ class TestPayscore:
         return found["state"], found.get("state_description", "")
 
     async def test_step_by_step(self, api: Api, sandbox: Sandbox) -> None:
-        sandbox.control.set_automatic(automatic=False)
+        sandbox.control.set_auto_complete(automatic=False)
         created = await self.created(api)
         assert (created["state"], bool(created["package"])) == ("CREATED", True)
         assert (await api(f"POST {self.BASE}/Stay-1/complete", **self.DONE))[1]["code"] == "INVALID_REQUEST"
@@ -174,7 +174,7 @@ class TestPayscore:
         assert (await api(f"POST {self.BASE}/Stay-1/modify", **higher, reason="加价"))[1]["code"] == "INVALID_REQUEST"
         cancel = {**self.OWN, "reason": "用户退房"}
         assert (await api(f"POST {self.BASE}/Stay-1/cancel", **cancel))[1]["code"] == "INVALID_REQUEST"
-        sandbox.control.settle()
+        sandbox.control.run_pending()
         _, found = await api(f"GET {self.BASE}", out_order_no="Stay-1", **self.OWN)
         assert (found["state"], found["collection"]["paid_amount"]) == ("DONE", 3000)
         transaction_id = found["collection"]["details"][0]["transaction_id"]
@@ -188,18 +188,18 @@ class TestPayscore:
         assert await self.state(api) == ("REVOKED", "")
 
     async def test_paid_in_person(self, api: Api, sandbox: Sandbox) -> None:
-        sandbox.control.set_automatic(automatic=False)
+        sandbox.control.set_auto_complete(automatic=False)
         await self.created(api, need_user_confirm=False, openid="oGuest")
         await api(f"POST {self.BASE}/Stay-1/complete", **self.DONE)
         detail = {"paid_time": "20260102150405"}
         _, synced = await api(f"POST {self.BASE}/Stay-1/sync", **self.OWN, type="Order_Paid", detail=detail)
         assert (synced["state"], synced["collection"]["details"][0]["paid_type"]) == ("DONE", "MCH")
         assert synced["collection"]["details"][0]["paid_time"] == "20260102150405"
-        assert sandbox.control.settle() == 0, "nothing is collected once more"
+        assert sandbox.control.run_pending() == 0, "nothing is collected once more"
 
     async def test_not_confirmed_in_time(self, api: Api, sandbox: Sandbox) -> None:
         await self.created(api)
-        sandbox.control.advance(31 * 86400)
+        sandbox.control.advance_clock(31 * 86400)
         assert (await self.state(api))[0] == "EXPIRED"
 
     async def test_the_same_number_for_something_else(self, api: Api) -> None:
@@ -322,7 +322,7 @@ class TestTransfers:
         elif end == "declined":
             sandbox.control.decline("T1")
         else:
-            sandbox.control.advance(86401)
+            sandbox.control.advance_clock(86401)
         assert await self.state(api) == ("CANCELLED" if end == "cancelled" else "FAIL")
         assert sandbox.state.account(sandbox.merchant.mchid).balance == before
         with pytest.raises(Exception, match="INVALID_REQUEST"):

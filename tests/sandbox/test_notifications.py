@@ -17,7 +17,7 @@ from tests.patience import until
 from wxpay_dsl import Notification, Notifications
 from wxpay_dsl.sandbox import Sandbox
 from wxpay_dsl.sandbox.domain.deliveries import SCHEDULE, Delivery
-from wxpay_dsl.sandbox.notifications.sender import Manner, is_loopback
+from wxpay_dsl.sandbox.notifications.sender import DeliveryOptions, is_loopback
 from wxpay_dsl.sandbox.state.state import Event, Setting
 
 MCHID = "1900000109"
@@ -54,7 +54,7 @@ class Shop:
 
     def listen_to(self, sandbox: Sandbox) -> None:
         self.notifications = Notifications(sandbox.client, store="memory")
-        self.notifications.default(self.events.append)
+        self.notifications.fallback(self.events.append)
 
     @property
     def numbers(self) -> list[str]:
@@ -77,7 +77,7 @@ async def server() -> AsyncIterator[Shop]:
 
 
 async def order(sandbox: Sandbox, number: str, url: str) -> str:
-    reply = await sandbox.client.v3.pay.transactions.native.post(
+    response = await sandbox.client.v3.pay.transactions.native.post(
         appid="wx8888888888888888",
         mchid=MCHID,
         description="一件商品",
@@ -85,7 +85,7 @@ async def order(sandbox: Sandbox, number: str, url: str) -> str:
         notify_url=url,
         amount={"total": 100},
     )
-    return str(reply.data["code_url"])
+    return str(response.data["code_url"])
 
 
 def event(number: str, url: str) -> Event:
@@ -99,7 +99,7 @@ async def test_a_payment_reaches_the_merchant_verified(mode: Any, server: Shop) 
         server.listen_to(sandbox)
         code_url = await order(sandbox, "T1", server.url)
         sandbox.control.pay(code_url, "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o")
-        await sandbox.courier.settle()
+        await sandbox.sender.settle()
     (told,) = server.events
     assert told.type == "TRANSACTION.SUCCESS"
     assert told.resource["out_trade_no"] == "T1"
@@ -114,8 +114,8 @@ async def test_after_a_rotation_the_unknown_serial_is_downloaded(server: Shop) -
         await sandbox.client.keyring.refresh()  # type: ignore[attr-defined]
         for number in ("T1", "T2"):
             sandbox.control.pay(await order(sandbox, number, server.url))
-            await sandbox.courier.settle()
-            sandbox.control.rotate()
+            await sandbox.sender.settle()
+            sandbox.control.rotate_certificate()
             sandbox.client.keyring._policy = sandbox.client.keyring._policy.__class__()  # type: ignore[attr-defined]  # the minute between downloads is over
         assert server.numbers == ["T1", "T2"]
 
@@ -130,7 +130,7 @@ async def test_a_refund_reaches_the_merchant(server: Shop) -> None:
             notify_url=server.url,
             amount={"refund": 40, "total": 100, "currency": "CNY"},
         )
-        await sandbox.courier.settle()
+        await sandbox.sender.settle()
     (told,) = server.events
     assert told.type == "REFUND.SUCCESS"
     assert told.resource["amount"]["refund"] == 40
@@ -139,7 +139,7 @@ async def test_a_refund_reaches_the_merchant(server: Shop) -> None:
 async def test_apiv2_reaches_the_merchant(server: Shop) -> None:
     async with Sandbox() as sandbox:
         server.listen_to(sandbox)
-        reply = await sandbox.client.v2.pay.unifiedorder.post(
+        response = await sandbox.client.v2.pay.unifiedorder.post(
             appid="wx8888888888888888",
             body="一件商品",
             out_trade_no="T1",
@@ -148,17 +148,17 @@ async def test_apiv2_reaches_the_merchant(server: Shop) -> None:
             notify_url=server.url,
             trade_type="NATIVE",
         )
-        sandbox.control.pay(reply.data["code_url"])
-        await sandbox.courier.settle()
+        sandbox.control.pay(response.data["code_url"])
+        await sandbox.sender.settle()
         (told,) = server.events
         assert told.type == "v2/transaction-success"
         assert told.resource["out_trade_no"] == "T1"
-        assert sandbox.courier.deliveries[-1].state == "accepted"
+        assert sandbox.sender.deliveries[-1].state == "accepted"
 
 
 def only(sandbox: Sandbox) -> Delivery:
     """The one delivery that there is, as it is now."""
-    (found,) = sandbox.courier.deliveries
+    (found,) = sandbox.sender.deliveries
     return found
 
 
@@ -166,14 +166,14 @@ async def test_what_is_refused_comes_again_by_the_schedule(server: Shop) -> None
     async with Sandbox() as sandbox:
         server.listen_to(sandbox)
         server.refusals = [500, 404, 302]
-        sandbox.courier.send(event("T1", server.url))
-        await sandbox.courier.settle()
+        sandbox.sender.send(event("T1", server.url))
+        await sandbox.sender.settle()
         for pause in SCHEDULE[:3]:
             refused = only(sandbox)
             assert refused.state == "pending"
             assert refused.attempts[-1].at + pause <= refused.due <= sandbox.state.now + pause
-            sandbox.control.advance(pause)
-            await sandbox.courier.settle()
+            sandbox.control.advance_clock(pause)
+            await sandbox.sender.settle()
             assert only(sandbox).attempts[-1].at >= refused.due
         assert only(sandbox).state == "accepted"
         assert [attempt.status for attempt in only(sandbox).attempts] == [500, 404, 302, 204]
@@ -183,10 +183,10 @@ async def test_what_is_refused_comes_again_by_the_schedule(server: Shop) -> None
 
 
 async def test_the_clock_can_be_sped_up(server: Shop) -> None:
-    async with Sandbox(notifications=Manner(speed=1000)) as sandbox:
+    async with Sandbox(notifications=DeliveryOptions(speed=1000)) as sandbox:
         server.listen_to(sandbox)
         server.refusals = [500] * 3
-        sandbox.courier.send(event("T1", server.url))
+        sandbox.sender.send(event("T1", server.url))
         await until(lambda: only(sandbox).state != "pending")
         assert only(sandbox).state == "accepted"
         moments = [attempt.at for attempt in only(sandbox).attempts]
@@ -199,46 +199,46 @@ async def test_after_a_day_it_is_given_up(server: Shop) -> None:
     async with Sandbox() as sandbox:
         server.listen_to(sandbox)
         server.refusals = [500] * 99
-        sandbox.courier.send(event("T1", server.url))
-        await sandbox.courier.settle()
+        sandbox.sender.send(event("T1", server.url))
+        await sandbox.sender.settle()
         for pause in SCHEDULE:
             assert only(sandbox).state == "pending"
-            sandbox.control.advance(pause)
-            await sandbox.courier.settle()
+            sandbox.control.advance_clock(pause)
+            await sandbox.sender.settle()
         assert only(sandbox).state == "given up"
         assert len(only(sandbox).attempts) == 1 + len(SCHEDULE) == 16
         assert sum(SCHEDULE) == 24 * 3600 + 4 * 60
 
 
 async def test_duplicates_come_at_once_and_have_one_effect(server: Shop) -> None:
-    async with Sandbox(notifications=Manner(copies=10, again=True)) as sandbox:
+    async with Sandbox(notifications=DeliveryOptions(copies=10, redeliver=True)) as sandbox:
         server.listen_to(sandbox)
-        delivery = sandbox.courier.send(event("T1", server.url))
+        delivery = sandbox.sender.send(event("T1", server.url))
         assert delivery is not None
-        await sandbox.courier.settle()
+        await sandbox.sender.settle()
         assert len(server.bodies) >= 11
         assert server.numbers == ["T1"]
-        sandbox.courier.resend(delivery)
-        await sandbox.courier.settle()
+        sandbox.sender.resend(delivery)
+        await sandbox.sender.settle()
         assert len(server.bodies) >= 12
         assert server.numbers == ["T1"]
 
 
 async def test_they_come_out_of_order_on_request(server: Shop) -> None:
     numbers = [f"T{number}" for number in range(12)]
-    async with Sandbox(notifications=Manner(shuffled=True, hold=0.2), seed=1) as sandbox:
+    async with Sandbox(notifications=DeliveryOptions(out_of_order=True, max_delay=0.2), seed=1) as sandbox:
         server.listen_to(sandbox)
         for number in numbers:
-            sandbox.courier.send(event(number, server.url))
-        await sandbox.courier.settle()
+            sandbox.sender.send(event(number, server.url))
+        await sandbox.sender.settle()
     assert sorted(server.numbers) == sorted(numbers)
     assert server.numbers != numbers
 
 
 async def test_a_server_that_is_gone_gets_it_later(server: Shop) -> None:
     async with Sandbox() as sandbox:
-        sandbox.courier.send(event("T1", "http://127.0.0.1:1/notify"))
-        await sandbox.courier.settle()
+        sandbox.sender.send(event("T1", "http://127.0.0.1:1/notify"))
+        await sandbox.sender.settle()
         assert only(sandbox).state == "pending"
         (attempt,) = only(sandbox).attempts
         assert attempt.status == 0
@@ -247,61 +247,63 @@ async def test_a_server_that_is_gone_gets_it_later(server: Shop) -> None:
 
 async def test_it_ends_at_once_though_something_has_just_come_due() -> None:
     async with Sandbox() as sandbox:
-        sandbox.courier.send(event("T1", "http://127.0.0.1:1/notify"))
-        await sandbox.courier.settle()
+        sandbox.sender.send(event("T1", "http://127.0.0.1:1/notify"))
+        await sandbox.sender.settle()
         async with asyncio.timeout(60):
-            sandbox.courier.wake()
-            await sandbox.courier.close()
+            sandbox.sender.wake()
+            await sandbox.sender.close()
 
 
 class TestRestarts:
     """What a merchant was not told yet outlives the sandbox, and nothing else is told."""
 
-    @pytest.mark.parametrize("family", ["v3", "v2"])
-    async def test_its_schedule_goes_on_where_it_was(self, family: str, server: Shop, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("dialect", ["v3", "v2"])
+    async def test_its_schedule_goes_on_where_it_was(self, dialect: str, server: Shop, tmp_path: Path) -> None:
         server.refusals = [500, 500]
         told = event("T1", server.url)
-        if family == "v2":
-            told = attrs.evolve(told, event_type="v2/transaction-success", family="v2", resource=V2)
+        if dialect == "v2":
+            told = attrs.evolve(told, event_type="v2/transaction-success", dialect="v2", resource=V2)
         async with Sandbox(home=tmp_path) as sandbox:
-            sandbox.courier.send(told)
-            await sandbox.courier.settle()
-            sandbox.control.advance(SCHEDULE[0])
-            await sandbox.courier.settle()
+            sandbox.sender.send(told)
+            await sandbox.sender.settle()
+            sandbox.control.advance_clock(SCHEDULE[0])
+            await sandbox.sender.settle()
             before = sandbox.control.list("notifications")
             assert [(each["state"], each["failures"], len(each["attempts"])) for each in before] == [("pending", 2, 2)]
         async with Sandbox(home=tmp_path) as sandbox:
             server.listen_to(sandbox)
             assert sandbox.control.list("notifications") == before
-            sandbox.control.advance(SCHEDULE[1])
-            await sandbox.courier.settle()
+            sandbox.control.advance_clock(SCHEDULE[1])
+            await sandbox.sender.settle()
             assert server.numbers == ["T1"]
             (after,) = sandbox.control.list("notifications")
-            assert [attempt["status"] for attempt in after["attempts"]] == [500, 500, {"v3": 204, "v2": 200}[family]]
+            assert [attempt["status"] for attempt in after["attempts"]] == [500, 500, {"v3": 204, "v2": 200}[dialect]]
             assert after["attempts"][2]["at"] >= before[0]["due"]
-        if family == "v3":
+        if dialect == "v3":
             assert len(set(server.bodies)) == 1, "the same notification"
         async with Sandbox(home=tmp_path) as sandbox:
-            await sandbox.courier.settle()
+            await sandbox.sender.settle()
             assert sandbox.control.list("notifications") == [after]
         assert len(server.bodies) == 3, "what was accepted is not sent again"
 
     async def test_what_was_under_way_is_sent_again(self, server: Shop, tmp_path: Path) -> None:
         """An answer that nobody noted is none; and what was held back is not sent before its time for that."""
-        async with Sandbox(home=tmp_path, notifications=Manner(shuffled=True, hold=3600), seed=1) as sandbox:
-            held = sandbox.courier.send(event("T2", server.url))
+        async with Sandbox(
+            home=tmp_path, notifications=DeliveryOptions(out_of_order=True, max_delay=3600), seed=1
+        ) as sandbox:
+            held = sandbox.sender.send(event("T2", server.url))
         async with Sandbox(home=tmp_path) as sandbox:
             server.free.clear()
-            sandbox.courier.send(event("T1", server.url))
+            sandbox.sender.send(event("T1", server.url))
             await until(lambda: server.bodies)
         server.free.set()
         async with Sandbox(home=tmp_path) as sandbox:
             server.listen_to(sandbox)
             await until(lambda: server.numbers)
             assert held is not None
-            assert sandbox.courier.deliveries[0] == held
-            sandbox.control.advance(3600)
-            await sandbox.courier.settle()
+            assert sandbox.sender.deliveries[0] == held
+            sandbox.control.advance_clock(3600)
+            await sandbox.sender.settle()
         assert server.numbers == ["T1", "T2"]
         assert server.bodies[0] == server.bodies[1]
 
@@ -311,11 +313,11 @@ class TestRestarts:
             code_url = await order(sandbox, "T1", server.url)
             sandbox.control.pay(code_url)
             shutil.copytree(tmp_path / "home", tmp_path / "crashed")
-            await sandbox.courier.close()
+            await sandbox.sender.close()
         assert server.bodies == []
         async with Sandbox(home=tmp_path / "crashed") as sandbox:
             server.listen_to(sandbox)
-            await sandbox.courier.settle()
+            await sandbox.sender.settle()
             assert sandbox.state.transactions.all()[0].state == "SUCCESS"
         assert server.numbers == ["T1"]
 
@@ -332,65 +334,65 @@ class TestRestarts:
 
             with pytest.raises((KeyError, TypeError)):
                 fail()
-            await sandbox.courier.settle()
-            assert sandbox.courier.deliveries == []
+            await sandbox.sender.settle()
+            assert sandbox.sender.deliveries == []
         async with Sandbox(home=tmp_path) as sandbox:
-            assert sandbox.courier.deliveries == []
+            assert sandbox.sender.deliveries == []
         assert server.bodies == []
 
     async def test_a_reset_forgets_what_is_pending_and_what_is_under_way(self, server: Shop, tmp_path: Path) -> None:
         async with Sandbox(home=tmp_path) as sandbox:
             server.refusals = [500]
-            sandbox.courier.send(event("T1", server.url))
-            await sandbox.courier.settle()
+            sandbox.sender.send(event("T1", server.url))
+            await sandbox.sender.settle()
             server.free.clear()
             server.refusals = [500]
-            sandbox.courier.send(event("T2", server.url))
+            sandbox.sender.send(event("T2", server.url))
             await until(lambda: len(server.bodies) == 2)
             sandbox.control.reset()
             server.free.set()
-            await sandbox.courier.settle()
-            sandbox.control.advance(SCHEDULE[0])
-            await sandbox.courier.settle()
-            assert sandbox.courier.deliveries == []
+            await sandbox.sender.settle()
+            sandbox.control.advance_clock(SCHEDULE[0])
+            await sandbox.sender.settle()
+            assert sandbox.sender.deliveries == []
         async with Sandbox(home=tmp_path) as sandbox:
             assert sandbox.control.list("notifications") == []
         assert len(server.bodies) == 2
 
     async def test_how_they_come_is_kept_until_a_reset(self, tmp_path: Path) -> None:
         async with Sandbox(home=tmp_path) as sandbox:
-            sandbox.courier.manner = Manner(speed=300, copies=2)
-        async with Sandbox(home=tmp_path, notifications=Manner(again=True)) as sandbox:
-            assert sandbox.courier.manner == Manner(again=True), "as told"
+            sandbox.sender.delivery_options = DeliveryOptions(speed=300, copies=2)
+        async with Sandbox(home=tmp_path, notifications=DeliveryOptions(redeliver=True)) as sandbox:
+            assert sandbox.sender.delivery_options == DeliveryOptions(redeliver=True), "as told"
         async with Sandbox(home=tmp_path) as sandbox:
-            assert sandbox.courier.manner == Manner(speed=300, copies=2)
+            assert sandbox.sender.delivery_options == DeliveryOptions(speed=300, copies=2)
             sandbox.control.reset()
-            assert sandbox.courier.manner == Manner()
+            assert sandbox.sender.delivery_options == DeliveryOptions()
         async with Sandbox(home=tmp_path) as sandbox:
-            assert sandbox.courier.manner == Manner()
+            assert sandbox.sender.delivery_options == DeliveryOptions()
 
 
 async def test_each_attempt_is_signed_by_the_key_of_its_day(server: Shop) -> None:
     async with Sandbox(mode="certificate") as sandbox:
         server.refusals = [500, 500]
-        sandbox.courier.send(event("T1", server.url))
-        await sandbox.courier.settle()
-        first, second = sandbox.platform.certificates[-1].id, sandbox.control.rotate()
-        sandbox.control.advance(SCHEDULE[0])
-        await sandbox.courier.settle()
+        sandbox.sender.send(event("T1", server.url))
+        await sandbox.sender.settle()
+        first, second = sandbox.platform.certificates[-1].id, sandbox.control.rotate_certificate()
+        sandbox.control.advance_clock(SCHEDULE[0])
+        await sandbox.sender.settle()
     assert server.serials == [first, second]
     assert len(set(server.bodies)) == 1
 
 
 async def test_an_accepted_duplicate_ends_the_schedule(server: Shop) -> None:
-    async with Sandbox(notifications=Manner(copies=2)) as sandbox:
+    async with Sandbox(notifications=DeliveryOptions(copies=2)) as sandbox:
         server.listen_to(sandbox)
         server.refusals = [500]
-        sandbox.courier.send(event("T1", server.url))
-        await sandbox.courier.settle()
+        sandbox.sender.send(event("T1", server.url))
+        await sandbox.sender.settle()
         assert only(sandbox).state == "accepted"
-        sandbox.control.advance(SCHEDULE[0])
-        await sandbox.courier.settle()
+        sandbox.control.advance_clock(SCHEDULE[0])
+        await sandbox.sender.settle()
     assert len(server.bodies) == 2
 
 
@@ -402,10 +404,10 @@ async def test_the_oldest_that_came_to_an_end_are_forgotten(server: Shop) -> Non
                 sandbox.state.deliveries.put(
                     Delivery(MCHID, server.url, "", f"{number}", "v3", {}, 0.0, state="given up")
                 )
-        sandbox.courier.resume()
-        sandbox.courier.send(event("T1", server.url))
-        await sandbox.courier.settle()
-        kept = sandbox.courier.deliveries
+        sandbox.sender.resume()
+        sandbox.sender.send(event("T1", server.url))
+        await sandbox.sender.settle()
+        kept = sandbox.sender.deliveries
     assert len(kept) == 10_000
     assert kept[0].id == "1"
     assert kept[-1].state == "accepted"
@@ -435,7 +437,7 @@ async def test_it_never_leaves_loopback(url: str, good: bool) -> None:
     assert is_loopback(url) is good
     if not good:
         async with Sandbox() as sandbox:
-            assert sandbox.courier.send(event("T1", url)) is None
+            assert sandbox.sender.send(event("T1", url)) is None
 
 
 class TestControl:
@@ -443,8 +445,8 @@ class TestControl:
 
     async def test_deliveries_are_listed_and_sent_again(self, server: Shop, sandbox: Sandbox, shop: Any) -> None:
         server.listen_to(sandbox)
-        sandbox.courier.send(event("T1", server.url))
-        await sandbox.courier.settle()
+        sandbox.sender.send(event("T1", server.url))
+        await sandbox.sender.settle()
         async with shop.session.get(f"{sandbox.url}/sandbox/notifications") as response:
             (told,) = await response.json()
         assert told["state"] == "accepted"
@@ -452,24 +454,25 @@ class TestControl:
         assert [attempt["status"] for attempt in told["attempts"]] == [204]
         async with shop.session.post(f"{sandbox.url}/sandbox/resend", json={"id": told["id"]}) as response:
             assert response.status == 200
-        await sandbox.courier.settle()
+        await sandbox.sender.settle()
         assert len(server.bodies) == 2
         async with shop.session.post(f"{sandbox.url}/sandbox/resend", json={"id": "x"}) as response:
             assert response.status == 404
 
     @pytest.mark.parametrize(
-        "manner", [{"speed": 0}, {"speed": "fast"}, {"copies": 0}, {"copies": 1.5}, {"hold": -1}, {"nonsense": 1}]
+        "delivery_options",
+        [{"speed": 0}, {"speed": "fast"}, {"copies": 0}, {"copies": 1.5}, {"max_delay": -1}, {"nonsense": 1}],
     )
-    async def test_how_they_come_is_checked(self, manner: Any, sandbox: Sandbox, shop: Any) -> None:
-        async with shop.session.post(f"{sandbox.url}/sandbox/notifications", json=manner) as response:
+    async def test_how_they_come_is_checked(self, delivery_options: Any, sandbox: Sandbox, shop: Any) -> None:
+        async with shop.session.post(f"{sandbox.url}/sandbox/notifications", json=delivery_options) as response:
             assert response.status == 400
-        assert sandbox.courier.manner == Manner()
+        assert sandbox.sender.delivery_options == DeliveryOptions()
 
     async def test_how_they_come_can_be_set(self, server: Shop, sandbox: Sandbox, shop: Any) -> None:
         server.listen_to(sandbox)
         async with shop.session.post(f"{sandbox.url}/sandbox/notifications", json={"copies": 3}) as response:
             assert (await response.json())["copies"] == 3
-        sandbox.courier.send(event("T1", server.url))
-        await sandbox.courier.settle()
+        sandbox.sender.send(event("T1", server.url))
+        await sandbox.sender.settle()
         assert len(server.bodies) >= 3
         assert server.numbers == ["T1"]

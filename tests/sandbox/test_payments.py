@@ -112,7 +112,7 @@ async def test_an_order_ends_when_it_says(api: Api, sandbox: Sandbox) -> None:
     from wxpay_dsl.sandbox.domain.times import rfc3339
 
     await placed(api, sandbox, "Ends-1", time_expire=rfc3339(sandbox.state.now + 60))
-    sandbox.control.advance(61)
+    sandbox.control.advance_clock(61)
     assert (await queried(api, sandbox, "Ends-1"))["trade_state"] == "CLOSED"
 
 
@@ -161,26 +161,26 @@ class TestRefunds:
         assert (await refunded(api, "Poor-1", "R1", 40))[0] == 200, "the same number, once there is"
 
     async def test_one_that_gets_stuck_goes_another_way(self, api: Api, sandbox: Sandbox) -> None:
-        sandbox.control.set_automatic(automatic=False)
+        sandbox.control.set_auto_complete(automatic=False)
         await placed(api, sandbox, "Stuck-1")
         sandbox.control.pay("Stuck-1")
         _, refund = await refunded(api, "Stuck-1", "R1", 40)
-        sandbox.control.end_refund("R1", "abnormal")
+        sandbox.control.complete_refund("R1", "abnormal")
         assert (await api("GET /v3/refund/domestic/refunds/R1"))[1]["status"] == "ABNORMAL"
         status, sent = await api(
             f"{REFUNDS}/{refund['refund_id']}/apply-abnormal-refund", out_refund_no="R1", type="MERCHANT_BANK_CARD"
         )
         assert (status, sent["status"]) == (200, "PROCESSING")
-        assert sandbox.control.settle() == 1
+        assert sandbox.control.run_pending() == 1
         assert (await api("GET /v3/refund/domestic/refunds/R1"))[1]["status"] == "SUCCESS"
 
     async def test_one_that_is_closed_gives_the_money_back(self, api: Api, sandbox: Sandbox) -> None:
-        sandbox.control.set_automatic(automatic=False)
+        sandbox.control.set_auto_complete(automatic=False)
         await placed(api, sandbox, "Closed-1")
         sandbox.control.pay("Closed-1")
         before = sandbox.control.list("accounts")[0]["balance"]
         await refunded(api, "Closed-1", "R1", 40)
-        sandbox.control.end_refund("R1", "close")
+        sandbox.control.complete_refund("R1", "close")
         assert sandbox.control.list("accounts")[0]["balance"] == before
         assert (await queried(api, sandbox, "Closed-1"))["trade_state"] == "SUCCESS"
         assert (await refunded(api, "Closed-1", "R2", 100))[0] == 200
@@ -188,7 +188,7 @@ class TestRefunds:
     async def test_after_a_year(self, api: Api, sandbox: Sandbox) -> None:
         await placed(api, sandbox, "Old-1")
         sandbox.control.pay("Old-1")
-        sandbox.control.advance(366 * 86400)
+        sandbox.control.advance_clock(366 * 86400)
         assert (await refunded(api, "Old-1", "R1", 1))[1]["code"] == "TRADE_OVERDUE"
 
     async def test_that_nobody_asked_for(self, api: Api) -> None:

@@ -81,10 +81,10 @@ import pytest
 @pytest.mark.wxpay_sandbox(mode="certificate", mchid="1900000555")
 def test_own(wxpay_sandbox):
     assert wxpay_sandbox.merchant.mchid == "1900000555"
-    assert not next(iter(wxpay_sandbox.credentials["certs"])).startswith("PUB_KEY_ID_")
+    assert not next(iter(wxpay_sandbox.credentials["platform_keys"])).startswith("PUB_KEY_ID_")
 
 def test_shared(wxpay_sandbox):
-    assert next(iter(wxpay_sandbox.credentials["certs"])).startswith("PUB_KEY_ID_")
+    assert next(iter(wxpay_sandbox.credentials["platform_keys"])).startswith("PUB_KEY_ID_")
 """,
     )
     result.assert_outcomes(passed=2)
@@ -101,7 +101,7 @@ async def test_faults(wxpay_sandbox, turn):
     assert wxpay_sandbox.control.faults.rules == []
     assert await place(wxpay_sandbox)
     wxpay_sandbox.control.faults.add("bad-signature")
-    wxpay_sandbox.control.advance(3600)
+    wxpay_sandbox.control.advance_clock(3600)
     with pytest.raises(Exception, match="signature"):
         await place(wxpay_sandbox)
 """,

@@ -135,7 +135,7 @@ class TestMultipart:
 @pytest.mark.parametrize("seconds", [-1, 1e18, float("nan"), float("inf")])
 async def test_the_clock_goes_on_and_not_too_far(shop: Shop, seconds: float) -> None:
     with pytest.raises(ValueError, match="seconds"):
-        shop.sandbox.control.advance(seconds)
+        shop.sandbox.control.advance_clock(seconds)
 
 
 async def test_a_spec_that_cannot_be_read_is_said(api: Api, tmp_path: Any) -> None:

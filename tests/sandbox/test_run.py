@@ -29,10 +29,10 @@ FIELDS = {
 
 async def test_a_client_calls_it_with_its_credentials(sandbox: Sandbox) -> None:
     async with Wechatpay(**sandbox.credentials) as wxpay:
-        reply = await wxpay.v3.eduPapay.contracts.presign.post(**FIELDS)
-    assert reply.status == 200
-    assert reply.data["presign_token"]
-    assert reply.request_id
+        response = await wxpay.v3.eduPapay.contracts.presign.post(**FIELDS)
+    assert response.status == 200
+    assert response.data["presign_token"]
+    assert response.request_id
 
 
 async def test_what_the_request_says_comes_back_in_the_answer(shop: Shop) -> None:
@@ -163,9 +163,9 @@ async def test_a_home_is_reused(tmp_path: Path) -> None:
         one, key = first.credentials, first.platform.certificates[-1].id
     async with Sandbox(home=tmp_path) as second:
         other, same_key = second.credentials, second.platform.certificates[-1].id
-    assert (one["serial"], list(one["certs"]), one["apiv3_key"], key) == (
+    assert (one["serial"], list(one["platform_keys"]), one["apiv3_key"], key) == (
         other["serial"],
-        list(other["certs"]),
+        list(other["platform_keys"]),
         other["apiv3_key"],
         same_key,
     )

@@ -18,7 +18,7 @@ from tests.noon import to_noon
 from wxpay_dsl import Notification, Notifications, Wechatpay, bills
 from wxpay_dsl.sandbox import Sandbox
 from wxpay_dsl.sandbox.domain.accounts import OPENING, fee
-from wxpay_dsl.sandbox.notifications.sender import Manner
+from wxpay_dsl.sandbox.notifications.sender import DeliveryOptions
 
 ORDERS = 500
 AT_ONCE = 20
@@ -60,7 +60,7 @@ class Shop:
 
     def __attrs_post_init__(self) -> None:
         self._notifications = Notifications(self.wxpay, store="memory")
-        self._notifications.default(self.told.append)
+        self._notifications.fallback(self.told.append)
 
     async def serve_customer(self, number: int, rng: random.Random) -> None:
         """One customer: orders, and mostly pays."""
@@ -115,8 +115,8 @@ class Shop:
 @pytest.fixture
 async def shop() -> AsyncIterator[Shop]:
     # Each notification comes twice at once, out of order, and once more after the shop said yes.
-    manner = Manner(copies=2, shuffled=True, hold=0.3, again=True)
-    async with Sandbox(notifications=manner, seed=7) as sandbox:
+    delivery_options = DeliveryOptions(copies=2, out_of_order=True, max_delay=0.3, redeliver=True)
+    async with Sandbox(notifications=delivery_options, seed=7) as sandbox:
         shop = Shop(sandbox.client, sandbox)
         app = web.Application()
         app.router.add_post("/notify", shop.receive)
@@ -143,13 +143,13 @@ async def test_a_whole_day(shop: Shop) -> None:
             await shop.serve_customer(number, rng)
 
     await asyncio.gather(*(customer(number) for number in range(ORDERS)))
-    await sandbox.courier.settle()
+    await sandbox.sender.settle()
     # A copy that came while another was being handled was told to come again, as was one that a busy machine answered
     # too late: it does, by the schedule.
-    while any(delivery.state == "pending" for delivery in sandbox.courier.deliveries):
-        sandbox.control.advance(15)
+    while any(delivery.state == "pending" for delivery in sandbox.sender.deliveries):
+        sandbox.control.advance_clock(15)
         await asyncio.sleep(0.01)
-        await sandbox.courier.settle()
+        await sandbox.sender.settle()
 
     # Told of once each, however often it was delivered.
     told = Counter(
@@ -172,12 +172,12 @@ async def test_a_whole_day(shop: Shop) -> None:
 
     # What the orders say, one by one.
     for order in [*list(books.paid)[:20], *list(books.closed)[:5]]:
-        reply = await shop.wxpay.v3.pay.transactions.outTradeNo[order].get(mchid=mchid)
+        response = await shop.wxpay.v3.pay.transactions.outTradeNo[order].get(mchid=mchid)
         expected = "CLOSED" if order in books.closed else "REFUND" if order in books.refunded else "SUCCESS"
-        assert reply.data["trade_state"] == expected
+        assert response.data["trade_state"] == expected
 
     # What the bills say, the day after.
-    sandbox.control.advance(86400)
+    sandbox.control.advance_clock(86400)
     async with shop.wxpay.download(shop.wxpay.v3.bill.tradebill.get, bill_date=day.isoformat()) as download:
         trade = bills.rows(download, bills.TradeRow)
         rows = [row async for row in trade]

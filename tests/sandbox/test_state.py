@@ -120,19 +120,21 @@ class TestHomes:
             for number in ("Kept-1", "Kept-2"):
                 await wxpay.v3.pay.transactions.native.post(order(sandbox, number))
             sandbox.control.pay("Kept-1")
-            sandbox.control.set_automatic(automatic=False)
+            sandbox.control.set_auto_complete(automatic=False)
             await wxpay.v3.refund.domestic.refunds.post(
                 out_trade_no="Kept-1", out_refund_no="R1", amount={"refund": 1, "total": 100, "currency": "CNY"}
             )
-            sandbox.control.advance(3600)
-            kept = {what: sandbox.control.list(what) for what in ("transactions", "refunds", "entries", "pending")}
+            sandbox.control.advance_clock(3600)
+            kept = {
+                what: sandbox.control.list(what) for what in ("transactions", "refunds", "ledger_entries", "pending")
+            }
             now = sandbox.state.now
         async with Sandbox(home=tmp_path) as sandbox:
             assert {what: sandbox.control.list(what) for what in kept} == kept
             assert sandbox.state.now >= now, "the clock too"
-            assert sandbox.control.settle() == 1
-            reply = await sandbox.client.v3.refund.domestic.refunds["R1"].get()
-            assert reply.data["status"] == "SUCCESS"
+            assert sandbox.control.run_pending() == 1
+            response = await sandbox.client.v3.refund.domestic.refunds["R1"].get()
+            assert response.data["status"] == "SUCCESS"
             with pytest.raises(Refusal, match="ORDERPAID"):
                 sandbox.control.pay("Kept-1")
             sandbox.control.reset()

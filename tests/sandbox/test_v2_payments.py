@@ -137,7 +137,7 @@ async def test_a_day_s_bill(sandbox: Sandbox, own: dict[str, str]) -> None:
     sandbox.control.pay("Bill-1")
     with pytest.raises(ReturnCodeError, match="No Bill Exist"):
         await pay.downloadbill.post(**own, bill_date=day, bill_type="ALL")
-    sandbox.control.advance(86400)
+    sandbox.control.advance_clock(86400)
     plain = (await pay.downloadbill.post(**own, bill_date=day, bill_type="ALL")).data
     packed = (await pay.downloadbill.post(**own, bill_date=day, bill_type="ALL", tar_type="GZIP")).data
     assert "`Bill-1," in plain.decode()

@@ -28,7 +28,7 @@ class Merchant:
 
     def signed(self, fields: dict[str, str], key: str = "", sign_type: str = "MD5") -> bytes:
         whole = {"mch_id": self.sandbox.merchant.mchid, **fields}
-        sign = signing_v2.sign(whole, key or self.sandbox.merchant.secret, sign_type)
+        sign = signing_v2.sign(whole, key or self.sandbox.merchant.apiv2_key, sign_type)
         return xml.dumps({**whole, "sign": sign})
 
     async def post(self, path: str, body: bytes) -> dict[str, str]:
@@ -50,7 +50,7 @@ async def test_an_answer_is_signed_as_the_request_was(merchant: Merchant, sign_t
     answer = await merchant.post("/tools/shorturl", merchant.signed(fields, sign_type=sign_type))
     assert (answer["return_code"], answer["result_code"]) == ("SUCCESS", "SUCCESS")
     assert len(answer["sign"]) == (32 if sign_type == "MD5" else 64)
-    assert signing_v2.verify(answer, merchant.sandbox.merchant.secret)
+    assert signing_v2.verify(answer, merchant.sandbox.merchant.apiv2_key)
 
 
 async def test_what_is_not_understood_is_told_without_a_signature(merchant: Merchant) -> None:
@@ -75,7 +75,7 @@ async def test_a_refusal_of_the_business_is_signed(merchant: Merchant) -> None:
     answer = await merchant.post("/pay/orderquery", merchant.signed(fields))
     assert (answer["return_code"], answer["result_code"]) == ("SUCCESS", "FAIL")
     assert answer["err_code"] == "ORDERNOTEXIST"
-    assert signing_v2.verify(answer, merchant.sandbox.merchant.secret)
+    assert signing_v2.verify(answer, merchant.sandbox.merchant.apiv2_key)
 
 
 async def test_the_sandbox_environments_take_the_key_that_was_exchanged(merchant: Merchant) -> None:
@@ -84,7 +84,7 @@ async def test_the_sandbox_environments_take_the_key_that_was_exchanged(merchant
         answer = await merchant.post(path, asked)
         assert answer["sandbox_signkey"] == sandbox_key(merchant.sandbox.merchant)
     fields = {"appid": "wx8888888888888888", "out_trade_no": "nowhere", "nonce_str": "5K8264ILTKCH16CQ"}
-    for key, code in ((merchant.sandbox.merchant.secret, "FAIL"), (answer["sandbox_signkey"], "SUCCESS")):
+    for key, code in ((merchant.sandbox.merchant.apiv2_key, "FAIL"), (answer["sandbox_signkey"], "SUCCESS")):
         answered = await merchant.post("/sandboxnew/pay/orderquery", merchant.signed(fields, key=key))
         assert answered["return_code"] == code
 
@@ -112,5 +112,7 @@ async def test_the_home_of_a_sandbox_with_tls_is_a_profile_that_trusts_it(tmp_pa
     async with Sandbox(tls=True, home=tmp_path) as sandbox, Wechatpay(profile=tmp_path / "wxpay.toml") as wxpay:
         assert wxpay.settings.base_url == sandbox.url
         assert sandbox.url.startswith("https://")
-        reply = await wxpay.v2.mmpaymkttransfers.gethbinfo(appid="wx8888888888888888", mch_billno="1", bill_type="MCHT")
-        assert reply.data["mch_id"] == sandbox.merchant.mchid
+        response = await wxpay.v2.mmpaymkttransfers.gethbinfo(
+            appid="wx8888888888888888", mch_billno="1", bill_type="MCHT"
+        )
+        assert response.data["mch_id"] == sandbox.merchant.mchid

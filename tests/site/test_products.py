@@ -12,7 +12,9 @@ OTHERS = "/others"
 
 def operation(chain: str, product: str, file: str) -> Operation:
     segments = tuple(chain.split("."))
-    return Operation(verb="get", path="/" + "/".join(segments), chain=segments, family="v3", product=product, file=file)
+    return Operation(
+        verb="get", path="/" + "/".join(segments), chain=segments, dialect="v3", product=product, file=file
+    )
 
 
 def test_products_that_begin_alike_are_together_and_the_payments_come_first() -> None:

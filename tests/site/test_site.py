@@ -185,10 +185,10 @@ def test_a_page_leads_to_its_product_and_that_to_all_its_pages(site: Site) -> No
 
 
 def test_what_most_readers_look_for_comes_first(site: Site) -> None:
-    families = re.findall(
+    dialects = re.findall(
         r">\s*(APIv3|APIv2|境外 Overseas|回调通知 Notifications|参考 Reference)\s*<", site.page("index.html")
     )
-    order = list(dict.fromkeys(families))
+    order = list(dict.fromkeys(dialects))
     assert order == ["APIv3", "APIv2", "境外 Overseas", "回调通知 Notifications", "参考 Reference"]
 
 

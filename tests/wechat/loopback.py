@@ -67,4 +67,4 @@ def signed(sign_type: str = "MD5", **fields: str) -> bytes:
 
 def wechatpay(loopback: Loopback, **settings: Any) -> Wechatpay:
     """A client of APIv2 alone that calls it."""
-    return Wechatpay(mchid=MCHID, secret=SECRET, base_url=loopback.url, **settings)
+    return Wechatpay(mchid=MCHID, apiv2_key=SECRET, base_url=loopback.url, **settings)

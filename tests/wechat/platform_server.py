@@ -180,7 +180,7 @@ async def serving(platform: Platform) -> AsyncIterator[Platform]:
 
 
 def wechatpay(platform: Platform, **settings: Any) -> Wechatpay:
-    """A client of it; in certificate mode unless ``certs`` says otherwise."""
+    """A client of it; in certificate mode unless ``platform_keys`` says otherwise."""
     given = {
         "mchid": MCHID,
         "serial": SERIAL,

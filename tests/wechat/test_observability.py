@@ -57,10 +57,10 @@ async def wxpay(sandbox: Sandbox) -> AsyncIterator[Wechatpay]:
 
 async def test_a_call_is_a_line_at_info(wxpay: Wechatpay, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "wxpay_dsl")
-    reply = await wxpay.v3.eduPapay.contracts.presign.post(PRESIGN)
+    response = await wxpay.v3.eduPapay.contracts.presign.post(PRESIGN)
     (line,) = [record.getMessage() for record in caplog.records if record.name == "wxpay_dsl.calls"]
     assert line.startswith(f"{NAME} 200 in ")
-    assert line.endswith(f" ms [Request-ID {reply.request_id}]")
+    assert line.endswith(f" ms [Request-ID {response.request_id}]")
 
 
 async def test_a_failure_is_a_warning_that_says_why(wxpay: Wechatpay, caplog: pytest.LogCaptureFixture) -> None:
@@ -79,7 +79,7 @@ async def test_debug_shows_all_but_what_is_secret(sandbox: Sandbox, caplog: pyte
         await wxpay.v3.profitsharing.receivers.add.post(
             appid="wx8888888888888888", type="MERCHANT_ID", account="190001001", name="张三丰", relation_type="STORE"
         )
-        reply = await wxpay.v3.eduPapay.contracts.presign.post(PRESIGN)
+        response = await wxpay.v3.eduPapay.contracts.presign.post(PRESIGN)
         await wxpay.v3.merchant.media.upload.post(file=File(PNG, "a.png"))
         await wxpay.v2.pay.orderquery(appid="wx8888888888888888", out_trade_no="1", transaction_id="1")
     text = "\n".join(f"{record.getMessage()} {record.args}" for record in caplog.records)
@@ -91,12 +91,12 @@ async def test_debug_shows_all_but_what_is_secret(sandbox: Sandbox, caplog: pyte
     secrets = [
         "张三丰",
         credentials["apiv3_key"],
-        credentials["secret"],
+        credentials["apiv2_key"],
         key,
-        reply.data["presign_token"],
+        response.data["presign_token"],
         'signature="',
     ]
-    signature = reply.headers["Wechatpay-Signature"]
+    signature = response.headers["Wechatpay-Signature"]
     assert [secret for secret in [*secrets, signature] if secret in text] == []
 
 
@@ -128,10 +128,10 @@ async def test_hooks_run_before_and_after_whatever_happens(sandbox: Sandbox) -> 
 
     @contextmanager
     def outer(call: Call) -> Iterator[None]:
-        seen.append(("before", call.name, call.exchange, call.reply))
+        seen.append(("before", call.name, call.exchange, call.response))
         yield
         error = type(call.error).__name__ if call.error else None
-        seen.append(("after", call.reply.status if call.reply else None, error, call.seconds > 0))
+        seen.append(("after", call.response.status if call.response else None, error, call.seconds > 0))
 
     @contextmanager
     def inner(call: Call) -> Iterator[None]:
@@ -196,7 +196,7 @@ async def test_a_cancelled_call_is_seen_too(sandbox: Sandbox, caplog: pytest.Log
 @pytest.mark.parametrize("hooks", ["log", [5], 5], ids=str)
 def test_hooks_are_functions(hooks: Any) -> None:
     with pytest.raises(ConfigurationError, match="`hooks` is a list of functions"):
-        Wechatpay(mchid="1900000109", secret="k" * 32, hooks=hooks)
+        Wechatpay(mchid="1900000109", apiv2_key="k" * 32, hooks=hooks)
 
 
 class Collected:
@@ -223,7 +223,7 @@ class Collected:
 async def test_a_call_is_a_span_named_after_its_operation(sandbox: Sandbox) -> None:
     collected = Collected()
     async with Wechatpay(**sandbox.credentials, hooks=[collected.hook]) as wxpay:
-        reply = await wxpay.v3.pay.transactions.outTradeNo._out_trade_no_.get(
+        response = await wxpay.v3.pay.transactions.outTradeNo._out_trade_no_.get(
             out_trade_no="order-1", mchid=wxpay.settings.mchid
         )
     (span,) = collected.spans()
@@ -235,7 +235,7 @@ async def test_a_call_is_a_span_named_after_its_operation(sandbox: Sandbox) -> N
         "server.address": "127.0.0.1",
         "server.port": int(sandbox.url.rpartition(":")[2]),
         "http.response.status_code": 200,
-        "http.response.header.request-id": (reply.request_id,),
+        "http.response.header.request-id": (response.request_id,),
     }
     (point,) = collected.points()
     assert point.count == 1
@@ -249,7 +249,7 @@ async def test_a_refusal_is_an_error_in_the_span_and_a_class_in_the_metric(sandb
         with pytest.raises(ServiceError):
             await wxpay.v3.eduPapay.contracts.presign.post({**PRESIGN, "trade_scene": "OTHER"}, validate=False)
         with pytest.raises(ConnectionFailedError):
-            await wxpay.v3.eduPapay.contracts.presign.post(PRESIGN, headers={"Sandbox-Fault": "reset"})
+            await wxpay.v3.eduPapay.contracts.presign.post(PRESIGN, headers={"Sandbox-Fault": "drop-after"})
     refused, broken = collected.spans()
     assert refused.status.status_code is StatusCode.ERROR
     assert refused.attributes["error.type"] == "PARAM_ERROR"
@@ -296,7 +296,7 @@ from wxpay_dsl import TransportError, Wechatpay
 {level}
 
 async def main():
-    async with Wechatpay(mchid="1900000109", secret="1" * 32, base_url="http://127.0.0.1:9", retries=0) as wxpay:
+    async with Wechatpay(mchid="1900000109", apiv2_key="1" * 32, base_url="http://127.0.0.1:9", retries=0) as wxpay:
         try:
             await wxpay.v2.pay.orderquery.post(appid="wx8888888888888888", out_trade_no="1")
         except TransportError:
@@ -346,15 +346,15 @@ def test_without_the_api_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 async def test_an_exchange_is_a_text_for_a_support_ticket(wxpay: Wechatpay) -> None:
-    reply = await wxpay.v3.eduPapay.contracts.presign.post(PRESIGN)
-    exchange = reply.exchange
-    text = exchange.ticket()
+    response = await wxpay.v3.eduPapay.contracts.presign.post(PRESIGN)
+    exchange = response.exchange
+    text = exchange.dump()
     lines = text.splitlines()
     assert lines[0] == NAME
     assert lines[1] == f"POST {wxpay.settings.base_url}/v3/edu-papay/contracts/presign"
     assert exchange.request_body.decode() in lines
     assert exchange.answer.body.decode() in lines
-    assert f"Request-ID: {reply.request_id}" in lines
+    assert f"Request-ID: {response.request_id}" in lines
     assert f"--- signed message, {len(exchange.signed_message)} bytes ---" in lines
     assert "Authorization: WECHATPAY2-SHA256-RSA2048 ***" in lines
     assert 'signature="' not in text
@@ -367,11 +367,11 @@ async def test_a_call_that_had_no_answer_has_a_text_too(sandbox: Sandbox) -> Non
     def keep(call: Call) -> Iterator[None]:
         yield
         assert call.exchange is not None
-        texts.append(call.exchange.ticket())
+        texts.append(call.exchange.dump())
 
     async with Wechatpay(**sandbox.credentials, hooks=[keep]) as wxpay:
         with pytest.raises(ConnectionFailedError):
-            await wxpay.v3.eduPapay.contracts.presign.post(PRESIGN, headers={"Sandbox-Fault": "reset"})
+            await wxpay.v3.eduPapay.contracts.presign.post(PRESIGN, headers={"Sandbox-Fault": "drop-after"})
     assert "no answer, sent, attempt 1" in texts[0]
     assert '"user_id":"20190011"' in texts[0]
     assert "Wechatpay-Serial: " in texts[0]

@@ -64,7 +64,7 @@ async def test_any_other_answer_leaves_a_transfer_of_apiv3_in_doubt(status: int)
         return web.json_response({"code": "NOT_ENOUGH", "message": "x"}, status=status)
 
     platform = Platform(answer=answer)
-    async with serving(platform), wechatpay_v3(platform, certs=CERTS, retries=0) as wxpay:
+    async with serving(platform), wechatpay_v3(platform, platform_keys=CERTS, retries=0) as wxpay:
         bills: Any = wxpay["v3"]["fund-app"]["mch-transfer"]["transfer-bills"]
         with pytest.raises(ServiceError, match="outcome is unknown") as caught:
             await bills.post({"out_bill_no": "1"}, validate=False)
@@ -108,7 +108,7 @@ async def test_where_the_service_takes_no_sign_type_none_is_sent(path: str) -> N
         assert "sign_type" not in request.sections["body"]
         with pytest.raises(ValidationError, match="sign_type: the service does not take it") as caught:
             await wxpay.client.prepare(node._target(), {"sign_type": "HMAC-SHA256"}, {"validate": False})
-        assert [fault.path for fault in caught.value.faults] == ["sign_type"]
+        assert [fault.path for fault in caught.value.errors] == ["sign_type"]
 
 
 @pytest.mark.parametrize("path", ["applyment/micro/signcontract", "sandboxnew/pay/getsignkey"])
@@ -118,5 +118,5 @@ async def test_an_answer_that_is_never_signed_is_taken_without(path: str) -> Non
         node: Any = wxpay.v2
         for segment in path.split("/"):
             node = node[segment]
-        reply = await node.post({}, validate=False)
-        assert reply.data["return_code"] == "SUCCESS"
+        response = await node.post({}, validate=False)
+        assert response.data["return_code"] == "SUCCESS"

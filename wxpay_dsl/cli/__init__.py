@@ -9,21 +9,21 @@ __all__ = ["COMMANDS", "main"]
 
 #: Each command and the module below this package, with the function in it, that is imported when the command is named.
 COMMANDS: Final = {
-    "demo": "demo:demo",
-    "call": "call:call",
-    "bulk": "bulk:bulk",
-    "bill": "bill:bill",
-    "qr": "qr:qr",
-    "certs": "certs:certs",
-    "sandbox": "sandbox:sandbox",
-    "notify": "notify:notify",
-    "init": "init:init",
-    "doctor": "doctor:doctor",
-    "explain": "explain:explain",
-    "drift": "drift:drift",
-    "spec": "spec:spec",
-    "stubs": "stubs:stubs",
-    "docs": "docs:docs",
+    "demo": "commands.demo:demo",
+    "call": "commands.call:call",
+    "bulk": "bulk.command:bulk",
+    "bill": "commands.bill:bill",
+    "qr": "commands.qr:qr",
+    "certs": "commands.certs:certs",
+    "sandbox": "commands.sandbox:sandbox",
+    "notify": "notify.group:notify",
+    "init": "commands.init:init",
+    "doctor": "commands.doctor:doctor",
+    "explain": "commands.explain:explain",
+    "drift": "commands.drift:drift",
+    "spec": "spec.group:spec",
+    "stubs": "spec.stubs:stubs",
+    "docs": "commands.docs:docs",
 }
 
 #: What the extra ``cli`` brings.

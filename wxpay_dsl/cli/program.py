@@ -32,7 +32,7 @@ Examples:
 
 _EPILOG = """\b
 Credentials come from --profile FILE (TOML), or WXPAY_PROFILE, WXPAY_MCHID, WXPAY_SERIAL, WXPAY_PRIVATE_KEY,
-WXPAY_CERTS, WXPAY_APIV3_KEY in the environment; endpoints of one's own from the folders in WXPAY_SPECS.
+WXPAY_PLATFORM_KEYS, WXPAY_APIV3_KEY in the environment; endpoints of one's own from the folders in WXPAY_SPECS.
 
 \b
 The shell completes commands, chains, fields and values; in ~/.bashrc, ~/.zshrc or ~/.config/fish/config.fish:

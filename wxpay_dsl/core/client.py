@@ -1,4 +1,4 @@
-"""A client of one API: the chain, the call from validation to reply, and the connections below it."""
+"""A client of one API: the chain, the call from validation to response, and the connections below it."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from attrs import evolve
 from .chain.near_miss import refuse_near_miss
 from .chain.node import Node, Target
 from .chain.tree import Tree
-from .dialect import Family
+from .dialect import Dialect
 from .errors import (
     ClosedError,
-    Fault,
+    FieldError,
     RequestTimeoutError,
     SdkError,
     ServiceError,
     UndeclaredPathError,
     ValidationError,
 )
-from .http.exchange import Exchange, Response
+from .http.exchange import Exchange, RawResponse
 from .http.stream import Stream
 from .http.transport import Middleware, Transport
 from .observe.call_log import log_calls, log_failure
@@ -35,7 +35,7 @@ from .origins import Origins
 from .request.build import Options, Request, Validate, Warned, build, collect
 from .request.forms import complete
 from .request.plan import plan_of
-from .response import Reply
+from .response import Response
 from .specs.model import Operation
 
 __all__ = ["TIMEOUT", "Client", "Middlewares"]
@@ -57,7 +57,7 @@ class Client:
     def __init__(
         self,
         tree: Tree,
-        families: Mapping[str, Family],
+        dialects: Mapping[str, Dialect],
         base_url: str,
         transport: Transport,
         *,
@@ -80,7 +80,7 @@ class Client:
         each call, and ``log`` has a line of each: those that fail at WARNING, all at INFO.
         """
         self._tree = tree
-        self._families = families
+        self._families = dialects
         self._base_url = base_url.rstrip("/")
         self._transport = transport
         self._middlewares = middlewares
@@ -109,7 +109,7 @@ class Client:
         """The root of the chain."""
         return self._root
 
-    async def call(self, target: Target, data: Any, fields: Mapping[str, Any]) -> Reply[Any]:
+    async def call(self, target: Target, data: Any, fields: Mapping[str, Any]) -> Response[Any]:
         """Checks, sends and reads one call.
 
         Raises ValidationError before anything is sent, TransportError, ServiceError, or what a middleware raises.
@@ -129,33 +129,33 @@ class Client:
         with observed(self._hooks, request) as call:
             call.exchange = exchange = Exchange(request)
             await self._exchange(exchange)
-            call.reply = await self._read(exchange)
-        return call.reply
+            call.response = await self._read(exchange)
+        return call.response
 
-    async def _read(self, exchange: Exchange) -> Reply[Any]:
-        """The reply that an answer is, or the error."""
+    async def _read(self, exchange: Exchange) -> Response[Any]:
+        """The response that an answer is, or the error."""
         request = exchange.request
-        family = self._families[request.family]
+        dialect = self._families[request.dialect]
         response, operation = exchange.answer, request.operation
         if response.status != 200:
             self._check(exchange)
         try:
-            result = family.decode(operation, response)
+            result = dialect.decode(operation, response)
         except ServiceError as error:
             raise _with_doubt(exchange, error) from None
-        if operation is not None and family.incoming is not None and plan_of(operation).opens:
-            result = await family.incoming(operation, result)
+        if operation is not None and dialect.decrypt is not None and plan_of(operation).opens:
+            result = await dialect.decrypt(operation, result)
         request_id = response.headers.get("Request-ID", "")
-        return Reply(result, response.status, response.headers, request_id, exchange)
+        return Response(result, response.status, response.headers, request_id, exchange)
 
     def _check(self, exchange: Exchange) -> None:
-        """Raises what the family makes of an answer that is no success."""
+        """Raises what the dialect makes of an answer that is no success."""
         request, response = exchange.request, exchange.answer
-        family, operation = self._families[request.family], request.operation
+        dialect, operation = self._families[request.dialect], request.operation
         if not (200 <= response.status < 300 or (operation is not None and response.status == operation.status)):
-            error = family.refusal(operation, response)
-            if family.explain is not None:
-                error = family.explain(exchange, error)
+            error = dialect.refusal(operation, response)
+            if dialect.explain is not None:
+                error = dialect.explain(exchange, error)
             if operation is None and response.status == 404 and isinstance(error, ServiceError):
                 nearest = self._tree.nearest(request.name.partition(" ")[2])
                 hint = f"; the nearest declared one is {nearest}" if nearest else ""
@@ -168,12 +168,12 @@ class Client:
     async def prepare(self, target: Target, data: Any, fields: Mapping[str, Any]) -> Request:
         """The request that a call would send; signed where the signature is one of its fields, but not in its headers.
 
-        Raises ValidationError, SpecError or UndeclaredPathError, and what the family's hooks raise.
+        Raises ValidationError, SpecError or UndeclaredPathError, and what the dialect's hooks raise.
         """
         operation = target.operation
-        family_name = operation.family if operation is not None else self._tree.family_of(target.segments)
-        family = self._families[family_name]
-        if target.below or (operation is None and len(target.segments) <= len(family.chain)):
+        dialect_name = operation.dialect if operation is not None else self._tree.dialect_of(target.segments)
+        dialect = self._families[dialect_name]
+        if target.below or (operation is None and len(target.segments) <= len(dialect.chain)):
             raise _ends_in_nothing(target)
         if operation is None and self._strict:
             path = "/" + "/".join(target.segments)
@@ -181,24 +181,24 @@ class Client:
         base = self._base_url if not self._own_hosts else self._base(target, operation)
         plan = plan_of(operation) if operation is not None else None
         collected = collect(target, plan, data, fields)
-        sections, options, faults, _ = collected
+        sections, options, field_errors, _ = collected
         if operation is None and not (self._undeclared or options.undeclared):
             refuse_near_miss(self._tree, target, sections)
         validate = self._validate if options.validate is None else options.validate
-        outgoing = family.outgoing if plan is not None and plan.seals else None
-        if "form" not in sections and outgoing is None and family.seal is None:
+        encrypt = dialect.encrypt if plan is not None and plan.seals else None
+        if "form" not in sections and encrypt is None and dialect.sign_fields is None:
             # Nothing to wait for.
-            return build(target, plan, collected, family, base, validate, self._warned)
+            return build(target, plan, collected, dialect, base, validate, self._warned)
 
         async def finished() -> Request:
             if "form" in sections and isinstance(sections["form"], Mapping):
-                sections["form"] = await complete(operation, sections["form"], family, faults)
-            request = build(target, plan, collected, family, base, validate, self._warned)
-            if outgoing is not None and plan is not None:
-                changed = await outgoing(plan.operation, request.sections)
+                sections["form"] = await complete(operation, sections["form"], dialect, field_errors)
+            request = build(target, plan, collected, dialect, base, validate, self._warned)
+            if encrypt is not None and plan is not None:
+                changed = await encrypt(plan.operation, request.sections)
                 if changed is not request.sections:
-                    request = build(target, plan, (changed, options, [], ()), family, base, None, self._warned)
-            return request if family.seal is None else await family.seal(request)
+                    request = build(target, plan, (changed, options, [], ()), dialect, base, None, self._warned)
+            return request if dialect.sign_fields is None else await dialect.sign_fields(request)
 
         return await self._in_time(finished(), options, operation, target)
 
@@ -257,10 +257,10 @@ class Client:
                 self._check(exchange)
                 yield stream
 
-    def refuse(self, request: Request, response: Response) -> SdkError | None:
+    def refuse(self, request: Request, response: RawResponse) -> SdkError | None:
         """The error that an answer of status 200 says in its body, if it says one."""
         try:
-            self._families[request.family].decode(request.operation, response)
+            self._families[request.dialect].decode(request.operation, response)
         except SdkError as error:
             return error
         return None
@@ -325,4 +325,4 @@ def _ends_in_nothing(target: Target) -> ValidationError:
     shown = ", ".join(target.below[:8]) + (" …" if len(target.below) > 8 else "")
     below = f"; it goes on with {shown}" if shown else ""
     message = f"the chain ends in nothing: no operation is declared here{below}"
-    return ValidationError(f"{target.verb.upper()} /{'/'.join(target.segments)}", (Fault("", message),))
+    return ValidationError(f"{target.verb.upper()} /{'/'.join(target.segments)}", (FieldError("", message),))

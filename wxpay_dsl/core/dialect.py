@@ -1,4 +1,4 @@
-"""What differs from one family of endpoints to another: how bodies are written and read, and what no means."""
+"""What differs from one dialect of endpoints to another: how bodies are written and read, and what no means."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import field, frozen
 
-from .errors import ReplyDecodeError, SdkError, ServiceError
+from .errors import ResponseDecodeError, SdkError, ServiceError
 
 if TYPE_CHECKING:
-    from .errors import Fault
-    from .http.exchange import Exchange, Response
+    from .errors import FieldError
+    from .http.exchange import Exchange, RawResponse
     from .request.build import Request, Sections
     from .specs.model import Operation
 
-__all__ = ["Family", "decode_json", "encode_json", "json_error"]
+__all__ = ["Dialect", "decode_json", "encode_json", "json_error"]
 
 #: Prepares the fields of a call, of which some are to be encrypted, before they are encoded; it returns a copy.
-Outgoing = Callable[["Operation", "Sections"], Awaitable["Sections"]]
-#: Finishes the data of a reply, of which some fields come encrypted.
-Incoming = Callable[["Operation", Any], Awaitable[Any]]
-#: Fills in the fields of an upload that follow from its files (a digest, say); it returns a copy, and adds faults.
-Attach = Callable[["Operation | None", dict[str, Any], "list[Fault]"], Awaitable[dict[str, Any]]]
+Encrypt = Callable[["Operation", "Sections"], Awaitable["Sections"]]
+#: Finishes the data of a response, of which some fields come encrypted.
+Decrypt = Callable[["Operation", Any], Awaitable[Any]]
+#: Fills in the fields of an upload that follow from its files (a digest, say); it returns a copy, and adds field_errors.
+PrepareFiles = Callable[["Operation | None", dict[str, Any], "list[FieldError]"], Awaitable[dict[str, Any]]]
 #: Finishes a request that is built (where a signature travels among the fields, say); it returns a copy.
-Seal = Callable[["Request"], Awaitable["Request"]]
+SignFields = Callable[["Request"], Awaitable["Request"]]
 
 
 def encode_json(operation: Operation | None, data: Any) -> bytes:
@@ -33,7 +33,7 @@ def encode_json(operation: Operation | None, data: Any) -> bytes:
     return _ENCODE(data).encode()
 
 
-def decode_json(operation: Operation | None, response: Response) -> Any:
+def decode_json(operation: Operation | None, response: RawResponse) -> Any:
     """The JSON of a successful answer; bytes where the operation says, or the answer shows, that it is not JSON."""
     body = response.body
     declared = operation is not None and operation.returns is not None and not operation.produces
@@ -56,7 +56,7 @@ def decode_json(operation: Operation | None, response: Response) -> Any:
         raise _undecodable(response, f"the answer is not JSON ({reason})") from None
 
 
-def json_error(operation: Operation | None, response: Response) -> SdkError:
+def json_error(operation: Operation | None, response: RawResponse) -> SdkError:
     """A refusal as ``{"code", "message", "detail"}``, or whole in ``body`` where it is anything else."""
     code = message = ""
     detail: Any = None
@@ -85,8 +85,8 @@ def json_error(operation: Operation | None, response: Response) -> SdkError:
 
 
 @frozen
-class Family:
-    """How one family of endpoints speaks; the middlewares that sign and verify it belong to the client."""
+class Dialect:
+    """How one dialect of endpoints speaks; the middlewares that sign and verify it belong to the client."""
 
     name: str
     #: The names in the chain that its paths do not have in the URL.
@@ -94,18 +94,18 @@ class Family:
     content_type: str = "application/json"
     accept: str = "application/json"
     encode: Callable[[Operation | None, Any], bytes] = encode_json
-    decode: Callable[[Operation | None, Response], Any] = decode_json
-    refusal: Callable[[Operation | None, Response], SdkError] = json_error
+    decode: Callable[[Operation | None, RawResponse], Any] = decode_json
+    refusal: Callable[[Operation | None, RawResponse], SdkError] = json_error
     #: Adds to a refusal what only the exchange can tell (which bytes were signed, say).
     explain: Callable[[Exchange, SdkError], SdkError] | None = field(default=None, repr=False)
     #: Fields, by name, that the client fills in itself; a caller may leave them out though the spec requires them.
-    supplied: frozenset[str] = frozenset()
-    outgoing: Outgoing | None = field(default=None, repr=False)
-    incoming: Incoming | None = field(default=None, repr=False)
-    seal: Seal | None = field(default=None, repr=False)
-    attach: Attach | None = field(default=None, repr=False)
-    #: Whether an operation that is no GET only asks, so that nothing can have been done by it; None: none does.
-    asks: Callable[[Operation], bool] | None = field(default=None, repr=False)
+    auto_fields: frozenset[str] = frozenset()
+    encrypt: Encrypt | None = field(default=None, repr=False)
+    decrypt: Decrypt | None = field(default=None, repr=False)
+    sign_fields: SignFields | None = field(default=None, repr=False)
+    prepare_files: PrepareFiles | None = field(default=None, repr=False)
+    #: Whether an operation that is no GET only is_read_only, so that nothing can have been done by it; None: none does.
+    is_read_only: Callable[[Operation], bool] | None = field(default=None, repr=False)
     #: The field of an upload that is signed in the body's place.
     signed_field: str = ""
 
@@ -128,5 +128,7 @@ _ENCODE: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), all
 _DECODE: Final = json.JSONDecoder(parse_constant=_no_constant).decode
 
 
-def _undecodable(response: Response, message: str) -> ReplyDecodeError:
-    return ReplyDecodeError(response.name, message, not response.safe, response.status, response.headers, response.body)
+def _undecodable(response: RawResponse, message: str) -> ResponseDecodeError:
+    return ResponseDecodeError(
+        response.name, message, not response.safe, response.status, response.headers, response.body
+    )

@@ -15,12 +15,12 @@ __all__ = [
     "ClosedError",
     "ConfigurationError",
     "ConnectionFailedError",
-    "Fault",
+    "FieldError",
     "FileCorruptedError",
-    "ReplyDecodeError",
-    "ReplyTooLargeError",
-    "ReplyTruncatedError",
     "RequestTimeoutError",
+    "ResponseDecodeError",
+    "ResponseTooLargeError",
+    "ResponseTruncatedError",
     "SdkError",
     "ServiceError",
     "SpecError",
@@ -30,10 +30,10 @@ __all__ = [
     "on_one_line",
 ]
 
-#: How much of a reply's body an error shows in its line; the whole body stays in the error's ``body``.
+#: How much of a response's body an error shows in its line; the whole body stays in the error's ``body``.
 _EXCERPT = 200
-#: How many faults of a request an error shows in its line; all of them stay in its ``faults``.
-_FAULTS = 20
+#: How many faults of a request an error shows in its line; all of them stay in its ``errors``.
+_SHOWN = 20
 
 
 class SdkError(Exception):
@@ -67,7 +67,7 @@ class SpecError(SdkError):
 
 
 @frozen
-class Fault:
+class FieldError:
     """One thing wrong with a request: where in the data (``body.amount.total``), and what."""
 
     path: str
@@ -80,15 +80,15 @@ class Fault:
 
 @frozen(str=False)
 class ValidationError(SdkError):
-    """A request that must not be sent; ``faults`` holds all that is wrong with it, not only the first."""
+    """A request that must not be sent; ``errors`` holds all that is wrong with it, not only the first."""
 
     operation: str
-    faults: tuple[Fault, ...]
+    errors: tuple[FieldError, ...]
 
     def __str__(self) -> str:
-        shown = [str(fault) for fault in self.faults[:_FAULTS]]
-        if len(self.faults) > _FAULTS:
-            shown.append(f"and {len(self.faults) - _FAULTS} more")
+        shown = [str(fault) for fault in self.errors[:_SHOWN]]
+        if len(self.errors) > _SHOWN:
+            shown.append(f"and {len(self.errors) - _SHOWN} more")
         return f"{self.operation}: " + "; ".join(shown)
 
 
@@ -153,7 +153,7 @@ class RequestTimeoutError(TransportError):
 
 
 @frozen(str=False)
-class ReplyTruncatedError(TransportError):
+class ResponseTruncatedError(TransportError):
     """The answer ended before its announced length; ``body`` is what came."""
 
     status: int = 0
@@ -161,7 +161,7 @@ class ReplyTruncatedError(TransportError):
 
 
 @frozen(str=False)
-class ReplyTooLargeError(TransportError):
+class ResponseTooLargeError(TransportError):
     """The answer is larger than the client accepts; it was not read to its end."""
 
     status: int = 0
@@ -169,7 +169,7 @@ class ReplyTooLargeError(TransportError):
 
 
 @frozen(str=False)
-class ReplyDecodeError(TransportError):
+class ResponseDecodeError(TransportError):
     """A successful answer that is not what its media type says (a proxy's page, broken JSON); ``body`` is all of it."""
 
     status: int = 0

@@ -10,7 +10,7 @@ from attrs import define, field, setters
 if TYPE_CHECKING:
     from .http.exchange import Exchange
 
-__all__ = ["Reply"]
+__all__ = ["Response"]
 
 T = TypeVar("T")
 
@@ -26,7 +26,7 @@ def _outline(data: Any) -> str:
 
 
 @define(on_setattr=setters.frozen)  # frozen too, and made in a third of the time
-class Reply(Generic[T]):
+class Response(Generic[T]):
     """An answer that was verified and read."""
 
     #: The fields of the answer as plain dicts and lists, bytes where it is a file, None where it is empty.
@@ -41,6 +41,6 @@ class Reply(Generic[T]):
     exchange: Exchange = field(repr=False, eq=False)
 
     def __getitem__(self, name: Any) -> Any:
-        """``reply["presign_token"]`` is ``reply.data["presign_token"]``."""
+        """``response["presign_token"]`` is ``response.data["presign_token"]``."""
         data: Any = self.data
         return data[name]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from attrs import frozen
 
-__all__ = ["Step"]
+__all__ = ["Check"]
 
 
 @frozen
-class Step:
+class Check:
     """What was looked at, whether it is as it should be, and in a sentence what was found."""
 
     title: str

@@ -14,13 +14,13 @@ from wxpay_dsl.notify.parsing.alterations import signed_message, undone, unopene
 from wxpay_dsl.notify.parsing.v2 import merchant_of, open_v2, read_v2
 from wxpay_dsl.notify.parsing.v3 import open_v3
 from wxpay_dsl.wechat.errors import MalformedTimestampError, MissingHeaderError
-from wxpay_dsl.wechat.merchant_keys import Recipient
+from wxpay_dsl.wechat.merchant_keys import MerchantKeys
 from wxpay_dsl.wechat.platform_keys.keys import PlatformKey, is_public_key_id
 from wxpay_dsl.wechat.v2 import signing as signing_v2
 from wxpay_dsl.wechat.v3 import signing as signing_v3
 from wxpay_dsl.wechat.v3.verification import CLOCK_WINDOW, SignatureHeaders, read_headers
 
-from .check import Step
+from .check import Check
 
 __all__ = ["diagnose_v2", "diagnose_v3"]
 
@@ -29,8 +29,8 @@ _SHOWN: Final = 300
 
 
 def diagnose_v3(
-    headers: Mapping[str, str], body: bytes, recipient: Recipient, keys: Mapping[str, PlatformKey], now: float
-) -> Iterator[Step]:
+    headers: Mapping[str, str], body: bytes, merchant_keys: MerchantKeys, keys: Mapping[str, PlatformKey], now: float
+) -> Iterator[Check]:
     """The steps for an APIv3 notification; the last one that is not good says why it fails.
 
     ``keys``: the platform keys at hand, by id; ``now``: Unix time. Raises nothing for whatever was received.
@@ -39,30 +39,30 @@ def diagnose_v3(
         signed = read_headers(headers, SUBJECT)
     except (MissingHeaderError, MalformedTimestampError) as error:
         have = ", ".join(name for name in headers if name.lower().replace("_", "-").startswith("wechatpay"))
-        yield Step("headers", good=False, text=f"{error.message} (there are: {have or 'no Wechatpay-* headers'})")
+        yield Check("headers", good=False, text=f"{error.message} (there are: {have or 'no Wechatpay-* headers'})")
         return
-    yield Step("headers", good=True, text="Wechatpay-Timestamp, -Nonce, -Signature and -Serial are there")
+    yield Check("headers", good=True, text="Wechatpay-Timestamp, -Nonce, -Signature and -Serial are there")
     if signed.signature.startswith(signing_v3.PROBE_PREFIX):
         text = "WECHATPAY/SIGNTEST/: a probe that is signed wrongly on purpose (签名探测流量); refusing it is right"
-        yield Step("probe", good=False, text=text)
+        yield Check("probe", good=False, text=text)
         return
     yield _clock(signed, now)
     key = keys.get(signed.serial) or keys.get(signed.serial.upper())
     yield _key(signed, key, keys)
     yield _length(headers, body)
     message = signed_message(signed, body)
-    yield Step("message", good=None, text=f"{len(message)} bytes are signed: {_shown(message)}")
+    yield Check("message", good=None, text=f"{len(message)} bytes are signed: {_shown(message)}")
     if key is not None and signing_v3.verify(message, signed.signature, key.public_key):
-        yield Step("signature", good=True, text=f"it is that of {key.id} over these bytes")
+        yield Check("signature", good=True, text=f"it is that of {key.id} over these bytes")
     else:
-        yield Step("signature", good=False, text=_why(signed, key, keys, headers, body, recipient))
+        yield Check("signature", good=False, text=_why(signed, key, keys, headers, body, merchant_keys))
         return
     try:
-        notification = open_v3(body, (recipient,))
+        notification = open_v3(body, (merchant_keys,))
     except SdkError as error:
-        yield Step("resource", good=False, text=str(error))
+        yield Check("resource", good=False, text=str(error))
         return
-    yield Step("resource", good=True, text=f"decrypted: {notification.type}, id {notification.id}")
+    yield Check("resource", good=True, text=f"decrypted: {notification.type}, id {notification.id}")
 
 
 def _why(
@@ -71,49 +71,49 @@ def _why(
     keys: Mapping[str, PlatformKey],
     headers: Mapping[str, str],
     body: bytes,
-    recipient: Recipient,
+    merchant_keys: MerchantKeys,
 ) -> str:
     """Why the signature is not that of these bytes: what can be proven first, the key last."""
-    return undone(signed, body, keys) or visible(body, headers) or unopened(body, key, recipient)
+    return undone(signed, body, keys) or visible(body, headers) or unopened(body, key, merchant_keys)
 
 
-def diagnose_v2(body: bytes, recipient: Recipient) -> Iterator[Step]:
+def diagnose_v2(body: bytes, merchant_keys: MerchantKeys) -> Iterator[Check]:
     """The steps for an APIv2 notification; as :func:`diagnose_v3`."""
     try:
         fields = read_v2(body)
     except SdkError as error:
-        yield Step("XML", good=False, text=str(error))
+        yield Check("XML", good=False, text=str(error))
         return
-    yield Step("XML", good=True, text=f"{len(fields)} fields: {', '.join(list(fields)[:40])}")
+    yield Check("XML", good=True, text=f"{len(fields)} fields: {', '.join(list(fields)[:40])}")
     named = merchant_of(fields)
-    ours = named in ("", recipient.mchid)
-    mine = "this is its profile" if ours else f"and the profile is {recipient.mchid}'s"
-    yield Step("merchant", good=ours, text=f"for {named or 'nobody by name'}; {mine}")
-    if not recipient.secret:
-        yield Step("key", good=False, text="the profile has no APIv2 key: give `secret` (APIv2密钥)")
+    ours = named in ("", merchant_keys.mchid)
+    mine = "this is its profile" if ours else f"and the profile is {merchant_keys.mchid}'s"
+    yield Check("merchant", good=ours, text=f"for {named or 'nobody by name'}; {mine}")
+    if not merchant_keys.apiv2_key:
+        yield Check("key", good=False, text="the profile has no APIv2 key: give `apiv2_key` (APIv2密钥)")
         return
     if "req_info" not in fields:
-        yield from _sign(fields, recipient.secret)
+        yield from _sign(fields, merchant_keys.apiv2_key)
     try:
-        notification = open_v2(fields, recipient, lambda kind: None)
+        notification = open_v2(fields, merchant_keys, lambda kind: None)
     except (SdkError, ConfigurationError) as error:
-        yield Step("content", good=False, text=str(error))
+        yield Check("content", good=False, text=str(error))
         return
     unsigned = "" if notification.signed else "; nobody signed it, so query the refund before you act on it"
-    yield Step("content", good=True, text=f"{notification.type}, id {notification.id}{unsigned}")
+    yield Check("content", good=True, text=f"{notification.type}, id {notification.id}{unsigned}")
 
 
-def _sign(fields: Mapping[str, str], secret: str) -> Iterator[Step]:
+def _sign(fields: Mapping[str, str], secret: str) -> Iterator[Check]:
     given = fields.get("sign", "")
     kind = {32: signing_v2.MD5, 64: signing_v2.HMAC_SHA256}.get(len(given))
     if kind is None:
-        yield Step("sign", good=False, text=f"`sign` is {len(given)} characters; MD5 has 32, HMAC-SHA256 64")
+        yield Check("sign", good=False, text=f"`sign` is {len(given)} characters; MD5 has 32, HMAC-SHA256 64")
         return
     names = sorted(name for name, value in fields.items() if value and name != "sign")
     joined = "&".join(f"{name}={fields[name]}" for name in names)
-    yield Step("message", good=None, text=f"{kind} over: {joined}&key=…")
+    yield Check("message", good=None, text=f"{kind} over: {joined}&key=…")
     if signing_v2.verify(fields, secret):
-        yield Step("sign", good=True, text=f"it is {kind} under the APIv2 key")
+        yield Check("sign", good=True, text=f"it is {kind} under the APIv2 key")
         return
     culprits = [
         name
@@ -125,46 +125,46 @@ def _sign(fields: Mapping[str, str], secret: str) -> Iterator[Step]:
         if signing_v2.verify(changed, secret)
     ]
     text = culprits[0] if culprits else "the APIv2 key (APIv2密钥) is another, or a field was changed on its way"
-    yield Step("sign", good=False, text=f"it is not {kind} of these fields under the key: {text}")
+    yield Check("sign", good=False, text=f"it is not {kind} of these fields under the key: {text}")
 
 
-def _clock(signed: SignatureHeaders, now: float) -> Step:
+def _clock(signed: SignatureHeaders, now: float) -> Check:
     age = int(now) - signed.timestamp
     if abs(age) <= CLOCK_WINDOW:
-        return Step("clock", good=True, text=f"signed {age} s ago, within {CLOCK_WINDOW} s")
+        return Check("clock", good=True, text=f"signed {age} s ago, within {CLOCK_WINDOW} s")
     if age > 0:
         text = (
             f"signed {age} s ago: fine if it was kept for so long; if it arrived just now, this clock is fast (run NTP)"
         )
     else:
         text = f"signed {-age} s ahead of this machine's clock: it is slow (run NTP)"
-    return Step("clock", good=None, text=text)
+    return Check("clock", good=None, text=text)
 
 
-def _key(signed: SignatureHeaders, key: PlatformKey | None, keys: Mapping[str, PlatformKey]) -> Step:
+def _key(signed: SignatureHeaders, key: PlatformKey | None, keys: Mapping[str, PlatformKey]) -> Check:
     mode = "a public key (微信支付公钥)" if is_public_key_id(signed.serial) else "a certificate (微信支付平台证书)"
     if key is not None:
-        return Step("key", good=True, text=f"signed by {key.id}, {mode}, which is at hand")
+        return Check("key", good=True, text=f"signed by {key.id}, {mode}, which is at hand")
     have = ", ".join(keys) or "none"
     text = f"signed by {signed.serial[:80]}, {mode}, which is not at hand (there: {have}): "
     if is_public_key_id(signed.serial):
-        text += "give it in `certs`, pub_key.pem and its id of the merchant platform"
+        text += "give it in `platform_keys`, pub_key.pem and its id of the merchant platform"
         if any(not is_public_key_id(key_id) for key_id in keys):
             text += "; the merchant has moved to public-key mode"
     else:
         text += "download the platform certificates (`apiv3_key` lets the client do it)"
         if keys and all(is_public_key_id(key_id) for key_id in keys):
             text += "; the profile is in public-key mode, the service still signs with certificates for this URL"
-    return Step("key", good=False, text=text)
+    return Check("key", good=False, text=text)
 
 
-def _length(headers: Mapping[str, str], body: bytes) -> Step:
+def _length(headers: Mapping[str, str], body: bytes) -> Check:
     told = next((value for name, value in headers.items() if name.lower() == "content-length"), None)
     if told is None or not re.fullmatch(r"[0-9]{1,18}", told.strip()):
-        return Step("body", good=None, text=f"{len(body)} bytes")
+        return Check("body", good=None, text=f"{len(body)} bytes")
     good = int(told) == len(body)
     text = f"{len(body)} bytes, as Content-Length says" if good else f"{len(body)} bytes; Content-Length says {told}"
-    return Step("body", good=good, text=text)
+    return Check("body", good=good, text=text)
 
 
 def _shown(message: bytes) -> str:

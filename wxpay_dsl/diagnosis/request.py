@@ -28,7 +28,7 @@ from wxpay_dsl.wechat.v3 import authorization, sign_error
 from wxpay_dsl.wechat.v3 import signing as signing_v3
 from wxpay_dsl.wechat.v3.verification import CLOCK_WINDOW
 
-from .check import Step
+from .check import Check
 from .message_variants import Parts, messages, meta_of
 
 __all__ = ["Signing", "diagnose_request"]
@@ -71,7 +71,7 @@ class Signing:
 
 def diagnose_request(
     header: str, method: str, url: str, body: bytes, signing: Signing, now: float, *, detail: Any = None
-) -> Iterator[Step]:
+) -> Iterator[Check]:
     """The steps from the header to the signature; the last one that is not good says why it does not verify.
 
     ``header``: the value of ``Authorization``; ``url``: whole, or its raw path and query, as it was sent; ``body``: the
@@ -82,21 +82,21 @@ def diagnose_request(
     try:
         given = authorization.parse(header)
     except authorization.AuthorizationError as error:
-        yield Step("header", good=False, text=str(error), mend=_form_of(header))
+        yield Check("header", good=False, text=str(error), mend=_form_of(header))
         return
     if given.scheme != authorization.RSA_SCHEME:
         text = f"{given.scheme}: only {authorization.RSA_SCHEME} is explained here"
-        yield Step("header", good=False, text=text)
+        yield Check("header", good=False, text=text)
         return
-    yield Step("header", good=True, text=f"{given.scheme} with its five parts")
+    yield Check("header", good=True, text=f"{given.scheme} with its five parts")
     yield _clock(given, now)
     if len(given.nonce) > _NONCE:
-        yield Step("nonce", good=False, text=f"{len(given.nonce)} characters; at most {_NONCE} are taken")
+        yield Check("nonce", good=False, text=f"{len(given.nonce)} characters; at most {_NONCE} are taken")
     yield from _identity(given, signing)
     target = _target(url.strip())
     if any(not character.isprintable() or character.isspace() for character in target):
         text = f"{target[:120]!r} has characters in it that no request line has: give the URL as it was sent"
-        yield Step("URL", good=False, text=text)
+        yield Check("URL", good=False, text=text)
         return
     meta = meta_of(body)
     parts = Parts(
@@ -108,15 +108,15 @@ def diagnose_request(
         b"" if meta is None else body,
     )
     message = signing_v3.request_message(parts.method, target, given.timestamp, given.nonce, parts.body)
-    yield Step("message", good=None, text=f"{len(message)} bytes are to be signed: {_shown(message)}")
+    yield Check("message", good=None, text=f"{len(message)} bytes are to be signed: {_shown(message)}")
     verified = signing_v3.verify(message, given.signature, signing.key)
     if verified:
-        yield Step("signature", good=True, text="it is the key's, over exactly this message")
+        yield Check("signature", good=True, text="it is the key's, over exactly this message")
     else:
         yield _culprit(given.signature, parts, message, signing.key)
     seen = sign_error.explain(message, detail)
     if seen:
-        yield Step("service", good=False, text=seen)
+        yield Check("service", good=False, text=seen)
 
 
 def _form_of(header: str) -> str:
@@ -133,25 +133,25 @@ def _target(url: str) -> str:
     return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
 
-def _clock(given: authorization.Authorization, now: float) -> Step:
+def _clock(given: authorization.Authorization, now: float) -> Check:
     age = int(now) - given.timestamp
     if abs(age) <= CLOCK_WINDOW:
-        return Step("clock", good=True, text=f"signed {age} s ago, within {CLOCK_WINDOW} s")
+        return Check("clock", good=True, text=f"signed {age} s ago, within {CLOCK_WINDOW} s")
     when = f"{age} s ago" if age > 0 else f"{-age} s ahead of this machine's clock"
     text = (
         f"signed {when} ({datetime.fromtimestamp(given.timestamp, UTC):%Y-%m-%d %H:%M:%S} UTC); the service takes it "
         f"within {CLOCK_WINDOW} s of that moment only"
     )
-    return Step("clock", good=None, text=text)
+    return Check("clock", good=None, text=text)
 
 
-def _identity(given: authorization.Authorization, signing: Signing) -> Iterator[Step]:
+def _identity(given: authorization.Authorization, signing: Signing) -> Iterator[Check]:
     if given.serial.startswith("PUB_KEY_ID_"):
         mend = "openssl x509 -in apiclient_cert.pem -noout -serial shows the right one"
         text = (
             "serial_no is WeChat Pay's public key id (微信支付公钥ID); the merchant certificate's serial belongs there"
         )
-        yield Step("serial", good=False, text=text, mend=mend)
+        yield Check("serial", good=False, text=text, mend=mend)
     elif signing.serial:
         same = given.serial.upper() == signing.serial
         lost = given.serial.upper().lstrip("0") == signing.serial.lstrip("0")
@@ -159,29 +159,29 @@ def _identity(given: authorization.Authorization, signing: Signing) -> Iterator[
         if not same:
             why = ": its leading zeros are missing" if lost else ""
             text = f"serial_no is {given.serial}, the certificate's is {signing.serial}{why}"
-        yield Step("serial", good=same, text=text)
+        yield Check("serial", good=same, text=text)
     if signing.mchid:
         same = given.mchid == signing.mchid
         text = f"mchid {given.mchid} is the certificate's (商户号)"
         if not same:
             text = f"mchid is {given.mchid}, but key and certificate are those of {signing.mchid}"
-        yield Step("merchant", good=same, text=text)
+        yield Check("merchant", good=same, text=text)
     if signing.certificate is not None:
         end = signing.certificate.not_valid_after_utc
         if end < datetime.now(UTC):
             mend = "make a new one on the merchant platform (商户平台-API安全-商户API证书)"
-            yield Step("certificate", good=False, text=f"it ended on {end:%Y-%m-%d}", mend=mend)
+            yield Check("certificate", good=False, text=f"it ended on {end:%Y-%m-%d}", mend=mend)
 
 
-def _culprit(signature: str, parts: Parts, message: bytes, key: RSAPublicKey) -> Step:
+def _culprit(signature: str, parts: Parts, message: bytes, key: RSAPublicKey) -> Check:
     """Why the signature does not verify."""
     raw = _decoded(signature)
     if isinstance(raw, str):
-        return Step("signature", good=False, text=raw)
+        return Check("signature", good=False, text=raw)
     size = key.key_size // 8
     if len(raw) != size:
         text = f"it is {len(raw)} bytes, a signature by this key has {size}: it is cut off, or another key's"
-        return Step("signature", good=False, text=text)
+        return Check("signature", good=False, text=text)
     try:
         packed = key.recover_data_from_signature(raw, PKCS1v15(), None)
     except (InvalidSignature, ValueError):
@@ -189,21 +189,21 @@ def _culprit(signature: str, parts: Parts, message: bytes, key: RSAPublicKey) ->
     name, taken, digest = _unpacked(packed)
     if taken is None:
         text = f"the key made it, but over {len(packed)} bytes that are no digest: sign with SHA256withRSA"
-        return Step("signature", good=False, text=text)
+        return Check("signature", good=False, text=text)
     wrong = "" if name == "SHA-256" else f"it is made with {name}, where SHA-256 belongs (SHA256withRSA)"
     for told, other in messages(parts):
         if taken(other).digest() == digest:
             text = "; ".join(each for each in (wrong, told) if each)
-            return Step("signature", good=False, text=f"the key made it, over another message: {text}")
+            return Check("signature", good=False, text=f"the key made it, over another message: {text}")
     mend = (
         "print the message in the client, right where it is signed, and hold it against the one above, byte by byte "
         "(a proxy or a library may have changed URL or body after that)"
     )
     text = f"the key made it, over another message, and the usual mistakes are not it{'; ' if wrong else ''}{wrong}"
-    return Step("signature", good=False, text=text, mend=mend)
+    return Check("signature", good=False, text=text, mend=mend)
 
 
-def _foreign(raw: bytes, message: bytes, key: RSAPublicKey) -> Step:
+def _foreign(raw: bytes, message: bytes, key: RSAPublicKey) -> Check:
     try:
         key.verify(raw, message, PSS(MGF1(SHA256()), PSS.AUTO), SHA256())
     except InvalidSignature:
@@ -211,9 +211,9 @@ def _foreign(raw: bytes, message: bytes, key: RSAPublicKey) -> Step:
             "private key and certificate are a pair: take apiclient_key.pem and apiclient_cert.pem from one download, "
             "or make a new certificate (商户平台-API安全); wxpay doctor shows whether they belong together"
         )
-        return Step("signature", good=False, text="another private key made it, whatever the message was", mend=mend)
+        return Check("signature", good=False, text="another private key made it, whatever the message was", mend=mend)
     text = "the key made it over this message, but with PSS padding; PKCS#1 v1.5 belongs there (SHA256withRSA)"
-    return Step("signature", good=False, text=text)
+    return Check("signature", good=False, text=text)
 
 
 def _decoded(signature: str) -> bytes | str:

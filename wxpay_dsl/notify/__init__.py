@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wxpay_dsl.wechat.merchant_keys import Recipient
+from wxpay_dsl.wechat.merchant_keys import MerchantKeys
 
 from .acknowledgements import Answer
 from .notification import (
@@ -22,13 +22,13 @@ __all__ = [
     "Claim",
     "ClaimLostError",
     "MalformedNotificationError",
+    "MerchantKeys",
     "MerchantLookupError",
     "Notification",
     "NotificationDecryptionError",
     "NotificationError",
     "NotificationTooLargeError",
     "Notifications",
-    "Recipient",
     "Store",
     "StoreUnavailableError",
     "UnknownMerchantError",

@@ -12,7 +12,7 @@ from attrs import field, frozen
 
 from wxpay_dsl.wechat.v2 import xml
 
-__all__ = ["Answer", "failure", "family_of", "success"]
+__all__ = ["Answer", "dialect_of", "failure", "success"]
 
 _JSON: Final = "application/json; charset=utf-8"
 _XML: Final = "text/xml; charset=utf-8"
@@ -43,24 +43,24 @@ _NO_CONTENT: Final = Answer(204)
 _SUCCESS_V2: Final = Answer(200, xml.dumps({"return_code": "SUCCESS", "return_msg": "OK"}), _XML)
 
 
-def family_of(body: bytes) -> str:
+def dialect_of(body: bytes) -> str:
     """``v2`` for XML, ``v3`` for anything else: what a refusal is written in, before anything is believed."""
     return "v2" if body[:64].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<") else "v3"
 
 
-def success(family: str, data: bytes = b"") -> Answer:
+def success(dialect: str, data: bytes = b"") -> Answer:
     """Done. ``data``: JSON that the service asked for (a few of APIv3's notifications do)."""
-    if family == "v2":
+    if dialect == "v2":
         return _SUCCESS_V2
     return Answer(200, data, _JSON) if data else _NO_CONTENT
 
 
-def failure(family: str, status: int, said: str, reason: str = "") -> Answer:
+def failure(dialect: str, status: int, said: str, reason: str = "") -> Answer:
     """Not done; the service sends it again. ``status``: 4xx or 5xx.
 
     ``said`` goes out, to whoever asked, so it tells nothing about keys or code; ``reason`` stays here.
     """
-    if family == "v2":
+    if dialect == "v2":
         return Answer(status, xml.dumps({"return_code": "FAIL", "return_msg": _line(said)}), _XML, reason or said)
     body = json.dumps({"code": "FAIL", "message": _line(said)}, ensure_ascii=False).encode()
     return Answer(status, body, _JSON, reason or said)

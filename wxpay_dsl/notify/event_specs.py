@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from wxpay_dsl.core.errors import Fault, SpecError
+from wxpay_dsl.core.errors import FieldError, SpecError
 from wxpay_dsl.core.request.build import SpecWarning
 from wxpay_dsl.core.request.mismatch import SHAPES, Kind
 from wxpay_dsl.core.request.validate import check
@@ -92,7 +92,7 @@ class Declared:
             told = notification.type, path
             if kind in SHAPES - {Kind.UNKNOWN} and told not in self._told and len(self._told) < _TOLD:
                 self._told.add(told)
-                _log.warning("%s: not as its spec says: %s", notification.type, Fault(path, message))
+                _log.warning("%s: not as its spec says: %s", notification.type, FieldError(path, message))
 
     def _report(self, reporter: Reporter, notification: Notification[Any]) -> None:
         event = self.tree.event(notification.type)

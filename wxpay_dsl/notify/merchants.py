@@ -10,16 +10,16 @@ from typing import Final, Protocol
 from wxpay_dsl.core.chain.tree import Tree
 from wxpay_dsl.core.errors import ConfigurationError
 from wxpay_dsl.wechat.errors import UnknownSerialError
-from wxpay_dsl.wechat.merchant_keys import Recipient
+from wxpay_dsl.wechat.merchant_keys import MerchantKeys
 from wxpay_dsl.wechat.platform_keys.keys import PlatformKey
 from wxpay_dsl.wechat.v3.verification import SignatureHeaders, unknown_serial
 
 from .notification import SUBJECT, MerchantLookupError, UnknownMerchantError
 
-__all__ = ["Client", "Find", "Recipients"]
+__all__ = ["Client", "NotificationMerchants", "ResolveMerchant"]
 
 #: Looks a merchant (商户号) up, in a database say; None where it is not served.
-Find = Callable[[str], Recipient | Awaitable[Recipient | None] | None]
+ResolveMerchant = Callable[[str], MerchantKeys | Awaitable[MerchantKeys | None] | None]
 
 #: What can be a merchant id. An APIv2 notification names its merchant before anything of it is verified: nothing else
 #: reaches a database.
@@ -34,50 +34,50 @@ class Client(Protocol):
         """The specs that it knows."""
 
     @property
-    def recipient(self) -> Recipient:
+    def merchant_keys(self) -> MerchantKeys:
         """The merchant as a receiver. Raises ConfigurationError where a deferred client finds no credentials."""
 
 
-class Recipients:
+class NotificationMerchants:
     """The merchants that are served."""
 
-    def __init__(self, given: Iterable[Recipient | Client], find: Find | None) -> None:
+    def __init__(self, given: Iterable[MerchantKeys | Client], resolve_merchant: ResolveMerchant | None) -> None:
         """Raises ConfigurationError where there is nobody to serve, or a merchant is there twice."""
         self._given = tuple(given)
-        self._find = find
-        self._known: dict[str, Recipient] | None = None
-        if not self._given and find is None:
+        self._resolve_merchant = resolve_merchant
+        self._known: dict[str, MerchantKeys] | None = None
+        if not self._given and resolve_merchant is None:
             raise ConfigurationError(
-                "whose notifications? Give a client, `Notifications(wxpay)`, keys, `Notifications(Recipient.of(mchid, "
-                "certs=…, apiv3_key=…))`, or `find=` to look a merchant up"
+                "whose notifications? Give a client, `Notifications(wxpay)`, keys, `Notifications(MerchantKeys.of(mchid, "
+                "platform_keys=…, apiv3_key=…))`, or `resolve_merchant=` to look a merchant up"
             )
-        if all(isinstance(one, Recipient) for one in self._given):
+        if all(isinstance(one, MerchantKeys) for one in self._given):
             _ = self.known  # what is wrong shows now, not at the first notification
 
     @property
-    def known(self) -> dict[str, Recipient]:
+    def known(self) -> dict[str, MerchantKeys]:
         """Those that need no looking up, by merchant. A deferred client finds its credentials here."""
         if self._known is None:
-            known: dict[str, Recipient] = {}
+            known: dict[str, MerchantKeys] = {}
             for one in self._given:
-                recipient = one if isinstance(one, Recipient) else one.recipient
-                if recipient.mchid in known:
-                    raise ConfigurationError(f"the merchant {recipient.mchid} is given twice")
-                known[recipient.mchid] = recipient
+                merchant_keys = one if isinstance(one, MerchantKeys) else one.merchant_keys
+                if merchant_keys.mchid in known:
+                    raise ConfigurationError(f"the merchant {merchant_keys.mchid} is given twice")
+                known[merchant_keys.mchid] = merchant_keys
             self._known = known
         return self._known
 
-    async def of(self, merchant: str) -> Recipient:
-        """The recipient of this merchant id. Raises UnknownMerchantError; MerchantLookupError where ``find`` fails."""
+    async def of(self, merchant: str) -> MerchantKeys:
+        """The merchant_keys of this merchant id. Raises UnknownMerchantError; MerchantLookupError where ``find`` fails."""
         found = self.known.get(merchant)
-        if found is None and self._find is not None and _MERCHANT.match(merchant):
-            found = await self._look_up(self._find, merchant)
+        if found is None and self._resolve_merchant is not None and _MERCHANT.match(merchant):
+            found = await self._look_up(self._resolve_merchant, merchant)
         if found is None:
             message = f"the merchant {merchant[:40]!r} is not served here" if merchant else "it names no merchant"
             raise UnknownMerchantError(message, merchant[:40])
         return found
 
-    async def candidates(self, serial: str, merchant: str) -> tuple[tuple[Recipient, ...], ...]:
+    async def candidates(self, serial: str, merchant: str) -> tuple[tuple[MerchantKeys, ...], ...]:
         """Who may believe the platform key ``serial``: those to ask first, then, if need be, the others.
 
         ``merchant`` names the only one. Raises UnknownMerchantError, MerchantLookupError.
@@ -98,13 +98,15 @@ class Recipients:
         return tuple(some for some in (at_hand, others) if some)
 
     @staticmethod
-    async def vouching(serial: str, candidates: Iterable[Recipient]) -> list[tuple[PlatformKey, tuple[Recipient, ...]]]:
+    async def vouching(
+        serial: str, candidates: Iterable[MerchantKeys]
+    ) -> list[tuple[PlatformKey, tuple[MerchantKeys, ...]]]:
         """Each key that the candidates have under this id, and those who believe it. A keyring may download the key,
         at its own limit.
 
         Mostly one. Where one merchant has another key under the id, each key speaks to those alone who have it.
         """
-        found: list[tuple[PlatformKey, tuple[Recipient, ...]]] = []
+        found: list[tuple[PlatformKey, tuple[MerchantKeys, ...]]] = []
         for candidate in candidates:
             key = await candidate.keyring.find(serial)
             if key is None:
@@ -118,19 +120,19 @@ class Recipients:
         return found
 
     @staticmethod
-    async def _look_up(find: Find, merchant: str) -> Recipient | None:
+    async def _look_up(resolve_merchant: ResolveMerchant, merchant: str) -> MerchantKeys | None:
         try:
-            looked_up = find(merchant)
+            looked_up = resolve_merchant(merchant)
             found: object = await looked_up if isawaitable(looked_up) else looked_up
         except Exception as error:
             message = f"`find` failed for the merchant {merchant} ({type(error).__name__})"
             raise MerchantLookupError(message, merchant) from error
-        if found is None or isinstance(found, Recipient):
+        if found is None or isinstance(found, MerchantKeys):
             return found
-        message = f"`find` gave {type(found).__name__} for the merchant {merchant}; it gives a Recipient, or None"
+        message = f"`find` gave {type(found).__name__} for the merchant {merchant}; it gives a MerchantKeys, or None"
         raise MerchantLookupError(message, merchant)
 
-    def unknown(self, signed: SignatureHeaders, candidates: Iterable[Recipient]) -> UnknownSerialError:
+    def unknown(self, signed: SignatureHeaders, candidates: Iterable[MerchantKeys]) -> UnknownSerialError:
         """The error where none of the candidates has the key."""
         known = sorted({key_id for candidate in candidates for key_id in candidate.keyring.known()})
         return unknown_serial(signed, known[:5], SUBJECT)

@@ -60,7 +60,7 @@ class Notification(Generic[Resource_co]):
     original_type: str = ""
     summary: str = ""
     #: ``v3`` or ``v2``.
-    family: str = "v3"
+    dialect: str = "v3"
     #: Whether a signature vouches for it. False for APIv2's refund notifications, which have none, and for
     #: ``v2/unknown``, which may be anything that the merchant's own APIv2 key signed: query before anything is booked.
     signed: bool = True
@@ -85,7 +85,7 @@ class Notification(Generic[Resource_co]):
 class NotificationError(SdkError):
     """A notification that is refused: it was signed, or looked so, and still cannot be taken.
 
-    What its signature is wrong about are the five kinds of :class:`~wxpay_dsl.wechat.errors.SignatureError`.
+    What its signature is wrong about are the five kinds of :class:`~wxpay_dsl.wechat.errors.VerificationError`.
     """
 
     message: str
@@ -118,6 +118,6 @@ class UnknownMerchantError(NotificationError):
 
 @frozen(str=False)
 class MerchantLookupError(NotificationError):
-    """``find`` raised, or gave something else than a recipient: the service is asked to send it again."""
+    """``find`` raised, or gave something else than a merchant_keys: the service is asked to send it again."""
 
     merchant: str = ""

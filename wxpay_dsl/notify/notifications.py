@@ -19,7 +19,7 @@ from wxpay_dsl.notify.parsing.v2 import merchant_of, open_v2, read_v2
 from wxpay_dsl.notify.parsing.v3 import open_v3
 from wxpay_dsl.wechat.crypto.shangmi import Sm2PublicKey
 from wxpay_dsl.wechat.errors import BadSignatureError, ClockSkewError, MissingHeaderError
-from wxpay_dsl.wechat.merchant_keys import Recipient
+from wxpay_dsl.wechat.merchant_keys import MerchantKeys
 from wxpay_dsl.wechat.platform_keys.keys import PlatformKey
 from wxpay_dsl.wechat.v3.verification import SignatureHeaders, check_clock, check_signature, packed, read_headers
 
@@ -28,7 +28,7 @@ from .acknowledgements import Answer
 from .event_specs import Declared
 from .exactly_once import Done, Failed, Once
 from .handlers import Function, Threads, prepare
-from .merchants import Client, Find, Recipients
+from .merchants import Client, NotificationMerchants, ResolveMerchant
 from .notification import (
     LIMIT,
     SUBJECT,
@@ -71,49 +71,49 @@ class Notifications(Events):
 
     def __init__(
         self,
-        *recipients: Recipient | Client,
+        *merchants: MerchantKeys | Client,
         store: str | Path | Store | None = None,
-        find: Find | None = None,
-        answer_within: float = _ANSWER_WITHIN,
+        resolve_merchant: ResolveMerchant | None = None,
+        ack_timeout: float = _ANSWER_WITHIN,
         lease: float = 60.0,
-        run_limit: float = 300.0,
+        handler_timeout: float = 300.0,
         specs: Sequence[str | Path] = (),
         clock: Callable[[], float] = time.time,
         on_drift: OnDrift | None = None,
     ) -> None:
-        """``recipients``: clients, whose keys are used and kept current, or :class:`Recipient` of keys alone.
+        """``merchants``: clients, whose keys are used and kept current, or :class:`MerchantKeys` of keys alone.
 
         ``store`` makes it exactly once: a file for the processes of one machine (SQLite; by default one of this
         application, in the user's state folder), ``redis://…`` for several machines; ``"memory"`` remembers in this
-        process only. ``find(mchid)`` looks up a
-        merchant that is none of ``recipients`` (may be async; None: not served).
+        process only. ``resolve_merchant(mchid)`` looks up a
+        merchant that is none of ``merchants`` (may be async; None: not served).
 
-        Seconds: after ``answer_within`` the service is told to send again, while the handler goes on; ``lease`` after
-        a crash another delivery may run the handler; one that runs longer than ``run_limit`` is cancelled (a sync one
+        Seconds: after ``ack_timeout`` the service is told to send again, while the handler goes on; ``lease`` after
+        a crash another delivery may run the handler; one that runs longer than ``handler_timeout`` is cancelled (a sync one
         cannot be). ``specs``: folders with notifications of one's own, if not the client's. ``clock``: Unix time.
         ``on_drift`` is called where a notification differs from its spec, once for each difference; by default the
         client's own.
 
         Raises ConfigurationError.
         """
-        if not 0 < answer_within < lease or not run_limit > 0:
-            message = f"`answer_within` ({answer_within:g} s) is above 0 and shorter than `lease` ({lease:g} s)"
-            raise ConfigurationError(f"{message}, `run_limit` ({run_limit:g} s) above 0")
-        self._recipients = Recipients(recipients, find)
-        self._once = Once(open_store(store), lease=lease, limit=run_limit)
+        if not 0 < ack_timeout < lease or not handler_timeout > 0:
+            message = f"`ack_timeout` ({ack_timeout:g} s) is above 0 and shorter than `lease` ({lease:g} s)"
+            raise ConfigurationError(f"{message}, `handler_timeout` ({handler_timeout:g} s) above 0")
+        self._merchants = NotificationMerchants(merchants, resolve_merchant)
+        self._once = Once(open_store(store), lease=lease, limit=handler_timeout)
         self._clock = clock
         self._routes = Routes()
-        trees = (one.tree for one in recipients if not isinstance(one, Recipient))
+        trees = (one.tree for one in merchants if not isinstance(one, MerchantKeys))
         self._declared = Declared(
             [str(folder) for folder in specs],
             next(trees, None),
-            [one for one in recipients if not isinstance(one, Recipient)],
+            [one for one in merchants if not isinstance(one, MerchantKeys)],
             Reporter(on_drift) if on_drift is not None else None,
         )
         self._threads = Threads()
         # One, so that forgeries wait for each other, and not for the handlers' threads or the processor.
         self._sm2_thread = Threads(1)
-        self._answer_within = answer_within
+        self._ack_timeout = ack_timeout
 
     @property
     def store(self) -> Store:
@@ -121,15 +121,15 @@ class Notifications(Events):
         return self._once.store
 
     @property
-    def answer_within(self) -> float:
+    def ack_timeout(self) -> float:
         """Seconds after which the service is told to send again."""
-        return self._answer_within
+        return self._ack_timeout
 
     async def parse(self, headers: Mapping[str, str], body: bytes, merchant: str = "") -> Notification[Any]:
         """The notification, verified over the raw ``body``, decrypted and read; nothing is handled or remembered.
 
         ``headers``: any mapping, names in any case, as a WSGI environment (Django's ``request.META``) spells them too;
-        ``merchant`` (商户号) where the URL names it. Raises SignatureError
+        ``merchant`` (商户号) where the URL names it. Raises VerificationError
         for what cannot be believed, NotificationError for what cannot be taken, ConfigurationError where a key that is
         needed was not given; TransportError where platform certificates had to be downloaded and could not; TypeError
         for headers that are no mapping, a body that is no bytes, a merchant that is no text.
@@ -137,7 +137,7 @@ class Notifications(Events):
         headers, body, merchant = received(headers, body, merchant)
         if len(body) > LIMIT:
             raise NotificationTooLargeError(f"{len(body)} bytes, more than the {LIMIT} that are read")
-        if answers.family_of(body) == "v2":
+        if answers.dialect_of(body) == "v2":
             return await self._parse_v2(body, merchant)
         return await self._parse_v3(headers, body, merchant)
 
@@ -153,10 +153,10 @@ class Notifications(Events):
                 raise evolve(error, message=message) from None
             raise
         check_clock(signed, self._clock(), SUBJECT)
-        candidates = await self._recipients.candidates(signed.serial, merchant)
+        candidates = await self._merchants.candidates(signed.serial, merchant)
         refused: BadSignatureError | NotificationDecryptionError | None = None
         for some in candidates:
-            for key, believing in await self._recipients.vouching(signed.serial, some):
+            for key, believing in await self._merchants.vouching(signed.serial, some):
                 try:
                     await self._check_signature(signed, headers, body, key)
                     return open_v3(body, believing)
@@ -164,7 +164,7 @@ class Notifications(Events):
                     refused = refused or error
                 except NotificationDecryptionError as error:
                     refused = error  # which says more: it is signed
-        raise refused or self._recipients.unknown(signed, (one for some in candidates for one in some))
+        raise refused or self._merchants.unknown(signed, (one for some in candidates for one in some))
 
     async def _check_signature(
         self, signed: SignatureHeaders, headers: Mapping[str, str], body: bytes, key: PlatformKey
@@ -179,15 +179,15 @@ class Notifications(Events):
             check()
 
     async def _parse_v2(self, body: bytes, merchant: str) -> Notification[Any]:
-        recipient = await self._recipients.of(merchant) if merchant else None
+        merchant_keys = await self._merchants.of(merchant) if merchant else None
         fields = read_v2(body)
         named = merchant_of(fields)
-        if recipient is None:
-            recipient = await self._recipients.of(named)
+        if merchant_keys is None:
+            merchant_keys = await self._merchants.of(named)
         elif named not in ("", merchant):
             message = f"it is for the merchant {named[:40]!r}, and came to the URL of {merchant}"
             raise UnknownMerchantError(message, named[:40])
-        return open_v2(fields, recipient, self._declared.schema)
+        return open_v2(fields, merchant_keys, self._declared.schema)
 
     if not TYPE_CHECKING:  # a type checker knows what each of the declared ones carries
 
@@ -214,10 +214,10 @@ class Notifications(Events):
             return register
 
     @overload
-    def default(self, handler: Decorated, /) -> Decorated: ...
+    def fallback(self, handler: Decorated, /) -> Decorated: ...
     @overload
-    def default(self, handler: None = None, /, *, merchant: str = "") -> Callable[[Decorated], Decorated]: ...
-    def default(self, handler: Function | None = None, /, *, merchant: str = "") -> Any:
+    def fallback(self, handler: None = None, /, *, merchant: str = "") -> Callable[[Decorated], Decorated]: ...
+    def fallback(self, handler: Function | None = None, /, *, merchant: str = "") -> Any:
         """Decorates the handler of everything that has no other, bare or as ``default(merchant=…)``.
 
         Without one the service is told that nobody handles it, and sends again.
@@ -243,27 +243,27 @@ class Notifications(Events):
         ``headers``, ``body``, ``merchant``: as for :meth:`parse`. Raises TypeError for what is none of these.
         """
         headers, body, merchant = received(headers, body, merchant)
-        family = answers.family_of(body)
-        deadline = asyncio.get_running_loop().time() + self._answer_within
+        dialect = answers.dialect_of(body)
+        deadline = asyncio.get_running_loop().time() + self._ack_timeout
         try:
             async with asyncio.timeout_at(deadline):
                 notification = await self.parse(headers, body, merchant)
         except SdkError as error:
-            return refusal(family, error)
+            return refusal(dialect, error)
         except TimeoutError:
-            return answers.failure(family, 503, "later", "the merchant's keys could not be had in time")
+            return answers.failure(dialect, 503, "later", "the merchant's keys could not be had in time")
         return await self._handle(notification, deadline)
 
     async def _handle(self, notification: Notification[Any], deadline: float) -> Answer:
-        family, key = notification.family, notification.key
+        dialect, key = notification.dialect, notification.key
         try:
             self._refuse_replay(notification)
         except ClockSkewError as error:
-            return refusal(family, error)
+            return refusal(dialect, error)
         handler = self._routes.find(notification)
         if handler is None:
             _log.warning("%s: no handler for %s; the service is asked to send it again", key, notification.type)
-            return answers.failure(family, 501, "nobody handles it", f"no handler for {notification.type}")
+            return answers.failure(dialect, 501, "nobody handles it", f"no handler for {notification.type}")
 
         def work(claim: Claim) -> Coroutine[Any, Any, bytes]:
             self._declared.compare(notification)
@@ -271,11 +271,11 @@ class Notifications(Events):
 
         outcome = await self._once.run(key, work, deadline=deadline, cancellable=handler.is_async)
         if isinstance(outcome, Done):
-            return answers.success(family, outcome.data)
+            return answers.success(dialect, outcome.data)
         if isinstance(outcome, Failed):
             reason = f"{type(outcome.error).__name__}: {outcome.error}"
-            return answers.failure(family, 500, "the handler failed", reason)
-        return answers.failure(family, 503, "later", outcome.reason)
+            return answers.failure(dialect, 500, "the handler failed", reason)
+        return answers.failure(dialect, 503, "later", outcome.reason)
 
     def handle_sync(self, headers: Mapping[str, str], body: bytes, merchant: str = "") -> Answer:
         """:meth:`handle` for code without an event loop, such as a Flask view: it runs in one of this process's own."""
@@ -283,7 +283,7 @@ class Notifications(Events):
 
     def _refuse_replay(self, notification: Notification[Any]) -> None:
         """APIv2's carry no time of sending: one from before what the store remembers may have been handled long ago."""
-        if notification.family != "v2" or notification.create_time is None:
+        if notification.dialect != "v2" or notification.create_time is None:
             return
         age = (datetime.fromtimestamp(self._clock(), UTC) - notification.create_time).total_seconds()
         if age >= self._once.store.keep:

@@ -11,8 +11,8 @@ from wxpay_dsl.wechat.errors import (
     ClockSkewError,
     MalformedTimestampError,
     MissingHeaderError,
-    SignatureError,
     UnknownSerialError,
+    VerificationError,
 )
 
 from .acknowledgements import Answer, failure
@@ -36,7 +36,7 @@ _KINDS: Final[tuple[tuple[type[SdkError], int, str], ...]] = (
     (ClockSkewError, 401, "the timestamp is too far from our clock"),
     (UnknownSerialError, 401, "the platform key is unknown"),
     (BadSignatureError, 401, "the signature is wrong"),
-    (SignatureError, 401, "the signature cannot be verified"),
+    (VerificationError, 401, "the signature cannot be verified"),
     (NotificationTooLargeError, 413, "too large"),
     (UnknownMerchantError, 404, "the merchant is not served here"),
     (MerchantLookupError, 503, "later"),
@@ -47,11 +47,11 @@ _KINDS: Final[tuple[tuple[type[SdkError], int, str], ...]] = (
 )
 
 
-def refusal(family: str, error: SdkError) -> Answer:
+def refusal(dialect: str, error: SdkError) -> Answer:
     """The answer for a notification that ``error`` refuses; the log has the whole reason."""
     status, said = next(((status, said) for kind, status, said in _KINDS if isinstance(error, kind)), (503, "later"))
     # What the application's own code raised is there with its traceback.
     cause = error.__cause__ if isinstance(error, MerchantLookupError) else None
     level = logging.ERROR if status >= 500 else logging.WARNING
     _log.log(level, "refused with %d: %s", status, error, exc_info=cause)
-    return failure(family, status, said, str(error))
+    return failure(dialect, status, said, str(error))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from .control import access as guard
 from .keys.identity import Merchant
 from .keys.platform import Platform
-from .notifications.sender import Courier, Manner
+from .notifications.sender import DeliveryOptions, NotificationSender
 from .protocol.faults import Faults
 from .protocol.messages import Answer, Call, Refusal, Wire
 from .protocol.service import Service
@@ -28,7 +28,7 @@ __all__ = ["Running"]
 
 
 class Running:
-    """Service, control and courier around one state."""
+    """Service, control and sender around one state."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class Running:
         state: State,
         faults: Faults,
         *,
-        manner: Manner | None,
+        delivery_options: DeliveryOptions | None,
         seed: int | None,
         strict: bool,
         stateful: bool,
@@ -47,8 +47,8 @@ class Running:
         self.platform = platform
         self.state = state
         merchants = {merchant.mchid: merchant}
-        self.courier = Courier(state, platform, merchants, manner=manner, seed=seed)
-        state.listen(self.courier.take)
+        self.sender = NotificationSender(state, platform, merchants, delivery_options=delivery_options, seed=seed)
+        state.listen(self.sender.take)
         self._faults = faults
         self._merchants = merchants
         self._strict = strict
@@ -71,7 +71,7 @@ class Running:
         """The payer, the clock, the faults."""
         from .control.control import Control
 
-        return Control(self.state, self.platform, self._merchants, self._faults, self.courier)
+        return Control(self.state, self.platform, self._merchants, self._faults, self.sender)
 
     def respond(self, call: Call, peer: str | None) -> Wire:
         """The answer to a call. What it has set going is done when it is computed, and before any other call."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 
-from .notifications.sender import Courier
+from .notifications.sender import NotificationSender
 from .protocol.faults import Faults
 from .server import Sandbox
 
@@ -135,7 +135,7 @@ class _Elsewhere:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._target, name)
-        if isinstance(found, (Faults, Courier)):
+        if isinstance(found, (Faults, NotificationSender)):
             return _Elsewhere(found, self._do)
         if not callable(found):
             return found

@@ -29,7 +29,7 @@ from .keys.identity import (
     throwaway_public_key,
 )
 from .keys.platform import Mode, Platform
-from .notifications.sender import Courier, Manner
+from .notifications.sender import DeliveryOptions, NotificationSender
 from .protocol.faults import Faults
 from .protocol.listener import Listener
 from .state.state import State
@@ -64,7 +64,7 @@ class Sandbox:
         stateful: bool = True,
         tls: bool = False,
         faults: Mapping[str, float] | None = None,
-        notifications: Manner | None = None,
+        notifications: DeliveryOptions | None = None,
         seed: int | None = None,
     ) -> None:
         """``port``: 0 for any that is free. ``specs``: folders of endpoints on top of the package's own. ``mode``: how
@@ -90,7 +90,7 @@ class Sandbox:
         self._stateful = stateful
         self._authority = _authority() if tls else None
         self._faults = Faults(faults, seed)
-        self._manner = notifications
+        self._delivery_options = notifications
         self._seed = seed
         self._listener: Listener | None = None
         self._running: Running | None = None
@@ -124,9 +124,9 @@ class Sandbox:
         return self._serving().state
 
     @property
-    def courier(self) -> Courier:
+    def sender(self) -> NotificationSender:
         """Who delivers notifications."""
-        return self._serving().courier
+        return self._serving().sender
 
     @property
     def credentials(self) -> dict[str, Any]:
@@ -141,7 +141,7 @@ class Sandbox:
             "brand_id": brand.mchid,
             "brand_serial": brand.serial,
             "brand_private_key": brand.private_key,
-            "brand_certs": {public_key.id: public_key.private_key.public_key()},
+            "brand_platform_keys": {public_key.id: public_key.private_key.public_key()},
             "brand_api_key": brand.apiv3_key,
         }
 
@@ -167,9 +167,9 @@ class Sandbox:
             "serial": merchant.serial,
             "private_key": merchant.private_key,
             "certificate": merchant.certificate,
-            "certs": certs,
+            "platform_keys": certs,
             "apiv3_key": merchant.apiv3_key,
-            "secret": merchant.secret,
+            "apiv2_key": merchant.apiv2_key,
             "base_url": self.url,
             **({"ca": self._authority.pem} if self._authority is not None else {}),
         }
@@ -201,7 +201,7 @@ class Sandbox:
             platform,
             state,
             self._faults,
-            manner=self._manner,
+            delivery_options=self._delivery_options,
             seed=self._seed,
             strict=self._strict,
             stateful=self._stateful,
@@ -213,7 +213,7 @@ class Sandbox:
             if self._home is not None:
                 self.write_home(self._home)
             # Last: whoever is notified may want a certificate.
-            self._running.courier.resume()
+            self._running.sender.resume()
         except BaseException:
             await self.stop()
             raise
@@ -228,7 +228,7 @@ class Sandbox:
         async with AsyncExitStack() as ending:
             if running is not None:
                 ending.callback(running.state.close)
-                ending.push_async_callback(running.courier.close)
+                ending.push_async_callback(running.sender.close)
             if listener is not None:
                 ending.push_async_callback(listener.stop)
             if client is not None:

@@ -67,13 +67,13 @@ def _signer(merged: Mapping[str, Any]) -> Signer:
 
 def _keys(merged: Mapping[str, Any]) -> PlatformKeys:
     try:
-        named = named_keys({"certs": merged.get("brand_certs")})
+        named = named_keys({"platform_keys": merged.get("brand_platform_keys")})
         keys = [platform_key(str(key_id), thing) for key_id, thing in named.items()]
     except ConfigurationError as error:
-        raise ConfigurationError(f"`brand_certs`: {error}") from None
+        raise ConfigurationError(f"`brand_platform_keys`: {error}") from None
     if not keys:
         raise ConfigurationError(
-            "`brand_certs` is missing: {'PUB_KEY_ID_…': 'pub_key.pem'}, the public key of WeChat Pay for the brand "
+            "`brand_platform_keys` is missing: {'PUB_KEY_ID_…': 'pub_key.pem'}, the public key of WeChat Pay for the brand "
             "(微信支付公钥), by which answers are verified"
         )
     return PlatformKeys(keys)

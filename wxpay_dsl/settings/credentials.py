@@ -45,9 +45,9 @@ class Credentials:
     signer: Signer = field(repr=False)
     keys: PlatformKeys = field(repr=False)
     apiv3_key: bytes | None = field(default=None, repr=False)
-    secret: str | None = field(default=None, repr=False)
+    apiv2_key: str | None = field(default=None, repr=False)
     client_certificate: ClientCertificate | None = field(default=None, repr=False)
-    agent_secret: str | None = field(default=None, repr=False)
+    wecom_secret: str | None = field(default=None, repr=False)
 
     @classmethod
     def of(cls, merged: Mapping[str, Any]) -> Credentials:
@@ -70,9 +70,9 @@ class Credentials:
             signer=signer,
             keys=_platform_keys(merged, serial, signer, alone=alone),
             apiv3_key=_apiv3_key(merged),
-            secret=_secret(merged),
+            apiv2_key=_secret(merged),
             client_certificate=_client_certificate(merged, signer, container),
-            agent_secret=_text(merged, "agent_secret"),
+            wecom_secret=_text(merged, "wecom_secret"),
         )
 
 
@@ -80,20 +80,20 @@ def apiv2_alone(merged: Mapping[str, Any]) -> bool:
     """Whether merged settings set up APIv2 and not APIv3.
 
     APIv2 needs its own key, and the merchant's certificate with its key for some operations: ``p12``, or
-    ``certificate`` and ``private_key``. What verifies answers (``certs``, ``apiv3_key``) is of APIv3.
+    ``certificate`` and ``private_key``. What verifies answers (``platform_keys``, ``apiv3_key``) is of APIv3.
     """
-    if merged.get("secret") is None:
+    if merged.get("apiv2_key") is None:
         return False
     if merged.get("private_key") is None:
         return True
-    return merged.get("certificate") is not None and not merged.get("certs") and merged.get("apiv3_key") is None
+    return merged.get("certificate") is not None and not merged.get("platform_keys") and merged.get("apiv3_key") is None
 
 
 def _signing(merged: Mapping[str, Any]) -> tuple[Signer, str]:
     thing = merged.get("private_key")
     if thing is None:
         message = missing("private_key", "the merchant's private key (商户API私钥, apiclient_key.pem)")
-        if merged.get("secret") is None:
+        if merged.get("apiv2_key") is None:
             raise ConfigurationError(message)
         return AbsentSigner(message), ""
     certificate = _certificate(merged)
@@ -136,26 +136,26 @@ def _platform_keys(merged: Mapping[str, Any], serial: str, signer: Signer, *, al
     for key_id, thing in named_keys(merged).items():
         if str(key_id) == str(merged.get("mchid")):
             raise ConfigurationError(
-                f"`certs`: {key_id} is the merchant id (商户号); here belongs the id of WeChat Pay's key, PUB_KEY_ID_…"
+                f"`platform_keys`: {key_id} is the merchant id (商户号); here belongs the id of WeChat Pay's key, PUB_KEY_ID_…"
             )
         if str(key_id).upper() == serial:
             raise ConfigurationError(
-                f"`certs` holds the merchant's own certificate {serial}: here belong WeChat Pay's public key "
+                f"`platform_keys` holds the merchant's own certificate {serial}: here belong WeChat Pay's public key "
                 f"(pub_key.pem with its PUB_KEY_ID_…) or its platform certificate, not apiclient_cert.pem"
             )
         try:
             key = platform_key(str(key_id), thing)
         except ConfigurationError as error:
-            raise ConfigurationError(f"`certs`: {error}") from None
+            raise ConfigurationError(f"`platform_keys`: {error}") from None
         if _own(signer) == key.fingerprint:
             raise ConfigurationError(
-                f"`certs`: {key_id} holds the merchant's own public key; it must be the one of WeChat Pay "
+                f"`platform_keys`: {key_id} holds the merchant's own public key; it must be the one of WeChat Pay "
                 f"(微信支付公钥, pub_key.pem of the merchant platform)"
             )
         keys.append(key)
     if not keys and merged.get("apiv3_key") is None and not alone:
         raise ConfigurationError(
-            "nothing to verify answers with: give `certs`, {'PUB_KEY_ID_…': 'pub_key.pem'} (微信支付公钥), or "
+            "nothing to verify answers with: give `platform_keys`, {'PUB_KEY_ID_…': 'pub_key.pem'} (微信支付公钥), or "
             "`apiv3_key` (APIv3密钥) so that the platform certificates (平台证书) can be downloaded"
         )
     return PlatformKeys(keys)
@@ -177,7 +177,7 @@ def _utf8(value: str | bytes) -> bytes:
 
 
 def _secret(merged: Mapping[str, Any]) -> str | None:
-    value = merged.get("secret")
+    value = merged.get("apiv2_key")
     if value is None:
         return None
     if not _is_apiv2_key(revealed(value)):
@@ -188,7 +188,7 @@ def _secret(merged: Mapping[str, Any]) -> str | None:
         elif value == "":
             given = "empty"
         raise ConfigurationError(
-            f"`secret` (APIv2密钥) is 32 ASCII characters, as set on the merchant platform, not {given}"
+            f"`apiv2_key` (APIv2密钥) is 32 ASCII characters, as set on the merchant platform, not {given}"
         )
     key: str = revealed(value)
     return key

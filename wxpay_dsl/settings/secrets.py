@@ -14,7 +14,15 @@ __all__ = ["loaded", "masked", "revealed"]
 T = TypeVar("T")
 
 #: Secret as they stand: keys and passwords, and URLs with a password in them.
-_TEXTS: Final = ("apiv3_key", "secret", "agent_secret", "p12_password", "brand_api_key", "proxy", "certificate_store")
+_TEXTS: Final = (
+    "apiv3_key",
+    "apiv2_key",
+    "wecom_secret",
+    "p12_password",
+    "brand_api_key",
+    "proxy",
+    "certificate_store",
+)
 #: Secret where they are the key itself, and not the name of its file.
 _MATERIAL: Final = ("private_key", "p12", "brand_private_key")
 

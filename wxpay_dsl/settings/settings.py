@@ -52,14 +52,14 @@ MERCHANT: Final = (
     "certificate",
     "p12",
     "p12_password",
-    "certs",
+    "platform_keys",
     "apiv3_key",
-    "secret",
-    "agent_secret",
+    "apiv2_key",
+    "wecom_secret",
     "brand_id",
     "brand_serial",
     "brand_private_key",
-    "brand_certs",
+    "brand_platform_keys",
     "brand_api_key",
 )
 #: Settings that name a file which is secret.
@@ -86,13 +86,13 @@ class Settings:
     #: APIv3密钥, 32 bytes.
     apiv3_key: bytes | None = field(default=None, repr=False)
     #: APIv2密钥
-    secret: str | None = field(default=None, repr=False)
+    apiv2_key: str | None = field(default=None, repr=False)
     #: 商户API证书 with its key, for the operations of APIv2 that demand mutual TLS.
     client_certificate: ClientCertificate | None = field(default=None, repr=False)
     #: 品牌直连: the brand's own keys, where there is one.
     brand: BrandSettings | None = None
     #: 企业微信应用的secret
-    agent_secret: str | None = field(default=None, repr=False)
+    wecom_secret: str | None = field(default=None, repr=False)
     #: The sandbox environment of APIv2 (仿真测试系统) where its calls go; None for the real service.
     v2_sandbox: SandboxName | None = None
     base_url: str = BASE_URL

@@ -30,15 +30,15 @@ ENVIRONMENT: Final = {
     "p12": "WXPAY_P12",
     "p12_password": "WXPAY_P12_PASSWORD",
     "apiv3_key": "WXPAY_APIV3_KEY",
-    "secret": "WXPAY_SECRET",
-    "agent_secret": "WXPAY_AGENT_SECRET",
+    "apiv2_key": "WXPAY_APIV2_KEY",
+    "wecom_secret": "WXPAY_WECOM_SECRET",
     "v2_sandbox": "WXPAY_V2_SANDBOX",
     "base_url": "WXPAY_BASE_URL",
     "hosts": "WXPAY_HOSTS",
     "ca": "WXPAY_CA",
     "proxy": "WXPAY_PROXY",
     "timeout": "WXPAY_TIMEOUT",
-    "certs": "WXPAY_CERTS",
+    "platform_keys": "WXPAY_PLATFORM_KEYS",
     "specs": SPECS,
     "max_connections": "WXPAY_MAX_CONNECTIONS",
     "retries": "WXPAY_RETRIES",
@@ -51,14 +51,14 @@ ENVIRONMENT: Final = {
     "brand_id": "WXPAY_BRAND_ID",
     "brand_serial": "WXPAY_BRAND_SERIAL",
     "brand_private_key": "WXPAY_BRAND_PRIVATE_KEY",
-    "brand_certs": "WXPAY_BRAND_CERTS",
+    "brand_platform_keys": "WXPAY_BRAND_PLATFORM_KEYS",
     "brand_api_key": "WXPAY_BRAND_API_KEY",
 }
 NAMES: Final = (*ENVIRONMENT, "strict", "undeclared", "validate", "hooks", "on_drift")
 #: Bytes of a profile; a path that names a log or a device must not fill the memory.
 _PROFILE_LIMIT: Final = 1024 * 1024
 #: Settings that are secret as they stand.
-_SECRET: Final = ("apiv3_key", "secret", "agent_secret", "p12_password", "brand_api_key")
+_SECRET: Final = ("apiv3_key", "apiv2_key", "wecom_secret", "p12_password", "brand_api_key")
 
 
 def merge(
@@ -110,7 +110,7 @@ def read_profile(file: str | Path) -> Mapping[str, Any]:
             raw[name] = _beside(folder, raw[name])
     if "://" not in str(revealed(raw.get("certificate_store", "://"))):
         raw["certificate_store"] = str(folder / Path(revealed(raw["certificate_store"])).expanduser())
-    for table in ("certs", "brand_certs"):
+    for table in ("platform_keys", "brand_platform_keys"):
         named = raw.get(table, {})
         if not isinstance(named, dict):
             raise ConfigurationError(f"{path}: `{table}` is a table of platform key id to file")
@@ -179,19 +179,19 @@ def _beside(folder: Path, value: Any) -> Any:
 
 def named_keys(merged: Mapping[str, Any]) -> Mapping[str, Any]:
     """The platform keys of merged settings, by id, not yet loaded. Raises ConfigurationError."""
-    certs = merged.get("certs") or {}
+    certs = merged.get("platform_keys") or {}
     if isinstance(certs, str):
         certs = _keys_in_text(certs)
     if not isinstance(certs, Mapping):
         raise ConfigurationError(
-            f"`certs` is a mapping of platform key id (or certificate serial) to key, not {shown(certs)}"
+            f"`platform_keys` is a mapping of platform key id (or certificate serial) to key, not {shown(certs)}"
         )
     return certs
 
 
 def _keys_in_text(text: str) -> Mapping[str, Any]:
     """``ID=FILE,ID=FILE``, as the environment has it, on one line or several; or a JSON object of the same."""
-    wanted = f"`certs` ({ENVIRONMENT['certs']}) as text is ID=FILE,ID=FILE, such as PUB_KEY_ID_…=pub_key.pem"
+    wanted = f"`platform_keys` ({ENVIRONMENT['certs']}) as text is ID=FILE,ID=FILE, such as PUB_KEY_ID_…=pub_key.pem"
     if text.lstrip().startswith("{"):
         try:
             found = json.loads(text)

@@ -204,14 +204,14 @@ def _write_products(
 
 
 def _write_events(specs: Tree, folder: Path) -> list[Any]:
-    families: dict[str, list[Event]] = defaultdict(list)
+    dialects: dict[str, list[Event]] = defaultdict(list)
     for name in specs.event_names():
         event = specs.event(name)
         if event is not None:
-            families[event.product or event.name].append(event)
+            dialects[event.product or event.name].append(event)
     entries = []
     used: set[str] = set()
-    for name, events in sorted(families.items(), key=lambda family: not family[0].startswith(FIRST)):
+    for name, events in sorted(dialects.items(), key=lambda dialect: not dialect[0].startswith(FIRST)):
         place = place_of("notifications", events[0].file, specs.folders, used)
         guide = "../" * place.count("/") + "guide/notifications.md"
         _write(folder / place, event_page(name, events, example, guide))

@@ -17,7 +17,7 @@ __all__ = ["hovering", "on_page_content"]
 
 #: Where the next verb of a path begins.
 _VERB: Final = re.compile(r'(?=<h2 id="(?:get|post|put|patch|delete)")')
-_SECTION: Final = re.compile(r'(?=<h[23] id="(path|query|header|body|form|reply)(?:_\d+)?")')
+_SECTION: Final = re.compile(r'(?=<h[23] id="(path|query|header|body|form|response)(?:_\d+)?")')
 #: A field of the section itself: those inside it are indented.
 _ROW: Final = re.compile(
     r"<tr>\s*<td><code>(?P<name>[^<]+)</code></td>\s*<td>(?P<type>[^<]*)</td>\s*"
@@ -48,7 +48,7 @@ def _hovering(part: str) -> str:
     code, tables = _code_and_tables(part)
     for name, section in _sections(tables):
         for row in _ROW.finditer(section):
-            (answered if name == "reply" else asked).setdefault(unescape(row["name"]), row)
+            (answered if name == "response" else asked).setdefault(unescape(row["name"]), row)
     if not asked and not answered:
         return part
     arguments = {name.lower().replace("-", "_"): row for name, row in asked.items()} | asked
@@ -89,8 +89,8 @@ def _signature(verb: str, asked: dict[str, re.Match[str]], answered: dict[str, r
     arguments = ", ".join(
         f"{name}{'' if row['required'] else '?'}: {_plain(row['type'])}" for name, row in asked.items()
     )
-    reply = ", ".join(f"{name}: {_plain(row['type'])}" for name, row in answered.items())
-    text = f"{verb}({arguments}) → {{{reply}}}"
+    response = ", ".join(f"{name}: {_plain(row['type'])}" for name, row in answered.items())
+    text = f"{verb}({arguments}) → {{{response}}}"
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 

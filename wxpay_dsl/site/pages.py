@@ -1,4 +1,4 @@
-"""The pages of the site as Markdown: one for each path, each family of notifications, each product. Pure."""
+"""The pages of the site as Markdown: one for each path, each dialect of notifications, each product. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from wxpay_dsl.core.chain.describe import FieldEntry, certainty, dotted, fields, sections
 from wxpay_dsl.core.specs.model import Event, Operation
-from wxpay_dsl.wechat.dialects import SUPPLIED
+from wxpay_dsl.wechat.dialects import AUTO_FIELDS
 from wxpay_dsl.wechat.roles import ROLES
 
 from .markup import code, fenced, links, text, title
@@ -22,14 +22,14 @@ _SECTIONS: Final = {
     "header": "请求头 Header",
     "body": "请求体 Body",
     "form": "上传表单 Form",
-    "returns": "应答参数 Reply",
+    "returns": "应答参数 Response",
 }
 _ERRORS: Final = """
 | 何时 When | 异常 Raised |
 | --- | --- |
 | 发送之前：缺字段、未知字段、金额是小数 before sending: missing, unknown name, a float as money | `ValidationError` |
 | 连不上、超时、应答残缺 no connection, no answer in time, half an answer | `TransportError`（`outcome_unknown`） |
-| 应答验签失败 an answer that cannot be believed | `SignatureError` |
+| 应答验签失败 an answer that cannot be believed | `VerificationError` |
 | 微信支付拒绝 the service says no | `ServiceError`，及各错误码的子类 and a class for each code |
 """
 
@@ -68,7 +68,7 @@ def product_page(name: str, description: str, operations: Iterable[tuple[Operati
 
 
 def event_page(name: str, events: Sequence[Event], example: Example, guide: str) -> str:
-    """The page of a family of notifications. ``guide`` is the URL of the guide about receiving them."""
+    """The page of a dialect of notifications. ``guide`` is the URL of the guide about receiving them."""
     lines = [f"# {text(name)} 通知 Notifications", "", f"怎样接收：[回调通知 Receiving notifications]({guide})", ""]
     for event in events:
         lines += [f"## {text(event.summary or event.name)} {code(event.name)}", ""]
@@ -87,11 +87,11 @@ def _operation(operation: Operation, example: Example, errors: str, product: str
         lines += [text(operation.description), ""]
     lines += [*links(operation.docs), code(operation.name), "", *_facts(operation, product), ""]
     lines += fenced("python", call_snippet(operation, example).rstrip())
-    supplied = SUPPLIED[operation.family]
+    auto_fields = AUTO_FIELDS[operation.dialect]
     for name, schema in sections(operation):
         if name == "returns":
             continue
-        lines += [f"{heading} {_SECTIONS[name]}", "", *_table(fields(schema), supplied), ""]
+        lines += [f"{heading} {_SECTIONS[name]}", "", *_table(fields(schema), auto_fields), ""]
     lines += [f"{heading} {_SECTIONS['returns']}", "", *_reply(operation, example), ""]
     lines += [f"{heading} 错误 Errors {{ data-search-exclude }}", "", f"[错误处理 Errors]({errors})", _ERRORS]
     return lines
@@ -124,20 +124,20 @@ def _facts(operation: Operation, product: str) -> list[str]:
 def _reply(operation: Operation, example: Example) -> list[str]:
     schema = operation.returns
     if operation.produces:
-        return [f"{code(operation.produces)}，`reply.data` 是字节 is bytes"]
+        return [f"{code(operation.produces)}，`response.data` 是字节 is bytes"]
     if schema is None:
         return [f"没有内容 Nothing（{operation.status}）"]
     lines = _table(fields(schema), frozenset()) if schema.properties or schema.items else []
     return [*lines, "", *fenced("json", _json(example(schema, "")))]
 
 
-def _table(entries: Iterable[FieldEntry], supplied: frozenset[str]) -> list[str]:
+def _table(entries: Iterable[FieldEntry], auto_fields: frozenset[str]) -> list[str]:
     rows = []
     for entry in entries:
         # Markdown has no nested tables: the depth is shown as an indent that a screen reader can skip.
         indent = "&emsp;" * entry.depth
         required = "" if entry.optional else "是 yes"
-        if entry.depth == 0 and entry.name.lower() in supplied:
+        if entry.depth == 0 and entry.name.lower() in auto_fields:
             required = "自动 filled in"
         meaning = "；".join(filter(None, (text(entry.title), *map(_note, entry.notes))))
         rows.append([f"{indent}{code(entry.name)}", text(entry.type), required, meaning])

@@ -13,10 +13,10 @@ from wxpay_dsl.core.specs.model import Operation
 
 from .markup import title
 
-__all__ = ["FAMILIES", "FIRST", "Product", "navigation", "place_of", "products"]
+__all__ = ["DIALECTS", "FIRST", "Product", "navigation", "place_of", "products"]
 
-#: The families of chains, those of most use first, and what they are called.
-FAMILIES: Final = {
+#: The dialects of chains, those of most use first, and what they are called.
+DIALECTS: Final = {
     "v3": "APIv3",
     "v2": "APIv2",
     "global": "境外 Overseas",
@@ -31,9 +31,9 @@ FIRST: Final = "基础支付"
 
 @frozen
 class Product:
-    """A product of one family: its title, the page of the site, and what one can call."""
+    """A product of one dialect: its title, the page of the site, and what one can call."""
 
-    family: str
+    dialect: str
     title: str
     #: ``products/v3/edu-papay.md``
     page: str
@@ -41,17 +41,17 @@ class Product:
 
 
 def products(operations: Iterable[Operation], folders: Sequence[str]) -> list[Product]:
-    """The products of ``operations``, family by family. ``folders``: those of the specs."""
+    """The products of ``operations``, dialect by dialect. ``folders``: those of the specs."""
     found: defaultdict[tuple[str, str], list[Operation]] = defaultdict(list)
     for operation in operations:
         found[operation.chain[0], operation.product or operation.chain[1]].append(operation)
     made: list[Product] = []
     used: set[str] = set()
-    for (family, name), members in found.items():
+    for (dialect, name), members in found.items():
         page = place_of("products", members[0].file, folders, used)
-        made.append(Product(family, name, page, tuple(members)))
-    order = list(FAMILIES)
-    return sorted(made, key=lambda one: order.index(one.family) if one.family in FAMILIES else len(order))
+        made.append(Product(dialect, name, page, tuple(members)))
+    order = list(DIALECTS)
+    return sorted(made, key=lambda one: order.index(one.dialect) if one.dialect in DIALECTS else len(order))
 
 
 def place_of(kind: str, file: str, folders: Sequence[str], used: set[str]) -> str:
@@ -67,11 +67,11 @@ def place_of(kind: str, file: str, folders: Sequence[str], used: set[str]) -> st
 
 
 def navigation(of: Iterable[Product]) -> list[Any]:
-    """MkDocs' navigation: a part for each family, in it products whose titles begin alike together."""
-    families: defaultdict[str, list[Product]] = defaultdict(list)
+    """MkDocs' navigation: a part for each dialect, in it products whose titles begin alike together."""
+    dialects: defaultdict[str, list[Product]] = defaultdict(list)
     for product in of:
-        families[product.family].append(product)
-    return [{title(FAMILIES.get(family, family)): _grouped(members)} for family, members in families.items()]
+        dialects[product.dialect].append(product)
+    return [{title(DIALECTS.get(dialect, dialect)): _grouped(members)} for dialect, members in dialects.items()]
 
 
 def _grouped(members: Sequence[Product]) -> list[Any]:
@@ -94,4 +94,4 @@ def _within(group: str, product: Product) -> str:
 
 def _label(product: Product) -> str:
     """The title without what the part of the navigation says already."""
-    return title(product.title).removeprefix(f"{FAMILIES.get(product.family, '')}{_DOT}")
+    return title(product.title).removeprefix(f"{DIALECTS.get(product.dialect, '')}{_DOT}")

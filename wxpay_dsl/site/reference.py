@@ -11,9 +11,9 @@ from wxpay_dsl.core.errors import SdkError
 
 __all__ = ["reference"]
 
-_FIRST: Final = ("Wechatpay", "Reply")
+_FIRST: Final = ("Wechatpay", "Response")
 #: Modules whose functions are public by themselves: what a program without a client signs, checks and decrypts with.
-_PRIMITIVES: Final = ("keys", "signing_v3", "signing_v2", "ciphers", "xml", "pay_params")
+_PRIMITIVES: Final = ("keys", "signing_v3", "signing_v2", "ciphers", "xml", "payment_params")
 
 
 def reference() -> dict[str, tuple[str, list[str]]]:
@@ -47,7 +47,7 @@ def _after_the_client(name: str) -> int:
 def _part(thing: type) -> str:
     if issubclass(thing, SdkError):
         return "errors"
-    if "Notification" in thing.__name__ or thing.__name__ == "Recipient":
+    if "Notification" in thing.__name__ or thing.__name__ == "MerchantKeys":
         return "notifications"
     return (
         "files"

@@ -12,7 +12,7 @@ from typing import Any, Final
 from wxpay_dsl.core.chain.describe import dotted
 from wxpay_dsl.core.specs.model import Event, Operation, Schema
 from wxpay_dsl.core.specs.transform import fields_of, names_of
-from wxpay_dsl.wechat.dialects import SUPPLIED
+from wxpay_dsl.wechat.dialects import AUTO_FIELDS
 from wxpay_dsl.wechat.v2.environments import SANDBOXES
 
 __all__ = ["Example", "call_snippet", "event_snippet"]
@@ -50,11 +50,11 @@ async def handle(event) -> None:
 
 
 def call_snippet(operation: Operation, example: Example) -> str:
-    """A whole program that calls ``operation`` with what is required, and shows the first field of the reply.
+    """A whole program that calls ``operation`` with what is required, and shows the first field of the response.
 
     What else it takes is named in a comment.
     """
-    lines = [f"reply = await wxpay.{dotted(operation)}("]
+    lines = [f"response = await wxpay.{dotted(operation)}("]
     for name, value in _arguments(operation, example):
         text = value if name == "file" and value == f'"{_FILE}"' else _literal(value)
         lines.append(f"    {_keyword(name, text)},".replace("\n", "\n    "))
@@ -77,14 +77,14 @@ def event_snippet(event: Event) -> str:
 
 
 def _arguments(operation: Operation, example: Example) -> Iterator[tuple[str, Any]]:
-    supplied, role = SUPPLIED[operation.family], _role(operation)
+    auto_fields, role = AUTO_FIELDS[operation.dialect], _role(operation)
     for section in ("path", "query", "header", "body", "form"):
         schema = operation.section(section)
         if schema is None:
             continue
         for name in names_of(schema, role, whole=False):
             below = schema.properties[name]
-            if name.lower() in supplied:
+            if name.lower() in auto_fields:
                 continue
             if section == "form" and below.format == "binary":
                 yield _spelled(name), _FILE
@@ -95,12 +95,12 @@ def _arguments(operation: Operation, example: Example) -> Iterator[tuple[str, An
 
 def _optional(operation: Operation) -> Iterator[str]:
     """The arguments that may be left out."""
-    supplied, role = SUPPLIED[operation.family], _role(operation)
+    auto_fields, role = AUTO_FIELDS[operation.dialect], _role(operation)
     for section in ("path", "query", "header", "body", "form"):
         schema = operation.section(section)
         required = names_of(schema, role, whole=False) if schema is not None else ()
         for name in names_of(schema, role, whole=True) if schema is not None else ():
-            if name not in required and name.lower() not in supplied:
+            if name not in required and name.lower() not in auto_fields:
                 yield _spelled(name.lower().replace("-", "_") if section == "header" else name)
 
 
@@ -131,8 +131,8 @@ def _literal(value: Any) -> str:
 
 def _shown(operation: Operation) -> str:
     if operation.produces and operation.status < 300:
-        return "print(len(reply.data))"
+        return "print(len(response.data))"
     if operation.returns is None or not operation.returns.properties:
-        return "print(reply.status)"
+        return "print(response.status)"
     first = next((name for name in operation.returns.properties if name in operation.returns.required), None)
-    return f"print(reply.data[{_quoted(first)}])" if first is not None else "print(reply.data)"
+    return f"print(response.data[{_quoted(first)}])" if first is not None else "print(response.data)"

@@ -9,7 +9,7 @@ from wxpay_dsl.client import tree
 from wxpay_dsl.core.files.whole_file import whole_folder
 from wxpay_dsl.core.specs.model import Operation
 from wxpay_dsl.core.typing.stubs import Packaged, Subscription, Vocabulary, generate, overlay
-from wxpay_dsl.wechat.dialects import SUPPLIED
+from wxpay_dsl.wechat.dialects import AUTO_FIELDS
 from wxpay_dsl.wechat.roles import ROLES
 from wxpay_dsl.wechat.v2.shapes import carried_by, returned_by
 
@@ -77,7 +77,7 @@ def _write(folder: Path, files: Mapping[str, str]) -> None:
 
 
 def _vocabulary() -> Vocabulary:
-    def supplied(operation: Operation, name: str) -> bool:
-        return name.lower() in SUPPLIED[operation.family]
+    def auto_fields(operation: Operation, name: str) -> bool:
+        return name.lower() in AUTO_FIELDS[operation.dialect]
 
-    return Vocabulary(supplied, ROLES, returned_by, carried_by, _SUBSCRIPTION)
+    return Vocabulary(auto_fields, ROLES, returned_by, carried_by, _SUBSCRIPTION)

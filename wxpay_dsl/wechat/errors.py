@@ -17,8 +17,8 @@ __all__ = [
     "ClockSkewError",
     "MalformedTimestampError",
     "MissingHeaderError",
-    "SignatureError",
     "UnknownSerialError",
+    "VerificationError",
 ]
 
 
@@ -27,7 +27,7 @@ _EXCERPT: Final = 200
 
 
 @frozen(str=False)
-class SignatureError(SdkError):
+class VerificationError(SdkError):
     """An answer or a notification that cannot be believed. It was not parsed.
 
     ``outcome_unknown`` is True when the request it answers may have moved money: query it before trying again.
@@ -51,21 +51,21 @@ class SignatureError(SdkError):
 
 
 @frozen(str=False)
-class MissingHeaderError(SignatureError):
+class MissingHeaderError(VerificationError):
     """One of the four ``Wechatpay-*`` headers is not there, or empty."""
 
     header: str = ""
 
 
 @frozen(str=False)
-class MalformedTimestampError(SignatureError):
+class MalformedTimestampError(VerificationError):
     """``Wechatpay-Timestamp`` is no Unix time in whole seconds."""
 
     timestamp: str = ""
 
 
 @frozen(str=False)
-class ClockSkewError(SignatureError):
+class ClockSkewError(VerificationError):
     """``Wechatpay-Timestamp`` is further from the local clock than allowed: a replay, or a wrong clock here."""
 
     #: Seconds that the signature is older than the local clock; negative where it is ahead of it.
@@ -73,14 +73,14 @@ class ClockSkewError(SignatureError):
 
 
 @frozen(str=False)
-class UnknownSerialError(SignatureError):
+class UnknownSerialError(VerificationError):
     """``Wechatpay-Serial`` names no platform key that is known here."""
 
     serial: str = ""
 
 
 @frozen(str=False)
-class BadSignatureError(SignatureError):
+class BadSignatureError(VerificationError):
     """The signature is not that of the named key over these bytes."""
 
     serial: str = ""

@@ -19,33 +19,33 @@ if TYPE_CHECKING:
     from .crypto.keys import KeyMaterial
     from .crypto.shangmi import Sm2PublicKey
 
-__all__ = ["Recipient"]
+__all__ = ["MerchantKeys"]
 
 
 def _key_bytes(value: str | bytes | None) -> bytes | None:
     return value.encode() if isinstance(value, str) else value
 
 
-def _aead(recipient: Recipient | _Secrets) -> AESGCM | None:
+def _aead(merchant_keys: MerchantKeys | _Secrets) -> AESGCM | None:
     # The key is in no variable: error trackers send those of every frame.
-    if recipient.apiv3_key is None:
+    if merchant_keys.apiv3_key is None:
         return None
-    if len(recipient.apiv3_key) != 32:
-        raise ConfigurationError(f"the APIv3 key (APIv3密钥) is {len(recipient.apiv3_key)} bytes; it must be 32")
-    return AESGCM(recipient.apiv3_key)
+    if len(merchant_keys.apiv3_key) != 32:
+        raise ConfigurationError(f"the APIv3 key (APIv3密钥) is {len(merchant_keys.apiv3_key)} bytes; it must be 32")
+    return AESGCM(merchant_keys.apiv3_key)
 
 
 @frozen
 class _Secrets:
-    """What a recipient is given of secrets, out of sight until its other settings are found to be right."""
+    """What a merchant_keys is given of secrets, out of sight until its other settings are found to be right."""
 
     apiv3_key: bytes | None = field(repr=False, converter=_key_bytes)
-    secret: str | None = field(repr=False)
+    apiv2_key: str | None = field(repr=False)
 
 
 @frozen
-class Recipient:
-    """Whom notifications are for. Nothing secret is in its repr."""
+class MerchantKeys:
+    """Whom notifications are for. Nothing apiv2_key is in its repr."""
 
     #: 商户号
     mchid: str
@@ -54,7 +54,7 @@ class Recipient:
     #: APIv3密钥, 32 bytes: opens APIv3's.
     apiv3_key: bytes | None = field(default=None, repr=False, converter=_key_bytes)
     #: APIv2密钥: verifies APIv2's, and opens its refunds.
-    secret: str | None = field(default=None, repr=False)
+    apiv2_key: str | None = field(default=None, repr=False)
     #: The APIv3 key, prepared: it opens every notification.
     aead: AESGCM | None = field(default=Factory(_aead, takes_self=True), init=False, repr=False, eq=False)
 
@@ -63,25 +63,25 @@ class Recipient:
         cls,
         mchid: str,
         *,
-        certs: Mapping[str, KeyMaterial | RSAPublicKey | Sm2PublicKey] | None = None,
+        platform_keys: Mapping[str, KeyMaterial | RSAPublicKey | Sm2PublicKey] | None = None,
         apiv3_key: str | bytes | None = None,
-        secret: str | None = None,
+        apiv2_key: str | None = None,
     ) -> Self:
-        """A recipient from its keys alone: a server of notifications needs no private key.
+        """A merchant_keys from its keys alone: a server of notifications needs no private key.
 
-        ``certs``: platform key id (``PUB_KEY_ID_…``) or certificate serial to key, in any form that a client takes.
+        ``platform_keys``: platform key id (``PUB_KEY_ID_…``) or certificate serial to key, in any form that a client takes.
         Raises ConfigurationError for keys that cannot be loaded, or where none is given.
         """
-        given = _Secrets(apiv3_key, secret)
-        del apiv3_key, secret
+        given = _Secrets(apiv3_key, apiv2_key)
+        del apiv3_key, apiv2_key
         _ = _aead(given)
-        if not certs and given.secret is None:
+        if not platform_keys and given.apiv2_key is None:
             raise ConfigurationError(
-                f"nothing to verify the notifications of {mchid} with: give `certs`, {{'PUB_KEY_ID_…': 'pub_key.pem'}} "
-                f"(微信支付公钥), with `apiv3_key`; for APIv2 `secret` (APIv2密钥)"
+                f"nothing to verify the notifications of {mchid} with: give `platform_keys`, {{'PUB_KEY_ID_…': 'pub_key.pem'}} "
+                f"(微信支付公钥), with `apiv3_key`; for APIv2 `apiv2_key` (APIv2密钥)"
             )
-        keys = [platform_key(key_id, thing) for key_id, thing in (certs or {}).items()]
-        return cls(mchid, StaticKeyring(PlatformKeys(keys)), given.apiv3_key, given.secret)
+        keys = [platform_key(key_id, thing) for key_id, thing in (platform_keys or {}).items()]
+        return cls(mchid, StaticKeyring(PlatformKeys(keys)), given.apiv3_key, given.apiv2_key)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        raise TypeError("a recipient holds secret keys and is never pickled")
+        raise TypeError("a merchant_keys holds secret keys and is never pickled")

@@ -1,4 +1,4 @@
-"""Puts together what 品牌直连 needs of a client: the family ``brand``, signed and verified with the brand's keys."""
+"""Puts together what 品牌直连 needs of a client: the dialect ``brand``, signed and verified with the brand's keys."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final, NoReturn
 
 from attrs import evolve, frozen
 
-from wxpay_dsl.core.dialect import Family
+from wxpay_dsl.core.dialect import Dialect
 from wxpay_dsl.core.errors import ConfigurationError
 from wxpay_dsl.core.http.exchange import Exchange
 from wxpay_dsl.core.http.transport import Middleware
@@ -24,7 +24,7 @@ __all__ = ["BrandParts", "assemble_brand"]
 
 _MISSING: Final = (
     "a call of a brand (品牌直连) is signed with the brand's own key: give `brand_id`, `brand_serial`, "
-    "`brand_private_key` and `brand_certs`"
+    "`brand_private_key` and `brand_platform_keys`"
 )
 
 
@@ -32,28 +32,28 @@ _MISSING: Final = (
 class BrandParts:
     """The brand's share of a client."""
 
-    family: Family
-    #: Signs a request of the family, and verifies its answer.
+    dialect: Dialect
+    #: Signs a request of the dialect, and verifies its answer.
     sign: Callable[[Exchange], Middleware]
 
 
 def assemble_brand(settings: BrandSettings | None, origins: Origins) -> BrandParts:
-    """Without settings every call of the family raises ConfigurationError before anything is sent.
+    """Without settings every call of the dialect raises ConfigurationError before anything is sent.
 
     ``origins``: where requests that the brand signs may go.
     """
     if settings is None:
-        return BrandParts(brand(_refuse_fields, seal=_refuse_request), _refuse)
+        return BrandParts(brand(_refuse_fields, sign_fields=_refuse_request), _refuse)
     keyring = StaticKeyring(settings.keys)
     signer = settings.credential.signer
-    incoming = None
+    decrypt = None
     if isinstance(signer, LocalSigner):
         from wxpay_dsl.wechat.crypto.decryptor import LocalDecryptor
 
-        incoming = decrypt_sensitive(LocalDecryptor(signer.private_key))
+        decrypt = decrypt_sensitive(LocalDecryptor(signer.private_key))
     credential = evolve(settings.credential, origins=origins)
     return BrandParts(
-        brand(encrypt_sensitive(keyring), incoming), lambda exchange: sign_v3(exchange, credential, keyring)
+        brand(encrypt_sensitive(keyring), decrypt), lambda exchange: sign_v3(exchange, credential, keyring)
     )
 
 

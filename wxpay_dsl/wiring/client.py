@@ -111,9 +111,9 @@ def assemble(settings: Settings, tree: Tree, shared: Shared | None = None) -> Ma
     parts_brand = assemble_brand(settings.brand, settings.origins)
 
     def middlewares(exchange: Exchange) -> Sequence[Middleware]:
-        if exchange.request.family == "v2":
+        if exchange.request.dialect == "v2":
             speak = verify_v2(exchange, parts_v2.environment)
-        elif exchange.request.family == "brand":
+        elif exchange.request.dialect == "brand":
             speak = parts_brand.sign(exchange)
         else:
             speak = sign_v3(exchange, credential, keyring)
@@ -121,10 +121,10 @@ def assemble(settings: Settings, tree: Tree, shared: Shared | None = None) -> Ma
         return (speak,) if again is None else (again, speak)
 
     decryptor = settings.decryptor
-    incoming = decrypt_sensitive(decryptor) if decryptor is not None else None
+    decrypt = decrypt_sensitive(decryptor) if decryptor is not None else None
     client = Client(
         tree,
-        {"v3": v3(encrypt_sensitive(keyring), incoming), "v2": parts_v2.family, "brand": parts_brand.family},
+        {"v3": v3(encrypt_sensitive(keyring), decrypt), "v2": parts_v2.dialect, "brand": parts_brand.dialect},
         settings.base_url,
         common.transport,
         middlewares=middlewares,

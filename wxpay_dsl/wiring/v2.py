@@ -1,4 +1,4 @@
-"""Puts together what APIv2 needs of a client: its family, its keys, and the environment that its calls go to."""
+"""Puts together what APIv2 needs of a client: its dialect, its keys, and the environment that its calls go to."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from attrs import frozen
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from wxpay_dsl.core.chain.node import Node
-from wxpay_dsl.core.dialect import Family
-from wxpay_dsl.core.errors import ReplyDecodeError
-from wxpay_dsl.core.response import Reply
+from wxpay_dsl.core.dialect import Dialect
+from wxpay_dsl.core.errors import ResponseDecodeError
+from wxpay_dsl.core.response import Response
 from wxpay_dsl.core.secrets import Secret
 from wxpay_dsl.settings.settings import Settings
 from wxpay_dsl.wechat.crypto.keys import load_public_key
 from wxpay_dsl.wechat.platform_keys.keyring import Keyring
-from wxpay_dsl.wechat.v2.cached_value import Cached
+from wxpay_dsl.wechat.v2.cached_value import CachedValue
 from wxpay_dsl.wechat.v2.dialect import v2
 from wxpay_dsl.wechat.v2.encryption import encrypt_v2
 from wxpay_dsl.wechat.v2.environments import KEY_PATHS, Production, SandboxV2
 from wxpay_dsl.wechat.v2.signer import EnvironmentV2, seal_v2
-from wxpay_dsl.wechat.v2.uploads import attach_v2
+from wxpay_dsl.wechat.v2.uploads import prepare_files_v2
 
 __all__ = ["PartsV2", "assemble_v2"]
 
@@ -33,7 +33,7 @@ _BANK_KEY_LIFETIME: Final = 12 * 3600.0
 class PartsV2:
     """APIv2's share of a client."""
 
-    family: Family
+    dialect: Dialect
     environment: EnvironmentV2
 
 
@@ -41,10 +41,10 @@ def assemble_v2(settings: Settings, keyring: Keyring, chain: Callable[[], Node])
     """``chain`` gives the root of the client's own chain, for the calls that fetch keys."""
 
     async def bank_key() -> RSAPublicKey:
-        reply = await chain().v2.risk.getpublickey.post()
-        return load_public_key(_field(reply, "pub_key"))
+        response = await chain().v2.risk.getpublickey.post()
+        return load_public_key(_field(response, "pub_key"))
 
-    key = None if settings.secret is None else Secret.of(settings.secret)
+    key = None if settings.apiv2_key is None else Secret.of(settings.apiv2_key)
     environment: EnvironmentV2 = Production(key)
     if settings.v2_sandbox is not None:
         path = KEY_PATHS[settings.v2_sandbox]
@@ -56,19 +56,19 @@ def assemble_v2(settings: Settings, keyring: Keyring, chain: Callable[[], Node])
             return Secret(_field(await node.post(), "sandbox_signkey"))
 
         environment = SandboxV2(settings.v2_sandbox, settings.base_url, key, exchange)
-    family = v2(
-        encrypt_v2(Cached(bank_key, _BANK_KEY_LIFETIME), keyring),
-        seal_v2(settings.mchid, environment, settings.agent_secret),
-        attach_v2(settings.mchid, environment),
+    dialect = v2(
+        encrypt_v2(CachedValue(bank_key, _BANK_KEY_LIFETIME), keyring),
+        seal_v2(settings.mchid, environment, settings.wecom_secret),
+        prepare_files_v2(settings.mchid, environment),
     )
-    return PartsV2(family, environment)
+    return PartsV2(dialect, environment)
 
 
-def _field(reply: Reply[object], name: str) -> str:
-    """A field that an answer must have. Raises ReplyDecodeError."""
-    value = reply.data.get(name) if isinstance(reply.data, dict) else None
+def _field(response: Response[object], name: str) -> str:
+    """A field that an answer must have. Raises ResponseDecodeError."""
+    value = response.data.get(name) if isinstance(response.data, dict) else None
     if not isinstance(value, str) or not value:
-        answer = reply.exchange.answer
+        answer = response.exchange.answer
         message = f"the answer has no `{name}`"
-        raise ReplyDecodeError(answer.name, message, False, answer.status, answer.headers, answer.body)
+        raise ResponseDecodeError(answer.name, message, False, answer.status, answer.headers, answer.body)
     return value

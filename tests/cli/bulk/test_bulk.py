@@ -88,13 +88,13 @@ def test_every_row_is_called_and_has_its_result(
     )
     assert (ran.code, json.loads(ran.out)) == (
         0,
-        {"rows": 12, "done": 12, "refused": 0, "unsent": 0, "unknown": 0},
+        {"rows": 12, "succeeded": 12, "rejected": 0, "not_sent": 0, "unknown": 0},
     ), ran.err
     transfers = sandbox.control.list("transfers")
     assert sum(each["amount"] for each in transfers) == total
     found = results(tmp_path / "out.csv")
     assert [row["out_bill_no"] for row in found] == [f"B{number:08}" for number in range(12)]
-    assert {row["reply.transfer_bill_no"] for row in found} == {each["bill_no"] for each in transfers}
+    assert {row["response.transfer_bill_no"] for row in found} == {each["bill_no"] for each in transfers}
     assert (tmp_path / "out.csv.journal").stat().st_mode & 0o777 == 0o600
 
 
@@ -166,7 +166,7 @@ def test_what_is_refused_is_in_the_results_and_sent_again_only_when_asked(
     assert {row["result.code"] for row in results(tmp_path / "out.csv")} == {"NOT_ENOUGH"}
     sandbox.control.set_balance(sandbox.merchant.mchid, total)
     assert wxpay(*command).code == 7
-    assert wxpay(*command, "--retry-refused").code == 0
+    assert wxpay(*command, "--retry-rejected").code == 0
     assert len(sandbox.control.list("transfers")) == 2
 
 
@@ -180,7 +180,7 @@ def test_a_killed_run_goes_on_and_pays_each_row_once(sandbox: BackgroundSandbox,
     for number in range(kills + 1):
         sandbox.control.faults.clear()
         if number < kills:
-            sandbox.control.faults.add("lost", share=0.1, path="/v3/fund-app/*")
+            sandbox.control.faults.add("response-lost", share=0.1, path="/v3/fund-app/*")
             # Four answers, of as many calls as are made at once, come after the kill: no run gets to its end before
             # it, however late it is. Which four is left to chance.
             sandbox.control.faults.add("delay", value=600, times=4, share=0.7, path="/v3/fund-app/*")
@@ -199,7 +199,7 @@ def test_a_killed_run_goes_on_and_pays_each_row_once(sandbox: BackgroundSandbox,
     transfers = sandbox.control.list("transfers")
     assert sorted(each["out_bill_no"] for each in transfers) == [f"B{number:08}" for number in range(60)]
     assert sum(each["amount"] for each in transfers) == total
-    assert {row["result.state"] for row in results(tmp_path / "out.csv")} == {"done"}
+    assert {row["result.state"] for row in results(tmp_path / "out.csv")} == {"succeeded"}
 
 
 def test_what_may_not_be_repeated_is_never_sent_twice(
@@ -226,9 +226,9 @@ def test_what_may_not_be_repeated_is_never_sent_twice(
     ran = wxpay(*command, "--json")
     counts = json.loads(ran.out)
     assert ran.code == 5
-    assert (counts["done"], counts["unknown"]) == (32, 8)
+    assert (counts["succeeded"], counts["unknown"]) == (32, 8)
     made = [each["told"]["user_id"] for each in sandbox.control.list("contracts")]
-    assert len(made) >= counts["done"]
+    assert len(made) >= counts["succeeded"]
     assert len(made) == len({*made})
     assert counts == json.loads(wxpay(*command, "--json").out)
 
@@ -237,7 +237,7 @@ def test_a_query_tells_what_became_of_a_row(
     wxpay: Wxpay, sandbox: BackgroundSandbox, profile: str, tmp_path: Path
 ) -> None:
     table(tmp_path / "rows.csv", 3)
-    sandbox.control.faults.add("lost", times=50, path="/v3/fund-app/mch-transfer/transfer-bills")
+    sandbox.control.faults.add("response-lost", times=50, path="/v3/fund-app/mch-transfer/transfer-bills")
     command = ("bulk", TRANSFER, "rows.csv", "--out", "out.csv", *CONSTANTS, "--profile", profile)
     assert wxpay(*command, "--concurrency", "1").code == 5
     query = "v3.fundApp.mchTransfer.transferBills.outBillNo._out_bill_no_.get"
@@ -249,14 +249,14 @@ def test_a_query_says_that_a_row_failed(wxpay: Wxpay, sandbox: BackgroundSandbox
     table(tmp_path / "rows.csv", 2)
     # A queried row is one whose answer was lost; the query comes at once, and says what the payee did meanwhile.
     command = ("bulk", TRANSFER, "rows.csv", "--out", "out.csv", *CONSTANTS, "--profile", profile)
-    sandbox.control.faults.add("lost", times=50, path="/v3/fund-app/mch-transfer/transfer-bills")
+    sandbox.control.faults.add("response-lost", times=50, path="/v3/fund-app/mch-transfer/transfer-bills")
     assert wxpay(*command).code == 5
     sandbox.control.decline("B00000000")
     query = "v3.fundApp.mchTransfer.transferBills.outBillNo._out_bill_no_.get"
     ran = wxpay(*command, "--query", query)
     assert ran.code == 7, ran.err
     first, second = results(tmp_path / "out.csv")
-    assert (first["result.state"], second["result.state"]) == ("refused", "done")
+    assert (first["result.state"], second["result.state"]) == ("rejected", "succeeded")
     assert "state FAIL" in first["result.message"]
 
 
@@ -313,7 +313,7 @@ def test_a_rate_limit_leaves_unsent_what_may_be_repeated(
     command += ("--profile", profile)
     sandbox.control.faults.add("rate-limit", times=50, value=0, path="/v3/pay/*")
     ran = wxpay(*command, "--json")
-    assert json.loads(ran.out)["unsent"] == 1, ran.err
+    assert json.loads(ran.out)["not_sent"] == 1, ran.err
     sandbox.control.faults.clear()
     assert wxpay(*command).code == 0
     assert len(sandbox.control.list("transactions")) == 1
@@ -349,7 +349,7 @@ def test_no_file_of_the_users_is_destroyed(
     (tmp_path / "hard.csv").hardlink_to(tmp_path / "rows.csv")
     (tmp_path / "notes.txt").write_text("to do: pay the bills\nand half a line")
     (tmp_path / "half.txt").write_text("half a line")
-    (tmp_path / "lines.json").write_text('[1]\n{"row": 1, "digest": "", "state": "done"}\n"half')
+    (tmp_path / "lines.json").write_text('[1]\n{"row": 1, "digest": "", "state": "succeeded"}\n"half')
     (tmp_path / "deep.json").write_text("[" * 100_000 + "\n")
     before = {each.name: each.read_bytes() for each in tmp_path.iterdir() if each.is_file()}
     ran = wxpay("bulk", TRANSFER, "rows.csv", *options, *CONSTANTS, "--profile", "wxpay.toml")
@@ -362,12 +362,12 @@ def test_no_file_of_the_users_is_destroyed(
 @pytest.mark.parametrize(
     "entry",
     [
-        '{"row":"1","digest":"","state":"done"}',
-        '{"row":0,"digest":"","state":"done"}',
+        '{"row":"1","digest":"","state":"succeeded"}',
+        '{"row":0,"digest":"","state":"succeeded"}',
         '{"row":1,"digest":"","state":"paid"}',
-        '{"row":1,"digest":5,"state":"done"}',
-        '{"row":1,"state":"done"}',
-        '{"row":1,"digest":"","state":"done","more":1}',
+        '{"row":1,"digest":5,"state":"succeeded"}',
+        '{"row":1,"state":"succeeded"}',
+        '{"row":1,"digest":"","state":"succeeded","more":1}',
         "[]",
         "{",
         "",
@@ -447,13 +447,13 @@ def test_a_call_leaves_only_when_the_disk_has_the_row(tmp_path: Path) -> None:
 
     def settled(entry: Entry) -> None:
         told = [json.loads(line) for line in disk.splitlines()[1:]]
-        assert [each["state"] for each in told if each["row"] == entry.row] == ["sent", "done"]
+        assert [each["state"] for each in told if each["row"] == entry.row] == ["sent", "succeeded"]
 
     platform = Platform(answer=answer)
 
     async def run_all() -> None:
         async with serving(platform):
-            client = wechatpay(platform, certs={PUB_KEY_ID: keys()[1].public_key()}, validate=False)
+            client = wechatpay(platform, platform_keys={PUB_KEY_ID: keys()[1].public_key()}, validate=False)
             target = target_of(client, TRANSFER)
             rows = [Row(number, {}, {"out_bill_no": f"B{number}"}, {}) for number in range(1, 21)]
             with Journal(tmp_path / "journal", {}) as journal:
@@ -497,5 +497,5 @@ def test_ctrl_c_ends_after_the_calls_that_are_under_way(
         process.communicate()
     assert process.returncode == 5
     states = [row["result.state"] for row in results(tmp_path / "out.csv")]
-    assert {*states} == {"done", "unsent"}
-    assert states.count("done") == len(sandbox.control.list("transfers"))
+    assert {*states} == {"succeeded", "not_sent"}
+    assert states.count("succeeded") == len(sandbox.control.list("transfers"))

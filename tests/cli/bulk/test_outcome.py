@@ -21,7 +21,7 @@ def test_a_query_settles_a_row_by_its_number_and_state_alone(case: dict[str, Any
     told = told_by_query(case["data"], case["numbers"], own)
     assert told.state == case["state"]
     assert case.get("says", "") in told.message
-    assert (told.message == "") == (told.state == "done")
+    assert (told.message == "") == (told.state == "succeeded")
 
 
 def test_the_numbers_of_a_row_are_the_merchants_own() -> None:

@@ -37,7 +37,7 @@ async def run(tmp_path: Path) -> AsyncIterator[Run]:
                     amount={"total": 100 + number},
                 )
                 sandbox.control.pay(f"order-{number}")
-        sandbox.control.advance(86400)
+        sandbox.control.advance_clock(86400)
         sandbox.write_home(tmp_path)
 
         async def run(*arguments: str) -> Ran:

@@ -91,9 +91,9 @@ def test_an_open_endpoint_takes_any_parameter(wxpay: Wxpay, profile: Path, own_s
 
 
 def test_data_goes_to_a_file(wxpay: Wxpay, profile: Path, tmp_path: Path) -> None:
-    ran = wxpay("call", CHAIN, "-d", PRESIGN, "--out", "reply.json", "--profile", str(profile))
+    ran = wxpay("call", CHAIN, "-d", PRESIGN, "--out", "response.json", "--profile", str(profile))
     assert (ran.code, ran.out) == (0, "")
-    assert "presign_token" in json.loads((tmp_path / "reply.json").read_bytes())
+    assert "presign_token" in json.loads((tmp_path / "response.json").read_bytes())
 
 
 def test_doubts_are_warnings_and_strict_refuses_them(wxpay: Wxpay, profile: Path) -> None:
@@ -173,7 +173,7 @@ def test_an_answer_that_cannot_be_believed_is_exit_code_6(wxpay: Wxpay, profile:
     (tmp_path / "stranger.pem").write_bytes(stranger.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
     key_id = next(line.split(" = ")[0] for line in profile.read_text().splitlines() if line.startswith("PUB_KEY_ID"))
     certs = f"{key_id}={tmp_path / 'stranger.pem'}"
-    ran = wxpay("call", CHAIN, "-d", PRESIGN, "--profile", str(profile), env={"WXPAY_CERTS": certs})
+    ran = wxpay("call", CHAIN, "-d", PRESIGN, "--profile", str(profile), env={"WXPAY_PLATFORM_KEYS": certs})
     assert (ran.code, ran.out) == (6, "")
     assert "验签失败" in ran.err
 

@@ -20,7 +20,7 @@ FIRST, SECOND = cert(1), cert(2)
 @pytest.fixture
 async def platform() -> AsyncIterator[Platform]:
     """A WeChat Pay in certificate mode, one certificate about to follow the other."""
-    async with serving(Platform(certs=[FIRST, SECOND], signing=FIRST)) as platform:
+    async with serving(Platform(platform_keys=[FIRST, SECOND], signing=FIRST)) as platform:
         yield platform
 
 
@@ -85,7 +85,7 @@ async def test_in_public_key_mode_the_public_key_is_shown(wxpay: Wxpay, platform
     platform.refuse = (404, '{"code": "RESOURCE_NOT_EXISTS", "message": "无可用的平台证书"}'.encode())
     pem = keys()[1].public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     (tmp_path / "pub_key.pem").write_bytes(pem)
-    lines = (f'apiv3_key = "{APIV3_KEY}"', "[certs]", f'"{PUB_KEY_ID}" = "pub_key.pem"')
+    lines = (f'apiv3_key = "{APIV3_KEY}"', "[platform_keys]", f'"{PUB_KEY_ID}" = "pub_key.pem"')
     code, out, err = await run(wxpay, "certs", "--profile", profile(tmp_path, platform, *lines))
     assert code == 0
     assert PUB_KEY_ID in out
@@ -95,7 +95,7 @@ async def test_in_public_key_mode_the_public_key_is_shown(wxpay: Wxpay, platform
 async def test_without_the_apiv3_key_it_says_what_is_missing(wxpay: Wxpay, platform: Platform, tmp_path: Path) -> None:
     pem = keys()[1].public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     (tmp_path / "pub_key.pem").write_bytes(pem)
-    file = profile(tmp_path, platform, "[certs]", f'"{PUB_KEY_ID}" = "pub_key.pem"')
+    file = profile(tmp_path, platform, "[platform_keys]", f'"{PUB_KEY_ID}" = "pub_key.pem"')
     code, out, err = await run(wxpay, "certs", "--profile", file)
     assert (code, out) == (3, "")
     assert "WXPAY_APIV3_KEY" in err

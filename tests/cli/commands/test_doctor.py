@@ -127,7 +127,7 @@ def _lost_zeros(folder: Path) -> None:
         (_line("certificate", "apiclient_key.pem"), "certificate", "not of a certificate"),
         (_line("apiv3_key", "short"), "APIv3 key", "5 bytes; it must be 32"),
         (_line("apiv3_key", " " + "x" * 32), "APIv3 key", "blanks around it"),
-        (_line("secret", "short"), "APIv2 key", "5 bytes; it must be 32"),
+        (_line("apiv2_key", "short"), "APIv2 key", "5 bytes; it must be 32"),
         (_line("apiv3_key", 7), "APIv3 key", "`apiv3_key` (APIv3密钥) is text of 32 characters"),
         (_number_as_password, "p12", "`p12_password` is text, in quotes in a profile"),
         (_line("serial", "hunter2 " * 5000), "serial", "8 to 40 hexadecimal digits, not a text of 40000 characters"),
@@ -206,8 +206,8 @@ def test_the_service_refuses_another_merchants_signature(wxpay: Wxpay, profile: 
     ("change", "title", "said"),
     [
         ({"WXPAY_APIV3_KEY": "x" * 32}, "APIv3 key", "do not decrypt"),
-        ({"WXPAY_CERTS": f"{{id}}={platform().id}.pem"}, "platform key", "not the one of"),
-        ({"WXPAY_CERTS": f"PUB_KEY_ID_1={platform().id}.pem"}, "platform key", "PUB_KEY_ID_1 was asked for"),
+        ({"WXPAY_PLATFORM_KEYS": f"{{id}}={platform().id}.pem"}, "platform key", "not the one of"),
+        ({"WXPAY_PLATFORM_KEYS": f"PUB_KEY_ID_1={platform().id}.pem"}, "platform key", "PUB_KEY_ID_1 was asked for"),
     ],
     ids=["another APIv3 key", "another public key", "another public key id"],
 )
@@ -340,7 +340,7 @@ async def test_tls_is_verified(tmp_path: Path) -> None:
 
 
 def test_of_apiv2_alone_no_certificate_is_missed(wxpay: Wxpay, folder: Path) -> None:
-    (folder / "v2.toml").write_text(f'mchid = "1900000109"\nsecret = "{"x" * 32}"\nbackup_url = "none"\n')
+    (folder / "v2.toml").write_text(f'mchid = "1900000109"\napiv2_key = "{"x" * 32}"\nbackup_url = "none"\n')
     ran = wxpay("doctor", "--json", "--profile", "v2.toml", env={"WXPAY_PROXY": "http://127.0.0.1:1"})
     assert ran.code == 0, ran.out
     assert "APIv2 alone" in told(ran, "private key")
@@ -348,7 +348,7 @@ def test_of_apiv2_alone_no_certificate_is_missed(wxpay: Wxpay, folder: Path) -> 
 
 def test_of_apiv2_alone_with_a_pair_for_mutual_tls_nothing_is_missed(wxpay: Wxpay, folder: Path) -> None:
     pair = 'private_key = "apiclient_key.pem"\ncertificate = "apiclient_cert.pem"\n'
-    (folder / "v2.toml").write_text(f'mchid = "1900000109"\nsecret = "{"x" * 32}"\n{pair}')
+    (folder / "v2.toml").write_text(f'mchid = "1900000109"\napiv2_key = "{"x" * 32}"\n{pair}')
     ran = wxpay("doctor", "--json", "--profile", "v2.toml", env={"WXPAY_PROXY": "http://127.0.0.1:1"})
     assert ran.code == 0, ran.out
     assert "belong together" in told(ran, "pair", good=True)

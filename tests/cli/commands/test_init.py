@@ -81,7 +81,7 @@ def terminal(folder: Path, answers: Sequence[tuple[str, str]], *arguments: str, 
 def test_everything_is_asked_at_a_terminal(serve: Serve, tmp_path: Path, source: Path) -> None:
     with serve("--home", "home"):
         served = tomllib.loads((tmp_path / "home" / "wxpay.toml").read_text())
-        key_id = next(name for name in served["certs"] if name.startswith("PUB_KEY_ID"))
+        key_id = next(name for name in served["platform_keys"] if name.startswith("PUB_KEY_ID"))
         code, screen = terminal(
             tmp_path,
             [
@@ -92,7 +92,7 @@ def test_everything_is_asked_at_a_terminal(serve: Serve, tmp_path: Path, source:
                 ("Its id", key_id),
                 ("APIv3密钥), 32 characters; empty for none (not shown): ", "too short"),
                 ("APIv3密钥), 32 characters; empty for none (not shown): ", served["apiv3_key"]),
-                ("APIv2密钥), 32 characters; empty for none (not shown): ", served["secret"]),
+                ("APIv2密钥), 32 characters; empty for none (not shown): ", served["apiv2_key"]),
             ],
             "shop/wxpay.toml",
             *("--base-url", served["base_url"]),
@@ -104,10 +104,10 @@ def test_everything_is_asked_at_a_terminal(serve: Serve, tmp_path: Path, source:
     assert served["apiv3_key"] not in screen
     made = tomllib.loads((tmp_path / "shop" / "wxpay.toml").read_text())
     assert made == {
-        **{name: served[name] for name in ("mchid", "serial", "apiv3_key", "secret", "base_url")},
+        **{name: served[name] for name in ("mchid", "serial", "apiv3_key", "apiv2_key", "base_url")},
         "private_key": "apiclient_key.pem",
         "certificate": "apiclient_cert.pem",
-        "certs": {key_id: "pub_key.pem"},
+        "platform_keys": {key_id: "pub_key.pem"},
     }
 
 

@@ -250,4 +250,4 @@ class TestVerify:
         shown = verify(wxpay, folder, headers, spoil(body))
         assert shown.code == 6
         assert said in shown.out
-        assert throwaway_merchant().secret not in shown.out
+        assert throwaway_merchant().apiv2_key not in shown.out

@@ -99,7 +99,7 @@ def test_any_name_has_one_segment_and_no_slash_of_its_own(name: str) -> None:
 class TestFolders:
     def test_one_folder(self, folder: Path, write: Write) -> None:
         write("a.yaml", "title: A\npath: /v1\noperations: {/x: {get: {summary: 读}, post: {}}, '/x/{id}': {get: {}}}")
-        write("old.yaml", "family: old\npath: /pay\noperations: {/micro: {post: {}}}")
+        write("old.yaml", "dialect: old\npath: /pay\noperations: {/micro: {post: {}}}")
         tree = tree_of(folder)
         assert [(d.verb, d.path, d.summary) for d in tree.declared()] == [
             ("get", "/v1/x", "读"),
@@ -109,7 +109,7 @@ class TestFolders:
         ]
         branch = tree.find(["old", "pay", "micro"])
         assert branch is not None
-        assert branch.verbs["post"].operation().family == "old"
+        assert branch.verbs["post"].operation().dialect == "old"
         assert tree.find(["pay"]) is None
         assert tree.find(["v1", "nothing", "below"]) is None
         assert [operation.name for operation in tree.operations()] == [
@@ -207,7 +207,7 @@ class TestUndeclaredPaths:
         write(
             "abroad.yaml", "path: /v1/abroad\nhost: https://hk.example\noperations: {/a: {get: {}}, /b/c: {post: {}}}"
         )
-        write("old.yaml", "family: old\npath: /pay\noperations: {/micro: {post: {host: 'https://old.example'}}}")
+        write("old.yaml", "dialect: old\npath: /pay\noperations: {/micro: {post: {host: 'https://old.example'}}}")
         return folder
 
     @pytest.mark.parametrize(
@@ -235,10 +235,10 @@ class TestUndeclaredPaths:
         assert tree_of(nodes).host_of(("v1", "abroad", "new")) == "https://hk.example"
 
     @pytest.mark.parametrize(
-        ("chain", "family"), [(("v1", "x"), "json"), (("old", "x"), "old"), (("older",), "json"), ((), "json")]
+        ("chain", "dialect"), [(("v1", "x"), "json"), (("old", "x"), "old"), (("older",), "json"), ((), "json")]
     )
-    def test_the_family_is_that_of_the_prefix(self, nodes: Path, chain: tuple[str, ...], family: str) -> None:
-        assert tree_of(nodes).family_of(chain) == family
+    def test_the_family_is_that_of_the_prefix(self, nodes: Path, chain: tuple[str, ...], dialect: str) -> None:
+        assert tree_of(nodes).dialect_of(chain) == dialect
 
     @pytest.mark.parametrize(
         ("path", "nearest"),

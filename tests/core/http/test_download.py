@@ -22,9 +22,9 @@ from tests.leap import leap
 from tests.patience import until
 from wxpay_dsl.core.errors import (
     FileCorruptedError,
-    ReplyTooLargeError,
-    ReplyTruncatedError,
     RequestTimeoutError,
+    ResponseTooLargeError,
+    ResponseTruncatedError,
     SdkError,
 )
 from wxpay_dsl.core.http.decoding import Digest, Unpacker, UnpackError
@@ -221,7 +221,7 @@ async def test_another_file_after_the_break_does_not_pass() -> None:
 
 async def test_without_a_hash_nothing_is_taken_up() -> None:
     async with serving(cut_after(100_000, CONTENT), whole(CONTENT)) as server, downloads(server) as download, download:
-        with pytest.raises(ReplyTruncatedError):
+        with pytest.raises(ResponseTruncatedError):
             await download.read()
         assert len(server.seen) == 1
 
@@ -259,7 +259,7 @@ async def test_a_bomb_is_stopped_at_the_limit() -> None:
 
 async def test_read_is_bounded() -> None:
     async with serving(whole(CONTENT)) as server, downloads(server) as download, download:
-        with pytest.raises(ReplyTooLargeError, match=r"save\(\) it"):
+        with pytest.raises(ResponseTooLargeError, match=r"save\(\) it"):
             await download.read(limit=1000)
 
 

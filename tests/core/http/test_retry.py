@@ -16,7 +16,7 @@ from yarl import URL
 
 from tests.leap import leap
 from tests.ports import free_port
-from wxpay_dsl.core.errors import ClosedError, ConnectionFailedError, ReplyTruncatedError, RequestTimeoutError
+from wxpay_dsl.core.errors import ClosedError, ConnectionFailedError, RequestTimeoutError, ResponseTruncatedError
 from wxpay_dsl.core.http.exchange import Exchange
 from wxpay_dsl.core.http.failover import Hosts
 from wxpay_dsl.core.http.retry import RetryPolicy, retry, retry_after
@@ -110,7 +110,7 @@ def exchange_for(origin: str, *, safe: bool, body: bytes = b"") -> Exchange:
             headers={"Content-Type": "application/json"} if body else {},
             body=body,
             operation=None,
-            family="plain",
+            dialect="plain",
             sections={},
             options=Options(),
             safe=safe,
@@ -153,7 +153,8 @@ async def test_a_call_that_may_do_something_is_sent_once_whatever_the_answer(sta
 
 
 @pytest.mark.parametrize(
-    ("bad", "error"), [(drops, ConnectionFailedError), (truncates, ReplyTruncatedError), (hangs, RequestTimeoutError)]
+    ("bad", "error"),
+    [(drops, ConnectionFailedError), (truncates, ResponseTruncatedError), (hangs, RequestTimeoutError)],
 )
 async def test_a_lost_answer_to_a_call_that_may_do_something_is_reported_never_repeated(bad: Step, error: Any) -> None:
     async with serving(bad, answers()) as server, serving(answers()) as backup:

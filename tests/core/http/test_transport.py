@@ -1,4 +1,4 @@
-"""Whatever a server says, a call ends in time, in a reply or a clear error, and gives its connection back.
+"""Whatever a server says, a call ends in time, in a response or a clear error, and gives its connection back.
 
 The servers are raw sockets on loopback. Every client here has one connection: what kept it would hang the next call.
 """
@@ -26,10 +26,10 @@ from wxpay_dsl.core.client import Client
 from wxpay_dsl.core.errors import (
     ClosedError,
     ConnectionFailedError,
-    ReplyDecodeError,
-    ReplyTooLargeError,
-    ReplyTruncatedError,
     RequestTimeoutError,
+    ResponseDecodeError,
+    ResponseTooLargeError,
+    ResponseTruncatedError,
     SdkError,
     ServiceError,
     TransportError,
@@ -74,16 +74,16 @@ HTML = b"<html><body>It works!</body></html>"
 BAD_ANSWERS: dict[str, tuple[bytes | Say, type[SdkError], str]] = {
     "HTML": (
         b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n%b" % (len(HTML), HTML),
-        ReplyDecodeError,
+        ResponseDecodeError,
         "the answer is not JSON .*It works!",
     ),
-    "an empty body": (json_answer(b""), ReplyDecodeError, "an empty body where JSON was expected"),
+    "an empty body": (json_answer(b""), ResponseDecodeError, "an empty body where JSON was expected"),
     "nothing": (then_close(b""), ConnectionFailedError, "the connection broke"),
     "half a status line": (then_close(b"HTTP/1."), ConnectionFailedError, "the (connection broke|answer is not HTTP)"),
     "half a head": (then_close(HEAD), ConnectionFailedError, "the connection broke"),
     "half a body": (
         then_close(HEAD + b'Content-Length: 100\r\n\r\n{"books":'),
-        ReplyTruncatedError,
+        ResponseTruncatedError,
         "the answer ended early, after 9 bytes of 100",
     ),
     "a reset in the body": (
@@ -91,10 +91,10 @@ BAD_ANSWERS: dict[str, tuple[bytes | Say, type[SdkError], str]] = {
         TransportError,
         "the (answer ended early|connection broke)",
     ),
-    "half a chunk": (then_close(CHUNKED + b"ff\r\n{"), ReplyTruncatedError, "the answer ended early, after 1 bytes"),
+    "half a chunk": (then_close(CHUNKED + b"ff\r\n{"), ResponseTruncatedError, "the answer ended early, after 1 bytes"),
     "no last chunk": (
         then_close(CHUNKED + b'c\r\n{"books":[]}\r\n'),
-        ReplyTruncatedError,
+        ResponseTruncatedError,
         "the answer ended early, after 12 bytes",
     ),
     "a Content-Length that is too long": (
@@ -125,22 +125,22 @@ BAD_ANSWERS: dict[str, tuple[bytes | Say, type[SdkError], str]] = {
     ),
     "twenty megabytes": (
         then_close(HEAD + b"Content-Length: 20000000\r\n\r\n" + b" " * 20_000_000),
-        ReplyTooLargeError,
+        ResponseTooLargeError,
         f"larger than {MAX_REPLY} bytes",
     ),
     "twenty megabytes announced": (
         HEAD + b"Content-Length: 20000000\r\n\r\n",
-        ReplyTooLargeError,
+        ResponseTooLargeError,
         f"larger than {MAX_REPLY} bytes",
     ),
     "chunks without end": (
         for_ever(CHUNKED, b"10000\r\n" + b" " * 0x10000 + b"\r\n"),
-        ReplyTooLargeError,
+        ResponseTooLargeError,
         f"larger than {MAX_REPLY} bytes",
     ),
     "a body without length or end": (
         for_ever(HEAD + b"\r\n", b" " * 0x10000),
-        ReplyTooLargeError,
+        ResponseTooLargeError,
         f"larger than {MAX_REPLY} bytes",
     ),
     "a broken chunk": (then_close(CHUNKED + b"xyz\r\n{}\r\n"), TransportError, "the answer (ended early|is not HTTP)"),
@@ -175,18 +175,18 @@ BAD_ANSWERS: dict[str, tuple[bytes | Say, type[SdkError], str]] = {
     ),
     "ten thousand nested levels": (
         json_answer(b"[" * 100_000 + b"]" * 100_000),
-        ReplyDecodeError,
+        ResponseDecodeError,
         r"the answer is not JSON \(RecursionError",
     ),
-    "not a number": (json_answer(b'{"books":NaN}'), ReplyDecodeError, "the answer is not JSON .*NaN is not JSON"),
-    "an infinity": (json_answer(b'{"books":-Infinity}'), ReplyDecodeError, "-Infinity is not JSON"),
-    "a number of 10,000 digits": (json_answer(b"1" * 10_000), ReplyDecodeError, "the answer is not JSON"),
-    "half a JSON": (json_answer(b'{"books":'), ReplyDecodeError, "the answer is not JSON"),
-    "two JSONs": (json_answer(b"{}{}"), ReplyDecodeError, "the answer is not JSON"),
-    "no UTF-8": (json_answer(b'{"a":"\xff"}'), ReplyDecodeError, "the answer is not JSON"),
+    "not a number": (json_answer(b'{"books":NaN}'), ResponseDecodeError, "the answer is not JSON .*NaN is not JSON"),
+    "an infinity": (json_answer(b'{"books":-Infinity}'), ResponseDecodeError, "-Infinity is not JSON"),
+    "a number of 10,000 digits": (json_answer(b"1" * 10_000), ResponseDecodeError, "the answer is not JSON"),
+    "half a JSON": (json_answer(b'{"books":'), ResponseDecodeError, "the answer is not JSON"),
+    "two JSONs": (json_answer(b"{}{}"), ResponseDecodeError, "the answer is not JSON"),
+    "no UTF-8": (json_answer(b'{"a":"\xff"}'), ResponseDecodeError, "the answer is not JSON"),
     "compressed, though nobody asked": (
         json_answer(PACKED, headers="Content-Encoding: gzip\r\n"),
-        ReplyDecodeError,
+        ResponseDecodeError,
         r"the answer is not JSON \(packed with gzip, unasked\)",
     ),
     "a redirect": (
@@ -204,7 +204,7 @@ BAD_ANSWERS: dict[str, tuple[bytes | Say, type[SdkError], str]] = {
     "a refusal that is a list": (json_answer(b"[1]", "400 Bad"), ServiceError, "400 with a body that is not"),
     "half a refusal": (
         then_close(b"HTTP/1.1 500 X\r\nContent-Length: 9\r\n\r\n{"),
-        ReplyTruncatedError,
+        ResponseTruncatedError,
         "after 1 bytes of 9",
     ),
     "a status of the future": (json_answer(b"{}", "999 What"), ServiceError, "GET /v1/books: 999"),
@@ -231,8 +231,8 @@ async def test_a_bad_answer_is_a_clear_error_in_time_and_the_connection_is_given
     assert str(raised.value).startswith("GET /v1/books: ")
     assert len(str(raised.value)) < 1000
     assert held(narrow) == 0
-    reply = await narrow.chain.v1.books.get()
-    assert reply.data == {"books": []}
+    response = await narrow.chain.v1.books.get()
+    assert response.data == {"books": []}
     assert len(server.requests) == 2
 
 
@@ -305,11 +305,11 @@ class TestNoConnection:
 class TestGoodAnswers:
     async def test_the_whole_of_an_answer(self, server: RawServer, narrow: Client) -> None:
         server.script = [json_answer('{"books":[{"isbn":"1","title":"红"}]}'.encode(), headers="Request-ID: r-1\r\n")]
-        reply = await narrow.chain.v1.books.get()
-        assert reply.data == {"books": [{"isbn": "1", "title": "红"}]}
-        assert reply["books"] == reply.data["books"]
-        assert (reply.status, reply.request_id) == (200, "r-1")
-        assert reply.headers["CONTENT-type"] == "application/json"
+        response = await narrow.chain.v1.books.get()
+        assert response.data == {"books": [{"isbn": "1", "title": "红"}]}
+        assert response["books"] == response.data["books"]
+        assert (response.status, response.request_id) == (200, "r-1")
+        assert response.headers["CONTENT-type"] == "application/json"
 
     @pytest.mark.parametrize(
         ("said", "data"),
@@ -332,8 +332,8 @@ class TestGoodAnswers:
 
     async def test_a_file(self, server: RawServer, narrow: Client) -> None:
         server.script = [b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 4\r\n\r\n\x89PNG"]
-        reply = await narrow.chain.v1.books["1"].cover()
-        assert reply.data == b"\x89PNG"
+        response = await narrow.chain.v1.books["1"].cover()
+        assert response.data == b"\x89PNG"
         assert b"\r\nAccept: image/png\r\n" in server.requests[0]
 
     async def test_a_success_by_another_status_than_declared(self, server: RawServer, narrow: Client) -> None:
@@ -341,18 +341,18 @@ class TestGoodAnswers:
         assert (await narrow.chain.v1.books.post(isbn="9787020002207", title="T")).status == 202
 
     async def test_bytes_as_they_went(self, server: RawServer, narrow: Client) -> None:
-        reply = await narrow.chain.v1.books["a/b?中"].files["x%2Fy"].get(query={"q": "a b&c"})
-        exchange = reply.exchange
+        response = await narrow.chain.v1.books["a/b?中"].files["x%2Fy"].get(query={"q": "a b&c"})
+        exchange = response.exchange
         target = "/v1/books/a%2Fb%3F%E4%B8%AD/files/x%2Fy?q=a%20b%26c"
         assert server.requests[0].startswith(f"GET {target} HTTP/1.1\r\n".encode())
         assert (exchange.method, exchange.url) == ("GET", server.url + target)
-        reply = await narrow.chain.v1.my.thing.post(a="中")
+        response = await narrow.chain.v1.my.thing.post(a="中")
         head, _, body = server.requests[1].partition(b"\r\n\r\n")
-        assert reply.exchange.request_body == body == '{"a":"中"}'.encode()
+        assert response.exchange.request_body == body == '{"a":"中"}'.encode()
         sent = dict(line.split(": ", 1) for line in head.decode().split("\r\n")[1:])
-        assert dict(reply.exchange.request_headers) == sent
-        assert reply.exchange.answer.body == b'{"books":[]}'
-        assert reply.exchange.attempts == 1
+        assert dict(response.exchange.request_headers) == sent
+        assert response.exchange.answer.body == b'{"books":[]}'
+        assert response.exchange.attempts == 1
 
     async def test_what_every_request_says(self, server: RawServer, narrow: Client) -> None:
         await narrow.chain.v1.books.get()
@@ -425,8 +425,8 @@ class TestConnections:
 
     async def test_two_hundred_calls_at_once_each_have_their_own_answer(self, library: Library) -> None:
         async with client(library.url, transport=Transport("library/1.0", limit=10)) as api:
-            replies = await asyncio.gather(*(api.chain.v1.my[str(n)].get(query={"n": n}) for n in range(200)))
-            assert [reply.data["target"] for reply in replies] == [f"/v1/my/{n}?n={n}" for n in range(200)]
+            responses = await asyncio.gather(*(api.chain.v1.my[str(n)].get(query={"n": n}) for n in range(200)))
+            assert [response.data["target"] for response in responses] == [f"/v1/my/{n}?n={n}" for n in range(200)]
             assert held(api) == 0
 
     async def test_waiting_for_a_free_one_is_no_failure_to_connect(self, server: RawServer, narrow: Client) -> None:
@@ -436,7 +436,7 @@ class TestConnections:
         await until(lambda: len(server.requests) == 1)
         leap(CONNECT * 3)
         answer.set()
-        assert [reply.status for reply in await asyncio.gather(*calls)] == [200] * 3
+        assert [response.status for response in await asyncio.gather(*calls)] == [200] * 3
 
 
 class TestMiddlewares:

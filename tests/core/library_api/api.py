@@ -1,4 +1,4 @@
-"""The library's client: the framework with two families, one of JSON and one of lines of text."""
+"""The library's client: the framework with two dialects, one of JSON and one of lines of text."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from attrs import evolve
 
 from wxpay_dsl.core.chain.tree import Tree
 from wxpay_dsl.core.client import Client
-from wxpay_dsl.core.dialect import Family, Outgoing
+from wxpay_dsl.core.dialect import Dialect, Encrypt
 from wxpay_dsl.core.errors import SdkError, ServiceError
-from wxpay_dsl.core.http.exchange import Response
+from wxpay_dsl.core.http.exchange import RawResponse
 from wxpay_dsl.core.http.transport import Transport, user_agent
 from wxpay_dsl.core.specs.model import Operation
 
@@ -25,19 +25,19 @@ def encode_lines(operation: Operation | None, data: Mapping[str, Any]) -> bytes:
     return "".join(f"{name}={value}\n" for name, value in {**data, "stamp": "2026"}.items()).encode()
 
 
-def decode_lines(operation: Operation | None, response: Response) -> dict[str, str]:
+def decode_lines(operation: Operation | None, response: RawResponse) -> dict[str, str]:
     """``name=value`` lines."""
     return dict(line.split("=", 1) for line in response.body.decode().splitlines())
 
 
-def refuse_lines(operation: Operation | None, response: Response) -> SdkError:
+def refuse_lines(operation: Operation | None, response: RawResponse) -> SdkError:
     """``ERR reason``"""
     return ServiceError(response.name, response.status, "ERR", response.body.decode().removeprefix("ERR "))
 
 
-FAMILIES = {
-    "json": Family("json"),
-    "lines": Family(
+DIALECTS = {
+    "json": Dialect("json"),
+    "lines": Dialect(
         "lines",
         chain=CHAINS["lines"],
         content_type="text/plain",
@@ -45,7 +45,7 @@ FAMILIES = {
         encode=encode_lines,
         decode=decode_lines,
         refusal=refuse_lines,
-        supplied=frozenset({"stamp"}),
+        auto_fields=frozenset({"stamp"}),
     ),
 }
 
@@ -60,9 +60,9 @@ def client(
     *,
     transport: Transport | None = None,
     folders: tuple[str, ...] = (),
-    outgoing: Outgoing | None = None,
+    encrypt: Encrypt | None = None,
     **options: Any,
 ) -> Client:
-    """A client of the library at ``base_url``; ``outgoing`` encrypts what the specs mark as sensitive."""
-    families = {**FAMILIES, "json": evolve(FAMILIES["json"], outgoing=outgoing)}
-    return Client(tree(*folders), families, base_url, transport or Transport(user_agent("library", "1.0")), **options)
+    """A client of the library at ``base_url``; ``encrypt`` encrypts what the specs mark as sensitive."""
+    dialects = {**DIALECTS, "json": evolve(DIALECTS["json"], encrypt=encrypt)}
+    return Client(tree(*folders), dialects, base_url, transport or Transport(user_agent("library", "1.0")), **options)

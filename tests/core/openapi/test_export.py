@@ -27,11 +27,11 @@ INFO = {"title": "商店", "version": "1"}
 Loaded = tuple[dict[Any, Operation], dict[str, Event]]
 
 
-def loaded(folder: Path, chains: Mapping[str, tuple[str, ...]] = CHAINS, family: str = "json") -> Loaded:
+def loaded(folder: Path, chains: Mapping[str, tuple[str, ...]] = CHAINS, dialect: str = "json") -> Loaded:
     operations: dict[Any, Operation] = {}
     events: dict[str, Event] = {}
     for file in sorted(folder.rglob("*.yaml")):
-        product = load((str(folder),), str(file), family, chains)
+        product = load((str(folder),), str(file), dialect, chains)
         operations |= product.operations
         events |= product.events
     return operations, events
@@ -71,7 +71,7 @@ def test_a_round_trip_loses_nothing(spec: dict[str, Any]) -> None:
         operations, events = loaded(first)
         document = write_document(operations.values(), events.values(), INFO, media_types=MEDIA_TYPES)
         assert json.loads(json.dumps(document, ensure_ascii=False)) == document
-        read = read_document(document, family="json", media_types=MEDIA_TYPES)
+        read = read_document(document, dialect="json", media_types=MEDIA_TYPES)
         assert [lost.place for lost in read.lost] == ["#/info/version"]
         back, back_events = loaded(unpacked(read.files, Path(name, "second")))
     assert {key: said(item) for key, item in back.items()} == {key: said(item) for key, item in operations.items()}

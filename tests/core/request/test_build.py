@@ -68,7 +68,7 @@ async def test_what_is_refused_before_anything_is_sent(case: dict[str, Any], api
     data = [case["data"]] if "data" in case else []
     with pytest.raises(ValidationError) as raised:
         await node(api, case["chain"])(*data, **case.get("fields", {}))
-    assert list(map(str, raised.value.faults)) == case["faults"]
+    assert list(map(str, raised.value.errors)) == case["faults"]
     assert unsent(library)
 
 
@@ -100,7 +100,7 @@ async def test_values_that_are_no_number(
         return
     with pytest.raises(ValidationError) as raised:
         await api.chain.v1.books.post(BOOK, weight=value, validate=validate)
-    (fault,) = raised.value.faults
+    (fault,) = raised.value.errors
     assert (fault.path, fault.message) == ("body.weight", message)
     assert unsent(library)
 
@@ -128,7 +128,7 @@ BAD_TEXTS = {
 async def test_values_that_are_no_text(api: Client, library: Library, value: Any, message: str, validate: Any) -> None:
     with pytest.raises(ValidationError) as raised:
         await api.chain.v1.books.post(isbn="9787020002207", title=value, validate=validate)
-    shown = [str(fault) for fault in raised.value.faults]
+    shown = [str(fault) for fault in raised.value.errors]
     if validate is False and isinstance(value, bytes):
         assert shown == ["body.title: bytes is no JSON value"]
     else:
@@ -155,7 +155,7 @@ async def test_what_json_cannot_say_is_found_where_it_is(
 ) -> None:
     with pytest.raises(ValidationError) as raised:
         await api.chain.v1.books.post(BOOK, extra=extra)
-    assert [str(fault) for fault in raised.value.faults] == [message]
+    assert [str(fault) for fault in raised.value.errors] == [message]
     assert unsent(library)
 
 
@@ -164,7 +164,7 @@ async def test_data_that_holds_itself(api: Client, library: Library) -> None:
     circle += [circle, circle, circle]
     with pytest.raises(ValidationError, match=r"body\.extra\[1\]: holds itself") as raised:
         await api.chain.v1.books.post(BOOK, extra=circle)
-    assert len(raised.value.faults) == 3
+    assert len(raised.value.errors) == 3
     assert unsent(library)
 
 
@@ -174,7 +174,7 @@ async def test_ten_thousand_nested_levels(api: Client, library: Library) -> None
         deep = [deep, deep]
     with pytest.raises(ValidationError, match="nested more than 100 levels deep") as raised:
         await api.chain.v1.books.post(BOOK, extra=deep)
-    assert len(raised.value.faults) <= 20
+    assert len(raised.value.errors) <= 20
     assert unsent(library)
 
 
@@ -188,7 +188,7 @@ async def test_a_name_of_two_megabytes(api: Client, library: Library) -> None:
 async def test_a_thousand_faults_are_kept_and_twenty_shown(api: Client) -> None:
     with pytest.raises(ValidationError, match="and 981 more") as raised:
         await api.chain.v1.books.post(BOOK, labels={f"l{i}": 0.5 for i in range(1001)})
-    assert len(raised.value.faults) == 1001
+    assert len(raised.value.errors) == 1001
     assert len(str(raised.value)) < 2000
 
 
@@ -229,12 +229,12 @@ async def test_a_lone_surrogate_anywhere(api: Client, library: Library, place: s
     }
     with pytest.raises(ValidationError) as raised:
         await calls[place]()
-    assert {fault.path for fault in raised.value.faults} <= {f"{place}.x", f"{place}.y"}
+    assert {fault.path for fault in raised.value.errors} <= {f"{place}.x", f"{place}.y"}
     assert unsent(library)
 
 
 def sealing(library: Library) -> Client:
-    """A client whose family can encrypt."""
+    """A client whose dialect can encrypt."""
 
     async def outgoing(operation: Operation, sections: Sections) -> Sections:
         return {**sections, "body": {**sections["body"], "phone": "sealed"}}
@@ -269,7 +269,7 @@ class TestDoubts:
     async def test_are_refused_by_a_strict_call(self, api: Client, library: Library) -> None:
         with pytest.raises(ValidationError) as raised:
             await api.chain.v1.books.post(DOUBTFUL, validate="strict")
-        assert sorted(map(str, raised.value.faults)) == sorted(SAYS)
+        assert sorted(map(str, raised.value.errors)) == sorted(SAYS)
         assert unsent(library)
 
     async def test_and_by_a_strict_client_unless_a_call_says_otherwise(self, library: Library) -> None:
@@ -290,7 +290,7 @@ class TestDoubts:
             warnings.simplefilter("error")
             with pytest.raises(ValidationError) as raised:
                 await api.chain.v1.books.post(BOOK, binding="leather", year=1791.0)
-        assert [fault.path for fault in raised.value.faults] == ["body.year"]
+        assert [fault.path for fault in raised.value.errors] == ["body.year"]
 
     async def test_what_is_sensitive_is_not_shown_and_not_measured(self, library: Library) -> None:
         async with sealing(library) as api:
@@ -299,7 +299,7 @@ class TestDoubts:
                 await api.chain.v1.books.post(BOOK, phone="13800000000")
             with pytest.raises(ValidationError) as raised:
                 await api.chain.v1.books.post(BOOK, phone=13800000000)
-        assert str(raised.value.faults[0]) == "body.phone: expected string, got integer (a sensitive value, not shown)"
+        assert str(raised.value.errors[0]) == "body.phone: expected string, got integer (a sensitive value, not shown)"
 
 
 class TestKindsOfData:

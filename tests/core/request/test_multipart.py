@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wxpay_dsl.core.errors import Fault
+from wxpay_dsl.core.errors import FieldError
 from wxpay_dsl.core.request.files import File, media_type_of, prepare
 from wxpay_dsl.core.request.multipart import encode
 from wxpay_dsl.core.specs.model import Schema
@@ -25,7 +25,7 @@ SCHEMA = Schema(
 
 
 async def body(fields: dict[str, Any], schema: Schema | None = SCHEMA) -> bytes:
-    faults: list[Fault] = []
+    faults: list[FieldError] = []
     made = {
         name: await prepare(value, faults, name) if isinstance(value, File) else value for name, value in fields.items()
     }
@@ -65,7 +65,7 @@ async def test_json_text_is_sent_as_it_is() -> None:
     ids=["name", "object", "surrogate", "not JSON", "null"],
 )
 def test_what_a_form_cannot_say(fields: dict[str, Any], path: str) -> None:
-    faults: list[Fault] = []
+    faults: list[FieldError] = []
     assert encode(SCHEMA, fields, b"", faults) is None
     assert faults[0].path.startswith(path)
 
@@ -104,7 +104,7 @@ def test_whatever_is_in_a_form_comes_out_of_it(name: str, content: bytes, text: 
     """Parsed by the mail package of Python, which shares nothing with the writer."""
 
     async def write() -> tuple[bytes, int, str]:
-        faults: list[Fault] = []
+        faults: list[FieldError] = []
         file = await prepare(File(content, name, "application/x-test"), faults, "form.file")
         form = encode(None, {"text": text, "file": file}, b"", faults)
         assert form is not None, faults

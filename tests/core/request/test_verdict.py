@@ -92,7 +92,7 @@ async def send(shop: Client, data: Any = None, **fields: Any) -> list[str]:
 async def refused(shop: Client, data: Any, **fields: Any) -> list[str]:
     with pytest.raises(ValidationError) as raised:
         await send(shop, data, **fields)
-    return [str(fault) for fault in raised.value.faults]
+    return [str(fault) for fault in raised.value.errors]
 
 
 ROLES = {

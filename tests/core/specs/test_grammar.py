@@ -24,7 +24,7 @@ def nothing(ref: str) -> Schema:
 
 def test_each_word_becomes_an_attribute() -> None:
     of_schema = {attribute.name for attribute in fields(Schema)}
-    assert {attribute for attribute, _ in grammar.FIELD_WORDS.values()} == of_schema - {"required", "known"}
+    assert {attribute for attribute, _ in grammar.FIELD_WORDS.values()} == of_schema - {"required", "memo"}
     of_operation = {attribute.name for attribute in fields(Operation)}
     assert set(grammar.OPERATION_WORDS) - {"path"} <= of_operation
     assert set(grammar.EVENT_WORDS) <= {attribute.name for attribute in fields(Event)}

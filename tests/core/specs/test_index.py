@@ -54,16 +54,16 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     seen: list[str] = []
     outline = index._outline
 
-    def count(text: bytes, folder: str, file: str, default_family: str) -> list[object]:
+    def count(text: bytes, folder: str, file: str, default_dialect: str) -> list[object]:
         seen.append(file)
-        return outline(text, folder, file, default_family)
+        return outline(text, folder, file, default_dialect)
 
     monkeypatch.setattr(index, "_outline", count)
     return seen
 
 
 def test_what_an_index_tells(folder: Path, shop: Path, write: Write) -> None:
-    write("events.yml", "family: old\nevents: {PAID: {summary: 成功}}")
+    write("events.yml", "dialect: old\nevents: {PAID: {summary: 成功}}")
     write("hosts.yaml", "host: https://a.example\noperations: {/x: {get: {}, post: {host: 'https://b.example'}}}")
     write("_draft.yaml", "not: [a spec")
     write(".hidden.yaml", "not: [a spec")
@@ -71,7 +71,7 @@ def test_what_an_index_tells(folder: Path, shop: Path, write: Write) -> None:
     entries = {entry.file: entry for entry in index_folder(str(folder), "json")}
     assert list(entries) == ["b/books.yaml", "events.yml", "hosts.yaml", "shop.yaml"]
     assert entries["shop.yaml"].paths == [["/v1/shop/a", {"post": "一"}]]
-    assert (entries["events.yml"].family, entries["events.yml"].events) == ("old", {"PAID": "成功"})
+    assert (entries["events.yml"].dialect, entries["events.yml"].events) == ("old", {"PAID": "成功"})
     assert entries["hosts.yaml"].hosts == {"get /x": "https://a.example", "post /x": "https://b.example"}
     assert index_folder(str(folder), "json") == list(entries.values())
 
@@ -148,8 +148,8 @@ class TestProofs:
         assert reads == []
 
     def test_the_default_family_is_part_of_what_was_indexed(self, folder: Path, shop: Path) -> None:
-        assert {entry.family for entry in index_folder(str(folder), "json")} == {"json"}
-        assert {entry.family for entry in index_folder(str(folder), "old")} == {"old"}
+        assert {entry.dialect for entry in index_folder(str(folder), "json")} == {"json"}
+        assert {entry.dialect for entry in index_folder(str(folder), "old")} == {"old"}
 
     def test_an_index_built_in_haste_is_proven_by_hash_until_times_can_prove_it(
         self, folder: Path, shop: Path, monkeypatch: pytest.MonkeyPatch
@@ -239,10 +239,10 @@ class TestBrokenFiles:
             assert entry.paths == [["/v1/bad", {}]]
 
     @pytest.mark.parametrize(
-        ("text", "family", "paths"),
+        ("text", "dialect", "paths"),
         [
             ("path: '/v1/bad' # here\n\tx", "json", ["/v1/bad"]),
-            ("family: old\npath: /bad\n\tx", "old", ["/bad"]),
+            ("dialect: old\npath: /bad\n\tx", "old", ["/bad"]),
             ("operations:\n  /v1/a:\n    get: {}\n  '/v1/b': {post: {}}\n\tx", "json", ["/v1/a", "/v1/b"]),
             ("\tnothing to see", "json", ["/sub/bad"]),
             ("path: nonsense\n\tx", "json", ["/sub/bad"]),
@@ -250,12 +250,12 @@ class TestBrokenFiles:
         ],
     )
     def test_a_broken_file_stands_where_its_operations_would(
-        self, folder: Path, write: Write, text: str | bytes, family: str, paths: list[str]
+        self, folder: Path, write: Write, text: str | bytes, dialect: str, paths: list[str]
     ) -> None:
         write("sub/bad.yaml", text)
         (entry,) = index_folder(str(folder), "json")
         assert entry.error is not None
-        assert (entry.family, [path for path, _ in entry.paths]) == (family, paths)
+        assert (entry.dialect, [path for path, _ in entry.paths]) == (dialect, paths)
 
     def test_mending_it_is_enough(self, folder: Path, write: Write) -> None:
         write("bad.yaml", "\tx")

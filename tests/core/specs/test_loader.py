@@ -36,7 +36,7 @@ def test_what_a_file_says_holds_for_its_operations_that_say_nothing_else(folder:
         """
         title: 商店
         path: /v1
-        family: old
+        dialect: old
         host: https://shop.example
         roles: [owner]
         tags: [shop]
@@ -124,10 +124,10 @@ def test_fields(folder: Path, write: Write) -> None:
 def test_events(folder: Path, write: Write) -> None:
     write(
         "events.yaml",
-        "family: old\nevents: {PAID: {summary: 成功, body: {id: 号}, resource: {total: {type: integer}}}}",
+        "dialect: old\nevents: {PAID: {summary: 成功, body: {id: 号}, resource: {total: {type: integer}}}}",
     )
     event = product(folder, "events.yaml").events["PAID"]
-    assert (event.name, event.family, event.summary) == ("PAID", "old", "成功")
+    assert (event.name, event.dialect, event.summary) == ("PAID", "old", "成功")
     assert event.resource is not None
     assert event.resource.properties["total"].type == "integer"
 
@@ -271,7 +271,7 @@ def test_a_file_of_definitions_alone(folder: Path, write: Write) -> None:
 def test_the_outline_looks_at_no_field(folder: Path, write: Write) -> None:
     file = write("a.yaml", "title: T\npath: /v1\noperations: {/a: {post: {summary: 一, body: {x: {typo: 1}}}}}")
     read = outline(file.read_bytes(), str(file), "json")
-    assert (read.title, read.family, read.paths) == ("T", "json", (("/v1/a", {"post": "一"}),))
+    assert (read.title, read.dialect, read.paths) == ("T", "json", (("/v1/a", {"post": "一"}),))
 
 
 class TestOnceAProcess:

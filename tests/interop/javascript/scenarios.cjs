@@ -14,7 +14,7 @@ const client = (more = {}) => new Wechatpay({
   serial: settings.serial,
   privateKey: `file://${home}/apiclient_key.pem`,
   certs: { [settings.platformSerial]: `file://${home}/${settings.platformFile}` },
-  secret: settings.secret,
+  secret: settings.apiv2_key,
   ...more,
 });
 
@@ -141,12 +141,12 @@ const scenarios = {
   async notificationV2() {
     const data = Transformer.toObject(settings.body);
     const type = data.sign.length === 64 ? Hash.ALGO_HMAC_SHA256 : Hash.ALGO_MD5;
-    return { verified: Hash.equals(Hash.sign(type, data, settings.secret), data.sign), data };
+    return { verified: Hash.equals(Hash.sign(type, data, settings.apiv2_key), data.sign), data };
   },
 
   async refundNotificationV2() {
     const data = Transformer.toObject(settings.body);
-    return { data, refund: Transformer.toObject(AesEcb.decrypt(data.req_info, Hash.md5(settings.secret))) };
+    return { data, refund: Transformer.toObject(AesEcb.decrypt(data.req_info, Hash.md5(settings.apiv2_key))) };
   },
 
   async v2() {

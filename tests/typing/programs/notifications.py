@@ -31,7 +31,7 @@ def paid_v2(event: Notification[V2TransactionSuccess]) -> None:
 
 @notifications.on("REFUND.ABNORMAL", "REFUND.CLOSED")
 @notifications.on(original_type="payscore")
-@notifications.default
+@notifications.fallback
 async def anything(event: Notification) -> None:
     reveal_type(event.id)
 

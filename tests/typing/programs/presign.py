@@ -4,7 +4,7 @@ from wxpay_dsl import wxpay
 
 
 async def right() -> str:
-    reply = await wxpay.v3.eduPapay.contracts.presign.post(
+    response = await wxpay.v3.eduPapay.contracts.presign.post(
         appid="wx8888888888888888",
         openid="oUpF8uMuAJOM2pxb1Q",
         plan_id="101164396123311331",
@@ -13,7 +13,7 @@ async def right() -> str:
         trade_scene="EDUCATION_PERIOD",
         timeout=3,
     )
-    reveal_type(reply.data["presign_token"])
+    reveal_type(response.data["presign_token"])
     await wxpay.v3.eduPapay.contracts.presign(
         {
             "appid": "wx8888888888888888",
@@ -29,7 +29,7 @@ async def right() -> str:
     reveal_type(ended.data)
     anything = await wxpay["v3"]["my"]["thing"].post({"free": "form"})
     reveal_type(anything)
-    return reply.request_id
+    return response.request_id
 
 
 async def misspelt_field() -> None:
@@ -53,5 +53,5 @@ async def misspelt_path() -> None:
 
 
 async def misspelt_reply() -> None:
-    reply = await wxpay.v3.eduPapay.contracts.id._contract_id_.get(contract_id="wx", appid="wx8888888888888888")
-    reply.data["sp_mchidd"]
+    response = await wxpay.v3.eduPapay.contracts.id._contract_id_.get(contract_id="wx", appid="wx8888888888888888")
+    response.data["sp_mchidd"]

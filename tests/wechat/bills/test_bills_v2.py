@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from tests.wechat.loopback import APPID, answering, wechatpay
-from wxpay_dsl import ReplyDecodeError, ResultCodeError, ReturnCodeError, TransportError, Wechatpay
+from wxpay_dsl import ResponseDecodeError, ResultCodeError, ReturnCodeError, TransportError, Wechatpay
 from wxpay_dsl.sandbox import Sandbox
 from wxpay_dsl.wechat import bills
 from wxpay_dsl.wechat.v2 import xml
@@ -76,9 +76,9 @@ async def test_the_fund_flow_says_no_by_its_result_code() -> None:
 async def test_a_page_does_not_pass_for_a_bill() -> None:
     page = b"<!DOCTYPE html><html>502</html>"
     async with answering(page) as loopback, wechatpay(loopback) as wxpay:
-        with pytest.raises(ReplyDecodeError):
+        with pytest.raises(ResponseDecodeError):
             await wxpay.v2.pay.downloadbill(BILL)
-        with pytest.raises(ReplyDecodeError):
+        with pytest.raises(ResponseDecodeError):
             async with wxpay.download(wxpay.v2.pay.downloadbill, BILL) as download:
                 await download.read()
 
@@ -129,7 +129,7 @@ async def test_what_the_sandbox_pays_is_in_its_bill() -> None:
             spbill_create_ip="8.8.8.8",
             auth_code="120061098828009406",
         )
-        sandbox.control.advance(86400)
+        sandbox.control.advance_clock(86400)
         asked = {**BILL, "bill_date": paid.data["time_end"][:8]}
         async with wxpay.download(wxpay.v2.pay.downloadbill, asked, tar_type="GZIP") as download:
             rows = [row async for row in bills.rows(download, bills.TradeRow)]

@@ -122,11 +122,11 @@ async def test_the_link_is_asked_for_as_it_came_and_signed(service: Service, wxp
     assert signing_v3.verify(message, told.signature, key)
 
 
-@pytest.mark.parametrize("source", ["reply", "data", "link"])
+@pytest.mark.parametrize("source", ["response", "data", "link"])
 async def test_a_reply_its_data_or_the_link_will_do(source: str, service: Service, wxpay: Wechatpay) -> None:
     service.offer(BILL)
-    reply = await wxpay.v3.bill.tradebill.get(bill_date="2026-03-18")
-    sources = {"reply": reply, "data": reply.data, "link": reply.data["download_url"]}
+    response = await wxpay.v3.bill.tradebill.get(bill_date="2026-03-18")
+    sources = {"response": response, "data": response.data, "link": response.data["download_url"]}
     async with wxpay.download(sources[source]) as bill:
         assert (bill.digest is None) == (source == "link")
         assert await bill.read() == BILL
@@ -322,7 +322,7 @@ async def test_a_bill_of_apiv2_and_its_refusal_that_looks_like_success(service: 
     url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     fields = {"appid": "wx8888888888888888", "bill_date": "20260318", "bill_type": "ALL", "tar_type": "GZIP"}
     try:
-        async with Wechatpay(**{**service.sandbox.credentials, "base_url": url, "secret": "k" * 32}) as wxpay:
+        async with Wechatpay(**{**service.sandbox.credentials, "base_url": url, "apiv2_key": "k" * 32}) as wxpay:
             async with wxpay.download(wxpay.v2.pay.downloadbill, **fields) as bill:
                 assert await bill.read() == BILL
             async with wxpay.download(wxpay.v2.pay.downloadbill, **fields) as bill:

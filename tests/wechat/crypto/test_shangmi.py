@@ -22,7 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.requirements import require
-from wxpay_dsl import BadSignatureError, ConfigurationError, Notifications, Recipient, Wechatpay
+from wxpay_dsl import BadSignatureError, ConfigurationError, MerchantKeys, Notifications, Wechatpay
 from wxpay_dsl.sandbox.keys.identity import make_platform_public_key
 from wxpay_dsl.wechat.crypto import shangmi
 from wxpay_dsl.wechat.crypto.certificates import load_certificate
@@ -234,11 +234,11 @@ async def test_a_client_speaks_shangmi_by_its_key(configured: bool, service: Ser
         "apiv3_key": APIV3_KEY,
     }
     if configured:
-        settings["certs"] = {SERIAL: PLATFORM["certificate"]}
+        settings["platform_keys"] = {SERIAL: PLATFORM["certificate"]}
         del settings["apiv3_key"]
     async with Wechatpay(**settings) as wxpay:
-        reply = await wxpay.v3.eduPapay.contracts.presign.post(PRESIGN)
-        assert reply.data == {"presign_token": "token"}
+        response = await wxpay.v3.eduPapay.contracts.presign.post(PRESIGN)
+        assert response.data == {"presign_token": "token"}
         assert ("/v3/certificates?algorithm_type=SM2" in service.seen) == (not configured)
         service.honest = False
         with pytest.raises(BadSignatureError):
@@ -247,7 +247,7 @@ async def test_a_client_speaks_shangmi_by_its_key(configured: bool, service: Ser
 
 async def test_sensitive_fields_want_an_rsa_key(service: Service) -> None:
     settings = {"mchid": "1900000109", "serial": MERCHANT_SERIAL, "base_url": service.url}
-    settings |= {"private_key": MERCHANT["pkcs8"], "certs": {SERIAL: PLATFORM["certificate"]}}
+    settings |= {"private_key": MERCHANT["pkcs8"], "platform_keys": {SERIAL: PLATFORM["certificate"]}}
     async with Wechatpay(**settings) as wxpay:
         with pytest.raises(ConfigurationError, match="encrypted for RSA keys only"):
             await wxpay.v3.profitsharing.receivers.add.post(
@@ -273,8 +273,8 @@ async def test_a_notification_comes_in_shangmi() -> None:
             "resource": resource,
         }
     ).encode()
-    recipient = Recipient.of("1900000109", certs={SERIAL: PLATFORM["certificate"]}, apiv3_key=APIV3_KEY)
-    notification = await Notifications(recipient).parse(service.signed(body), body)
+    merchant_keys = MerchantKeys.of("1900000109", platform_keys={SERIAL: PLATFORM["certificate"]}, apiv3_key=APIV3_KEY)
+    notification = await Notifications(merchant_keys).parse(service.signed(body), body)
     assert notification.resource == {"out_trade_no": "1"}
 
 

@@ -1,4 +1,4 @@
-"""What the front end needs, from the reply of an order on the sandbox, checked with the merchant's public key."""
+"""What the front end needs, from the response of an order on the sandbox, checked with the merchant's public key."""
 
 from __future__ import annotations
 
@@ -43,24 +43,24 @@ def verified(sandbox: Sandbox, signature: str, *lines: str) -> bool:
 
 
 async def test_jsapi_takes_all_from_the_order(sandbox: Sandbox, wxpay: Wechatpay) -> None:
-    reply = await order(wxpay, "jsapi", payer={"openid": "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o"})
-    given = await wxpay.pay_params.jsapi(reply)
+    response = await order(wxpay, "jsapi", payer={"openid": "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o"})
+    given = await wxpay.payment_params.jsapi(response)
     assert given["appId"] == APPID
-    assert given["package"] == f"prepay_id={reply.data['prepay_id']}"
+    assert given["package"] == f"prepay_id={response.data['prepay_id']}"
     lines = (given["appId"], given["timeStamp"], given["nonceStr"], given["package"])
     assert verified(sandbox, given["paySign"], *lines)
-    again = await wxpay.pay_params.mini_program(reply.data, APPID)
+    again = await wxpay.payment_params.mini_program(response.data, APPID)
     assert again["package"] == given["package"]
     assert again["nonceStr"] != given["nonceStr"]
-    bare = await wxpay.pay_params.jsapi(reply.data["prepay_id"], APPID)
+    bare = await wxpay.payment_params.jsapi(response.data["prepay_id"], APPID)
     assert bare["package"] == given["package"]
 
 
 async def test_app_is_paid_to_the_order_s_merchant(sandbox: Sandbox, wxpay: Wechatpay) -> None:
-    reply = await order(wxpay, "app")
-    given = await wxpay.pay_params.app(reply)
+    response = await order(wxpay, "app")
+    given = await wxpay.payment_params.app(response)
     assert given["partnerid"] == wxpay.settings.mchid
-    assert verified(sandbox, given["sign"], APPID, given["timestamp"], given["noncestr"], reply.data["prepay_id"])
+    assert verified(sandbox, given["sign"], APPID, given["timestamp"], given["noncestr"], response.data["prepay_id"])
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ async def test_app_is_paid_to_the_order_s_merchant(sandbox: Sandbox, wxpay: Wech
 async def test_of_a_service_provider_s_order_the_payer_tells_which_appid(
     payer: str, appid: str, wxpay: Wechatpay
 ) -> None:
-    reply = await wxpay.v3.pay.partner.transactions.jsapi.post(
+    response = await wxpay.v3.pay.partner.transactions.jsapi.post(
         {
             **ORDER,
             "sp_appid": "wx1111111111111111",
@@ -81,20 +81,20 @@ async def test_of_a_service_provider_s_order_the_payer_tells_which_appid(
             "payer": {payer: "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o"},
         }
     )
-    assert (await wxpay.pay_params.jsapi(reply))["appId"] == appid
+    assert (await wxpay.payment_params.jsapi(response))["appId"] == appid
 
 
 async def test_h5_and_native_are_links(wxpay: Wechatpay) -> None:
     scene = {"payer_client_ip": "127.0.0.1", "h5_info": {"type": "Wap"}}
     h5 = await order(wxpay, "h5", scene_info=scene)
-    link = wxpay.pay_params.h5(h5, "https://www.wechatpay.com.cn")
+    link = wxpay.payment_params.h5(h5, "https://www.wechatpay.com.cn")
     assert link == h5.data["h5_url"] + "&redirect_url=https%3A%2F%2Fwww.wechatpay.com.cn"
     native = await order(wxpay, "native")
-    assert wxpay.pay_params.native(native) == native.data["code_url"]
+    assert wxpay.payment_params.native(native) == native.data["code_url"]
 
 
 async def test_an_order_of_apiv2_is_signed_as_apiv2(sandbox: Sandbox, wxpay: Wechatpay) -> None:
-    reply = await wxpay.v2.pay.unifiedorder(
+    response = await wxpay.v2.pay.unifiedorder(
         appid=APPID,
         body="茶",
         out_trade_no="v2-1",
@@ -105,23 +105,23 @@ async def test_an_order_of_apiv2_is_signed_as_apiv2(sandbox: Sandbox, wxpay: Wec
         openid="oUpF8uMuAJO_M2pxb1Q9zNjWeS6o",
         sign_type="HMAC-SHA256",
     )
-    given = await wxpay.pay_params.jsapi(reply)
+    given = await wxpay.payment_params.jsapi(response)
     assert given["signType"] == "HMAC-SHA256"
     signed = {name: value for name, value in given.items() if name != "paySign"}
-    secret = sandbox.credentials["secret"]
+    secret = sandbox.credentials["apiv2_key"]
     assert given["paySign"] == signing_v2.sign(signed, secret, "HMAC-SHA256")
-    app = await wxpay.pay_params.app(reply)
+    app = await wxpay.payment_params.app(response)
     assert app["partnerid"] == wxpay.settings.mchid
 
 
 async def test_what_is_missing_is_named(wxpay: Wechatpay) -> None:
-    reply = await order(wxpay, "native")
-    with pytest.raises(ValidationError, match="prepay_id: the reply has none"):
-        await wxpay.pay_params.jsapi(reply)
+    response = await order(wxpay, "native")
+    with pytest.raises(ValidationError, match="prepay_id: the response has none"):
+        await wxpay.payment_params.jsapi(response)
     with pytest.raises(ValidationError, match="appid: give the one that the order was placed with"):
-        await wxpay.pay_params.jsapi("wx201410272009395522657a690389285100")
+        await wxpay.payment_params.jsapi("wx201410272009395522657a690389285100")
     with pytest.raises(ValidationError, match="h5_url"):
-        wxpay.pay_params.h5({})
+        wxpay.payment_params.h5({})
 
 
 CODE = "weixin://wxpay/bizpayurl?pr=NwY5Mz9&groupid=00"
@@ -144,8 +144,8 @@ def test_a_code_is_a_picture() -> None:
 
 
 async def test_a_code_is_drawn_of_the_reply(wxpay: Wechatpay) -> None:
-    reply = await order(wxpay, "native")
-    assert qr.svg(reply) == qr.svg(reply.data) == qr.svg(reply.data["code_url"])
+    response = await order(wxpay, "native")
+    assert qr.svg(response) == qr.svg(response.data) == qr.svg(response.data["code_url"])
 
 
 @pytest.mark.parametrize("code", ["", {}, 5, "a\nb", "x" * 600], ids=str)

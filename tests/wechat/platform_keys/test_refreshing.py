@@ -33,7 +33,7 @@ POLICY = RefreshPolicy(interval=43200, minimum_interval=300)
 
 @define
 class World:
-    """A platform that gives ``certs``, or fails, and clocks that a test moves."""
+    """A platform that gives ``platform_keys``, or fails, and clocks that a test moves."""
 
     certs: list[Cert] = field(factory=lambda: [FIRST])
     error: SdkError | None = None

@@ -164,7 +164,7 @@ async def test_a_megabyte_is_read_and_no_more(tmp_path: Path) -> None:
 
 def test_an_error_is_its_sentence_and_an_entry_does_not_show_what_it_holds() -> None:
     assert str(KeyStoreError("it is gone")) == "it is gone"
-    assert "secret" not in repr(StoredCertificates(b"secret", 1.0))
+    assert "secret" not in repr(StoredCertificates(b"apiv2_key", 1.0))
 
 
 def test_a_url_of_another_kind_is_named_by_its_scheme() -> None:

@@ -60,8 +60,8 @@ async def test_a_thread_signs_and_decrypts(sandbox: Sandbox, key: RSAPrivateKey)
     assert isinstance(signer, Signer)
     assert isinstance(signer, Decryptor)
     async with client(sandbox, signer) as wxpay:
-        reply = await wxpay.v3.eduPapay.contracts.presign.post(PRESIGN)
-        assert reply.data["presign_token"]
+        response = await wxpay.v3.eduPapay.contracts.presign.post(PRESIGN)
+        assert response.data["presign_token"]
         assert wxpay.settings.decryptor is signer
     plaintext = await signer.decrypt(b64decode(oaep_encrypt("张三", key.public_key())))
     assert plaintext.decode() == "张三"
@@ -106,7 +106,7 @@ async def test_the_wrong_platform_key_is_found_out_with_a_threaded_signer_too(
     credentials = {
         **sandbox.credentials,
         "private_key": ThreadedSigner(key),
-        "certs": {"PUB_KEY_ID_1": key.public_key()},
+        "platform_keys": {"PUB_KEY_ID_1": key.public_key()},
     }
     with pytest.raises(ConfigurationError, match="the merchant's own public key"):
         Wechatpay(**credentials)
@@ -202,8 +202,8 @@ async def test_a_call_is_signed_by_the_token(token: str, hsm_key: RSAPrivateKey,
         put_on(token, load_private_key(sandbox.credentials["private_key"]), "own", "09", tmp_path)
         hsm = signer(label=None, id=bytes([9]), pin=lambda: PIN)
         async with client(sandbox, hsm) as wxpay:
-            replies = await asyncio.gather(*(wxpay.v3.eduPapay.contracts.presign.post(PRESIGN) for _ in range(5)))
-        assert all(reply.data["presign_token"] for reply in replies)
+            responses = await asyncio.gather(*(wxpay.v3.eduPapay.contracts.presign.post(PRESIGN) for _ in range(5)))
+        assert all(response.data["presign_token"] for response in responses)
         await hsm.close()
 
 
@@ -219,7 +219,7 @@ async def test_the_guide_s_example_works(token: str, tmp_path: Path, monkeypatch
         names: dict[str, Any] = {}
         program = compile(code, "signers.md", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
         await eval(program, names)  # noqa: S307 (running it is the point)
-        assert names["reply"].status == 200
+        assert names["response"].status == 200
         await names["signer"].close()
 
 

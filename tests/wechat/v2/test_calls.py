@@ -96,10 +96,10 @@ async def prepared(wxpay: Wechatpay, chain: str) -> dict[str, str]:
 
 async def test_the_caller_may_choose_hmac() -> None:
     async with answering(signed("HMAC-SHA256")) as loopback, wechatpay(loopback) as wxpay:
-        reply = await wxpay.v2.pay.closeorder(CLOSE, sign_type="HMAC-SHA256")
+        response = await wxpay.v2.pay.closeorder(CLOSE, sign_type="HMAC-SHA256")
         assert len(loopback.fields["sign"]) == 64
         assert signing_v2.verify(loopback.fields, SECRET)
-        assert reply.data["mch_id"] == MCHID
+        assert response.data["mch_id"] == MCHID
         with pytest.raises(ValidationError, match="sign_type: expected MD5 or HMAC-SHA256, got 'SHA1'"):
             await wxpay.v2.pay.closeorder(CLOSE, sign_type="SHA1", validate=False)
 
@@ -107,10 +107,10 @@ async def test_the_caller_may_choose_hmac() -> None:
 async def test_a_get_is_signed_in_its_query() -> None:
     page = b"<!doctype html>"
     async with answering(page) as loopback, wechatpay(loopback) as wxpay:
-        reply = await wxpay.v2.papay.entrustweb.get(
+        response = await wxpay.v2.papay.entrustweb.get(
             appid=APPID, plan_id=12535, contract_display_account="微信 代扣&+", notify_url="https://a.example/?b=c"
         )
-        assert reply.data == page
+        assert response.data == page
         fields = dict(parse_qsl(urlsplit(loopback.requests[0][1]).query))
         assert fields["mch_id"] == MCHID
         assert fields["contract_display_account"] == "微信 代扣&+"
@@ -156,8 +156,8 @@ async def test_another_merchants_id_is_refused_before_anything_is_sent(chain: st
 
 async def test_a_path_that_no_spec_declares_is_signed_sent_and_verified() -> None:
     async with answering(signed(answer="42")) as loopback, wechatpay(loopback) as wxpay:
-        reply = await wxpay.v2.pay.somethingnew(question=[1, {"二": True}], sum=3)
-        assert reply.data["answer"] == "42"
+        response = await wxpay.v2.pay.somethingnew(question=[1, {"二": True}], sum=3)
+        assert response.data["answer"] == "42"
         assert loopback.fields["question"] == '[1,{"二":true}]'
         assert loopback.fields["mch_id"] == MCHID
         assert signing_v2.verify(loopback.fields, SECRET)
@@ -194,7 +194,7 @@ WECOM = (
 
 async def test_wecoms_signature_is_made_where_it_is_declared() -> None:
     async with answering(signed()) as loopback:
-        wxpay = wechatpay(loopback, agent_secret="agent-secret")
+        wxpay = wechatpay(loopback, wecom_secret="agent-secret")
         for chain, given, names in WECOM:
             node: Any = wxpay.v2
             for segment in chain.split("."):
@@ -207,15 +207,15 @@ async def test_wecoms_signature_is_made_where_it_is_declared() -> None:
 
 
 @pytest.mark.parametrize(("chain", "given"), [(chain, given) for chain, given, _ in WECOM])
-@pytest.mark.parametrize("agent_secret", [None, ""])
+@pytest.mark.parametrize("wecom_secret", [None, ""])
 async def test_without_the_agents_secret_nothing_is_sent(
-    chain: str, given: dict[str, Any], agent_secret: str | None
+    chain: str, given: dict[str, Any], wecom_secret: str | None
 ) -> None:
-    async with answering(signed()) as loopback, wechatpay(loopback, agent_secret=agent_secret) as wxpay:
+    async with answering(signed()) as loopback, wechatpay(loopback, wecom_secret=wecom_secret) as wxpay:
         node: Any = wxpay.v2
         for segment in chain.split("."):
             node = node[segment]
-        with pytest.raises(ConfigurationError, match=r"workwx_sign.*`agent_secret`"):
+        with pytest.raises(ConfigurationError, match=r"workwx_sign.*`wecom_secret`"):
             await node.post(given)
         assert loopback.requests == []
         request = await wxpay.client.prepare(node._target(), {**given, "workwx_sign": "A" * 32}, {})
@@ -226,9 +226,9 @@ async def test_without_the_apiv2_key_the_error_names_the_setting() -> None:
     from wxpay_dsl.sandbox import Sandbox
 
     async with Sandbox() as sandbox:
-        credentials = {**sandbox.credentials, "secret": None}
+        credentials = {**sandbox.credentials, "apiv2_key": None}
         async with Wechatpay(**credentials) as wxpay:
-            with pytest.raises(ConfigurationError, match="`secret`"):
+            with pytest.raises(ConfigurationError, match="`apiv2_key`"):
                 await wxpay.v2.pay.closeorder(CLOSE)
 
 

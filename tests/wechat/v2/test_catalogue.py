@@ -8,12 +8,12 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from wxpay_dsl import ConfigurationError, Reply, Wechatpay
+from wxpay_dsl import ConfigurationError, Response, Wechatpay
 from wxpay_dsl.client import tree
 from wxpay_dsl.core.specs.model import Operation, Schema
 from wxpay_dsl.sandbox import Sandbox
 from wxpay_dsl.sandbox.protocol.examples import example
-from wxpay_dsl.wechat.dialects import SUPPLIED
+from wxpay_dsl.wechat.dialects import AUTO_FIELDS
 from wxpay_dsl.wechat.v2 import signing as signing_v2
 from wxpay_dsl.wechat.v2 import xml
 
@@ -64,7 +64,7 @@ def fields_of(operation: Operation) -> dict[str, Any]:
     for section in ("query", "body", "form"):
         schema = operation.section(section)
         for name, field in schema.properties.items() if schema is not None else ():
-            if name not in SUPPLIED["v2"] and name != "cert_serial_number":
+            if name not in AUTO_FIELDS["v2"] and name != "cert_serial_number":
                 fields[name] = PNG if field.format == "binary" else value_of(field, name)
     return fields
 
@@ -88,26 +88,26 @@ def told(operation: Operation) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if name in schema.properties}
 
 
-async def call(wxpay: Wechatpay, operation: Operation, fields: dict[str, Any]) -> Reply[Any]:
+async def call(wxpay: Wechatpay, operation: Operation, fields: dict[str, Any]) -> Response[Any]:
     node: Any = wxpay
     for segment in operation.chain:
         node = node[segment]
-    reply: Reply[Any] = await getattr(node, operation.verb)(**fields)
-    return reply
+    response: Response[Any] = await getattr(node, operation.verb)(**fields)
+    return response
 
 
-def sent_fields(reply: Reply[Any]) -> dict[str, str]:
+def sent_fields(response: Response[Any]) -> dict[str, str]:
     """What went over the wire, as its receiver reads it."""
-    if reply.exchange.method == "GET":
-        return dict(parse_qsl(urlsplit(reply.exchange.url).query, keep_blank_values=True))
-    return xml.loads(reply.exchange.request_body)
+    if response.exchange.method == "GET":
+        return dict(parse_qsl(urlsplit(response.exchange.url).query, keep_blank_values=True))
+    return xml.loads(response.exchange.request_body)
 
 
 async def test_every_operation_is_called_signed_verified_and_read() -> None:
-    replies: dict[str, Reply[Any]] = {}
+    responses: dict[str, Response[Any]] = {}
     async with Sandbox(tls=True, stateful=False) as sandbox:
         clients = {name: Wechatpay(**sandbox.credentials, v2_sandbox=name or None) for name in ENVIRONMENTS}
-        secret = sandbox.merchant.secret
+        secret = sandbox.merchant.apiv2_key
         today = datetime.fromtimestamp(sandbox.state.now, timezone(timedelta(hours=8)))
         await clients[""].v2.pay.unifiedorder(COMMON, **STORY["/pay/unifiedorder"] | {"out_trade_no": "closed"})
         paid = {name: value for name, value in COMMON.items() if name != "notify_url"}
@@ -115,26 +115,26 @@ async def test_every_operation_is_called_signed_verified_and_read() -> None:
         for operation in in_order():
             fields = told(operation) if step_of(operation) in STORY else fields_of(operation)
             if operation.path.endswith("/downloadbill"):
-                sandbox.control.advance(86400)
+                sandbox.control.advance_clock(86400)
                 fields["bill_date"] = f"{today:%Y%m%d}"
-            replies[operation.name] = await call(clients[environment_of(operation)], operation, fields)
+            responses[operation.name] = await call(clients[environment_of(operation)], operation, fields)
         for wxpay in clients.values():
             await wxpay.close()
-    assert len(replies) == 136
+    assert len(responses) == 136
 
-    exchanged = replies["POST /xdc/apiv2getsignkey/sign/getsignkey"].data["sandbox_signkey"]
+    exchanged = responses["POST /xdc/apiv2getsignkey/sign/getsignkey"].data["sandbox_signkey"]
     for operation in OPERATIONS:
-        reply = replies[operation.name]
+        response = responses[operation.name]
         if operation.status == 302:
-            assert urlsplit(reply.headers["Location"]).query
+            assert urlsplit(response.headers["Location"]).query
         elif operation.produces:
-            assert reply.data
+            assert response.data
         else:
-            assert reply.data["return_code"] == "SUCCESS", operation.name
-            assert reply.data.get("result_code", "SUCCESS") == "SUCCESS", operation.name
-            assert ("sign" in reply.data) == operation.verify, operation.name
+            assert response.data["return_code"] == "SUCCESS", operation.name
+            assert response.data.get("result_code", "SUCCESS") == "SUCCESS", operation.name
+            assert ("sign" in response.data) == operation.verify, operation.name
         if operation.form is None:
-            sent = sent_fields(reply)
+            sent = sent_fields(response)
             assert ("nonce_str" in sent) == operation.nonce, operation.name
             own_key = not environment_of(operation) or "getsignkey" in operation.path
             assert signing_v2.verify(sent, secret if own_key else exchanged), operation.name
@@ -144,7 +144,9 @@ async def test_the_57_operations_that_need_the_client_certificate_are_refused_wi
     demanding = [operation for operation in OPERATIONS if operation.mutual_tls]
     assert len(demanding) == 57
     async with Sandbox(tls=True, stateful=False) as sandbox:
-        credentials = {name: sandbox.credentials[name] for name in ("mchid", "secret", "certs", "base_url", "ca")}
+        credentials = {
+            name: sandbox.credentials[name] for name in ("mchid", "apiv2_key", "platform_keys", "base_url", "ca")
+        }
         async with Wechatpay(**credentials) as without:
             for operation in demanding:
                 with pytest.raises(ConfigurationError, match="p12"):

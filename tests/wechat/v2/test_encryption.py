@@ -27,13 +27,13 @@ PAYMENT: dict[str, Any] = {
 async def test_a_bank_card_is_encrypted_under_the_key_that_was_asked_for_once() -> None:
     given = dict(PAYMENT)
     async with Sandbox(tls=True) as sandbox, Wechatpay(**sandbox.credentials) as wxpay:
-        replies = await asyncio.gather(*(wxpay.v2.mmpaysptrans.pay_bank(given) for _ in range(4)))
-        sent = xml.loads(replies[0].exchange.request_body)
+        responses = await asyncio.gather(*(wxpay.v2.mmpaysptrans.pay_bank(given) for _ in range(4)))
+        sent = xml.loads(responses[0].exchange.request_body)
         assert sent["enc_bank_no"] != PAYMENT["enc_bank_no"]
         assert ciphers.oaep_decrypt(sent["enc_bank_no"], bank_key()) == PAYMENT["enc_bank_no"]
         assert ciphers.oaep_decrypt(sent["enc_true_name"], bank_key()) == "张三"
         assert given == PAYMENT
-        assert "6222" not in repr(replies[0].exchange)
+        assert "6222" not in repr(responses[0].exchange)
 
 
 class Card(str, Enum):  # noqa: UP042 - what people still write
@@ -43,8 +43,8 @@ class Card(str, Enum):  # noqa: UP042 - what people still write
 @pytest.mark.parametrize("number", [6222020200112233445, Card.MINE])
 async def test_it_is_encrypted_whatever_its_type_and_unchecked_too(number: Any) -> None:
     async with Sandbox(tls=True) as sandbox, Wechatpay(**sandbox.credentials) as wxpay:
-        reply = await wxpay.v2.mmpaysptrans.pay_bank({**PAYMENT, "enc_bank_no": number}, validate=False)
-        sent = xml.loads(reply.exchange.request_body)
+        response = await wxpay.v2.mmpaysptrans.pay_bank({**PAYMENT, "enc_bank_no": number}, validate=False)
+        sent = xml.loads(response.exchange.request_body)
         assert ciphers.oaep_decrypt(sent["enc_bank_no"], bank_key()) == PAYMENT["enc_bank_no"]
 
 
@@ -58,14 +58,14 @@ async def test_what_cannot_be_encrypted_does_not_leave_in_the_clear(number: Any)
 
 async def test_the_key_is_not_asked_for_where_nothing_is_encrypted() -> None:
     async with Sandbox(tls=True) as sandbox, Wechatpay(**sandbox.credentials) as wxpay:
-        reply = await wxpay.v2.mmpaysptrans.query_bank(partner_trade_no="1")
-        assert reply.exchange.attempts == 1
+        response = await wxpay.v2.mmpaysptrans.query_bank(partner_trade_no="1")
+        assert response.exchange.attempts == 1
 
 
 async def test_fields_for_a_platform_certificate_are_encrypted_and_it_is_named() -> None:
     async with Sandbox(tls=True) as sandbox, Wechatpay(**sandbox.credentials) as wxpay:
-        reply = await wxpay.v2.mchrisk.querymchrisk(certificates_name="张三", validate=False)
-        sent = xml.loads(reply.exchange.request_body)
+        response = await wxpay.v2.mchrisk.querymchrisk(certificates_name="张三", validate=False)
+        sent = xml.loads(response.exchange.request_body)
         pair = sandbox.platform.find(sent["cert_serial_number"])
         assert pair is not None
         assert ciphers.oaep_decrypt(sent["certificates_name"], pair.private_key) == "张三"
@@ -77,7 +77,7 @@ async def test_fields_for_a_platform_certificate_are_encrypted_and_it_is_named()
 
 async def test_without_a_certificate_not_even_the_key_is_asked_for() -> None:
     async with Sandbox(tls=True) as sandbox:
-        names = ("mchid", "secret", "base_url", "ca")
+        names = ("mchid", "apiv2_key", "base_url", "ca")
         async with Wechatpay(**{name: sandbox.credentials[name] for name in names}) as wxpay:
             with pytest.raises(ConfigurationError, match="getpublickey demands"):
                 await wxpay.v2.mmpaysptrans.pay_bank(PAYMENT)

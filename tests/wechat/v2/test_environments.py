@@ -40,8 +40,8 @@ def paths(loopback: Loopback) -> list[str]:
 @pytest.mark.parametrize("name", PATHS)
 async def test_calls_go_there_with_the_key_that_was_exchanged_once(name: str) -> None:
     async with answering(service) as loopback, wechatpay(loopback, v2_sandbox=name) as wxpay:
-        replies = await asyncio.gather(*(wxpay.v2.pay.orderquery(ORDER) for _ in range(5)))
-        assert all(reply.data["mch_id"] == MCHID for reply in replies)
+        responses = await asyncio.gather(*(wxpay.v2.pay.orderquery(ORDER) for _ in range(5)))
+        assert all(response.data["mch_id"] == MCHID for response in responses)
         assert paths(loopback)[0] == PATHS[name][0]
         assert paths(loopback)[1:] == [PATHS[name][1]] * 5
 
@@ -84,12 +84,12 @@ async def test_a_key_that_cannot_be_had_is_the_calls_own_error() -> None:
 @pytest.mark.parametrize("settings", [{"v2_sandbox": "sandbox"}, {"v2_sandbox": "xdc"}])
 def test_another_name_is_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match="`v2_sandbox` is one of sandboxnew, apiv2sandbox"):
-        Wechatpay(mchid=MCHID, secret=SECRET, **settings)
+        Wechatpay(mchid=MCHID, apiv2_key=SECRET, **settings)
 
 
 async def test_a_prefix_in_the_base_url_stays_in_front() -> None:
     async with answering(lambda request, body: b"") as loopback:
-        wxpay = Wechatpay(mchid=MCHID, secret=SECRET, base_url=f"{loopback.url}/proxy", v2_sandbox="sandboxnew")
+        wxpay = Wechatpay(mchid=MCHID, apiv2_key=SECRET, base_url=f"{loopback.url}/proxy", v2_sandbox="sandboxnew")
         async with wxpay:
             with pytest.raises(Exception, match="getsignkey"):
                 await wxpay.v2.pay.orderquery(ORDER)

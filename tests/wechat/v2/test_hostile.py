@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 
 from tests.wechat.loopback import APPID, answering, signed, wechatpay
-from wxpay_dsl import ReplyDecodeError, ReplyTooLargeError, ReplyTruncatedError, SdkError, TransportError
+from wxpay_dsl import ResponseDecodeError, ResponseTooLargeError, ResponseTruncatedError, SdkError, TransportError
 from wxpay_dsl.core.http.transport import MAX_REPLY
 
 QUERY = {"appid": APPID, "out_trade_no": "1217752501201407033233368018"}
@@ -70,7 +70,7 @@ def bounded() -> Iterator[Callable[[], None]]:
 async def test_a_hostile_document_is_refused(title: str, bounded: Callable[[], None]) -> None:
     body = WHOLE[title]
     async with answering(body) as loopback, wechatpay(loopback) as wxpay:
-        with pytest.raises(ReplyDecodeError) as caught:
+        with pytest.raises(ResponseDecodeError) as caught:
             await wxpay.v2.pay.orderquery(QUERY)
         bounded()
         assert caught.value.body == body
@@ -90,7 +90,7 @@ async def test_a_gibibyte_is_not_read_to_its_end(bounded: Callable[[], None]) ->
         return response
 
     async with answering(flood) as loopback, wechatpay(loopback) as wxpay:
-        with pytest.raises(ReplyTooLargeError, match=f"larger than {MAX_REPLY} bytes"):
+        with pytest.raises(ResponseTooLargeError, match=f"larger than {MAX_REPLY} bytes"):
             await wxpay.v2.pay.orderquery(QUERY)
     bounded()
     assert sent < 64 * MEBI
@@ -106,7 +106,7 @@ async def test_a_gibibyte_that_is_announced_is_not_read_at_all(bounded: Callable
         return response
 
     async with answering(announced) as loopback, wechatpay(loopback) as wxpay:
-        with pytest.raises(ReplyTooLargeError):
+        with pytest.raises(ResponseTooLargeError):
             await wxpay.v2.pay.orderquery(QUERY)
         bounded()
 
@@ -136,7 +136,7 @@ async def test_an_answer_shorter_than_announced_is_truncated() -> None:
         return response
 
     async with answering(short) as loopback, wechatpay(loopback) as wxpay:
-        with pytest.raises(ReplyTruncatedError):
+        with pytest.raises(ResponseTruncatedError):
             await wxpay.v2.pay.micropay(QUERY, validate=False)
 
 

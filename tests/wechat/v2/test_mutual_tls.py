@@ -31,7 +31,7 @@ def container(sandbox: Sandbox, password: str = MCHID) -> bytes:
 @pytest.fixture
 def credentials() -> Callable[[Sandbox], dict[str, Any]]:
     """What a merchant of APIv2 alone has, without its certificate."""
-    return lambda sandbox: {name: sandbox.credentials[name] for name in ("mchid", "secret", "base_url", "ca")}
+    return lambda sandbox: {name: sandbox.credentials[name] for name in ("mchid", "apiv2_key", "base_url", "ca")}
 
 
 Credentials = Callable[[Sandbox], dict[str, Any]]
@@ -43,8 +43,8 @@ async def test_a_container_whose_password_is_the_merchant_id(credentials: Creden
         file.write_bytes(container(sandbox))
         for thing in (container(sandbox), file, str(file), file.as_uri()):
             async with Wechatpay(**credentials(sandbox), p12=thing) as wxpay:
-                reply = await wxpay.v2.mmpaymkttransfers.gethbinfo(PACKET)
-                assert reply.data["mch_billno"] == PACKET["mch_billno"]
+                response = await wxpay.v2.mmpaymkttransfers.gethbinfo(PACKET)
+                assert response.data["mch_billno"] == PACKET["mch_billno"]
 
 
 async def test_a_container_with_a_password_of_its_own(credentials: Credentials) -> None:
@@ -63,7 +63,7 @@ async def test_a_pem_pair(credentials: Credentials) -> None:
         pair = {
             "certificate": merchant.certificate.public_bytes(Encoding.PEM),
             "private_key": merchant.private_key,
-            "certs": sandbox.credentials["certs"],
+            "platform_keys": sandbox.credentials["platform_keys"],
         }
         async with Wechatpay(**credentials(sandbox), **pair) as wxpay:
             await wxpay.v2.mmpaymkttransfers.gethbinfo(PACKET)
@@ -75,8 +75,8 @@ async def test_a_pem_pair_is_all_that_apiv2_alone_needs(credentials: Credentials
         certificate = sandbox.merchant.certificate.public_bytes(Encoding.PEM)
         given = {**credentials(sandbox), "certificate": certificate, "private_key": sandbox.merchant.private_key}
         async with Wechatpay(**given) as wxpay:
-            reply = await wxpay.v2.mmpaymkttransfers.gethbinfo(PACKET)
-            assert reply.data["mch_billno"] == PACKET["mch_billno"]
+            response = await wxpay.v2.mmpaymkttransfers.gethbinfo(PACKET)
+            assert response.data["mch_billno"] == PACKET["mch_billno"]
         async with answering(signed()) as loopback, Wechatpay(**{**given, "base_url": loopback.url}) as wxpay:
             with pytest.raises(ConfigurationError, match=r"no platform key is valid .* give pub_key\.pem"):
                 await wxpay.v3.certificates.get()
@@ -85,8 +85,8 @@ async def test_a_pem_pair_is_all_that_apiv2_alone_needs(credentials: Credentials
 
 async def test_a_container_serves_apiv3_too(credentials: Credentials) -> None:
     async with Sandbox(tls=True, stateful=False) as sandbox:
-        certs = sandbox.credentials["certs"]
-        async with Wechatpay(**credentials(sandbox), p12=container(sandbox), certs=certs) as wxpay:
+        certs = sandbox.credentials["platform_keys"]
+        async with Wechatpay(**credentials(sandbox), p12=container(sandbox), platform_keys=certs) as wxpay:
             assert (await wxpay.v3.certificates.get()).status == 200
 
 
@@ -155,7 +155,7 @@ async def test_a_merchant_who_comes_again_finds_his_connections(
     original = mutual_tls.presenting
     monkeypatch.setattr(mutual_tls, "presenting", lambda *given: made.append(1) or original(*given))
     async with Sandbox(tls=True, stateful=False) as sandbox:
-        own = {"mchid": sandbox.merchant.mchid, "secret": sandbox.merchant.secret}
+        own = {"mchid": sandbox.merchant.mchid, "secret": sandbox.merchant.apiv2_key}
         async with Wechatpay(**credentials(sandbox), p12=container(sandbox)) as wxpay:
             for _ in range(4):
                 async with wxpay.as_merchant(**own, p12=container(sandbox)) as one:
@@ -217,7 +217,7 @@ def test_the_key_is_on_disk_encrypted_and_for_no_longer_than_it_takes(
 
 @pytest.mark.parametrize("ca", ["nowhere.pem", __file__, "-----BEGIN CERTIFICATE-----\nrubbish\n"])
 async def test_authorities_that_cannot_be_read_are_refused_by_the_settings_name(ca: str) -> None:
-    wxpay = Wechatpay(mchid=MCHID, secret=SECRET, ca=ca)
+    wxpay = Wechatpay(mchid=MCHID, apiv2_key=SECRET, ca=ca)
     with pytest.raises(ConfigurationError, match="`ca`"):
         await wxpay.v2.pay.closeorder(appid=APPID, out_trade_no="1")
 

@@ -15,15 +15,15 @@ from wxpay_dsl import (
     MissingSignError,
     OrderPaidError,
     RateLimitError,
-    ReplyDecodeError,
+    ResponseDecodeError,
     ResultCodeError,
     ReturnCodeError,
     SdkError,
     ServiceError,
     ServiceSystemError,
-    SignatureError,
     StatementCreatingError,
     StatementNotExistError,
+    VerificationError,
     Wechatpay,
 )
 from wxpay_dsl.wechat.v2 import signing as signing_v2
@@ -35,8 +35,8 @@ QUERY = {"appid": APPID, "out_trade_no": "1217752501201407033233368018"}
 async def queried(answer: Answer) -> dict[str, Any]:
     """The data of an order query that is answered so."""
     async with answering(lambda request, body: answer) as loopback, wechatpay(loopback) as wxpay:
-        reply = await wxpay.v2.pay.orderquery(QUERY)
-        data: dict[str, Any] = reply.data
+        response = await wxpay.v2.pay.orderquery(QUERY)
+        data: dict[str, Any] = response.data
         return data
 
 
@@ -77,7 +77,7 @@ async def test_a_changed_answer_is_not_believed() -> None:
     whole = signed(total_fee="1")
     with pytest.raises(BadSignatureError, match="not that of the APIv2 key") as caught:
         await queried(whole.replace(b"<total_fee>1<", b"<total_fee>2<"))
-    assert isinstance(caught.value, SignatureError)
+    assert isinstance(caught.value, VerificationError)
 
 
 async def test_a_refusal_that_somebody_else_wrote_is_not_believed() -> None:
@@ -97,7 +97,7 @@ async def test_a_return_code_that_is_none_does_not_pass_for_one(return_code: str
 
 
 async def test_return_code_fail_is_an_error_of_its_own() -> None:
-    with pytest.raises(ReturnCodeError, match="POST /pay/orderquery: 200 FAIL 签名错误; compare `secret`") as caught:
+    with pytest.raises(ReturnCodeError, match="POST /pay/orderquery: 200 FAIL 签名错误; compare `apiv2_key`") as caught:
         await queried(
             "<xml><return_code><![CDATA[FAIL]]></return_code><return_msg>签名错误</return_msg></xml>".encode()
         )
@@ -136,7 +136,7 @@ PAGE = b"<!DOCTYPE html><html><body>502 Bad Gateway</body></html>"
 
 @pytest.mark.parametrize("page", [PAGE, b"<html></html>", b"", b"OK", b'{"code": "x"}', b"\x1f\x8b\x08"])
 async def test_what_is_not_the_services_xml_is_an_error_that_keeps_it(page: bytes) -> None:
-    with pytest.raises(ReplyDecodeError) as caught:
+    with pytest.raises(ResponseDecodeError) as caught:
         await queried(page)
     assert caught.value.body == page
     with pytest.raises(ServiceError) as refused:
@@ -147,15 +147,15 @@ async def test_what_is_not_the_services_xml_is_an_error_that_keeps_it(page: byte
 async def test_an_answer_that_its_spec_calls_unsigned_is_read_without_a_signature() -> None:
     answer = b"<xml><return_code>SUCCESS</return_code><result_code>SUCCESS</result_code><level>LOW</level></xml>"
     async with answering(answer) as loopback, wechatpay(loopback) as wxpay:
-        reply = await wxpay.v2.payitil.report(
+        response = await wxpay.v2.payitil.report(
             appid=APPID, interface_url="https://a.example", user_ip="8.8.8.8", trades=[{"out_trade_no": "1"}]
         )
-        assert reply.data["level"] == "LOW"
+        assert response.data["level"] == "LOW"
 
 
 async def test_an_answer_with_lists_in_it_is_read_as_its_spec_says() -> None:
     from wxpay_dsl.client import tree
-    from wxpay_dsl.core.http.exchange import Response
+    from wxpay_dsl.core.http.exchange import RawResponse
     from wxpay_dsl.wechat.v2.dialect import decode
 
     branch = tree().find(("v2", "mmpaymkttransfers", "gethbinfo"))
@@ -165,7 +165,7 @@ async def test_an_answer_with_lists_in_it_is_read_as_its_spec_says() -> None:
     def decoded(hblist: str) -> Any:
         codes = "<return_code>SUCCESS</return_code><result_code>SUCCESS</result_code>"
         body = f"<xml>{codes}<total_num>2</total_num>{hblist}</xml>".encode()
-        return decode(operation, Response("POST /x", 200, {}, body, safe=True))
+        return decode(operation, RawResponse("POST /x", 200, {}, body, safe=True))
 
     one, two = "<hbinfo><openid>a</openid><amount>1</amount></hbinfo>", "<hbinfo><openid>b</openid></hbinfo>"
     assert decoded(f"<hblist>\n{one}{two}</hblist>")["hblist"] == {
@@ -173,9 +173,9 @@ async def test_an_answer_with_lists_in_it_is_read_as_its_spec_says() -> None:
     }
     assert decoded(f"<hblist>{one}</hblist>")["hblist"] == {"hbinfo": [{"openid": "a", "amount": 1}]}
     assert decoded("<hblist/>")["hblist"] == {}
-    with pytest.raises(ReplyDecodeError, match="more than 4 levels"):
+    with pytest.raises(ResponseDecodeError, match="more than 4 levels"):
         decoded("<a><b><c><d><e>1</e></d></c></b></a>")
-    with pytest.raises(ReplyDecodeError, match="text beside"):
+    with pytest.raises(ResponseDecodeError, match="text beside"):
         decoded(f"<hblist>x{one}</hblist>")
 
 
@@ -202,7 +202,7 @@ async def test_a_bill_is_bytes_and_an_error_in_xml_is_an_error() -> None:
         assert (await wxpay.v2.pay.downloadbill(fields)).data == bill
         with pytest.raises(ReturnCodeError, match="20002 No Bill Exist"):
             await wxpay.v2.pay.downloadbill(fields)
-        with pytest.raises(ReplyDecodeError, match="a page"):
+        with pytest.raises(ResponseDecodeError, match="a page"):
             await wxpay.v2.pay.downloadbill(fields)
 
 
@@ -245,7 +245,7 @@ class TestEchoes:
         other = {"appid": APPID, "mch_id": MCHID, "out_trade_no": "A1", "nonce_str": "n", "total_fee": "1"}
         echo = xml.dumps({**other, "sign": signing_v2.sign(other, SECRET)})
         async with answering(echo) as loopback, wechatpay(loopback) as wxpay:
-            with pytest.raises(ReplyDecodeError, match="no `return_code`") as caught:
+            with pytest.raises(ResponseDecodeError, match="no `return_code`") as caught:
                 await CALLS[name](wxpay)
         assert caught.value.outcome_unknown is (name in ("micropay", "closeorder", "unifiedorder", "undeclared"))
 
@@ -255,7 +255,7 @@ class TestEchoes:
         fields = {"return_code": "SUCCESS", "result_code": "SUCCESS", "mch_id": MCHID}
         del fields[missing]
         signed_fields = {**fields, "sign": signing_v2.sign(fields, SECRET)}
-        with pytest.raises(ReplyDecodeError, match=f"no `{missing}`"):
+        with pytest.raises(ResponseDecodeError, match=f"no `{missing}`"):
             await queried(xml.dumps({**signed_fields, missing: ""} if empty else signed_fields))
 
     async def test_an_unsigned_answer_needs_its_codes_too(self) -> None:
@@ -263,15 +263,15 @@ class TestEchoes:
             wxpay_call = wxpay.v2.payitil.report(
                 appid=APPID, interface_url="https://a.example", user_ip="8.8.8.8", trades=[{"out_trade_no": "1"}]
             )
-            with pytest.raises(ReplyDecodeError, match="no `return_code`"):
+            with pytest.raises(ResponseDecodeError, match="no `return_code`"):
                 await wxpay_call
 
     async def test_an_answer_whose_spec_has_no_result_code_needs_none(self) -> None:
         fields = {"return_code": "SUCCESS", "mch_id": MCHID, "appid": APPID, "fee_type": "USD", "rate": "650000000"}
         answer = xml.dumps({**fields, "sign": signing_v2.sign(fields, SECRET)})
         async with answering(answer) as loopback, wechatpay(loopback) as wxpay:
-            reply = await wxpay.v2.pay.queryexchagerate(appid=APPID, fee_type="USD", date="20261201", validate=False)
-        assert reply.data["fee_type"] == "USD"
+            response = await wxpay.v2.pay.queryexchagerate(appid=APPID, fee_type="USD", date="20261201", validate=False)
+        assert response.data["fee_type"] == "USD"
 
 
 class TestDoubt:

@@ -79,7 +79,7 @@ def answering(status: int, body: bytes, kind: str = "application/json", **header
 async def refused(status: int, body: bytes, kind: str = "application/json", verb: str = "get", **headers: str) -> Any:
     """The error of a call that is answered so."""
     platform = Platform(answer=answering(status, body, kind, **headers))
-    async with serving(platform), wechatpay(platform, certs=CERTS, retries=0, undeclared=True) as wxpay:
+    async with serving(platform), wechatpay(platform, platform_keys=CERTS, retries=0, undeclared=True) as wxpay:
         node = wxpay["v3"]["pay"]["transactions"]["something"]
         with pytest.raises(SdkError) as caught:
             await getattr(node, verb)({"a": 1} if verb == "post" else None)
@@ -165,7 +165,7 @@ async def test_an_answer_that_was_changed_surfaces_whole_and_is_not_printed() ->
         return web.Response(body=forged, headers=signed, content_type="application/json")
 
     platform.answer = answer
-    async with serving(platform), wechatpay(platform, certs=CERTS) as wxpay:
+    async with serving(platform), wechatpay(platform, platform_keys=CERTS) as wxpay:
         with pytest.raises(BadSignatureError) as caught:
             await wxpay["v3"]["pay"]["orders"]["1"].get()
     assert caught.value.body == forged
@@ -288,7 +288,7 @@ class TestSignError:
             return web.json_response(refusal, status=401)
 
         platform = Platform(answer=answer)
-        async with serving(platform), wechatpay(platform, certs=CERTS) as wxpay:
+        async with serving(platform), wechatpay(platform, platform_keys=CERTS) as wxpay:
             with pytest.raises(service_errors.SignError) as caught:
                 await wxpay["v3"]["my"]["thing"].post({"amount": 1})
         said = "line 2 of the signed message, the request target, is '/v3/my/thing' here and '/inner/v3/my/thing'"

@@ -22,9 +22,9 @@ from wxpay_dsl import (
     MalformedTimestampError,
     MissingHeaderError,
     ServiceError,
-    SignatureError,
     UnknownSerialError,
     ValidationError,
+    VerificationError,
     Wechatpay,
 )
 from wxpay_dsl.wechat.v3 import authorization
@@ -50,7 +50,9 @@ async def platform() -> AsyncIterator[Platform]:
 
 @pytest.fixture
 async def wxpay(platform: Platform) -> AsyncIterator[Wechatpay]:
-    async with wechatpay(platform, certs={PUB_KEY_ID: keys()[1].public_key()}, apiv3_key=None, retries=0) as wxpay:
+    async with wechatpay(
+        platform, platform_keys={PUB_KEY_ID: keys()[1].public_key()}, apiv3_key=None, retries=0
+    ) as wxpay:
         yield wxpay
 
 
@@ -75,8 +77,8 @@ class TestRequests:
     async def test_are_signed_over_the_bytes_that_are_sent(self, platform: Platform, wxpay: Wechatpay) -> None:
         answers(platform, lambda request, body: platform.signed(TOKEN))
         begun = int(time.time())
-        reply = await wxpay.v3.eduPapay.contracts.presign.post(PRESIGN)
-        assert reply["presign_token"] == "tok"
+        response = await wxpay.v3.eduPapay.contracts.presign.post(PRESIGN)
+        assert response["presign_token"] == "tok"
         said = check_request(platform)
         assert (said.mchid, said.serial, said.scheme) == (MCHID, SERIAL, "WECHATPAY2-SHA256-RSA2048")
         assert begun <= said.timestamp <= time.time()
@@ -149,11 +151,13 @@ class TestRequests:
             return web.Response(status=503) if len(platform.requests) < 3 else platform.signed(b"{}")
 
         answers(platform, busy)
-        async with wechatpay(platform, certs={PUB_KEY_ID: keys()[1].public_key()}, apiv3_key=None, retries=2) as wxpay:
-            reply = await wxpay.v3.my.thing.get()
+        async with wechatpay(
+            platform, platform_keys={PUB_KEY_ID: keys()[1].public_key()}, apiv3_key=None, retries=2
+        ) as wxpay:
+            response = await wxpay.v3.my.thing.get()
         said = [check_request(platform, position) for position in range(3)]
         assert len({one.nonce for one in said}) == 3
-        assert reply.exchange.attempts == 3
+        assert response.exchange.attempts == 3
         # One header each, however often the request object was used.
         assert [line for line, _, _ in platform.requests] == ["GET /v3/my/thing"] * 3
 
@@ -172,7 +176,7 @@ class TestRequests:
                 return signing_v3.sign(message, keys()[0])
 
         certs = {PUB_KEY_ID: keys()[1].public_key()}
-        async with wechatpay(platform, private_key=Vault(), certs=certs, apiv3_key=None) as wxpay:
+        async with wechatpay(platform, private_key=Vault(), platform_keys=certs, apiv3_key=None) as wxpay:
             await wxpay.v3.my.thing.post(a=1)
         check_request(platform)
         assert Vault.messages[0].startswith(b"POST\n/v3/my/thing\n")
@@ -185,7 +189,7 @@ class TestRequests:
                 raise PermissionError("the vault is locked")
 
         certs = {PUB_KEY_ID: keys()[1].public_key()}
-        async with wechatpay(platform, private_key=Locked(), certs=certs, apiv3_key=None) as wxpay:
+        async with wechatpay(platform, private_key=Locked(), platform_keys=certs, apiv3_key=None) as wxpay:
             with pytest.raises(PermissionError, match="the vault is locked"):
                 await wxpay.v3.my.thing.post(a=1)
         assert platform.requests == []
@@ -196,8 +200,8 @@ class TestAnswers:
     async def test_every_success_is_verified(self, platform: Platform, wxpay: Wechatpay, status: int) -> None:
         body = b"" if status == 204 else b'{"a":1}'
         answers(platform, lambda request, _: platform.signed(body, status=status))
-        reply = await wxpay.v3.my.thing.post(a=1)
-        assert (reply.status, reply.data) == (status, None if status == 204 else {"a": 1})
+        response = await wxpay.v3.my.thing.post(a=1)
+        assert (response.status, response.data) == (status, None if status == 204 else {"a": 1})
         answers(platform, lambda request, _: web.Response(status=status, body=body))
         with pytest.raises(MissingHeaderError):
             await wxpay.v3.my.thing.post(a=1)
@@ -316,15 +320,15 @@ class TestAnswers:
 
     async def test_nothing_is_parsed_before_it_is_verified(self, platform: Platform, wxpay: Wechatpay) -> None:
         answers(platform, lambda request, body: web.Response(body=b"[" * 100_000))
-        with pytest.raises(SignatureError):
+        with pytest.raises(VerificationError):
             await wxpay.v3.my.thing.get()
 
     async def test_the_connection_is_given_back(self, platform: Platform) -> None:
         certs = {PUB_KEY_ID: keys()[1].public_key()}
-        async with wechatpay(platform, certs=certs, apiv3_key=None, max_connections=1) as wxpay:
+        async with wechatpay(platform, platform_keys=certs, apiv3_key=None, max_connections=1) as wxpay:
             answers(platform, lambda request, body: web.Response(body=b"{}"))
             for _ in range(3):
-                with pytest.raises(SignatureError):
+                with pytest.raises(VerificationError):
                     await wxpay.v3.my.thing.get()
             platform.answer = None
             assert (await wxpay.v3.my.thing.get()).data == {}
@@ -358,7 +362,7 @@ class TestWhatASpecSays:
             "  /neither: {get: {sign: false, verify: false}}\n"
         )
         certs = {PUB_KEY_ID: keys()[1].public_key()}
-        async with wechatpay(platform, certs=certs, apiv3_key=None, specs=[tmp_path]) as wxpay:
+        async with wechatpay(platform, platform_keys=certs, apiv3_key=None, specs=[tmp_path]) as wxpay:
             yield wxpay
 
     async def test_an_answer_that_is_not_signed_by_design(self, platform: Platform, own: Wechatpay) -> None:
@@ -380,7 +384,7 @@ class TestWhatASpecSays:
 
 async def test_a_client_without_a_private_key_says_what_is_missing(platform: Platform) -> None:
     secret = "192006250b4c09247ec02edce69f6a2d"
-    async with Wechatpay(mchid=MCHID, secret=secret, base_url=platform.url) as wxpay:
+    async with Wechatpay(mchid=MCHID, apiv2_key=secret, base_url=platform.url) as wxpay:
         with pytest.raises(ConfigurationError, match=r"private_key|pub_key\.pem"):
             await wxpay.v3.my.thing.get()
     assert platform.requests == []
@@ -394,14 +398,14 @@ async def test_a_redirect_that_is_the_declared_answer_is_not_followed_and_verifi
     (tmp_path / "mine.yaml").write_text(f"path: /v3/my\noperations:\n  /page: {{get: {{{words}}}}}\n")
     elsewhere = {"Location": "https://127.0.0.1:1/elsewhere"}
     certs = {PUB_KEY_ID: keys()[1].public_key()}
-    async with wechatpay(platform, certs=certs, apiv3_key=None, retries=0, specs=[str(tmp_path)]) as wxpay:
+    async with wechatpay(platform, platform_keys=certs, apiv3_key=None, retries=0, specs=[str(tmp_path)]) as wxpay:
         answers(platform, lambda request, body: web.Response(status=302, headers=elsewhere))
         if verify:
             with pytest.raises(MissingHeaderError):
                 await wxpay["v3"].my.page.get()
         else:
-            reply = await wxpay["v3"].my.page.get()
-            assert (reply.status, reply.headers["Location"]) == (302, elsewhere["Location"])
+            response = await wxpay["v3"].my.page.get()
+            assert (response.status, response.headers["Location"]) == (302, elsewhere["Location"])
         answers(platform, lambda request, body: web.Response(status=301, headers=elsewhere))
         with pytest.raises(ServiceError, match="redirects are not followed"):
             await wxpay["v3"].my.page.get()

@@ -40,7 +40,10 @@ ORDER = {"appid": "wx1", "transaction_id": "4", "out_order_no": "P1", "receivers
 @asynccontextmanager
 async def public_key_mode(**settings: Any) -> AsyncIterator[tuple[Platform, Wechatpay]]:
     certs = {PUB_KEY_ID: PLATFORM.public_key()}
-    async with serving(Platform()) as platform, wechatpay(platform, certs=certs, validate=False, **settings) as wxpay:
+    async with (
+        serving(Platform()) as platform,
+        wechatpay(platform, platform_keys=certs, validate=False, **settings) as wxpay,
+    ):
         yield platform, wxpay
 
 
@@ -111,7 +114,7 @@ class TestOut:
                 return []
 
         sections = {"body": {"plain": "x", "absent": None}}
-        operation = Operation("post", "/v3/x", "v3", (), body=schema(plain=Schema(), secret=Schema(encrypted=True)))
+        operation = Operation("post", "/v3/x", "v3", (), body=schema(plain=Schema(), apiv2_key=Schema(encrypted=True)))
         assert await encrypt_sensitive(NoKey())(operation, sections) is sections
 
     async def test_all_faults_come_at_once_and_show_no_value(self) -> None:
@@ -122,7 +125,7 @@ class TestOut:
         sections = {"body": {"a": 330821198809085211, "b": "秘" * 100, "c": "x"}}
         with pytest.raises(ValidationError) as caught:
             await encrypt_sensitive(keyring)(operation, sections)
-        assert [fault.path for fault in caught.value.faults] == ["body.a", "body.b"]
+        assert [fault.path for fault in caught.value.errors] == ["body.a", "body.b"]
         assert "330821198809085211" not in str(caught.value)
         assert "秘" not in str(caught.value)
 
@@ -141,7 +144,7 @@ class TestWhichKey:
 
     def clients(self, platform: Platform, **settings: Any) -> Wechatpay:
         certs = {self.FIRST.id: self.FIRST.certificate, self.NEWER.id: self.NEWER.certificate}
-        return wechatpay(platform, certs=certs, apiv3_key=None, validate=False, **settings)
+        return wechatpay(platform, platform_keys=certs, apiv3_key=None, validate=False, **settings)
 
     async def test_the_newest_valid_certificate(self) -> None:
         async with serving(Platform(signing=self.FIRST)) as platform, self.clients(platform) as wxpay:
@@ -186,7 +189,10 @@ class TestWhichKey:
         private = {PUB_KEY_ID: newer_key(), self.FIRST.id: PLATFORM}
         certs = {PUB_KEY_ID: newer_key().public_key(), self.FIRST.id: self.FIRST.certificate}
         options: dict[str, Any] = {"apiv3_key": None, "public_key_ratio": 0.5, "validate": False}
-        async with serving(Platform(signing=self.FIRST)) as platform, wechatpay(platform, certs=certs, **options) as wx:
+        async with (
+            serving(Platform(signing=self.FIRST)) as platform,
+            wechatpay(platform, platform_keys=certs, **options) as wx,
+        ):
             for _ in range(40):
                 await wx.v3.profitsharing.orders.post(ORDER)
         named = [headers["Wechatpay-Serial"] for _, headers, _ in platform.requests]
@@ -205,22 +211,22 @@ class TestIn:
 
         async with public_key_mode() as (platform, wxpay):
             platform.answer = answer
-            reply = await wxpay.v3.merchantService.complaintsV2.get(begin_date="2026-01-01", end_date="2026-01-02")
-        assert [entry["payer_phone"] for entry in reply.data["data"]] == phones
+            response = await wxpay.v3.merchantService.complaintsV2.get(begin_date="2026-01-01", end_date="2026-01-02")
+        assert [entry["payer_phone"] for entry in response.data["data"]] == phones
 
     async def test_the_sandbox_and_the_client_understand_each_other(self) -> None:
         async with Sandbox() as sandbox, Wechatpay(**sandbox.credentials) as wxpay:
-            reply = await wxpay.v3.profitsharing.receivers.add.post(
+            response = await wxpay.v3.profitsharing.receivers.add.post(
                 appid="wx1", type="PERSONAL_OPENID", account="o1", name="张三", relation_type="USER"
             )
-        assert reply.data["name"] == "张三"
+        assert response.data["name"] == "张三"
 
     async def test_they_do_so_overseas(self) -> None:
         async with Sandbox() as sandbox, Wechatpay(**sandbox.credentials) as wxpay:
-            reply = await wxpay.v3.global_.profitSharing.receivers.post(
+            response = await wxpay.v3.global_.profitSharing.receivers.post(
                 type="PERSONAL_OPENID", account="o", name="Bob Zhang", relation_type="CUSTOM", validate=False
             )
-        assert isinstance(reply.data["name"], SensitiveText)
+        assert isinstance(response.data["name"], SensitiveText)
 
     async def test_what_does_not_decrypt_stays_and_is_logged_without_its_value(
         self, caplog: pytest.LogCaptureFixture
@@ -248,10 +254,10 @@ class TestIn:
     async def test_a_reply_in_a_log_shows_nothing_sensitive(self, caplog: pytest.LogCaptureFixture) -> None:
         async with Sandbox() as sandbox, Wechatpay(**sandbox.credentials) as wxpay:
             with caplog.at_level(logging.DEBUG):
-                reply = await wxpay.v3.profitsharing.receivers.add.post(
+                response = await wxpay.v3.profitsharing.receivers.add.post(
                     appid="wx1", type="PERSONAL_OPENID", account="o1", name="张三丰", relation_type="USER"
                 )
-                logging.getLogger("shop").info("%r %r", reply, reply.exchange)
+                logging.getLogger("shop").info("%r %r", response, response.exchange)
         assert "张三丰" not in caplog.text
 
 

@@ -16,7 +16,7 @@ from tests.turning import turning
 from wxpay_dsl import File, ServiceError, ValidationError, Wechatpay
 from wxpay_dsl.client import tree
 from wxpay_dsl.core.chain.node import aim
-from wxpay_dsl.core.errors import Fault
+from wxpay_dsl.core.errors import FieldError
 from wxpay_dsl.core.http.exchange import Exchange
 from wxpay_dsl.core.request.files import Upload, prepare
 from wxpay_dsl.core.request.forms import file_fields
@@ -80,10 +80,10 @@ def sources(folder: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize("kind", ["path", "text", "named file", "bytes", "bytearray", "open file", "pipe", "iterator"])
 async def test_a_file_may_come_from_anywhere(kind: str, tmp_path: Path, wxpay: Wechatpay) -> None:
-    reply = await wxpay.v3.merchant.media.upload.post(file=sources(tmp_path)[kind])
-    assert reply.data["media_id"]
-    assert json.loads(sent_meta(reply.exchange)) == {"filename": "license.png", "sha256": SHA256}
-    file = parts(reply.exchange)["file"]
+    response = await wxpay.v3.merchant.media.upload.post(file=sources(tmp_path)[kind])
+    assert response.data["media_id"]
+    assert json.loads(sent_meta(response.exchange)) == {"filename": "license.png", "sha256": SHA256}
+    file = parts(response.exchange)["file"]
     assert file.get_filename() == "license.png"
     assert file.get_content_type() == "image/png"
     assert file.get_payload().strip() == f"<{len(PNG)} bytes, SHA-256 {SHA256}>"
@@ -92,37 +92,37 @@ async def test_a_file_may_come_from_anywhere(kind: str, tmp_path: Path, wxpay: W
 async def test_an_open_file_is_sent_from_where_it_stands(wxpay: Wechatpay) -> None:
     handle = io.BytesIO(b"header" + PNG)
     handle.seek(6)
-    reply = await wxpay.v3.merchant.media.upload.post(file=File(handle, "a.png"))
-    assert json.loads(sent_meta(reply.exchange))["sha256"] == SHA256
+    response = await wxpay.v3.merchant.media.upload.post(file=File(handle, "a.png"))
+    assert json.loads(sent_meta(response.exchange))["sha256"] == SHA256
 
 
 async def test_the_meta_that_is_signed_is_the_meta_that_is_sent(wxpay: Wechatpay) -> None:
-    reply = await wxpay.v3.merchant.media.upload.post(file=File(PNG, "营业 执照.png"))
-    request = reply.exchange.request
-    assert request.signed_body.decode() == sent_meta(reply.exchange)
-    assert reply.exchange.signed_message.endswith(b"\n" + request.signed_body + b"\n")
-    assert "营业 执照.png" in sent_meta(reply.exchange)
+    response = await wxpay.v3.merchant.media.upload.post(file=File(PNG, "营业 执照.png"))
+    request = response.exchange.request
+    assert request.signed_body.decode() == sent_meta(response.exchange)
+    assert response.exchange.signed_message.endswith(b"\n" + request.signed_body + b"\n")
+    assert "营业 执照.png" in sent_meta(response.exchange)
 
 
 async def test_a_caller_s_meta_is_completed_and_its_text_left_alone(wxpay: Wechatpay) -> None:
     tasks = wxpay.v3.marketing.bank.packages._package_id_.tasks
-    reply = await tasks.post(package_id="1234567", file=File(b"a\n", "users.csv"), meta={"bank_type": "ICBC_DEBIT"})
-    assert list(json.loads(sent_meta(reply.exchange))) == ["bank_type", "filename", "sha256"]
+    response = await tasks.post(package_id="1234567", file=File(b"a\n", "users.csv"), meta={"bank_type": "ICBC_DEBIT"})
+    assert list(json.loads(sent_meta(response.exchange))) == ["bank_type", "filename", "sha256"]
     text = '{ "sha256" : "0" }'
-    reply = await tasks.post(package_id="1234567", file=File(b"a\n", "users.csv"), meta=text)
-    assert sent_meta(reply.exchange) == text == reply.exchange.request.signed_body.decode()
+    response = await tasks.post(package_id="1234567", file=File(b"a\n", "users.csv"), meta=text)
+    assert sent_meta(response.exchange) == text == response.exchange.request.signed_body.decode()
 
 
 async def test_an_operation_that_wants_another_digest_says_so_in_its_spec(wxpay: Wechatpay) -> None:
     pdf = File(b"%PDF-1.7 invoice", "invoice.pdf")
     meta = {"company_mchid": "1900000109", "region_id": 310100}
-    reply = await wxpay.v3.taxiInvoice.cards.uploadFile.post(file=pdf, meta=meta)
+    response = await wxpay.v3.taxiInvoice.cards.uploadFile.post(file=pdf, meta=meta)
     expected = {**meta, "digest_algorithm": "DIGEST_ALGORITHM_SM3", "digest": sm3(b"%PDF-1.7 invoice")}
-    assert json.loads(sent_meta(reply.exchange)) == expected
+    assert json.loads(sent_meta(response.exchange)) == expected
     upload = wxpay.v3.newTaxControlFapiao.fapiaoApplications.uploadFapiaoFile
-    reply = await upload.post(file=pdf, meta={"sub_mchid": "1900000109"})
+    response = await upload.post(file=pdf, meta={"sub_mchid": "1900000109"})
     expected = {"sub_mchid": "1900000109", "file_type": "PDF", "digest_alogrithm": "SM3"}
-    assert json.loads(sent_meta(reply.exchange)) == {**expected, "digest": sm3(b"%PDF-1.7 invoice")}
+    assert json.loads(sent_meta(response.exchange)) == {**expected, "digest": sm3(b"%PDF-1.7 invoice")}
 
 
 def sm3(data: bytes) -> str:
@@ -132,8 +132,8 @@ def sm3(data: bytes) -> str:
 async def test_fields_beside_the_file_are_parts_of_the_form(wxpay: Wechatpay) -> None:
     upload = wxpay.v3.mchManage.submissionFiles.subMchid._sub_mchid_.upload
     fields = {"sub_mchid": "1900000109", "item_id": 56, "manage_record_id": "57"}
-    reply = await upload.post(submission_file=File(PNG, "a.png"), **fields)
-    sent = parts(reply.exchange)
+    response = await upload.post(submission_file=File(PNG, "a.png"), **fields)
+    sent = parts(response.exchange)
     assert sent["item_id"].get_payload().strip() == "56"
     assert list(sent)[-1] == "submission_file"
 
@@ -141,7 +141,7 @@ async def test_fields_beside_the_file_are_parts_of_the_form(wxpay: Wechatpay) ->
 UPLOADS = [
     operation
     for operation in tree().operations()
-    if operation.form is not None and operation.family == "v3" and file_fields(operation)
+    if operation.form is not None and operation.dialect == "v3" and file_fields(operation)
 ]
 
 
@@ -152,8 +152,8 @@ async def test_every_upload_of_apiv3_takes_a_file_alone(operation: Any, wxpay: W
         node = node[segment]
     required = {"item_id": 56, "manage_record_id": "57"} if "item_id" in operation.form.properties else {}
     path = dict.fromkeys(operation.parameters.properties, "1900000109")
-    reply = await node.post(File(PNG[:1000], "a.png"), **required, **path, validate="strict")
-    assert reply.status == 200
+    response = await node.post(File(PNG[:1000], "a.png"), **required, **path, validate="strict")
+    assert response.status == 200
 
 
 def test_all_of_them_were_tried() -> None:
@@ -180,8 +180,8 @@ async def test_an_upload_of_an_endpoint_of_one_s_own(tmp_path: Path) -> None:
     form = "form: {document: {format: binary}, meta: {contentMediaType: application/json}, kind?: 种类}"
     (folder / "mine.yaml").write_text(f"path: /v3/mine\noperations: {{/docs: {{post: {{{form}}}}}}}\n")
     async with Sandbox(specs=[tmp_path]) as sandbox, Wechatpay(**sandbox.credentials, specs=[tmp_path]) as wxpay:
-        reply = await wxpay.v3.mine.docs.post(document=File(PNG, "a.png"), kind="licence")
-        assert set(parts(reply.exchange)) == {"meta", "document", "kind"}
+        response = await wxpay.v3.mine.docs.post(document=File(PNG, "a.png"), kind="licence")
+        assert set(parts(response.exchange)) == {"meta", "document", "kind"}
 
 
 @pytest.mark.parametrize("spec", ["path: /v3/mine\noperations: {/docs: {post: {}}}\n", ""], ids=["open", "undeclared"])
@@ -258,7 +258,7 @@ async def test_a_missing_file_and_a_bad_meta_are_named_together(wxpay: Wechatpay
         await wxpay.v3.merchant.media.upload.post(
             file=File(PNG, "a.png"), meta={"x": float("nan")}, extra=1, validate="strict"
         )
-    assert {fault.path for fault in caught.value.faults} == {"form.meta", "extra"}
+    assert {fault.path for fault in caught.value.errors} == {"form.meta", "extra"}
 
 
 async def test_the_larger_limit_of_videos_and_a_limit_waived(wxpay: Wechatpay) -> None:
@@ -287,7 +287,7 @@ async def test_no_read_holds_up_the_event_loop(tmp_path: Path, wxpay: Wechatpay)
 async def test_a_file_that_changes_while_it_is_sent_is_an_error(tmp_path: Path, wxpay: Wechatpay) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(PNG)
-    faults: list[Fault] = []
+    faults: list[FieldError] = []
     upload = await prepare(path, faults, "form.file")
     assert isinstance(upload, Upload)
     path.write_bytes(PNG[:-1])
@@ -299,5 +299,5 @@ async def test_a_file_that_changes_while_it_is_sent_is_an_error(tmp_path: Path, 
 
 async def test_a_content_type_of_the_caller_s_does_not_lose_the_boundary(wxpay: Wechatpay) -> None:
     headers = {"content-type": "multipart/form-data"}
-    reply = await wxpay.v3.merchant.media.upload.post(file=File(PNG, "a.png"), headers=headers)
-    assert "boundary=" in reply.exchange.request_headers["Content-Type"]
+    response = await wxpay.v3.merchant.media.upload.post(file=File(PNG, "a.png"), headers=headers)
+    assert "boundary=" in response.exchange.request_headers["Content-Type"]

@@ -48,7 +48,7 @@ Exits with 0 if every row is done, 5 if the outcome of any is unknown or it was 
 #: What a spreadsheet takes for a formula. Base64 and telephone numbers may begin with + or -, and are none.
 #: Spreadsheets read the full-width signs of Chinese keyboards as well, and may pass over blanks.
 _FORMULA = re.compile(r"[\t\r\n]|[\s\x00\u200b\ufeff]*(?:[=@＝＠＋－]|[+-].*[|(!｜（！])", re.DOTALL)
-_STATES = ("done", "refused", "unsent", "unknown")
+_STATES = ("succeeded", "rejected", "not_sent", "unknown")
 
 
 @click.command(help=_HELP)
@@ -68,7 +68,7 @@ _STATES = ("done", "refused", "unsent", "unknown")
 @click.option("--concurrency", metavar="N", type=click.IntRange(1, 100), default=8, show_default=True)
 @click.option("--rate", metavar="N", type=click.FloatRange(0, min_open=True), help="Calls a second, at most.")
 @click.option("--query", metavar="CHAIN.VERB", shell_complete=complete_chain, help="Tells what became of a row.")
-@click.option("--retry-refused", is_flag=True, help="Send what was refused again, as it is (余额不足, say).")
+@click.option("--retry-rejected", is_flag=True, help="Send what was refused again, as it is (余额不足, say).")
 @json_option
 @profile_option
 @click.pass_context
@@ -82,7 +82,7 @@ def bulk(
     concurrency: int,
     rate: float | None,
     query: str | None,
-    retry_refused: bool,  # noqa: FBT001 (a flag of the command line)
+    retry_rejected: bool,  # noqa: FBT001 (a flag of the command line)
     as_json: bool,  # noqa: FBT001 (likewise)
     profile: Path | None,
 ) -> None:
@@ -103,7 +103,7 @@ def bulk(
     repeatable = operation.safe_to_repeat if operation is not None else target.verb == "get"
     table = read(rows, target, parameters)
     asking = None if query is None else _query(client, query, operation, table)
-    plan = Plan(target, repeatable, asking, concurrency, rate, retry_refused)
+    plan = Plan(target, repeatable, asking, concurrency, rate, retry_rejected)
     about = {"operation": f"{target.verb.upper()} /{'/'.join(target.segments)}", "mchid": client.settings.mchid}
     about["origin"] = client.settings.base_url
     with Journal(journal, about) as kept:
@@ -111,7 +111,7 @@ def bulk(
         counts = asyncio.run(_run(plan, client, rows, table, kept))
         _write(out, table, kept.entries)
     _say(counts, out, as_json=as_json)
-    context.exit(5 if counts["unknown"] or counts["unsent"] else 7 if counts["refused"] else 0)
+    context.exit(5 if counts["unknown"] or counts["not_sent"] else 7 if counts["rejected"] else 0)
 
 
 def _query(client: Wechatpay, chain: str, called: Operation | None, table: Table) -> Target:
@@ -166,7 +166,7 @@ async def _run(plan: Plan, client: Wechatpay, path: Path, table: Table, journal:
 def _known(number: int, entries: Mapping[int, Entry]) -> str:
     entry = entries.get(number)
     if entry is None:
-        return "unsent"
+        return "not_sent"
     return "unknown" if entry.state == "sent" else entry.state
 
 
@@ -184,7 +184,7 @@ def _bar(total: int) -> Iterator[Callable[[Entry], None]]:
 
         def advance(entry: Entry) -> None:
             nonlocal failed
-            failed += entry.state != "done"
+            failed += entry.state != "succeeded"
             what = f"calling 调用中, {failed} not done" if failed else "calling 调用中"
             progress.update(task, advance=1, description=what)
 
@@ -199,7 +199,7 @@ def _write(out: Path, table: Table, entries: Mapping[int, Entry]) -> None:
 
     found = []
     for number, row in enumerate(table.rows, 1):
-        entry = entries.get(number, Entry(number, row.digest, "unsent"))
+        entry = entries.get(number, Entry(number, row.digest, "not_sent"))
         told = {name: getattr(entry, name) for name in ("status", "code", "message", "request_id")}
         told = {"state": _known(number, entries), **told}
         found.append(
@@ -235,8 +235,8 @@ def _whole_characters(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def _flat(data: Any, prefix: str = "reply") -> dict[str, Any]:
-    """A reply's fields by dotted names; lists as JSON."""
+def _flat(data: Any, prefix: str = "response") -> dict[str, Any]:
+    """A response's fields by dotted names; lists as JSON."""
     if isinstance(data, Mapping):
         return {key: value for name, item in data.items() for key, value in _flat(item, f"{prefix}.{name}").items()}
     if data is None:

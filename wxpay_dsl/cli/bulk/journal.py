@@ -21,9 +21,9 @@ from attrs import asdict, frozen
 
 __all__ = ["Entry", "Journal", "State"]
 
-#: ``done``: executed; ``refused``: by the service, for good; ``unsent``: nothing was executed; ``unknown``: no answer
+#: ``succeeded``: executed; ``rejected``: by the service, for good; ``not_sent``: nothing was executed; ``unknown``: no answer
 #: that says; ``sent``: on its way when the run ended.
-State = Literal["sent", "done", "refused", "unsent", "unknown"]
+State = Literal["sent", "succeeded", "rejected", "not_sent", "unknown"]
 _FORMAT: Final = 1
 #: Not through a link: it would be cut and written to wherever somebody else wants. No pipe is waited for.
 _GUARDED: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)

@@ -38,8 +38,8 @@ _UNDOING: Final = re.compile(r"cancel|close|closeorder|reverse|revoke|terminate|
 class Told:
     """What a query's answer says of a row."""
 
-    #: ``done``: executed; ``refused``: failed for good; ``unknown``: neither is said.
-    state: Literal["done", "refused", "unknown"]
+    #: ``succeeded``: executed; ``rejected``: failed for good; ``unknown``: neither is said.
+    state: Literal["succeeded", "rejected", "unknown"]
     message: str = ""
 
 
@@ -99,9 +99,9 @@ def told_by_query(data: Any, numbers: Mapping[str, str], own: Schema | None) -> 
         return Told("unknown", f"the query's answer names no state of {shown}")
     said = ", ".join(f"{name} {value[:60]}" for name, value in states[:5])
     if any(value in _FAILED for _, value in states):
-        return Told("refused", f"the query says: {said}")
+        return Told("rejected", f"the query says: {said}")
     if all(value in _SUCCEEDED or (value in _ACCEPTED and own and name in own.properties) for name, value in states):
-        return Told("done")
+        return Told("succeeded")
     return Told("unknown", f"the query says: {said}; ask again later")
 
 

@@ -14,7 +14,7 @@ import click
 from attrs import field, frozen
 
 from wxpay_dsl.cli.input.parameters import fields_of
-from wxpay_dsl.core.errors import Fault, ValidationError
+from wxpay_dsl.core.errors import FieldError, ValidationError
 from wxpay_dsl.core.request.build import SpecWarning
 
 from .outcome import is_number, numbers_of
@@ -101,7 +101,7 @@ async def check(path: Path, client: Wechatpay, target: Target, rows: Sequence[Ro
 
     Raises one ValidationError for all rows that must not be sent.
     """
-    faults: list[Fault] = []
+    field_errors: list[FieldError] = []
     name = ""
     with warnings.catch_warnings(record=True) as doubts:
         warnings.simplefilter("always")
@@ -111,10 +111,12 @@ async def check(path: Path, client: Wechatpay, target: Target, rows: Sequence[Ro
                 name = request.name
             except ValidationError as error:
                 name = error.operation
-                faults += [Fault(f"{path.name}:{row.line} {fault.path}", fault.message) for fault in error.faults]
-    if faults:
-        more = len(faults) - _SHOWN
-        shown = faults[:_SHOWN] + ([Fault("", f"and {more} more")] if more > 0 else [])
+                field_errors += [
+                    FieldError(f"{path.name}:{row.line} {fault.path}", fault.message) for fault in error.errors
+                ]
+    if field_errors:
+        more = len(field_errors) - _SHOWN
+        shown = field_errors[:_SHOWN] + ([FieldError("", f"and {more} more")] if more > 0 else [])
         raise ValidationError(name, tuple(shown))
     return list(dict.fromkeys(str(each.message) for each in doubts if issubclass(each.category, SpecWarning)))
 

@@ -40,21 +40,21 @@ class Plan:
     #: Calls a second, at most; None for as many as go.
     rate: float | None = None
     #: Refused rows are sent again, as they are.
-    retry_refused: bool = False
+    retry_rejected: bool = False
 
 
 def pending(plan: Plan, rows: Sequence[Row], journal: Journal) -> Iterator[tuple[int, Row, bool]]:
     """``(number, row, whether it is to be asked for rather than sent)`` of each row that is not settled."""
     for number, row in enumerate(rows, 1):
         known = journal.entries.get(number)
-        if known is None or known.state == "unsent":
+        if known is None or known.state == "not_sent":
             yield number, row, False
         elif known.state in ("sent", "unknown"):
             if plan.repeatable:
                 yield number, row, False
             elif plan.query is not None:
                 yield number, row, True
-        elif known.state == "refused" and plan.retry_refused:
+        elif known.state == "rejected" and plan.retry_rejected:
             yield number, row, False
 
 
@@ -99,13 +99,13 @@ async def run(
 
 async def _send(plan: Plan, client: Wechatpay, row: Row, entry: Entry, before: Entry | None) -> Entry:
     try:
-        reply = await client.call(plan.target, row.data, row.fields)
+        response = await client.call(plan.target, row.data, row.fields)
     except SdkError as error:
         return _failed(plan, error, entry, before)
-    failure = failure_of(reply.data)
+    failure = failure_of(response.data)
     if failure:
-        return evolve(_answered(reply, entry), state="refused", message=f"the answer says: {failure}")
-    return evolve(_answered(reply, entry), state="done")
+        return evolve(_answered(response, entry), state="rejected", message=f"the answer says: {failure}")
+    return evolve(_answered(response, entry), state="succeeded")
 
 
 async def _ask(plan: Plan, query: Target, client: Wechatpay, row: Row, entry: Entry) -> Entry:
@@ -117,33 +117,33 @@ async def _ask(plan: Plan, query: Target, client: Wechatpay, row: Row, entry: En
     schemas = [operation.section(name) for name in SECTIONS] if operation is not None else []
     names = {name for schema in schemas if schema is not None for name in schema.properties}
     given = {name: value for name, value in {**row.fields, **(row.data or {})}.items() if name in names}
-    if operation is not None and operation.family == "v3" and "mchid" in names:
+    if operation is not None and operation.dialect == "v3" and "mchid" in names:
         given.setdefault("mchid", client.settings.mchid)
     try:
-        reply = await client.call(query, None, given)
+        response = await client.call(query, None, given)
     except SdkError as error:
         return evolve(entry, state="unknown", message=f"the query: {error}")
     own = plan.target.declared.operation().returns if plan.target.declared is not None else None
-    told = told_by_query(reply.data, row.numbers, own)
-    return evolve(_answered(reply, entry), state=told.state, code="", message=told.message)
+    told = told_by_query(response.data, row.numbers, own)
+    return evolve(_answered(response, entry), state=told.state, code="", message=told.message)
 
 
-def _answered(reply: Any, entry: Entry) -> Entry:
-    data = reply.data if not isinstance(reply.data, bytes) else None
-    return evolve(entry, status=reply.status, request_id=reply.request_id, data=data)
+def _answered(response: Any, entry: Entry) -> Entry:
+    data = response.data if not isinstance(response.data, bytes) else None
+    return evolve(entry, status=response.status, request_id=response.request_id, data=data)
 
 
 def _failed(plan: Plan, error: SdkError, entry: Entry, before: Entry | None) -> Entry:
     from wxpay_dsl import RateLimitError
 
     if isinstance(error, ServiceError):
-        state: State = "refused"
+        state: State = "rejected"
         if error.outcome_unknown or error.status >= 500 or _was_done(error, before):
             state = "unknown"
         elif isinstance(error, RateLimitError):
             # Nobody signs a refusal: a gateway may have limited the answer, or somebody else written it. What may not
             # be repeated is not sent again for that.
-            state = "unsent" if plan.repeatable else "unknown"
+            state = "not_sent" if plan.repeatable else "unknown"
         message = error.message or str(error)
         if state == "unknown" and isinstance(error, RateLimitError):
             message += "; too many calls, but the refusal is not signed: the row may have been executed (give --rate)"
@@ -152,7 +152,7 @@ def _failed(plan: Plan, error: SdkError, entry: Entry, before: Entry | None) -> 
         )
     nothing_left = isinstance(error, ConnectionFailedError) and not error.sent
     # Whatever else went wrong went wrong after the request had left, as far as anyone knows.
-    return evolve(entry, state="unsent" if nothing_left else "unknown", message=str(error))
+    return evolve(entry, state="not_sent" if nothing_left else "unknown", message=str(error))
 
 
 def _was_done(error: ServiceError, before: Entry | None) -> bool:

@@ -1,4 +1,4 @@
-"""``wxpay call``: one call of one endpoint, its reply as JSON on stdout."""
+"""``wxpay call``: one call of one endpoint, its response as JSON on stdout."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from wxpay_dsl.cli.input.options import json_option, profile_option
 if TYPE_CHECKING:
     from wxpay_dsl import Wechatpay
     from wxpay_dsl.core.chain.node import Target
-    from wxpay_dsl.core.response import Reply
+    from wxpay_dsl.core.response import Response
     from wxpay_dsl.core.specs.model import Operation
 
 __all__ = ["call"]
 
-_HELP = """Call one endpoint and print its reply as JSON. 调用一个接口
+_HELP = """Call one endpoint and print its response as JSON. 调用一个接口
 
 CHAIN.VERB is written as in Python: v3.eduPapay.contracts.presign.post. A path parameter is given by -p, or as a
 literal segment: 'v3.pay.transactions.id["4200000001"].get'. Data goes to stdout, everything else to stderr. On a
@@ -101,13 +101,13 @@ def call(
         fields["validate"] = {"strict": "strict", "on": True, "off": False}[validate]
     if undeclared:
         fields["undeclared"] = True
-    reply = asyncio.run(_call(client, target, given, fields, operation))
+    response = asyncio.run(_call(client, target, given, fields, operation))
     if verbose:
         from wxpay_dsl.cli.output.exchange_view import show
         from wxpay_dsl.cli.output.terminal import stderr
 
-        show(stderr(), reply.exchange)
-    _deliver(reply, out, as_json=as_json)
+        show(stderr(), response.exchange)
+    _deliver(response, out, as_json=as_json)
 
 
 def _with_loose(data: Any, loose: Mapping[str, Any]) -> Any:
@@ -123,18 +123,18 @@ def _with_loose(data: Any, loose: Mapping[str, Any]) -> Any:
 
 async def _call(
     client: Wechatpay, target: Target, data: Any, fields: Mapping[str, Any], operation: Operation | None
-) -> Reply[Any]:
+) -> Response[Any]:
     from wxpay_dsl.cli.output.upload_bar import watched
 
     async with client, watched(operation, fields) as given:
         return await client.call(target, data, given)
 
 
-def _deliver(reply: Reply[Any], out: Path | None, *, as_json: bool) -> None:
+def _deliver(response: Response[Any], out: Path | None, *, as_json: bool) -> None:
     from wxpay_dsl.cli.output.terminal import json_bytes, note, write_json
     from wxpay_dsl.core.files.whole_file import write_whole
 
-    data = reply.data
+    data = response.data
     raw = data if isinstance(data, bytes) else None
     if out is not None:
         written = json_bytes(data, indent=2) + b"\n" if raw is None else raw
@@ -150,7 +150,7 @@ def _deliver(reply: Reply[Any], out: Path | None, *, as_json: bool) -> None:
     elif raw is None:
         write_json(data)
     elif sys.stdout.isatty() or as_json:
-        kind = reply.headers.get("Content-Type", "no media type")
+        kind = response.headers.get("Content-Type", "no media type")
         raise click.UsageError(f"the answer is {len(raw)} bytes of {kind}: give --out FILE, or redirect the output")
     else:
         sys.stdout.flush()

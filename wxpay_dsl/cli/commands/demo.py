@@ -10,7 +10,7 @@ import click
 from wxpay_dsl.cli.input.options import json_option
 
 if TYPE_CHECKING:
-    from wxpay_dsl.core.response import Reply
+    from wxpay_dsl.core.response import Response
 
 __all__ = ["demo"]
 
@@ -33,7 +33,7 @@ With your own credentials 使用自己的商户号:
        serial = "…"                        # openssl x509 -in apiclient_cert.pem -noout -serial
        private_key = "apiclient_key.pem"
        apiv3_key = "…"
-       [certs]
+       [platform_keys]
        PUB_KEY_ID_… = "pub_key.pem"
   3. wxpay doctor --profile wxpay.toml      (检查密钥、时钟、网络)
      wxpay call v3.eduPapay.contracts.presign.post -d @presign.json --profile wxpay.toml
@@ -47,14 +47,14 @@ def demo(as_json: bool) -> None:  # noqa: FBT001 (a flag of the command line)
     from wxpay_dsl.cli.output.exchange_view import as_data
     from wxpay_dsl.cli.output.terminal import write_json
 
-    reply = asyncio.run(_presign())
+    response = asyncio.run(_presign())
     if as_json:
-        write_json({**as_data(reply.exchange), "data": reply.data, "verified": True})
+        write_json({**as_data(response.exchange), "data": response.data, "verified": True})
     else:
-        _show(reply)
+        _show(response)
 
 
-async def _presign() -> Reply[Any]:
+async def _presign() -> Response[Any]:
     from wxpay_dsl import Wechatpay
     from wxpay_dsl.sandbox import Sandbox
 
@@ -69,7 +69,7 @@ async def _presign() -> Reply[Any]:
         )
 
 
-def _show(reply: Reply[Any]) -> None:
+def _show(response: Response[Any]) -> None:
     from rich.text import Text
 
     from wxpay_dsl.cli.output.exchange_view import show
@@ -77,10 +77,10 @@ def _show(reply: Reply[Any]) -> None:
 
     console = stdout()
     console.print(Text("await wxpay.v3.eduPapay.contracts.presign.post(appid=…, openid=…, …)", style="bold"))
-    show(console, reply.exchange)
-    console.print(Text("  " + json_bytes(reply.data).decode(), overflow="fold"))
+    show(console, response.exchange)
+    console.print(Text("  " + json_bytes(response.data).decode(), overflow="fold"))
     console.print(
-        Text.assemble(("verified", "bold green"), " 验签通过: presign_token ", (reply.data["presign_token"], "bold"))
+        Text.assemble(("verified", "bold green"), " 验签通过: presign_token ", (response.data["presign_token"], "bold"))
     )
     console.print()
     for line in _NEXT.splitlines():

@@ -14,7 +14,7 @@ import click
 from wxpay_dsl.cli.input.options import json_option, profile_option
 
 if TYPE_CHECKING:
-    from wxpay_dsl.diagnosis.check import Step
+    from wxpay_dsl.diagnosis.check import Check
 
 __all__ = ["doctor", "examined"]
 
@@ -51,7 +51,7 @@ def examined(profile: Path | None, *, as_json: bool = False, told: Mapping[str, 
     return all(step.good is not False for step in steps)
 
 
-async def _examine(profile: Path | None, *, quiet: bool) -> list[Step]:
+async def _examine(profile: Path | None, *, quiet: bool) -> list[Check]:
     from wxpay_dsl.cli.output.checks import tell
     from wxpay_dsl.diagnosis.doctor import examine
     from wxpay_dsl.settings.spec_folders import PROFILE

@@ -23,7 +23,7 @@ _HELP = """Make a profile by asking, and check it. 生成配置
 
 Takes the zip of the merchant platform as it was downloaded (or apiclient_cert.p12, or the folder it was unpacked to),
 writes apiclient_key.pem, apiclient_cert.pem, pub_key.pem and the profile for their owner only (0600), and runs `wxpay
-doctor`. What an option says is not asked; secrets come from WXPAY_APIV3_KEY and WXPAY_SECRET, or are asked unseen.
+doctor`. What an option says is not asked; secrets come from WXPAY_APIV3_KEY and WXPAY_APIV2_KEY, or are asked unseen.
 Nothing that is there is overwritten unasked.
 
 \b
@@ -71,14 +71,14 @@ def init(
     held, mchid, found = _merchant(source, mchid)
     keys = _platform_key(public_key, public_key_id, found)
     apiv3_key = _secret("apiv3_key", "APIv3 key (APIv3密钥), 32 characters", needed=not keys)
-    secret = _secret("secret", "APIv2 key (APIv2密钥), 32 characters", needed=False)
+    apiv2_key = _secret("apiv2_key", "APIv2 key (APIv2密钥), 32 characters", needed=False)
     settings = {
         "mchid": mchid,
         "serial": certificate_serial(held.certificate),
         "private_key": "apiclient_key.pem",
         "certificate": "apiclient_cert.pem",
         "apiv3_key": apiv3_key,
-        "secret": secret,
+        "apiv2_key": apiv2_key,
         "base_url": base_url or "",
     }
     files = dict(held.pem)
@@ -209,7 +209,7 @@ def _digits(text: str) -> str:
 def _profile(settings: Mapping[str, str], key_id: str) -> str:
     # A TOML basic string takes what a JSON string takes.
     lines = [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in settings.items() if value]
-    table = ["", "[certs]", f"{json.dumps(key_id)} = {json.dumps(_PUBLIC_KEY)}"] if key_id else []
+    table = ["", "[platform_keys]", f"{json.dumps(key_id)} = {json.dumps(_PUBLIC_KEY)}"] if key_id else []
     return "\n".join(["# Made by `wxpay init`. It holds secrets: keep it out of version control.", *lines, *table, ""])
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import click
 
 from wxpay_dsl.core.specs.model import ABSENT, SECTIONS, Operation, Schema
-from wxpay_dsl.wechat.dialects import SUPPLIED
+from wxpay_dsl.wechat.dialects import AUTO_FIELDS
 
 from .parameters import value_of
 
@@ -35,11 +35,11 @@ def lacking(operation: Operation, given: Mapping[str, Any]) -> Iterator[tuple[st
 
     A list or an object without named fields is one answer, as JSON.
     """
-    supplied = SUPPLIED[operation.family]
+    auto_fields = AUTO_FIELDS[operation.dialect]
     for section in SECTIONS:
         schema = operation.section(section)
         for name, below in schema.properties.items() if schema is not None else ():
-            if schema is not None and name in schema.required and name.lower() not in supplied:
+            if schema is not None and name in schema.required and name.lower() not in auto_fields:
                 yield from _lacking(name, below, given.get(name, ABSENT))
 
 

@@ -9,8 +9,8 @@ from wxpay_dsl.cli.lazy import LazyGroup
 __all__ = ["COMMANDS", "notify"]
 
 COMMANDS: Final = {
-    "send": "notify_send:send_notification",
-    "verify": "notify_verify:verify_notification",
+    "send": "notify.send:send_notification",
+    "verify": "notify.verify:verify_notification",
 }
 
 notify = LazyGroup("notify", COMMANDS, help="Send notifications to your own server, explain those that fail. 回调通知")

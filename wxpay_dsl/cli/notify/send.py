@@ -136,15 +136,17 @@ def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
 
 async def _deliver(event: Event, merchant: Merchant, pair: PlatformKeyPair, copies: int) -> Delivery:
     from wxpay_dsl.sandbox.keys.platform import Platform
-    from wxpay_dsl.sandbox.notifications.sender import Courier, Manner
+    from wxpay_dsl.sandbox.notifications.sender import DeliveryOptions, NotificationSender
     from wxpay_dsl.sandbox.state.state import State
 
     platform = Platform("public-key", pair, ())
-    courier = Courier(State(), platform, {merchant.mchid: merchant}, manner=Manner(copies=copies))
+    sender = NotificationSender(
+        State(), platform, {merchant.mchid: merchant}, delivery_options=DeliveryOptions(copies=copies)
+    )
     try:
-        if courier.send(event) is None:
+        if sender.send(event) is None:
             raise click.UsageError(f"it cannot be sent to {event.notify_url}")
-        await courier.settle()
+        await sender.settle()
     finally:
-        await courier.close()
-    return courier.deliveries[0]
+        await sender.close()
+    return sender.deliveries[0]

@@ -47,16 +47,16 @@ def verify_notification(
 ) -> int:
     from wxpay_dsl import Wechatpay
     from wxpay_dsl.diagnosis.notification import diagnose_v2, diagnose_v3
-    from wxpay_dsl.notify.acknowledgements import family_of
+    from wxpay_dsl.notify.acknowledgements import dialect_of
 
     client = Wechatpay(profile=profile)
-    recipient, body = client.recipient, _read(body_file)
-    if family_of(body) == "v2":
-        steps = list(diagnose_v2(body, recipient))
+    merchant_keys, body = client.merchant_keys, _read(body_file)
+    if dialect_of(body) == "v2":
+        steps = list(diagnose_v2(body, merchant_keys))
     else:
         headers = read_headers(_read(headers_file))
         keys = asyncio.run(_keys(client, headers))
-        steps = list(diagnose_v3(headers, body, recipient, keys, time.time()))
+        steps = list(diagnose_v3(headers, body, merchant_keys, keys, time.time()))
     return 0 if show(steps, as_json=as_json) else 6
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from attrs import asdict
 from rich.text import Text
 
-from wxpay_dsl.diagnosis.check import Step
+from wxpay_dsl.diagnosis.check import Check
 
 from .terminal import hanging, stdout, write_json
 
@@ -17,7 +17,7 @@ __all__ = ["show", "tell"]
 _MARKS: Final = {True: ("✓", "green"), False: ("✗", "red"), None: ("·", "dim")}
 
 
-def show(steps: Sequence[Step], *, as_json: bool = False, told: Mapping[str, Any] = {}) -> bool:
+def show(steps: Sequence[Check], *, as_json: bool = False, told: Mapping[str, Any] = {}) -> bool:
     """Prints all steps, in JSON beside what is ``told`` already; whether none of them is bad."""
     good = all(step.good is not False for step in steps)
     if as_json:
@@ -29,7 +29,7 @@ def show(steps: Sequence[Step], *, as_json: bool = False, told: Mapping[str, Any
     return good
 
 
-def tell(step: Step, width: int) -> None:
+def tell(step: Check, width: int) -> None:
     """Prints one step, its title in ``width`` columns."""
     line = Text.assemble(_MARKS[step.good], " ", (f"{step.title:{width}}", "bold"), " ", step.text)
     hanging(stdout(), line, width + 3)

@@ -31,7 +31,7 @@ _KINDS: Final = (
     (("UndeclaredPathError",), 4, "undeclared path 未声明的接口"),
     (("SpecError",), 4, "spec 接口定义有误"),
     (("TransportError", "ClosedError", "KeyStoreError", "SignerError"), 5, "transport 网络错误"),
-    (("SignatureError",), 6, "signature 验签失败"),
+    (("VerificationError",), 6, "signature 验签失败"),
     (("NotificationError", "DecryptionError", "PlatformCertificatesError"), 6, "not to be believed 验签或解密失败"),
     (("ServiceError",), 7, "refused by WeChat Pay 微信支付拒绝"),
 )
@@ -77,7 +77,7 @@ def _told(error: SdkError | click.ClickException | OSError) -> dict[str, Any]:
         value = getattr(error, name)
         if name == "body":  # all of it, where the service's own words are not in it
             value = None if getattr(error, "code", "") else value.decode("utf-8", "replace")
-        elif name == "faults":
+        elif name == "errors":
             value = [asdict(fault) for fault in value]
         elif isinstance(value, str):
             value = _bounded(value)
@@ -89,7 +89,7 @@ def _told(error: SdkError | click.ClickException | OSError) -> dict[str, Any]:
 def _lines(error: SdkError | click.ClickException | OSError) -> Iterator[str]:
     if isinstance(error, ValidationError):
         yield error.operation
-        yield from (f"  • {fault}" for fault in error.faults)
+        yield from (f"  • {fault}" for fault in error.errors)
         yield "Nothing was sent. 请求未发出。"
     elif isinstance(error, ServiceError):
         yield error.operation

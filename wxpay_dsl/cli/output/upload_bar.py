@@ -15,7 +15,7 @@ from wxpay_dsl.core.specs.model import Operation
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from wxpay_dsl.core.errors import Fault
+    from wxpay_dsl.core.errors import FieldError
 
 __all__ = ["watched"]
 
@@ -35,11 +35,11 @@ async def watched(operation: Operation | None, fields: Mapping[str, Any]) -> Asy
     from .terminal import stderr
 
     columns = TextColumn("uploading 上传中 {task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()
-    faults: list[Fault] = []
+    field_errors: list[FieldError] = []
     with Progress(*columns, console=stderr()) as bar:
         files: dict[str, Any] = {}
         for name in names:
-            upload = await prepare(fields[name], faults, name)
+            upload = await prepare(fields[name], field_errors, name)
             if upload is not None:
                 task = bar.add_task(upload.name, total=upload.size)
                 files[name] = _watched(upload, partial(_move, bar, task))

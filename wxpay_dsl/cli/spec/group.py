@@ -9,12 +9,12 @@ from wxpay_dsl.cli.lazy import LazyGroup
 __all__ = ["COMMANDS", "spec"]
 
 COMMANDS: Final = {
-    "list": "spec_list:list_operations",
-    "show": "spec_show:show_operation",
-    "check": "spec_check:check_specs",
-    "schema": "spec_schema:print_schema",
-    "import": "openapi:import_document",
-    "export": "openapi:export_document",
+    "list": "spec.list:list_operations",
+    "show": "spec.show:show_operation",
+    "check": "spec.check:check_specs",
+    "schema": "spec.schema:print_schema",
+    "import": "spec.openapi:import_document",
+    "export": "spec.openapi:export_document",
 }
 
 spec = LazyGroup("spec", COMMANDS, help="Find, show, check, import and export endpoints. 接口定义")

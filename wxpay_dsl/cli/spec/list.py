@@ -57,7 +57,7 @@ def list_operations(
     _check_role(role)
     hits = list(_found(wxpay.tree, [word.casefold() for word in words], tag, role))
     if count:
-        paths = {(hit.operation.family, hit.operation.path) for hit in hits}
+        paths = {(hit.operation.dialect, hit.operation.path) for hit in hits}
         if as_json:
             write_json({"paths": len(paths), "operations": len(hits)})
         else:

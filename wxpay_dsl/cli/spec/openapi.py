@@ -33,7 +33,7 @@ Examples:
   wxpay spec export --openapi - | jq '.paths | keys'
 """
 
-#: What bodies are of families that do not speak JSON.
+#: What bodies are of dialects that do not speak JSON.
 _MEDIA_TYPES: Final = {"v2": "application/xml"}
 
 
@@ -65,7 +65,7 @@ def import_document(
         document = parse(file.read_bytes(), str(file))
     except OSError as error:
         raise click.UsageError(f"{file}: {error.strerror}") from None
-    imported = read_document(document, family=DEFAULT, host=BASE_URL, media_types=_MEDIA_TYPES)
+    imported = read_document(document, dialect=DEFAULT, host=BASE_URL, media_types=_MEDIA_TYPES)
     there = [name for name in imported.files if (into / name).exists()]
     if there and not force:
         raise click.UsageError(f"{into / there[0]} is there already (--force replaces it)")

@@ -13,7 +13,7 @@ __all__ = ["stubs"]
 _HELP = """Write static types for your own specs. 生成类型存根
 
 OUT becomes a package whose `Wechatpay` an editor and a type checker know whole: the packaged API and the
-endpoints of your specs, fields and replies included.
+endpoints of your specs, fields and responses included.
 
 \b
 Example:

@@ -43,7 +43,7 @@ class Target:
         below: tuple[str, ...] = (),
     ) -> None:
         self.verb = verb
-        #: Of the chain, the family's prefix included.
+        #: Of the chain, the dialect's prefix included.
         self.segments = segments
         self.declared = declared
         #: Path parameters given as literal segments.
@@ -69,7 +69,7 @@ class Caller(Protocol):
         """The declared operations."""
 
     def call(self, target: Target, data: Any, fields: Mapping[str, Any]) -> Coroutine[Any, Any, Any]:
-        """Sends it, and gives the reply."""
+        """Sends it, and gives the response."""
 
 
 class Node:
@@ -161,7 +161,7 @@ class Node:
             template = declared.path.split("/")[1:]
             if template[-1] == "" and segments[-1:] != ("",):
                 segments = (*segments, "")
-            # The family's prefix is in the chain and not in the path: align them at their ends.
+            # The dialect's prefix is in the chain and not in the path: align them at their ends.
             for given, segment in zip(segments[len(segments) - len(template) :], template, strict=True):
                 if isinstance(given, Literal) and segment.startswith("{"):
                     bound[segment[1:-1]] = str(given)

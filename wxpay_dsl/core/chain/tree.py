@@ -30,16 +30,16 @@ _TEMPLATE_NAME: Final = re.compile(r"_([A-Za-z][A-Za-z0-9_]*?|[A-Za-z])_\Z")
 class SpecFile:
     """One file of specs, read when first needed."""
 
-    __slots__ = ("_product", "_tree", "error", "family", "path", "root", "title")
+    __slots__ = ("_product", "_tree", "dialect", "error", "path", "root", "title")
 
     def __init__(
-        self, tree: Tree, root: int, path: str, title: str, family: str, error: Sequence[object] | None
+        self, tree: Tree, root: int, path: str, title: str, dialect: str, error: Sequence[object] | None
     ) -> None:
         self._tree = tree
         self.root = root
         self.path = path
         self.title = title
-        self.family = family
+        self.dialect = dialect
         self.error = error
         self._product: Product | None = None
 
@@ -53,7 +53,7 @@ class SpecFile:
             from wxpay_dsl.core.specs.loader import load
 
             tree = self._tree
-            product = self._product = load(tree.folders[: self.root + 1], self.path, tree.default_family, tree.chains)
+            product = self._product = load(tree.folders[: self.root + 1], self.path, tree.default_dialect, tree.chains)
         return product
 
     def refuse(self) -> NoReturn:
@@ -136,15 +136,15 @@ class Branch:
 
 
 class Tree:
-    """All operations of some folders, and the families that they may belong to."""
+    """All operations of some folders, and the dialects that they may belong to."""
 
-    def __init__(self, folders: Sequence[str], chains: Mapping[str, tuple[str, ...]], default_family: str) -> None:
-        """``chains`` names each family's prefix in the chain. Raises FileNotFoundError for a folder that is not
+    def __init__(self, folders: Sequence[str], chains: Mapping[str, tuple[str, ...]], default_dialect: str) -> None:
+        """``chains`` names each dialect's prefix in the chain. Raises FileNotFoundError for a folder that is not
         there.
         """
         self.folders = tuple(folders)
         self.chains = dict(chains)
-        self.default_family = default_family
+        self.default_dialect = default_dialect
         self.root = Branch()
         self.files: list[SpecFile] = []
         self._events: dict[str, SpecFile] = {}
@@ -155,17 +155,17 @@ class Tree:
 
     def _add(self, position: int, folder: str) -> None:
         root, chains = self.root, self.chains
-        for indexed in index_folder(folder, self.default_family):
+        for indexed in index_folder(folder, self.default_dialect):
             file = SpecFile(
                 self,
                 position,
                 os.path.join(folder, indexed.file),
                 indexed.title,
-                indexed.family,
+                indexed.dialect,
                 indexed.error,
             )
             self.files.append(file)
-            prefix = chains.get(indexed.family, ())
+            prefix = chains.get(indexed.dialect, ())
             hosts = indexed.hosts
             for path, verbs in indexed.paths:
                 branch = root
@@ -218,18 +218,18 @@ class Tree:
         for file in self.files:
             file.product()
 
-    def family_of(self, segments: Sequence[str]) -> str:
-        """The family of an undeclared path: the one whose prefix begins the chain, that of the declared paths which
+    def dialect_of(self, segments: Sequence[str]) -> str:
+        """The dialect of an undeclared path: the one whose prefix begins the chain, that of the declared paths which
         begin with the same name, or the default.
         """
-        best = self.default_family
+        best = self.default_dialect
         longest = 0
-        for family, prefix in self.chains.items():
+        for dialect, prefix in self.chains.items():
             if len(prefix) > longest and tuple(segments[: len(prefix)]) == prefix:
-                best, longest = family, len(prefix)
+                best, longest = dialect, len(prefix)
         beside = self.root.children.get(segments[0]) if segments and not longest else None
         declared = next(beside.walk(), None) if beside is not None else None
-        return best if declared is None else declared.file.family
+        return best if declared is None else declared.file.dialect
 
     def host_of(self, segments: Sequence[str]) -> str:
         """The host of an undeclared path: that of the declared ones nearest to it, where they agree."""

@@ -16,7 +16,7 @@ from typing import BinaryIO, Final, Self
 
 from attrs import evolve, field, frozen
 
-from wxpay_dsl.core.errors import FileCorruptedError, ReplyTooLargeError, ServiceError, TransportError
+from wxpay_dsl.core.errors import FileCorruptedError, ResponseTooLargeError, ServiceError, TransportError
 from wxpay_dsl.core.files.safe_open import open_file
 from wxpay_dsl.core.files.whole_file import part_for
 
@@ -140,12 +140,12 @@ class Download:
         return self._reading
 
     async def read(self, limit: int = _MAX_READ) -> bytes:
-        """The file, whole and proven. Raises ReplyTooLargeError beyond ``limit`` bytes, and as iterating does."""
+        """The file, whole and proven. Raises ResponseTooLargeError beyond ``limit`` bytes, and as iterating does."""
         content = bytearray()
         async for piece in self:
             content += piece
             if len(content) > limit:
-                raise ReplyTooLargeError(
+                raise ResponseTooLargeError(
                     self._named(), f"the file is larger than {limit} bytes: save() it", limit=limit
                 )
         return bytes(content)

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import aiohttp
 
-from wxpay_dsl.core.errors import ConnectionFailedError, ReplyTruncatedError, RequestTimeoutError, TransportError
+from wxpay_dsl.core.errors import ConnectionFailedError, RequestTimeoutError, ResponseTruncatedError, TransportError
 from wxpay_dsl.core.observe.redaction import redact_text
 from wxpay_dsl.core.request.build import Request
 
@@ -47,7 +47,7 @@ def broken(request: Request, error: BaseException) -> TransportError:
     if isinstance(error, TimeoutError):
         return RequestTimeoutError(request.name, f"no answer in time: {_text(error)}", unknown)
     if isinstance(error, aiohttp.ClientPayloadError):
-        return ReplyTruncatedError(request.name, f"the answer ended early: {_text(error)}", unknown)
+        return ResponseTruncatedError(request.name, f"the answer ended early: {_text(error)}", unknown)
     if isinstance(error, aiohttp.ClientResponseError):
         return ConnectionFailedError(request.name, f"the answer is not HTTP: {_text(error)}", unknown)
     return ConnectionFailedError(request.name, f"the connection broke: {_text(error)}", unknown)

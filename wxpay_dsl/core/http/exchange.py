@@ -9,11 +9,11 @@ from attrs import define, field, setters
 
 from wxpay_dsl.core.request.build import Request
 
-__all__ = ["Exchange", "Response"]
+__all__ = ["Exchange", "RawResponse"]
 
 
 @define(on_setattr=setters.frozen)  # frozen too, and made in a third of the time
-class Response:
+class RawResponse:
     """An answer, whole, as it came."""
 
     name: str
@@ -46,19 +46,19 @@ class Exchange:
     #: What was signed, where the request is signed; empty elsewhere.
     signed_message: bytes = field(default=b"", repr=False)
     #: None until an answer came whole.
-    response: Response | None = field(default=None, repr=False)
+    response: RawResponse | None = field(default=None, repr=False)
     #: When the call must have ended, by its event loop's clock, retries included.
     deadline: float = field(default=math.inf, repr=False)
 
     @property
-    def answer(self) -> Response:
+    def answer(self) -> RawResponse:
         """The answer of an exchange that has one. Raises LookupError before that."""
         if self.response is None:
             raise LookupError(f"{self.request.name}: no answer yet")
         return self.response
 
-    def ticket(self) -> str:
+    def dump(self) -> str:
         """All of it as a text for a support ticket; ``Authorization`` is cut to its scheme, bodies are whole."""
-        from wxpay_dsl.core.observe.dump import ticket
+        from wxpay_dsl.core.observe.dump import dump
 
-        return ticket(self)
+        return dump(self)

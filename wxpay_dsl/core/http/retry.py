@@ -19,7 +19,7 @@ from attrs import evolve, frozen
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, wait_random_exponential
 from yarl import URL
 
-from wxpay_dsl.core.errors import ConnectionFailedError, ReplyTooLargeError, TransportError
+from wxpay_dsl.core.errors import ConnectionFailedError, ResponseTooLargeError, TransportError
 
 from .exchange import Exchange
 from .failover import Hosts
@@ -124,7 +124,7 @@ class _Call:
         if _unreachable(outcome) and self._fallback:
             return True
         if isinstance(outcome, TransportError):
-            return self._attempts > 1 and not isinstance(outcome, ReplyTooLargeError)
+            return self._attempts > 1 and not isinstance(outcome, ResponseTooLargeError)
         return self._attempts > 1 and outcome.status in self._policy.statuses
 
     async def retry(self, first: _Outcome) -> _Outcome:

@@ -30,7 +30,7 @@ class Stream:
         self.size: Final = response.content_length
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
-        """The body as it comes. Raises ReplyTruncatedError, RequestTimeoutError or ConnectionFailedError."""
+        """The body as it comes. Raises ResponseTruncatedError, RequestTimeoutError or ConnectionFailedError."""
         request, content = self._request, self._response.content
         try:
             while True:

@@ -22,11 +22,11 @@ from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 from yarl import URL
 
-from wxpay_dsl.core.errors import ClosedError, ReplyTooLargeError, ReplyTruncatedError, SdkError
+from wxpay_dsl.core.errors import ClosedError, ResponseTooLargeError, ResponseTruncatedError, SdkError
 from wxpay_dsl.core.request.build import Request
 
 from .errors import failure
-from .exchange import Exchange, Response
+from .exchange import Exchange, RawResponse
 from .payload import FormPayload
 from .proxy import Proxy
 from .stream import Stream
@@ -58,14 +58,14 @@ class Transport:
         agent: str,
         *,
         limit: int = 100,
-        max_reply: int = MAX_REPLY,
+        max_response: int = MAX_REPLY,
         proxy: str | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        """``limit`` connections at once, ``max_reply`` bytes an answer, ``proxy`` the URL of a forward proxy."""
+        """``limit`` connections at once, ``max_response`` bytes an answer, ``proxy`` the URL of a forward proxy."""
         self._agent = agent
         self._limit = limit
-        self._max_reply = max_reply
+        self._max_response = max_response
         self._proxy = Proxy.of(proxy)
         self._tls = tls
         self._sessions: dict[asyncio.AbstractEventLoop, tuple[aiohttp.ClientSession, AsyncGenerator[None, None]]] = {}
@@ -209,7 +209,7 @@ class Transport:
 
         Written as one function with one inside, as each function that a call comes through costs it 0.4 µs.
         """
-        request, limit = exchange.request, self._max_reply
+        request, limit = exchange.request, self._max_response
 
         async def through(wire: aiohttp.ClientRequest, send: Handler) -> aiohttp.ClientResponse:
             async def receive(wire: aiohttp.ClientRequest) -> aiohttp.ClientResponse:
@@ -242,7 +242,9 @@ class Transport:
                     raise failure(exchange, timeout, error) from error
                 finally:
                     _connecting.reset(token)
-                exchange.response = Response(request.name, response.status, response.headers.copy(), body, request.safe)
+                exchange.response = RawResponse(
+                    request.name, response.status, response.headers.copy(), body, request.safe
+                )
                 return response
 
             handler: Handler = receive
@@ -325,8 +327,8 @@ async def _read(request: Request, response: aiohttp.ClientResponse, limit: int) 
         if announced:
             message += f" of {announced}"
         unknown = not request.safe
-        raise ReplyTruncatedError(request.name, message, unknown, response.status, b"".join(chunks)) from error
+        raise ResponseTruncatedError(request.name, message, unknown, response.status, b"".join(chunks)) from error
     if max(size, announced) > limit:
         message = f"the answer is larger than {limit} bytes"
-        raise ReplyTooLargeError(request.name, message, not request.safe, response.status, limit)
+        raise ResponseTooLargeError(request.name, message, not request.safe, response.status, limit)
     return b"".join(chunks)

@@ -85,13 +85,15 @@ def _redacted(schema: Schema | None, data: Any) -> str:
 
 
 def _ended(log: logging.Logger, call: Call, milliseconds: float) -> None:
-    exchange, reply = call.exchange, call.reply
+    exchange, response = call.exchange, call.response
     answer = exchange.response if exchange is not None else None
     status = answer.status if answer is not None else "streamed"
     attempts = f", {exchange.attempts} attempts" if exchange is not None and exchange.attempts > 1 else ""
-    request_id = f" [Request-ID {on_one_line(reply.request_id[:80])}]" if reply is not None and reply.request_id else ""
+    request_id = (
+        f" [Request-ID {on_one_line(response.request_id[:80])}]" if response is not None and response.request_id else ""
+    )
     log.info("%s %s in %.0f ms%s%s", call.name, status, milliseconds, attempts, request_id)
-    if reply is not None and log.isEnabledFor(logging.DEBUG):
+    if response is not None and log.isEnabledFor(logging.DEBUG):
         operation = call.request.operation
         returns = operation.returns if operation is not None else None
-        log.debug("%s %s %s", call.name, redact_headers(reply.headers), _redacted(returns, reply.data))
+        log.debug("%s %s %s", call.name, redact_headers(response.headers), _redacted(returns, response.data))

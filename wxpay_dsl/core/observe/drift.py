@@ -141,10 +141,10 @@ class _Watched:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        reply = self._call.reply
-        if reply is None or isinstance(reply.data, (bytes, bytearray)):
+        response = self._call.response
+        if response is None or isinstance(response.data, (bytes, bytearray)):
             return
-        found = self._shape(self._operation, reply.data)
+        found = self._shape(self._operation, response.data)
         if found is not None:
             self._reporter.compare(self._operation.name, *found, "returns")
 

@@ -10,10 +10,10 @@ from .redaction import redact_headers
 if TYPE_CHECKING:
     from wxpay_dsl.core.http.exchange import Exchange
 
-__all__ = ["ticket"]
+__all__ = ["dump"]
 
 
-def ticket(exchange: Exchange) -> str:
+def dump(exchange: Exchange) -> str:
     """The exchange as lines: the request, the message that was signed, the answer.
 
     Bodies are whole, and hold whatever the fields hold; of ``Authorization`` only the scheme is there. Bytes that are

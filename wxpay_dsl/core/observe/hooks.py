@@ -2,7 +2,7 @@
 
 A hook is a function that takes a :class:`Call` and gives a context manager; ``@contextmanager`` makes one of a
 generator. What comes before its ``yield`` runs when the request is checked and built; an exception there ends the call,
-and nothing is sent. What comes after runs when ``call.reply`` or ``call.error`` is there; an exception there is logged
+and nothing is sent. What comes after runs when ``call.response`` or ``call.error`` is there; an exception there is logged
 and changes nothing, since money may have moved.
 """
 
@@ -20,7 +20,7 @@ from attrs import define, field
 if TYPE_CHECKING:
     from wxpay_dsl.core.http.exchange import Exchange
     from wxpay_dsl.core.request.build import Request
-    from wxpay_dsl.core.response import Reply
+    from wxpay_dsl.core.response import Response
 
 __all__ = ["Call", "Hook", "observed"]
 
@@ -36,7 +36,7 @@ class Call:
     #: What went over the wire, once something did.
     exchange: Exchange | None = field(default=None, repr=False)
     #: What the caller is given; None while it is under way, for a download, and where it failed.
-    reply: Reply[Any] | None = field(default=None, repr=False)
+    response: Response[Any] | None = field(default=None, repr=False)
     #: What the caller is raised.
     error: BaseException | None = None
     #: From the first byte to the end, retries included.

@@ -58,7 +58,7 @@ class BodyReader:
             self._losses.add((*where, "encoding"), "how the parts are encoded")
         return {"form" if kind in _FORMS else "body": self._content(media, where)}
 
-    def response(self, raw: Any, family: str, at: At) -> dict[str, Any]:
+    def response(self, raw: Any, dialect: str, at: At) -> dict[str, Any]:
         """``status``, ``produces`` and ``returns`` of the first answer that means success."""
         responses = raw if isinstance(raw, Mapping) else {}
         chosen = _success(map(str, responses))
@@ -79,7 +79,7 @@ class BodyReader:
             kind, media = self._chosen(response.get("content"), (*where, "content"))
             if media is None:
                 continue
-            if kind != self._media_types.get(family, "application/json"):
+            if kind != self._media_types.get(dialect, "application/json"):
                 words["produces"] = kind
             if "schema" in media:
                 words["returns"] = self._content(media, (*where, "content", kind))

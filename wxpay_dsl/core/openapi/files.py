@@ -41,20 +41,20 @@ def read_document(
     *,
     vocabulary: Vocabulary = GENERIC,
     media_types: Mapping[str, str] | None = None,
-    family: str = "",
+    dialect: str = "",
     host: str = "",
     schema: str = "spec.schema.json",
     common: str = "common.yaml",
 ) -> Imported:
     """Spec files from an OpenAPI 3.0 or 3.1 document.
 
-    ``family`` is the one that files belong to unless they say another, ``media_types`` each family's own (JSON where
+    ``dialect`` is the one that files belong to unless they say another, ``media_types`` each dialect's own (JSON where
     it is not named), and ``host`` the origin that the client talks to anyway. ``schema`` is where
     ``spec.schema.json`` is, seen from the spec folder, and ``common`` the file for what several files refer to.
     Raises SpecError for a document that is not OpenAPI 3, or is too much: of references, or of levels.
     """
     try:
-        return _imported(document, vocabulary, media_types or {}, family, host, schema, common)
+        return _imported(document, vocabulary, media_types or {}, dialect, host, schema, common)
     except RecursionError:
         raise SpecError("nested too deeply, or its references lead through too many others") from None
 
@@ -63,14 +63,14 @@ def _imported(
     document: Mapping[str, Any],
     vocabulary: Vocabulary,
     media_types: Mapping[str, str],
-    family: str,
+    dialect: str,
     host: str,
     schema: str,
     common: str,
 ) -> Imported:
     contents = read_contents(document, vocabulary, media_types)
-    specs = dict(_specs(contents, family, host))
-    specs |= dict(_event_specs(contents, family))
+    specs = dict(_specs(contents, dialect, host))
+    specs |= dict(_event_specs(contents, dialect))
     _settle_definitions(specs, contents.definitions, common)
     files, lost = {}, list(contents.lost)
     for file, spec in specs.items():
@@ -82,16 +82,16 @@ def _imported(
     return Imported(files, tuple(lost))
 
 
-def _specs(contents: Contents, family: str, host: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _specs(contents: Contents, dialect: str, host: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Each file of operations, by a name that no other has."""
     grouped: dict[tuple[str, str, str], dict[tuple[str, str], Entry]] = {}
     for (path, verb), entry in contents.operations.items():
         if entry.words.get("host") == host:
             del entry.words["host"]
-        grouped.setdefault((*_place(path), entry.family or family), {})[path, verb] = entry
+        grouped.setdefault((*_place(path), entry.dialect or dialect), {})[path, verb] = entry
     taken: set[str] = set()
-    for (stem, prefix, its_family), operations in grouped.items():
-        own = its_family if its_family != family else ""
+    for (stem, prefix, its_dialect), operations in grouped.items():
+        own = its_dialect if its_dialect != dialect else ""
         folder = f"{own}/" if own and not stem.startswith(f"{own}/") else ""
         for inner, spec in _split(f"{folder}{stem}", prefix, own, operations, contents):
             yield _unique(inner, taken), spec
@@ -108,11 +108,11 @@ def _unique(stem: str, taken: set[str]) -> str:
 
 
 def _split(
-    stem: str, prefix: str, family: str, operations: Mapping[tuple[str, str], Entry], contents: Contents
+    stem: str, prefix: str, dialect: str, operations: Mapping[tuple[str, str], Entry], contents: Contents
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """These operations as one file; as several, where they are of several products or too long for one."""
     products = {entry.product: None for entry in operations.values()}
-    spec = _spec(prefix, family, operations, contents)
+    spec = _spec(prefix, dialect, operations, contents)
     if len(products) == 1 and write(spec).count("\n") <= MAX_LINES:
         yield stem, spec
         return
@@ -124,11 +124,11 @@ def _split(
         parts.setdefault(place, {})[path, verb] = entry
     if len(parts) > 1:
         for (inner, below), share in parts.items():
-            yield from _split(inner, below, family, share, contents)
+            yield from _split(inner, below, dialect, share, contents)
         return
     for product in products:
         share = {key: entry for key, entry in operations.items() if entry.product == product}
-        yield stem, _spec(prefix, family, share, contents)
+        yield stem, _spec(prefix, dialect, share, contents)
 
 
 def _place(path: str) -> tuple[str, str]:
@@ -150,14 +150,14 @@ def _file_name(segment: str) -> str:
     return re.sub(r"[^A-Za-z0-9_-]", "-", segment).lstrip("-_") or "root"
 
 
-def _spec(prefix: str, family: str, operations: Mapping[tuple[str, str], Entry], contents: Contents) -> dict[str, Any]:
+def _spec(prefix: str, dialect: str, operations: Mapping[tuple[str, str], Entry], contents: Contents) -> dict[str, Any]:
     entries = list(operations.values())
     title = _title(entries, contents)
     spec: dict[str, Any] = {"title": title} if title else {}
     if prefix:
         spec["path"] = prefix
-    if family:
-        spec["family"] = family
+    if dialect:
+        spec["dialect"] = dialect
     words = [entry.words for entry in entries]
     spec |= hoisted(words, title)
     paths: dict[str, dict[str, Any]] = {}
@@ -182,18 +182,18 @@ def hoisted(operations: Iterable[Mapping[str, Any]], title: str) -> dict[str, An
 
 def _title(entries: Iterable[Entry], contents: Contents) -> str:
     """What most of the operations are filed under, where the document does not say it itself."""
-    if any(entry.family for entry in entries):
+    if any(entry.dialect for entry in entries):
         return next((entry.product for entry in entries if entry.product), "")
     names = Counter(entry.product or (entry.words.get("tags") or [""])[0] for entry in entries)
     del names[""]
     return names.most_common(1)[0][0] if names else contents.title
 
 
-def _event_specs(contents: Contents, family: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _event_specs(contents: Contents, dialect: str) -> Iterator[tuple[str, dict[str, Any]]]:
     grouped: dict[tuple[str, str, str], dict[str, Any]] = {}
     for name, entry in contents.events.items():
-        own = entry.family if entry.family != family else ""
-        title = entry.product or ("" if entry.family else contents.title)
+        own = entry.dialect if entry.dialect != dialect else ""
+        title = entry.product or ("" if entry.dialect else contents.title)
         stem = re.split(r"[./]", name)[0].lower() if entry.product else "events"
         if entry.words.get("tags") == [title]:
             del entry.words["tags"]
@@ -202,7 +202,7 @@ def _event_specs(contents: Contents, family: str) -> Iterator[tuple[str, dict[st
         )
     taken: set[str] = set()
     for (stem, own, title), events in grouped.items():
-        spec = {"title": title, "family": own, "events": events}
+        spec = {"title": title, "dialect": own, "events": events}
         yield _unique(f"notifications/{stem}", taken), {word: value for word, value in spec.items() if value}
 
 

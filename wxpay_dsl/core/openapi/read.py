@@ -39,7 +39,7 @@ class Entry(NamedTuple):
     """An operation or event: its words, and the words of the file that it belongs into."""
 
     words: dict[str, Any]
-    family: str
+    dialect: str
     product: str
 
 
@@ -56,7 +56,7 @@ class Contents:
 
 
 def read_contents(document: Mapping[str, Any], vocabulary: Vocabulary, media_types: Mapping[str, str]) -> Contents:
-    """Reads OpenAPI 3.0 or 3.1. ``media_types`` are the families' own; an answer of another says so.
+    """Reads OpenAPI 3.0 or 3.1. ``media_types`` are the dialects' own; an answer of another says so.
 
     Raises SpecError for a document that is not OpenAPI 3.
     """
@@ -117,7 +117,7 @@ class _Reader:
     def _operation(self, item: Mapping[str, Any], raw: Any, host: str, templates: list[str], at: At) -> Entry:
         raw = mapping(raw)
         words = self._head(item, raw, at, OPERATION_VENDOR)
-        family, product = str(words.pop("family", "")), str(words.pop("product", ""))
+        dialect, product = str(words.pop("dialect", "")), str(words.pop("product", ""))
         if "servers" in raw:
             host, prefix = self._server(raw, at)
             if prefix:
@@ -126,11 +126,11 @@ class _Reader:
             words["host"] = host
         words |= self._parameters.read(item, raw, templates, at)
         words |= self._bodies.request(raw.get("requestBody"), (*at, "requestBody"))
-        words |= self._bodies.response(raw.get("responses"), family, (*at, "responses"))
+        words |= self._bodies.response(raw.get("responses"), dialect, (*at, "responses"))
         for word in raw:
             if word not in _OPERATION and not word.startswith("x-"):
                 self._losses.add((*at, word), f"`{word}`")
-        return Entry({word: value for word, value in words.items() if word in OPERATION_WORDS}, family, product)
+        return Entry({word: value for word, value in words.items() if word in OPERATION_WORDS}, dialect, product)
 
     def _webhook(self, name: str, raw: Any, events: dict[str, Entry]) -> None:
         at: At = ("webhooks", name)
@@ -141,14 +141,14 @@ class _Reader:
         for verb in verbs[:1]:
             message = mapping(item[verb])
             words = self._head(item, message, (*at, verb), EVENT_VENDOR)
-            family, product = str(words.pop("family", "")), str(words.pop("product", ""))
+            dialect, product = str(words.pop("dialect", "")), str(words.pop("product", ""))
             resource = words.pop("resource", None)
             words |= self._bodies.request(message.get("requestBody"), (*at, verb, "requestBody"))
             if "form" in words:
                 words["body"] = words.pop("form")
             if resource is not None:
                 words["resource"] = self._bodies.section(resource, (*at, verb, "resource"))
-            events[name] = Entry({word: words[word] for word in words if word in EVENT_WORDS}, family, product)
+            events[name] = Entry({word: words[word] for word in words if word in EVENT_WORDS}, dialect, product)
 
     def _head(
         self, item: Mapping[str, Any], raw: Mapping[str, Any], at: At, vendor: Mapping[str, str]
@@ -219,7 +219,7 @@ class _Reader:
                 self._losses.add((word,), f"`{word}`")
         for word in mapping(document.get("components")):
             if word == "securitySchemes":
-                self._losses.add(("components", word), f"`{word}`: the client's family signs")
+                self._losses.add(("components", word), f"`{word}`: the client's dialect signs")
 
 
 def _is_checked(value: Mapping[str, Any]) -> bool:

@@ -22,9 +22,9 @@ FIELD_VENDOR: Final[Mapping[str, str]] = {
     # Only where OpenAPI's own way, a second type, cannot say it.
     "nullable": "x-nullable",
 }
-#: The same of an operation. `family` and `product` are a file's words; each operation says them in OpenAPI.
+#: The same of an operation. `dialect` and `product` are a file's words; each operation says them in OpenAPI.
 OPERATION_VENDOR: Final[Mapping[str, str]] = {
-    "family": "x-family",
+    "dialect": "x-dialect",
     "product": "x-product",
     "docs": "x-docs",
     "roles": "x-roles",
@@ -43,7 +43,7 @@ OPERATION_VENDOR: Final[Mapping[str, str]] = {
 #: Of a parameter: its fields travel by their own names, and its own name does not.
 SPREAD: Final = "x-spread"
 EVENT_VENDOR: Final[Mapping[str, str]] = {
-    "family": "x-family",
+    "dialect": "x-dialect",
     "product": "x-product",
     "docs": "x-docs",
     "roles": "x-roles",

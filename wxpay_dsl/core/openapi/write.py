@@ -36,7 +36,7 @@ def write_document(
     """An OpenAPI 3.1 document of all these.
 
     ``info`` is the document's own (``title`` and ``version`` at least), ``host`` the origin that serves what names no
-    host, ``media_types`` each family's (JSON where it is not named).
+    host, ``media_types`` each dialect's (JSON where it is not named).
     """
     all_operations, all_events = list(operations), list(events)
     schemas = SchemaWriter(_schemas(all_operations, all_events))
@@ -84,7 +84,7 @@ class _Writer:
         self._names: dict[str, int] = {}
 
     def operation(self, operation: Operation) -> dict[str, Any]:
-        media_type = self._media_types.get(operation.family, "application/json")
+        media_type = self._media_types.get(operation.dialect, "application/json")
         words = self._head(operation, OPERATION_VENDOR)
         words["operationId"] = self._name(operation)
         if operation.host:
@@ -107,7 +107,7 @@ class _Writer:
     def event(self, event: Event) -> dict[str, Any]:
         words = self._head(event, EVENT_VENDOR)
         if event.body is not None:
-            kind = self._media_types.get(event.family, "application/json")
+            kind = self._media_types.get(event.dialect, "application/json")
             schema = self._schemas.write(event.file, event.body)
             words["requestBody"] = {"required": True, "content": {kind: {"schema": schema}}}
         if event.resource is not None:

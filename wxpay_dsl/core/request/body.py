@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any, Final
 
-from wxpay_dsl.core.dialect import Family
-from wxpay_dsl.core.errors import Fault
+from wxpay_dsl.core.dialect import Dialect
+from wxpay_dsl.core.errors import FieldError
 from wxpay_dsl.core.specs.model import Operation, Schema
 from wxpay_dsl.core.specs.transform import rewrite
 
@@ -26,51 +26,55 @@ _MOST_FAULTS: Final = 20
 
 
 def body_of(
-    operation: Operation | None, data: Any, family: Family, faults: list[Fault], embeds: Schema | None = None
+    operation: Operation | None,
+    data: Any,
+    dialect: Dialect,
+    field_errors: list[FieldError],
+    embeds: Schema | None = None,
 ) -> bytes:
-    """The bytes of ``data``; nothing, and what is wrong added to ``faults``, where it cannot be encoded.
+    """The bytes of ``data``; nothing, and what is wrong added to ``field_errors``, where it cannot be encoded.
 
     ``embeds``: the body's schema, where fields of it hold JSON as text.
     """
     try:
         if embeds is not None:
             data = rewrite(embeds, data, is_embedded, _embed, "body")
-        body = family.encode(operation, data)
+        body = dialect.encode(operation, data)
     except (TypeError, ValueError, RecursionError) as error:
-        found = list(islice(_unencodable(data, "body", ()), _MOST_FAULTS)) or [Fault("body", str(error))]
-        faults += [fault for fault in found if not reported(faults, fault.path)]
+        found = list(islice(_unencodable(data, "body", ()), _MOST_FAULTS)) or [FieldError("body", str(error))]
+        field_errors += [fault for fault in found if not reported(field_errors, fault.path)]
         return b""
     if len(body) > MAX_BODY:
-        faults.append(Fault("body", f"{len(body)} bytes; at most {MAX_BODY} are sent (files go by upload)"))
+        field_errors.append(FieldError("body", f"{len(body)} bytes; at most {MAX_BODY} are sent (files go by upload)"))
     return body
 
 
-def _unencodable(value: Any, path: str, outer: tuple[int, ...]) -> Iterator[Fault]:
+def _unencodable(value: Any, path: str, outer: tuple[int, ...]) -> Iterator[FieldError]:
     """Where, in data that would not encode, the reason is; ``outer`` are the ids of what holds ``value``."""
     if id(value) in outer:
-        yield Fault(path[:200], "holds itself")
+        yield FieldError(path[:200], "holds itself")
     elif len(outer) > _DEEPEST:
-        yield Fault(path[:200], f"nested more than {_DEEPEST} levels deep")
+        yield FieldError(path[:200], f"nested more than {_DEEPEST} levels deep")
     elif isinstance(value, Mapping):
         for name, item in value.items():
             if isinstance(name, str):
                 yield from _unencodable(name, f"{path}.{name[:80]!a}", ())
                 yield from _unencodable(item, f"{path}.{name}", (*outer, id(value)))
             else:
-                yield Fault(f"{path}.{name!r:.80}", "a field's name is text")
+                yield FieldError(f"{path}.{name!r:.80}", "a field's name is text")
     elif isinstance(value, (list, tuple)):
         for position, item in enumerate(value):
             yield from _unencodable(item, f"{path}[{position}]", (*outer, id(value)))
     elif isinstance(value, float) and not math.isfinite(value):
-        yield Fault(path, f"{value} is no JSON number")
+        yield FieldError(path, f"{value} is no JSON number")
     elif isinstance(value, str):
         if any("\ud800" <= character <= "\udfff" for character in value):
-            yield Fault(path, "holds half a character (a lone surrogate)")
+            yield FieldError(path, "holds half a character (a lone surrogate)")
     elif isinstance(value, int):
         if abs(value) >= 10**4300:
-            yield Fault(path, "a number of more than 4300 digits")
+            yield FieldError(path, "a number of more than 4300 digits")
     elif value is not None and not isinstance(value, float):
-        yield Fault(path, f"{type(value).__name__} is no JSON value")
+        yield FieldError(path, f"{type(value).__name__} is no JSON value")
 
 
 def is_embedded(schema: Schema) -> bool:

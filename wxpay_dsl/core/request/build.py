@@ -16,8 +16,8 @@ from typing import Any, Final
 from attrs import define, field, frozen, setters
 
 from wxpay_dsl.core.chain import node as chain
-from wxpay_dsl.core.dialect import Family
-from wxpay_dsl.core.errors import Fault, ValidationError
+from wxpay_dsl.core.dialect import Dialect
+from wxpay_dsl.core.errors import FieldError, ValidationError
 from wxpay_dsl.core.specs.model import Operation
 
 from .body import MAX_BODY, body_of
@@ -91,11 +91,11 @@ class Request:
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     operation: Operation | None
-    family: str
+    dialect: str
     #: The fields as they were encoded, by section.
     sections: Sections = field(repr=False)
     options: Options = field(repr=False)
-    #: It only asks: whatever became of it, nothing was done by it.
+    #: It only is_read_only: whatever became of it, nothing was done by it.
     safe: bool = False
     #: The body where it is an upload; then ``body`` is empty.
     form: Form | None = field(default=None, repr=False)
@@ -115,9 +115,9 @@ class Request:
         return self.body if self.form is None else self.form.signed
 
 
-#: What a caller gave, sorted: sections, options, faults, and the keywords that no section declares, which are in the
+#: What a caller gave, sorted: sections, options, field_errors, and the keywords that no section declares, which are in the
 #: main section. A tuple, since it is made for every call.
-Collected = tuple[Sections, Options, list[Fault], Sequence[str]]
+Collected = tuple[Sections, Options, list[FieldError], Sequence[str]]
 
 
 def collect(target: chain.Target, plan: Plan | None, data: Any, given: Mapping[str, Any]) -> Collected:
@@ -126,7 +126,7 @@ def collect(target: chain.Target, plan: Plan | None, data: Any, given: Mapping[s
     Positional data is the body, or the form, or the query of a GET or DELETE. Keywords go where the spec says, and
     those that it does not know where positional data goes.
     """
-    faults: list[Fault] = []
+    field_errors: list[FieldError] = []
     options: dict[str, Any] = {}
     # A path parameter given as a literal segment comes filled.
     sections: Sections = {"path": dict(target.bound)} if target.bound else {}
@@ -139,12 +139,12 @@ def collect(target: chain.Target, plan: Plan | None, data: Any, given: Mapping[s
         elif len(files := file_fields(plan.operation if plan is not None else None)) == 1:
             sections[main] = {files[0]: data}
         else:
-            faults.append(Fault(main, f"expected an object of fields, got {type(data).__name__}"))
+            field_errors.append(FieldError(main, f"expected an object of fields, got {type(data).__name__}"))
     if not given and plan is not None and not plan.open:
-        return sections, _NO_OPTIONS, faults, ()
+        return sections, _NO_OPTIONS, field_errors, ()
     if plan is not None and data is None and given and given.keys() <= plan.plain:
         sections[main] = dict(given)
-        return sections, _NO_OPTIONS, faults, ()
+        return sections, _NO_OPTIONS, field_errors, ()
     unplaced: list[str] = []
     places = plan.places if plan is not None else _template_places(target.segments)
     for keyword_name, value in given.items():
@@ -159,67 +159,69 @@ def collect(target: chain.Target, plan: Plan | None, data: Any, given: Mapping[s
         section, name = place
         fields = sections.setdefault(section, {})
         if not isinstance(fields, dict):
-            faults.append(Fault(f"{section}.{name}", f"the {section} is given as {type(fields).__name__} already"))
+            field_errors.append(
+                FieldError(f"{section}.{name}", f"the {section} is given as {type(fields).__name__} already")
+            )
         elif name in fields:
-            faults.append(Fault(f"{section}.{name}", "given twice"))
+            field_errors.append(FieldError(f"{section}.{name}", "given twice"))
         else:
             fields[name] = value
     if (plan is None or plan.open) and has_files(sections.get("body")):
         sections["form"] = sections.pop("body")
-    return sections, _options(options, faults) if options else _NO_OPTIONS, faults, unplaced
+    return sections, _options(options, field_errors) if options else _NO_OPTIONS, field_errors, unplaced
 
 
 def build(
     target: chain.Target,
     plan: Plan | None,
     collected: Collected,
-    family: Family,
+    dialect: Dialect,
     base_url: str,
     validate: Validate | None,
     warned: Warned,
 ) -> Request:
-    """The request, or a ValidationError that holds all faults, those found before included.
+    """The request, or a ValidationError that holds all field_errors, those found before included.
 
     ``validate`` is None for fields that were checked before. What is in ``warned`` is not warned of again.
     """
-    sections, options, faults, unplaced = collected
+    sections, options, field_errors, unplaced = collected
     operation = plan.operation if plan is not None else None
-    pairs = [] if plan is not None and plan.fixed else _pairs(target, operation, family)
+    pairs = [] if plan is not None and plan.fixed else _pairs(target, operation, dialect)
     name = plan.name if plan is not None else f"{target.verb.upper()} /{_undeclared_name(pairs)}"
     doubts: Sequence[Mismatch] = ()
-    if plan is not None and validate is not None and (validate is False or not fits(plan, sections, family)):
-        refused, doubts = judge(plan, sections, family, unplaced, validate)
-        faults += refused
+    if plan is not None and validate is not None and (validate is False or not fits(plan, sections, dialect)):
+        refused, doubts = judge(plan, sections, dialect, unplaced, validate)
+        field_errors += refused
     if plan is not None and plan.fixed:
         url_path = plan.path
     else:
-        url_path = path_of(pairs, sections.get("path", {}), operation, faults)
+        url_path = path_of(pairs, sections.get("path", {}), operation, field_errors)
     query = headers = None
     if "query" in sections or options.query:
-        query = query_of(_joined("query", sections.get("query", {}), options.query, faults), faults)
+        query = query_of(_joined("query", sections.get("query", {}), options.query, field_errors), field_errors)
     if "header" in sections or options.headers:
-        headers = headers_of(_joined("header", sections.get("header", {}), options.headers, faults), faults)
-    form = _form(operation, sections, family, faults) if "form" in sections else None
+        headers = headers_of(_joined("header", sections.get("header", {}), options.headers, field_errors), field_errors)
+    form = _form(operation, sections, dialect, field_errors) if "form" in sections else None
     if form is not None:
         body = b""
     elif "body" in sections:
-        body = body_of(operation, sections["body"], family, faults, plan.embeds if plan is not None else None)
+        body = body_of(operation, sections["body"], dialect, field_errors, plan.embeds if plan is not None else None)
     else:
-        body = _empty(operation, sections, family, target.verb, faults)
-    if faults:
-        raise ValidationError(name, tuple(faults))
+        body = _empty(operation, sections, dialect, target.verb, field_errors)
+    if field_errors:
+        raise ValidationError(name, tuple(field_errors))
     for doubt in doubts:
         _warn(name, doubt, warned)
-    accept = (operation.produces if operation else "") or family.accept
+    accept = (operation.produces if operation else "") or dialect.accept
     if headers is None:
-        headers = {"Content-Type": form.content_type if form is not None else family.content_type, "Accept": accept}
+        headers = {"Content-Type": form.content_type if form is not None else dialect.content_type, "Accept": accept}
     else:
         if form is not None:
             # A caller's own could not know the boundary.
             headers = {header: value for header, value in headers.items() if header.lower() != "content-type"}
             headers["Content-Type"] = form.content_type
         else:
-            _default(headers, "Content-Type", family.content_type)
+            _default(headers, "Content-Type", dialect.content_type)
         _default(headers, "Accept", accept)
     return Request(
         name=name,
@@ -228,20 +230,20 @@ def build(
         headers=headers,
         body=body,
         operation=operation,
-        family=family.name,
+        dialect=dialect.name,
         sections=sections,
         options=options,
-        safe=_asks(target.verb, operation, family),
+        safe=_asks(target.verb, operation, dialect),
         form=form,
         idempotent=plan is not None and plan.idempotent,
     )
 
 
-def _asks(verb: str, operation: Operation | None, family: Family) -> bool:
-    """Whether nothing can be done by it, as its verb says, or the family's own names where all it has is POST."""
+def _asks(verb: str, operation: Operation | None, dialect: Dialect) -> bool:
+    """Whether nothing can be done by it, as its verb says, or the dialect's own names where all it has is POST."""
     if verb == "get":
         return operation is None or operation.idempotent is not False
-    return operation is not None and family.asks is not None and family.asks(operation)
+    return operation is not None and dialect.is_read_only is not None and dialect.is_read_only(operation)
 
 
 def _undeclared_name(pairs: list[tuple[str, str]]) -> str:
@@ -255,7 +257,7 @@ def _warn(name: str, doubt: Mismatch, warned: Warned) -> None:
     place = name, _POSITION.sub("[]", doubt.path), doubt.kind
     if place in warned:
         return
-    warnings.warn(f"{name}: {Fault(doubt.path, doubt.message)}", SpecWarning, stacklevel=_callers_level())
+    warnings.warn(f"{name}: {FieldError(doubt.path, doubt.message)}", SpecWarning, stacklevel=_callers_level())
     if len(warned) >= _MOST_WARNED:
         # Unknown names are whatever callers give: what is kept of them is bounded.
         warned.clear()
@@ -263,14 +265,14 @@ def _warn(name: str, doubt: Mismatch, warned: Warned) -> None:
 
 
 def _joined(
-    section: str, fields: Mapping[str, Any], extra: Mapping[str, Any], faults: list[Fault]
+    section: str, fields: Mapping[str, Any], extra: Mapping[str, Any], field_errors: list[FieldError]
 ) -> Mapping[str, Any]:
     """The section's fields and those of the option of that name, which may add to them and not replace them."""
     if not extra:
         return fields
     names = {str(name).lower() if section == "header" else name for name in fields}
     twice = [name for name in extra if (str(name).lower() if section == "header" else name) in names]
-    faults += [Fault(f"{section}.{name}", "given twice, as a field and as an option") for name in twice]
+    field_errors += [FieldError(f"{section}.{name}", "given twice, as a field and as an option") for name in twice]
     return {**fields, **extra}
 
 
@@ -287,22 +289,26 @@ def _callers_level() -> int:
     return level
 
 
-def _form(operation: Operation | None, sections: Sections, family: Family, faults: list[Fault]) -> Form | None:
+def _form(
+    operation: Operation | None, sections: Sections, dialect: Dialect, field_errors: list[FieldError]
+) -> Form | None:
     fields = sections.get("form")
     if not isinstance(fields, Mapping) or (operation is not None and operation.form is None and not has_files(fields)):
         return None
-    signed = fields.get(family.signed_field, "")
+    signed = fields.get(dialect.signed_field, "")
     schema = operation.form if operation is not None else None
-    return encode_form(schema, fields, signed.encode() if isinstance(signed, str) else b"", faults)
+    return encode_form(schema, fields, signed.encode() if isinstance(signed, str) else b"", field_errors)
 
 
-def _empty(operation: Operation | None, sections: Sections, family: Family, verb: str, faults: list[Fault]) -> bytes:
+def _empty(
+    operation: Operation | None, sections: Sections, dialect: Dialect, verb: str, field_errors: list[FieldError]
+) -> bytes:
     """The body of a request that was given none: an object without fields, where the spec wants an object."""
     schema = operation.body if operation is not None else None
     if schema is None or schema.type != "object" or verb in ("get", "delete"):
         return b""
     sections["body"] = {}
-    return body_of(operation, sections["body"], family, faults)
+    return body_of(operation, sections["body"], dialect, field_errors)
 
 
 _NO_OPTIONS: Final = Options()
@@ -320,29 +326,31 @@ def _template_places(segments: tuple[str, ...]) -> dict[str, tuple[str, str]]:
     return {segment[1:-1]: ("path", segment[1:-1]) for segment in templates}
 
 
-def _pairs(target: chain.Target, operation: Operation | None, family: Family) -> list[tuple[str, str]]:
-    segments, prefix = target.segments, family.chain
+def _pairs(target: chain.Target, operation: Operation | None, dialect: Dialect) -> list[tuple[str, str]]:
+    segments, prefix = target.segments, dialect.chain
     if segments[: len(prefix)] == prefix:
         segments = segments[len(prefix) :]
     declared = operation.path.split("/")[1:] if operation else segments
     return list(zip(declared, segments, strict=True))
 
 
-def _options(given: dict[str, Any], faults: list[Fault]) -> Options:
+def _options(given: dict[str, Any], field_errors: list[FieldError]) -> Options:
     timeout = given.get("timeout")
     if timeout is not None and (
         isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not 0 < timeout <= _LONGEST
     ):
-        faults.append(Fault("timeout", f"expected seconds above 0 and up to {_LONGEST}, got {timeout!r:.40}"))
+        field_errors.append(
+            FieldError("timeout", f"expected seconds above 0 and up to {_LONGEST}, got {timeout!r:.40}")
+        )
         given["timeout"] = None
     if given.get("validate") not in (None, True, False, "strict"):
-        faults.append(Fault("validate", f"expected True, False or 'strict', got {given['validate']!r:.40}"))
+        field_errors.append(FieldError("validate", f"expected True, False or 'strict', got {given['validate']!r:.40}"))
         given["validate"] = True
     if not isinstance(given.get("undeclared", False), bool):
-        faults.append(Fault("undeclared", f"expected True or False, got {given['undeclared']!r:.40}"))
+        field_errors.append(FieldError("undeclared", f"expected True or False, got {given['undeclared']!r:.40}"))
         given["undeclared"] = False
     for name in ("headers", "query"):
         if not isinstance(given.get(name, {}), Mapping):
-            faults.append(Fault(name, f"expected a mapping, got {type(given[name]).__name__}"))
+            field_errors.append(FieldError(name, f"expected a mapping, got {type(given[name]).__name__}"))
             given[name] = {}
     return Options(**given)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from attrs import define, field, frozen
 
-from wxpay_dsl.core.errors import Fault
+from wxpay_dsl.core.errors import FieldError
 from wxpay_dsl.core.files.names import is_file_name, shown_file
 from wxpay_dsl.core.files.safe_open import open_file
 
@@ -118,7 +118,7 @@ def media_type_of(name: str, head: bytes = b"") -> str:
     return known or next((kind for magic, kind, _ in _MAGIC if head.startswith(magic)), "application/octet-stream")
 
 
-async def prepare(given: Any, faults: list[Fault], path: str) -> Upload | None:
+async def prepare(given: Any, field_errors: list[FieldError], path: str) -> Upload | None:
     """What ``given`` (a :class:`File`, or what one may hold) is as an upload; None with a fault at ``path``."""
     if isinstance(given, Upload):
         return given
@@ -126,10 +126,10 @@ async def prepare(given: Any, faults: list[Fault], path: str) -> Upload | None:
     try:
         return await _prepare(file)
     except _UnfitError as unfit:
-        faults.append(Fault(path, str(unfit)))
+        field_errors.append(FieldError(path, str(unfit)))
     except OSError as error:
         named = shown_file(error.filename) if isinstance(error.filename, (str, bytes, os.PathLike)) else "the file"
-        faults.append(Fault(path, f"{named} cannot be read: {error.strerror or type(error).__name__}"))
+        field_errors.append(FieldError(path, f"{named} cannot be read: {error.strerror or type(error).__name__}"))
     return None
 
 

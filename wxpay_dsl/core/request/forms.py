@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from wxpay_dsl.core.errors import Fault
+from wxpay_dsl.core.errors import FieldError
 from wxpay_dsl.core.specs.model import Operation, Schema
 
 from .files import File, Upload, prepare
 
 if TYPE_CHECKING:
-    from wxpay_dsl.core.dialect import Family
+    from wxpay_dsl.core.dialect import Dialect
 
 __all__ = ["complete", "file_fields", "has_files", "size_faults"]
 
@@ -28,21 +28,21 @@ def has_files(fields: Any) -> bool:
 
 
 async def complete(
-    operation: Operation | None, fields: Mapping[str, Any], family: Family, faults: list[Fault]
+    operation: Operation | None, fields: Mapping[str, Any], dialect: Dialect, field_errors: list[FieldError]
 ) -> dict[str, Any]:
-    """``fields`` with an :class:`Upload` for each file, and what the family adds; the ``faults`` of files are added."""
+    """``fields`` with an :class:`Upload` for each file, and what the dialect adds; the ``field_errors`` of files are added."""
     completed = dict(fields)
     names = file_fields(operation)
     for name, value in fields.items():
         if name in names or isinstance(value, (File, Upload)):
             # An empty text stands for a file with a fault, so that it is not called missing as well.
-            completed[name] = await prepare(value, faults, f"form.{name}") or ""
-    if family.attach is not None:
-        completed = await family.attach(operation, completed, faults)
+            completed[name] = await prepare(value, field_errors, f"form.{name}") or ""
+    if dialect.prepare_files is not None:
+        completed = await dialect.prepare_files(operation, completed, field_errors)
     return completed
 
 
-def size_faults(form: Schema, fields: Mapping[str, Any]) -> list[Fault]:
+def size_faults(form: Schema, fields: Mapping[str, Any]) -> list[FieldError]:
     """The files that are larger than their field's ``maxLength``, which is in bytes."""
     found = []
     for name, value in fields.items():
@@ -50,7 +50,7 @@ def size_faults(form: Schema, fields: Mapping[str, Any]) -> list[Fault]:
         limit = schema.max_length if schema is not None else None
         if isinstance(value, Upload) and limit is not None and value.size > limit:
             message = f"{value.name} is {value.size} bytes; the service takes at most {limit} (文件过大)"
-            found.append(Fault(f"form.{name}", message))
+            found.append(FieldError(f"form.{name}", message))
     return found
 
 

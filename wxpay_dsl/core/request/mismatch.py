@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
-from wxpay_dsl.core.specs.memo import derived
+from wxpay_dsl.core.specs.memo import memo
 from wxpay_dsl.core.specs.model import Schema
 from wxpay_dsl.core.specs.transform import any_field
 
@@ -134,7 +134,7 @@ def shown(value: Any, schema: Schema) -> str:
     return text if isinstance(value, (str, int, float)) else f"{name} {text}"
 
 
-@derived
+@memo
 def _is_sensitive(schema: Schema) -> bool:
     """Whether it is encrypted, or holds a field that is."""
     return any_field(schema, _is_encrypted)

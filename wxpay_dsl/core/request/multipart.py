@@ -13,7 +13,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-from wxpay_dsl.core.errors import Fault
+from wxpay_dsl.core.errors import FieldError
 from wxpay_dsl.core.specs.model import Schema
 
 from .files import Upload
@@ -61,19 +61,24 @@ class Form:
 
 
 def encode(
-    schema: Schema | None, fields: Mapping[str, Any], signed: bytes, faults: list[Fault], *, boundary: str = ""
+    schema: Schema | None,
+    fields: Mapping[str, Any],
+    signed: bytes,
+    field_errors: list[FieldError],
+    *,
+    boundary: str = "",
 ) -> Form | None:
-    """``fields`` as a form, in the order of the spec and files last; None with the ``faults`` found.
+    """``fields`` as a form, in the order of the spec and files last; None with the ``field_errors`` found.
 
     A field that holds JSON text is sent as that text, byte for byte: what was signed. ``boundary`` is random unless
     given.
     """
-    found = len(faults)
+    found = len(field_errors)
     boundary = boundary or secrets.token_hex(16)
     head, parts = bytearray(), list[bytes | Upload]()
     for name in _in_order(schema, fields):
         value = fields[name]
-        head += _opening(boundary, name, faults)
+        head += _opening(boundary, name, field_errors)
         if isinstance(value, Upload):
             head += f'; filename="{_quoted(value.name)}"\r\nContent-Type: {value.content_type}\r\n\r\n'.encode()
             parts += [bytes(head), value]
@@ -82,9 +87,9 @@ def encode(
         below = schema.properties.get(name) if schema is not None else None
         kind = below.media_type if below is not None else ""
         head += f"\r\nContent-Type: {kind}\r\n\r\n".encode() if kind else b"\r\n\r\n"
-        head += _text(value, f"form.{name}", faults) + b"\r\n"
+        head += _text(value, f"form.{name}", field_errors) + b"\r\n"
     head += f"--{boundary}--\r\n".encode()
-    return Form(boundary, (*parts, bytes(head)), signed) if len(faults) == found else None
+    return Form(boundary, (*parts, bytes(head)), signed) if len(field_errors) == found else None
 
 
 def _in_order(schema: Schema | None, fields: Mapping[str, Any]) -> Iterable[str]:
@@ -93,9 +98,9 @@ def _in_order(schema: Schema | None, fields: Mapping[str, Any]) -> Iterable[str]
     return sorted(names, key=lambda name: isinstance(fields[name], Upload))
 
 
-def _opening(boundary: str, name: str, faults: list[Fault]) -> bytes:
+def _opening(boundary: str, name: str, field_errors: list[FieldError]) -> bytes:
     if not str(name).isprintable():
-        faults.append(Fault(f"form.{name!r:.80}", "is no name of a form's field"))
+        field_errors.append(FieldError(f"form.{name!r:.80}", "is no name of a form's field"))
         return b""
     return f'--{boundary}\r\nContent-Disposition: form-data; name="{_quoted(name)}"'.encode()
 
@@ -105,26 +110,26 @@ def _quoted(name: str) -> str:
     return name.replace('"', "%22")
 
 
-def _text(value: Any, path: str, faults: list[Fault]) -> bytes:
+def _text(value: Any, path: str, field_errors: list[FieldError]) -> bytes:
     if isinstance(value, bool):
         return b"true" if value else b"false"
     if isinstance(value, (int, float)):
         return str(value).encode()
     if isinstance(value, (Mapping, list, tuple)):
-        value = _json(value, path, faults)
+        value = _json(value, path, field_errors)
     if not isinstance(value, str):
-        faults.append(Fault(path, f"expected text, got {type(value).__name__}"))
+        field_errors.append(FieldError(path, f"expected text, got {type(value).__name__}"))
         return b""
     try:
         return value.encode()
     except UnicodeEncodeError:
-        faults.append(Fault(path, "holds half a character (a lone surrogate)"))
+        field_errors.append(FieldError(path, "holds half a character (a lone surrogate)"))
         return b""
 
 
-def _json(value: Any, path: str, faults: list[Fault]) -> str:
+def _json(value: Any, path: str, field_errors: list[FieldError]) -> str:
     try:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
-        faults.append(Fault(path, f"cannot be written as JSON: {error}"))
+        field_errors.append(FieldError(path, f"cannot be written as JSON: {error}"))
         return ""

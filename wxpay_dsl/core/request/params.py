@@ -9,7 +9,7 @@ from typing import Any, Final
 from urllib.parse import quote, unquote
 
 from wxpay_dsl.core.chain.node import Literal
-from wxpay_dsl.core.errors import Fault
+from wxpay_dsl.core.errors import FieldError
 from wxpay_dsl.core.specs.model import Operation
 
 __all__ = ["headers_of", "path_of", "query_of", "reported"]
@@ -28,7 +28,7 @@ _LONGEST: Final = {"path": 1024, "query": 8192, "header": 4096}
 
 
 def path_of(
-    pairs: list[tuple[str, str]], given: Mapping[str, Any], operation: Operation | None, faults: list[Fault]
+    pairs: list[tuple[str, str]], given: Mapping[str, Any], operation: Operation | None, field_errors: list[FieldError]
 ) -> str:
     """The URL's path, from pairs of a segment as declared and as the chain has it."""
     filled = []
@@ -37,38 +37,38 @@ def path_of(
             name = segment[1:-1]
             encoded = operation is not None and operation.parameters.properties[name].encoded
             if name in given:
-                filled.append(_parameter(name, given[name], faults, encoded=encoded))
-            elif not reported(faults, f"path.{name}"):
-                faults.append(Fault(f"path.{name}", f"missing: fill it by keyword, {name}=…"))
+                filled.append(_parameter(name, given[name], field_errors, encoded=encoded))
+            elif not reported(field_errors, f"path.{name}"):
+                field_errors.append(FieldError(f"path.{name}", f"missing: fill it by keyword, {name}=…"))
         elif isinstance(written, Literal) or (operation is None and segment):
-            filled.append(_parameter(written, str(written), faults))
+            filled.append(_parameter(written, str(written), field_errors))
         else:
             filled.append(segment)
     return "/" + "/".join(filled)
 
 
-def _parameter(name: str, value: Any, faults: list[Fault], *, encoded: bool = False) -> str:
+def _parameter(name: str, value: Any, field_errors: list[FieldError], *, encoded: bool = False) -> str:
     path = f"path.{name[:80]}"
     text = _text(value)
     if text is None or isinstance(value, (bool, float)):
-        if not reported(faults, path):
-            faults.append(Fault(path, f"expected a string, got {_kind(value)}"))
+        if not reported(field_errors, path):
+            field_errors.append(FieldError(path, f"expected a string, got {_kind(value)}"))
     elif not text:
-        faults.append(Fault(path, "empty: the path would be another"))
+        field_errors.append(FieldError(path, "empty: the path would be another"))
     elif any(part in (".", "..") for part in re.split(r"[/\\]", unquote(text))):
-        faults.append(Fault(path, f"{text[:60]!r} climbs out of the path"))
+        field_errors.append(FieldError(path, f"{text[:60]!r} climbs out of the path"))
     elif len(text) > _LONGEST["path"]:
-        faults.append(Fault(path, f"{len(text)} characters are too long for a path"))
+        field_errors.append(FieldError(path, f"{len(text)} characters are too long for a path"))
     elif encoded:
         if _ENCODED.match(text):
             return text
-        faults.append(Fault(path, f"{text[:60]!r} must come percent-encoded, as the service gave it"))
+        field_errors.append(FieldError(path, f"{text[:60]!r} must come percent-encoded, as the service gave it"))
     else:
-        return _quoted(text, path, faults)
+        return _quoted(text, path, field_errors)
     return ""
 
 
-def query_of(given: Mapping[str, Any], faults: list[Fault]) -> str:
+def query_of(given: Mapping[str, Any], field_errors: list[FieldError]) -> str:
     """``?name=value&…``, a list as its name repeated, or nothing."""
     pairs = []
     for name, value in given.items():
@@ -76,38 +76,40 @@ def query_of(given: Mapping[str, Any], faults: list[Fault]) -> str:
         for item in value if isinstance(value, (list, tuple)) else (value,):
             text = _text(item)
             if text is not None:
-                pairs.append(f"{_quoted(str(name), path, faults)}={_quoted(text, path, faults)}")
-            elif not reported(faults, path):
-                faults.append(Fault(path, f"expected a string or a number, got {_kind(item)}"))
+                pairs.append(f"{_quoted(str(name), path, field_errors)}={_quoted(text, path, field_errors)}")
+            elif not reported(field_errors, path):
+                field_errors.append(FieldError(path, f"expected a string or a number, got {_kind(item)}"))
     query = "?" + "&".join(pairs) if pairs else ""
     if len(query) > _LONGEST["query"]:
-        faults.append(Fault("query", f"{len(query)} characters are too long for a URL"))
+        field_errors.append(FieldError("query", f"{len(query)} characters are too long for a URL"))
     return query
 
 
-def headers_of(given: Mapping[str, Any], faults: list[Fault]) -> dict[str, str]:
+def headers_of(given: Mapping[str, Any], field_errors: list[FieldError]) -> dict[str, str]:
     """Headers whose values are one line each; of two names that differ in case alone the later holds."""
     headers: dict[str, tuple[str, str]] = {}
     for name, value in given.items():
         path = f"header.{str(name)[:80]}"
         text = _text(value)
         if not _HEADER_NAME.match(str(name)):
-            faults.append(Fault(f"header.{str(name)[:80]!r}", "is no name of a header"))
+            field_errors.append(FieldError(f"header.{str(name)[:80]!r}", "is no name of a header"))
         elif str(name).lower() in _FRAMING:
-            faults.append(Fault(path, "belongs to the connection and is not for a call to set"))
+            field_errors.append(FieldError(path, "belongs to the connection and is not for a call to set"))
         # A line break in a value would begin a header, or a request, of somebody else's making.
         elif text is None or not _HEADER_VALUE.match(text) or len(text) > _LONGEST["header"]:
-            if not reported(faults, path):
+            if not reported(field_errors, path):
                 longest = _LONGEST["header"]
-                faults.append(Fault(path, f"expected one line of ASCII text of at most {longest} characters"))
+                field_errors.append(
+                    FieldError(path, f"expected one line of ASCII text of at most {longest} characters")
+                )
         else:
             headers[str(name).lower()] = str(name), text
     return dict(headers.values())
 
 
-def reported(faults: list[Fault], path: str) -> bool:
+def reported(field_errors: list[FieldError], path: str) -> bool:
     """Whether something is wrong with what is at ``path``, or below it, already."""
-    return any(fault.path == path or fault.path.startswith((f"{path}.", f"{path}[")) for fault in faults)
+    return any(fault.path == path or fault.path.startswith((f"{path}.", f"{path}[")) for fault in field_errors)
 
 
 def _text(value: Any) -> str | None:
@@ -124,12 +126,12 @@ def _text(value: Any) -> str | None:
     return None
 
 
-def _quoted(text: str, path: str, faults: list[Fault]) -> str:
+def _quoted(text: str, path: str, field_errors: list[FieldError]) -> str:
     try:
         return quote(text, safe="")
     except UnicodeEncodeError:
-        if not reported(faults, path):
-            faults.append(Fault(path, "holds half a character (a lone surrogate)"))
+        if not reported(field_errors, path):
+            field_errors.append(FieldError(path, "holds half a character (a lone surrogate)"))
         return ""
 
 

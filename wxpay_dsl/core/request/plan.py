@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from attrs import field, frozen
 
 from wxpay_dsl.core.specs.facts import is_official
-from wxpay_dsl.core.specs.memo import derived
+from wxpay_dsl.core.specs.memo import memo
 from wxpay_dsl.core.specs.model import SECTIONS, Operation, Schema
 from wxpay_dsl.core.specs.transform import any_field
 
@@ -52,7 +52,7 @@ class Plan:
     opens: bool
 
 
-@derived
+@memo
 def plan_of(operation: Operation) -> Plan:
     """The plan of an operation, kept with it."""
     sections = {name: schema for name in SECTIONS if (schema := operation.section(name)) is not None}

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from wxpay_dsl.core.specs.memo import derived
+from wxpay_dsl.core.specs.memo import memo
 from wxpay_dsl.core.specs.model import Schema
 from wxpay_dsl.core.specs.patterns import matcher
 
@@ -46,14 +46,14 @@ def checker(schema: Schema, role: str = "") -> Check:
     return found
 
 
-@derived
+@memo
 def has_roles(schema: Schema) -> bool:
     """Whether any field below is one of some roles alone, or required of some roles alone."""
     inner = (*schema.properties.values(), schema.items, schema.additional)
     return any(below is not None and (below.roles or below.required_by or has_roles(below)) for below in inner)
 
 
-@derived
+@memo
 def _compiled(schema: Schema) -> dict[str, Check]:
     """The checks compiled so far, by role."""
     return {}

@@ -12,8 +12,8 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, Final, Literal
 
-from wxpay_dsl.core.dialect import Family
-from wxpay_dsl.core.errors import Fault
+from wxpay_dsl.core.dialect import Dialect
+from wxpay_dsl.core.errors import FieldError
 from wxpay_dsl.core.specs.transform import rewrite
 
 from .files import Upload
@@ -38,9 +38,9 @@ def is_refused(kind: Kind, *, official: bool) -> bool:
     return kind in _CERTAIN or (official and kind in _COMPARED)
 
 
-def fits(plan: Plan, sections: Mapping[str, Any], family: Family) -> bool:
+def fits(plan: Plan, sections: Mapping[str, Any], dialect: Dialect) -> bool:
     """Whether a request is plainly right: most are, and :func:`judge` looks closely at the others."""
-    if "form" in sections or (plan.seals and family.outgoing is None):
+    if "form" in sections or (plan.seals and dialect.encrypt is None):
         return False
     for section, schema, holds, needed in plan.checks[0]:
         given = sections.get(section)
@@ -53,8 +53,8 @@ def fits(plan: Plan, sections: Mapping[str, Any], family: Family) -> bool:
 
 
 def judge(
-    plan: Plan, sections: Mapping[str, Any], family: Family, unplaced: Sequence[str], validate: Validate
-) -> tuple[list[Fault], list[Mismatch]]:
+    plan: Plan, sections: Mapping[str, Any], dialect: Dialect, unplaced: Sequence[str], validate: Validate
+) -> tuple[list[FieldError], list[Mismatch]]:
     """What must not be sent, and what is only to be warned of.
 
     An operation of several roles is checked for each of them; what counts is the role that fits best. ``unplaced``
@@ -62,33 +62,33 @@ def judge(
     values alone, which must never leave unencrypted.
     """
     if validate is False:
-        return _clear(plan, sections, family), []
-    faults: list[Fault] = []
+        return _clear(plan, sections, dialect), []
+    field_errors: list[FieldError] = []
     form = sections.get("form")
     if form is not None and "form" in plan.sections:
-        faults += size_faults(plan.sections["form"], form)
+        field_errors += size_faults(plan.sections["form"], form)
         plain = {name: "" if isinstance(value, Upload) else value for name, value in form.items()}
         sections = {**sections, "form": plain}
-    best = compare(plan, sections, family.supplied)
-    if plan.seals and family.outgoing is None:
-        faults += _clear(plan, sections, family)
+    best = compare(plan, sections, dialect.auto_fields)
+    if plan.seals and dialect.encrypt is None:
+        field_errors += _clear(plan, sections, dialect)
     if not best:
-        return faults, best
+        return field_errors, best
     best = _named(plan, best, unplaced, sections)
     refused_ones = [m for m in best if validate == "strict" or is_refused(m.kind, official=plan.official)]
-    faults += [Fault(mismatch.path, mismatch.message) for mismatch in refused_ones]
-    return faults, [] if validate == "strict" else [m for m in best if m not in refused_ones]
+    field_errors += [FieldError(mismatch.path, mismatch.message) for mismatch in refused_ones]
+    return field_errors, [] if validate == "strict" else [m for m in best if m not in refused_ones]
 
 
-def compare(plan: Plan, sections: Mapping[str, Any], supplied: Container[str] = frozenset()) -> list[Mismatch]:
+def compare(plan: Plan, sections: Mapping[str, Any], auto_fields: Container[str] = frozenset()) -> list[Mismatch]:
     """Everything in which a request differs from its spec, as the role sees it that the request fits best.
 
-    ``supplied``: fields, in lower case, that may be left out since the client fills them in.
+    ``auto_fields``: fields, in lower case, that may be left out since the client fills them in.
     """
     best: list[Mismatch] = []
     cost: tuple[int, int] | None = None
     for checks in plan.checks:
-        found = _mismatches(plan, checks, sections, supplied)
+        found = _mismatches(plan, checks, sections, auto_fields)
         if not found:
             return []
         refused = sum(is_refused(mismatch.kind, official=plan.official) for mismatch in found)
@@ -98,7 +98,7 @@ def compare(plan: Plan, sections: Mapping[str, Any], supplied: Container[str] = 
 
 
 def _mismatches(
-    plan: Plan, checks: Iterable[SectionCheck], sections: Mapping[str, Any], supplied: Container[str]
+    plan: Plan, checks: Iterable[SectionCheck], sections: Mapping[str, Any], auto_fields: Container[str]
 ) -> list[Mismatch]:
     """The same, as one role sees it."""
     all_found: list[Mismatch] = []
@@ -116,7 +116,7 @@ def _mismatches(
         for below, message, kind in found:
             name = below.removeprefix(".")
             # What the client itself fills in may be left out.
-            if name.lower() not in supplied or name in given:
+            if name.lower() not in auto_fields or name in given:
                 all_found.append(Mismatch(section + below, message, kind))
         if isinstance(given, Mapping) and schema.additional is None:
             hint = _hint(plan, section, [name for name in given if name not in schema.properties])
@@ -152,28 +152,30 @@ def _named(
     return sorted(named, key=lambda mismatch: mismatch.path not in unplaced)
 
 
-def _clear(plan: Plan, sections: Mapping[str, Any], family: Family) -> list[Fault]:
+def _clear(plan: Plan, sections: Mapping[str, Any], dialect: Dialect) -> list[FieldError]:
     """Sensitive values that nothing would encrypt."""
     if not plan.seals:
         return []
-    faults: list[Fault] = []
+    field_errors: list[FieldError] = []
 
     def note(schema: Any, value: Any, path: str) -> Any:
         if value is not None and value != "":
-            message = f"is sensitive, and operations of {family.name!r} have no means of encryption here"
-            faults.append(Fault(path, message))
+            message = f"is sensitive, and operations of {dialect.name!r} have no means of encryption here"
+            field_errors.append(FieldError(path, message))
         return value
 
     for section, schema, holds, _ in plan.checks[0]:
         given = sections.get(section)
         if given is None:
             continue
-        if family.outgoing is None:
+        if dialect.encrypt is None:
             rewrite(schema, given, lambda below: below.encrypted, note, section)
         else:
             found = holds(given) or ()
-            faults += [Fault(section + below, message) for below, message, kind in found if kind is Kind.CLEAR]
-    return faults
+            field_errors += [
+                FieldError(section + below, message) for below, message, kind in found if kind is Kind.CLEAR
+            ]
+    return field_errors
 
 
 def _hint(plan: Plan, section: str, names: Iterable[Any]) -> str:

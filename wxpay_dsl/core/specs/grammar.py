@@ -111,7 +111,7 @@ FILE_WORDS: Final[Mapping[str, tuple[type, ...]]] = {
     "title": (str,),
     "description": (str,),
     "path": (str,),
-    "family": (str,),
+    "dialect": (str,),
     "host": (str,),
     "roles": (list,),
     "tags": (list,),

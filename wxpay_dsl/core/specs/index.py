@@ -40,7 +40,7 @@ class IndexedFile(NamedTuple):
     #: Below the folder, with ``/``.
     file: str
     title: str
-    family: str
+    dialect: str
     #: ``[path, {verb: summary}]`` of each path.
     paths: list[Any]
     #: ``{event name: summary}``
@@ -55,12 +55,12 @@ class IndexedFile(NamedTuple):
 _Found = tuple[str, int, int, int]
 
 
-def index_folder(folder: str, default_family: str) -> list[IndexedFile]:
+def index_folder(folder: str, default_dialect: str) -> list[IndexedFile]:
     """Every spec below ``folder``, in the order of their names. Raises FileNotFoundError for a folder that is not
     there.
     """
     found = sorted(_files(folder, ""))
-    known, saved_ns = _load(folder, default_family)
+    known, saved_ns = _load(folder, default_dialect)
     entries: dict[str, Any] = {}
     hashed = False
     for file, size, modified, altered in found:
@@ -71,23 +71,23 @@ def index_folder(folder: str, default_family: str) -> list[IndexedFile]:
                 continue
             # Proven by its bytes now; by its times, once they are old enough to be told from another edit's.
             hashed = hashed or max(modified, altered) + RACY_NS < time.time_ns()
-        entries[file] = _entry(folder, (file, size, modified, altered), default_family, entry)
+        entries[file] = _entry(folder, (file, size, modified, altered), default_dialect, entry)
     # What could not be read at all may be readable to the next reader, with nothing about the file changed.
     readable = {file: entry for file, entry in entries.items() if entry[3]}
     if hashed or readable != known:
-        _save(folder, default_family, readable)
+        _save(folder, default_dialect, readable)
     return [IndexedFile(file, *entry[4:]) for file, entry in entries.items()]
 
 
-def portable_index(folder: str, default_family: str) -> bytes:
+def portable_index(folder: str, default_dialect: str) -> bytes:
     """The index as a package carries it: without times, which installing changes; each file is proven by its hash.
 
     The same files give the same bytes. Raises FileNotFoundError for a folder that is not there.
     """
     entries: dict[str, Any] = {}
     for file, size, _, _ in sorted(_files(folder, "")):
-        entries[file] = _entry(folder, (file, size, 0, 0), default_family, None)
-    return _encoded(default_family, entries, 0)
+        entries[file] = _entry(folder, (file, size, 0, 0), default_dialect, None)
+    return _encoded(default_dialect, entries, 0)
 
 
 def _files(folder: str, below: str) -> list[_Found]:
@@ -119,18 +119,18 @@ def _is_listed(link: str, folder: str) -> bool:
     return target.startswith(root) or root.startswith(target)
 
 
-def _entry(folder: str, found: _Found, default_family: str, known: list[Any] | None) -> list[Any]:
+def _entry(folder: str, found: _Found, default_dialect: str, known: list[Any] | None) -> list[Any]:
     """A file's share of the index, from its bytes; ``known`` is taken over where its hash is theirs."""
     file, *times = found
     try:
         text = read_regular(os.path.join(folder, file), _MOST)
     except OSError as error:
-        return [*times, "", *_broken(b"", file, default_family, [f"cannot be read: {error.strerror}", 0, 0])]
+        return [*times, "", *_broken(b"", file, default_dialect, [f"cannot be read: {error.strerror}", 0, 0])]
     proof = digest(text)
     # Another timestamp, the same bytes: a copy, a checkout, an installed wheel.
     if known is not None and known[3] == proof:
         return [*times, *known[3:]]
-    return [*times, proof, *_outline(text, folder, file, default_family)]
+    return [*times, proof, *_outline(text, folder, file, default_dialect)]
 
 
 def read_regular(path: str, most: int) -> bytes:
@@ -146,19 +146,19 @@ def _opened(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
-def _outline(text: bytes, folder: str, file: str, default_family: str) -> list[Any]:
+def _outline(text: bytes, folder: str, file: str, default_dialect: str) -> list[Any]:
     # Only a changed file needs the YAML reader: importing it costs more than the whole index.
     from wxpay_dsl.core.errors import SpecError
 
     from .loader import outline
 
     try:
-        read = outline(text, os.path.join(folder, file), default_family)
+        read = outline(text, os.path.join(folder, file), default_dialect)
     except SpecError as error:
-        return _broken(text, file, default_family, [error.message, error.line, error.column])
+        return _broken(text, file, default_dialect, [error.message, error.line, error.column])
     return [
         read.title,
-        read.family,
+        read.dialect,
         [[path, dict(verbs)] for path, verbs in read.paths],
         dict(read.events),
         dict(read.hosts),
@@ -166,19 +166,19 @@ def _outline(text: bytes, folder: str, file: str, default_family: str) -> list[A
     ]
 
 
-def _broken(text: bytes, file: str, default_family: str, error: list[Any]) -> list[Any]:
+def _broken(text: bytes, file: str, default_dialect: str, error: list[Any]) -> list[Any]:
     """The outline of a file that cannot be read: the paths that it would serve, as far as its lines show them."""
-    prefix, family, paths = "", default_family, []
+    prefix, dialect, paths = "", default_dialect, []
     for line in text.splitlines():
         if line.startswith(b"path:"):
             prefix = _value(line)
-        elif line.startswith(b"family:"):
-            family = _value(line) or family
+        elif line.startswith(b"dialect:"):
+            dialect = _value(line) or dialect
         elif (declares := _DECLARES.match(line)) is not None:
             paths.append(declares[1].decode("utf-8", "replace"))
     if prefix.startswith("/"):
         paths = [prefix]
-    return ["", family, [[path, {}] for path in paths or ["/" + file.rsplit(".", 1)[0].rstrip("/")]], {}, {}, error]
+    return ["", dialect, [[path, {}] for path in paths or ["/" + file.rsplit(".", 1)[0].rstrip("/")]], {}, {}, error]
 
 
 def _value(line: bytes) -> str:
@@ -193,22 +193,22 @@ def digest(text: bytes) -> str:
     return blake2b(text, digest_size=16).hexdigest()
 
 
-def _load(folder: str, default_family: str) -> tuple[dict[str, Any], int]:
+def _load(folder: str, default_dialect: str) -> tuple[dict[str, Any], int]:
     """The entries of the saved index and when it was saved; nothing where it is damaged, older or of another kind."""
     try:
         proof, _, payload = read_regular(os.path.join(folder, INDEX_NAME), _MOST_INDEX).partition(b"\n")
         if proof != _checksum(payload):
             return {}, 0
         saved = json.loads(payload)
-        if saved["format"] != _FORMAT or saved["default_family"] != default_family:
+        if saved["format"] != _FORMAT or saved["default_dialect"] != default_dialect:
             return {}, 0
         return saved["files"], saved["saved_ns"]
     except (OSError, ValueError, KeyError, TypeError):
         return {}, 0
 
 
-def _save(folder: str, default_family: str, entries: Mapping[str, Any]) -> None:
-    saved = _encoded(default_family, entries, time.time_ns())
+def _save(folder: str, default_dialect: str, entries: Mapping[str, Any]) -> None:
+    saved = _encoded(default_dialect, entries, time.time_ns())
     # One writer's whole file or another's, never a mixture: two processes may build at once.
     temporary = os.path.join(folder, f"{INDEX_NAME}.{os.getpid()}.{time.monotonic_ns()}")
     try:
@@ -221,9 +221,9 @@ def _save(folder: str, default_family: str, entries: Mapping[str, Any]) -> None:
             os.unlink(temporary)
 
 
-def _encoded(default_family: str, entries: Mapping[str, Any], saved_ns: int) -> bytes:
+def _encoded(default_dialect: str, entries: Mapping[str, Any], saved_ns: int) -> bytes:
     payload = json.dumps(
-        {"format": _FORMAT, "default_family": default_family, "saved_ns": saved_ns, "files": entries},
+        {"format": _FORMAT, "default_dialect": default_dialect, "saved_ns": saved_ns, "files": entries},
         ensure_ascii=False,
         separators=(",", ":"),
     ).encode("utf-8", "surrogatepass")  # names of files that are not UTF-8

@@ -35,7 +35,7 @@ __all__ = ["Outline", "Product", "load", "outline", "read_definitions"]
 
 _TEMPLATE: Final = re.compile(r"\{([^{}/]+)\}\Z")
 #: Words that a file of definitions alone would not use as names.
-_SPEC_WORDS: Final = ("path", "family", "definitions", "operations", "events")
+_SPEC_WORDS: Final = ("path", "dialect", "definitions", "operations", "events")
 #: What a path in a spec may hold: URL characters, and whole segments in braces.
 _PATH: Final = re.compile(r"(?:/(?:\{[A-Za-z_][A-Za-z0-9_]*\}|[A-Za-z0-9._~!$&'()*+,;=:@%-]*))*\Z")
 
@@ -45,7 +45,7 @@ class Outline:
     """What the tree needs to know of a file before anyone calls into it."""
 
     title: str
-    family: str
+    dialect: str
     #: ``(path, {verb: summary})`` of each path, whole.
     paths: tuple[tuple[str, Mapping[str, str]], ...]
     #: ``{event name: summary}``
@@ -68,7 +68,7 @@ class Product:
 _loaded: dict[Any, tuple[dict[str, Seen], Product]] = {}
 
 
-def outline(text: bytes, file: str, default_family: str) -> Outline:
+def outline(text: bytes, file: str, default_dialect: str) -> Outline:
     """Reads what the tree needs, without looking at fields. Raises SpecError."""
     try:
         raw = _top(text, file)
@@ -85,24 +85,24 @@ def outline(text: bytes, file: str, default_family: str) -> Outline:
             if host:
                 hosts[f"{verb} {path}"] = host
         events = {name: _text(words, "summary") for name, words in raw.get("events", {}).items()}
-        return Outline(raw.get("title", ""), raw.get("family", default_family), tuple(paths.items()), events, hosts)
+        return Outline(raw.get("title", ""), raw.get("dialect", default_dialect), tuple(paths.items()), events, hosts)
     except Mistake as mistake:
         raise located(mistake, text, file) from None
 
 
-def load(roots: tuple[str, ...], file: str, default_family: str, chains: Mapping[str, tuple[str, ...]]) -> Product:
+def load(roots: tuple[str, ...], file: str, default_dialect: str, chains: Mapping[str, tuple[str, ...]]) -> Product:
     """All operations and events of ``file``; read once a process, and again when it or a file it refers to changed.
 
     ``roots`` are the spec folders, the file's own last: a ``$ref`` that begins with ``/`` is looked up in them, latest
-    first, and none may lead out of them. ``chains`` gives each family's prefix in the chain. Raises SpecError.
+    first, and none may lead out of them. ``chains`` gives each dialect's prefix in the chain. Raises SpecError.
     """
-    key = (roots, file, default_family, tuple(chains.items()))
+    key = (roots, file, default_dialect, tuple(chains.items()))
     cached = _loaded.get(key)
     if cached is not None and all(unchanged(path, seen) for path, seen in cached[0].items()):
         return cached[1]
     files: dict[str, Seen] = {}
     try:
-        product = _load(roots, file, default_family, chains, files)
+        product = _load(roots, file, default_dialect, chains, files)
     except RecursionError:
         raise SpecError("definitions are nested too deep in one another", file) from None
     _loaded[key] = files, product
@@ -112,27 +112,29 @@ def load(roots: tuple[str, ...], file: str, default_family: str, chains: Mapping
 def _load(
     roots: tuple[str, ...],
     file: str,
-    default_family: str,
+    default_dialect: str,
     chains: Mapping[str, tuple[str, ...]],
     files: dict[str, Seen],
 ) -> Product:
     text = read_file(file, files)
     try:
         raw = _top(text, file)
-        family = raw.get("family", default_family)
+        dialect = raw.get("dialect", default_dialect)
         if "host" in raw:
             _check_host(raw["host"], "host")
-        if family not in chains:
-            raise Mistake(f"{family!r} is not a family{nearest(family, chains)}: one of {', '.join(chains)}", "family")
+        if dialect not in chains:
+            raise Mistake(
+                f"{dialect!r} is not a dialect{nearest(dialect, chains)}: one of {', '.join(chains)}", "dialect"
+            )
         resolver = Resolver(roots, file, text, raw, {}, files, Extents())
         if "checked" in raw:
             raw["checked"] = parse_checked(raw["checked"])
         operations = {
-            (path, verb): _operation(raw, family, chains[family], path, verb, words, resolver, file, written)
+            (path, verb): _operation(raw, dialect, chains[dialect], path, verb, words, resolver, file, written)
             for path, verb, words, written in _declared(raw)
         }
         events = {
-            name: _event(raw, family, name, words, resolver, file) for name, words in raw.get("events", {}).items()
+            name: _event(raw, dialect, name, words, resolver, file) for name, words in raw.get("events", {}).items()
         }
         definitions = {name: resolver(f"#/definitions/{escaped(name)}") for name in raw.get("definitions", {})}
         return Product(raw.get("title", ""), raw.get("description", ""), operations, events, definitions)
@@ -175,7 +177,7 @@ def _text(words: Any, word: str) -> str:
 
 def _operation(
     raw: Mapping[str, Any],
-    family: str,
+    dialect: str,
     chain: tuple[str, ...],
     path: str,
     verb: str,
@@ -211,7 +213,7 @@ def _operation(
         return Operation(
             verb=verb,
             path=path,
-            family=family,
+            dialect=dialect,
             chain=(*chain, *path.split("/")[1:]),
             file=file,
             product=raw.get("title", ""),
@@ -221,7 +223,7 @@ def _operation(
         raise mistake.within("operations", written, verb) from None
 
 
-def _event(raw: Mapping[str, Any], family: str, name: str, words: Any, resolver: Resolver, file: str) -> Event:
+def _event(raw: Mapping[str, Any], dialect: str, name: str, words: Any, resolver: Resolver, file: str) -> Event:
     try:
         expect(words, (dict,), name)
         known(words, EVENT_WORDS, "an event")
@@ -236,7 +238,7 @@ def _event(raw: Mapping[str, Any], family: str, name: str, words: Any, resolver:
         for word in ("body", "resource"):
             if word in values:
                 values[word] = _section(word, values[word], resolver)
-        return Event(name=name, family=family, file=file, product=raw.get("title", ""), **values)
+        return Event(name=name, dialect=dialect, file=file, product=raw.get("title", ""), **values)
     except Mistake as mistake:
         raise mistake.within("events", name) from None
 

@@ -8,30 +8,30 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from .model import Operation, Schema
 
-__all__ = ["Known", "derived"]
+__all__ = ["Memo", "memo"]
 
 S = TypeVar("S", bound="Schema | Operation")
 T = TypeVar("T")
 
 
-class Known(dict[Callable[..., Any], Any]):
+class Memo(dict[Callable[..., Any], Any]):
     """What functions have found out about one value. A copy of it, or a pickle, begins with nothing."""
 
     __slots__ = ()
 
-    def __reduce__(self) -> tuple[type[Known], tuple[()]]:
-        return Known, ()
+    def __reduce__(self) -> tuple[type[Memo], tuple[()]]:
+        return Memo, ()
 
 
-def derived(find: Callable[[S], T]) -> Callable[[S], T]:
+def memo(find: Callable[[S], T]) -> Callable[[S], T]:
     """``find``, called once for each schema or operation. It must depend on nothing else."""
 
     def found(subject: S) -> T:
-        known = subject.known
+        known = subject.memo
         if known is None:
             # Frozen to everybody else. Two threads may both find out; the same will come of it.
-            known = Known()
-            object.__setattr__(subject, "known", known)
+            known = Memo()
+            object.__setattr__(subject, "memo", known)
         try:
             result: T = known[find]
         except KeyError:

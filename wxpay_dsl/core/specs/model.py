@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
-from .memo import Known
+from .memo import Memo
 
 __all__ = ["ABSENT", "SECTIONS", "SOURCES", "VERBS", "Checked", "Event", "Operation", "Schema"]
 
@@ -103,7 +103,7 @@ class Schema:
     #: The definition it was taken from, as written: ``../common.yaml#/AppId``.
     ref: str = ""
     #: See :mod:`.derived`.
-    known: Known | None = field(default=None, init=False, repr=False)
+    memo: Memo | None = field(default=None, init=False, repr=False)
 
     def required_of(self, role: str) -> frozenset[str]:
         """The fields that a role must give."""
@@ -117,9 +117,9 @@ class Operation:
     verb: str
     #: The URL's path with its templates: ``/v3/edu-papay/contracts/{contract_id}``.
     path: str
-    #: The name of the family that encodes, signs and verifies it.
-    family: str
-    #: The chain's segments; they differ from the path's where the family has a prefix.
+    #: The name of the dialect that encodes, signs and verifies it.
+    dialect: str
+    #: The chain's segments; they differ from the path's where the dialect has a prefix.
     chain: tuple[str, ...]
     summary: str = ""
     description: str = ""
@@ -136,9 +136,9 @@ class Operation:
     #: The header that holds the SHA-1 of the answer, where that is signed in the answer's place (``verify`` is False).
     digest_header: str = ""
     sign: bool = True
-    #: False where the family's nonce field must not be added.
+    #: False where the dialect's nonce field must not be added.
     nonce: bool = True
-    #: False where the service does not take the family's field of the signature's type, so that none is sent.
+    #: False where the service does not take the dialect's field of the signature's type, so that none is sent.
     sign_type: bool = True
     #: None: as HTTP says of the verb. True where sending it twice does what sending it once does.
     idempotent: bool | None = None
@@ -150,7 +150,7 @@ class Operation:
     version: str = ""
     #: The status of success, where that is not 200.
     status: int = 200
-    #: The media type of the answer, where it is not the family's.
+    #: The media type of the answer, where it is not the dialect's.
     produces: str = ""
     parameters: Schema = field(factory=lambda: Schema(type="object"), repr=False)
     query: Schema | None = field(default=None, repr=False)
@@ -162,7 +162,7 @@ class Operation:
     file: str = field(default="", repr=False)
     product: str = field(default="", repr=False)
     #: See :mod:`.derived`.
-    known: Known | None = field(default=None, init=False, repr=False)
+    memo: Memo | None = field(default=None, init=False, repr=False)
 
     @property
     def name(self) -> str:
@@ -187,7 +187,7 @@ class Event:
     """One kind of message that the service sends by itself."""
 
     name: str
-    family: str
+    dialect: str
     summary: str = ""
     description: str = ""
     docs: tuple[str, ...] = ()

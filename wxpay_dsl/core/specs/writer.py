@@ -34,7 +34,7 @@ _FIELD_ORDER: Final = (
     *("default", "example", "additionalProperties", "items", "properties"),
 )
 #: Any of these makes a file a spec; without them it holds definitions alone.
-_SPEC_WORDS: Final = ("path", "family", "definitions", "operations", "events")
+_SPEC_WORDS: Final = ("path", "dialect", "definitions", "operations", "events")
 _SECTION_WORDS: Final = frozenset((*SECTIONS, "returns", "resource"))
 
 #: Looks like a number, a boolean or null to one YAML or another: quoted, to be text for every reader.

@@ -7,9 +7,9 @@ from typing import Any, Literal, TypedDict
 
 from wxpay_dsl.core.chain.node import Node
 from wxpay_dsl.core.request.files import FileSource
-from wxpay_dsl.core.response import Reply
+from wxpay_dsl.core.response import Response
 
-__all__ = ["CallOptions", "FileSource", "Node", "Reply", "TypedNode"]
+__all__ = ["CallOptions", "FileSource", "Node", "Response", "TypedNode"]
 
 
 class TypedNode:

@@ -30,7 +30,7 @@ Generated from the specs: change the YAML, not this file.
 
 from typing import Any, Literal, NotRequired, TypedDict, Unpack, overload
 
-from wxpay_dsl.core.typing.markers import CallOptions, FileSource, Node, Reply, TypedNode
+from wxpay_dsl.core.typing.markers import CallOptions, FileSource, Node, Response, TypedNode
 '''
 
 
@@ -59,10 +59,10 @@ class Vocabulary:
     """What the stubs have to know of the API beyond its specs."""
 
     #: Whether the client itself fills in this field of this operation, so that callers need not.
-    supplied: Callable[[Operation, str], bool]
+    auto_fields: Callable[[Operation, str], bool]
     #: Role words of the specs, as docstrings say them.
     roles: Mapping[str, str]
-    #: What the data of a reply is, where its family makes more of it than the spec's ``returns`` say.
+    #: What the data of a response is, where its dialect makes more of it than the spec's ``returns`` say.
     returns: Callable[[Operation], Schema | None] = attrgetter("returns")
     #: The same of an event's data.
     carries: Callable[[Event], Schema | None] = _carried
@@ -83,27 +83,27 @@ def generate(tree: Tree, vocabulary: Vocabulary) -> Packaged:
     """
     files: dict[str, str] = {}
     classes: Classes = {}
-    families: list[tuple[str, str]] = []
-    for family, branch in tree.root.children.items():
-        module = _module_name(family)
+    dialects: list[tuple[str, str]] = []
+    for dialect, branch in tree.root.children.items():
+        module = _module_name(dialect)
         for product, below in branch.children.items():
             name = f"{module}_{_module_name(product)}"
             writer = _Module(vocabulary, name, classes)
-            writer.node(below, (family, product))
+            writer.node(below, (dialect, product))
             files[f"{name}.pyi"] = writer.text(_title(below))
         writer = _Module(vocabulary, module, classes)
-        writer.node(branch, (family,))
-        files[f"{module}.pyi"] = writer.text(family)
-        families.append((family, module))
+        writer.node(branch, (dialect,))
+        files[f"{module}.pyi"] = writer.text(dialect)
+        dialects.append((dialect, module))
     files["events.pyi"] = _events(tree, vocabulary)
     files["__init__.pyi"] = "\n".join(
         [
             _HEADER.format(title="The chain, typed.").partition("\n\nfrom")[0],
             "",
-            *(f"from .{module} import {classes[(family,)][1]} as _{module}" for family, module in families),
+            *(f"from .{module} import {classes[(dialect,)][1]} as _{module}" for dialect, module in dialects),
             "",
             "class Chain:",
-            *(f"    {spelling(family)}: _{module}" for family, module in families),
+            *(f"    {spelling(dialect)}: _{module}" for dialect, module in dialects),
             "",
         ]
     )
@@ -139,9 +139,9 @@ def overlay(tree: Tree, vocabulary: Vocabulary, packaged: Packaged, package: str
     """
     writer = _Module(vocabulary, "", dict(packaged.classes), package)
     members = []
-    for family, branch in tree.root.children.items():
+    for dialect, branch in tree.root.children.items():
         if _added(branch):
-            members.append(f"    {spelling(family)}: {writer.node(branch, (family,))}{_OVERRIDES}")
+            members.append(f"    {spelling(dialect)}: {writer.node(branch, (dialect,))}{_OVERRIDES}")
     chain = ["class Chain(_Chain):", *(members or ["    pass"])]
     imports = [f"from {package} import Chain as _Chain"]
     text = writer.text("The chain of the package with our own specs, typed.", imports)
@@ -224,14 +224,14 @@ class _Module:
     def _verb(self, verb: str, declared: Declared, prefix: str) -> list[str]:
         operation = declared.operation()
         prefix += camel(verb)
-        reply = self._reply(operation, prefix)
+        response = self._reply(operation, prefix)
         doc = self._docstring(operation)
         return [
             line
             for parameters, overloaded in self._signatures(operation, prefix)
             for line in (
                 *(("    @overload",) if overloaded else ()),
-                f"    async def {verb}(self, {parameters}) -> Reply[{reply}]:",
+                f"    async def {verb}(self, {parameters}) -> Response[{response}]:",
                 f"        {doc}",
             )
         ]
@@ -272,10 +272,10 @@ class _Module:
                 name = name.lower().replace("-", "_")
             return name + "_" if keywords and keyword.iskeyword(name) else name
 
-        def supplied(name: str) -> bool:
-            return self.vocabulary.supplied(operation, name)
+        def auto_fields(name: str) -> bool:
+            return self.vocabulary.auto_fields(operation, name)
 
-        return self.types.fields(schema, prefix, request=True, supplied=supplied, spell=spell)
+        return self.types.fields(schema, prefix, request=True, auto_fields=auto_fields, spell=spell)
 
     def _reply(self, operation: Operation, prefix: str) -> str:
         if operation.produces not in ("", "application/json"):
@@ -283,7 +283,7 @@ class _Module:
         returns = self.vocabulary.returns(operation)
         if returns is None:
             return "None" if operation.status == 204 else "Any"
-        return self.types.annotation(returns, prefix + "Reply", request=False)
+        return self.types.annotation(returns, prefix + "Response", request=False)
 
     def _docstring(self, operation: Operation) -> str:
         parts = [operation.summary or operation.name, f"`{operation.name}`"]

@@ -69,14 +69,14 @@ class Types:
         name: str,
         *,
         request: bool,
-        supplied: Callable[[str], bool] = lambda name: False,
+        auto_fields: Callable[[str], bool] = lambda name: False,
         spell: Callable[[str], str] = lambda name: name,
     ) -> Fields:
-        """The fields of an object; what is ``supplied`` by the client need not be given."""
+        """The fields of an object; what is ``auto_fields`` by the client need not be given."""
         return {
             spell(field): (
                 self.annotation(below, name + camel(field), request=request),
-                field in schema.required and not supplied(field),
+                field in schema.required and not auto_fields(field),
                 "; ".join(filter(None, (below.title, *of_roles(below)))),
             )
             for field, below in schema.properties.items()

@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from wxpay_dsl.core.errors import ConfigurationError
-from wxpay_dsl.diagnosis.check import Step
+from wxpay_dsl.diagnosis.check import Check
 from wxpay_dsl.settings.credentials import MCHID, SERIAL, apiv2_alone, p12_password
 from wxpay_dsl.settings.file_permissions import exposure
 from wxpay_dsl.settings.redaction import shown
@@ -48,17 +48,17 @@ class _Held:
     certificate: x509.Certificate | None = None
 
 
-def examine_credentials(merged: Mapping[str, Any], profile: str | Path | None = None) -> Iterator[Step]:
+def examine_credentials(merged: Mapping[str, Any], profile: str | Path | None = None) -> Iterator[Check]:
     """The steps for merged settings; every fault has its own. ``profile`` is the file they came from, if any."""
     merged = {name: revealed(value) for name, value in merged.items()}
     mchid = str(merged.get("mchid") or "")
     if MCHID.match(mchid):
-        yield Step("merchant", good=True, text=f"mchid {mchid} (商户号)")
+        yield Check("merchant", good=True, text=f"mchid {mchid} (商户号)")
     else:
         said = f"it is {shown(mchid)}, and 6 to 16 digits only belong there" if mchid else "there is none"
-        yield Step("merchant", good=False, text=f"mchid (商户号): {said}", mend=f"{_PLATFORM} shows it")
-    if merged.get("private_key") is None and merged.get("p12") is None and merged.get("secret") is not None:
-        yield Step("private key", good=None, text="none: APIv2 alone can be called, by its key")
+        yield Check("merchant", good=False, text=f"mchid (商户号): {said}", mend=f"{_PLATFORM} shows it")
+    if merged.get("private_key") is None and merged.get("p12") is None and merged.get("apiv2_key") is not None:
+        yield Check("private key", good=None, text="none: APIv2 alone can be called, by its key")
         held = _Held()
     else:
         held = yield from _own(merged, mchid)
@@ -68,7 +68,7 @@ def examine_credentials(merged: Mapping[str, Any], profile: str | Path | None = 
     yield from _files(merged, profile)
 
 
-def _own(merged: Mapping[str, Any], mchid: str) -> Generator[Step, None, _Held]:
+def _own(merged: Mapping[str, Any], mchid: str) -> Generator[Check, None, _Held]:
     """The merchant's key and certificate (商户API私钥, 商户API证书)."""
     thing = merged.get("private_key")
     key: RSAPrivateKey | None = None
@@ -78,24 +78,26 @@ def _own(merged: Mapping[str, Any], mchid: str) -> Generator[Step, None, _Held]:
         try:
             container = load_pkcs12(merged["p12"], revealed(p12_password(merged, mchid)))
         except ConfigurationError as error:
-            yield Step("p12", good=False, text=str(error))
+            yield Check("p12", good=False, text=str(error))
             return _Held()
-        yield Step("p12", good=True, text="it opens, and holds a key and its certificate")
+        yield Check("p12", good=True, text="it opens, and holds a key and its certificate")
         key, certificate = container.private_key, container.certificate
     if isinstance(thing, Signer):
-        yield Step("private key", good=None, text=f"it is elsewhere: {type(thing).__name__} signs")
+        yield Check("private key", good=None, text=f"it is elsewhere: {type(thing).__name__} signs")
     elif thing is not None and is_sm2(thing):
-        yield Step("private key", good=None, text="an SM2 key (国密); whether it is the certificate's is not looked at")
+        yield Check(
+            "private key", good=None, text="an SM2 key (国密); whether it is the certificate's is not looked at"
+        )
         return _Held()
     elif thing is not None:
         try:
             key = load_private_key(thing)
         except ConfigurationError as error:
-            yield Step("private key", good=False, text=str(error), mend=_PAIR)
+            yield Check("private key", good=False, text=str(error), mend=_PAIR)
         else:
-            yield Step("private key", good=True, text=f"RSA-{key.key_size} (商户API私钥)")
+            yield Check("private key", good=True, text=f"RSA-{key.key_size} (商户API私钥)")
     elif key is None:
-        yield Step("private key", good=False, text="`private_key` (商户API私钥) is missing", mend=_PAIR)
+        yield Check("private key", good=False, text="`private_key` (商户API私钥) is missing", mend=_PAIR)
     file = file_of(thing)
     if named is None and certificate is None and file is not None and (file.parent / "apiclient_cert.pem").is_file():
         named = file.parent / "apiclient_cert.pem"
@@ -103,98 +105,98 @@ def _own(merged: Mapping[str, Any], mchid: str) -> Generator[Step, None, _Held]:
         try:
             certificate = load_certificate(named)
         except ConfigurationError as error:
-            yield Step("certificate", good=False, text=str(error), mend=_PAIR)
+            yield Check("certificate", good=False, text=str(error), mend=_PAIR)
     if certificate is not None:
         yield from _certificate(certificate, mchid)
         if key is not None:
             same = public_key_matches(key, certificate)
             text = "key and certificate belong together" if same else "the private key is not that of the certificate"
-            yield Step("pair", good=same, text=text, mend="" if same else _PAIR)
+            yield Check("pair", good=same, text=text, mend="" if same else _PAIR)
     return _Held(key, certificate)
 
 
-def _certificate(certificate: x509.Certificate, mchid: str) -> Iterator[Step]:
+def _certificate(certificate: x509.Certificate, mchid: str) -> Iterator[Check]:
     now, end = datetime.now(UTC), certificate.not_valid_after_utc
     renew = f"make a new one on {_PLATFORM} > 商户API证书"
     told = f"{certificate_serial(certificate)}, until {end:%Y-%m-%d} (商户API证书)"
     if end < now:
-        yield Step("certificate", good=False, text=f"{told}: it has ended", mend=renew)
+        yield Check("certificate", good=False, text=f"{told}: it has ended", mend=renew)
     elif certificate.not_valid_before_utc > now:
         text = f"{told}: it begins on {certificate.not_valid_before_utc:%Y-%m-%d} only, or this machine's clock is slow"
-        yield Step("certificate", good=False, text=text)
+        yield Check("certificate", good=False, text=text)
     elif end - now < _SOON:
-        yield Step("certificate", good=None, text=f"{told}: {(end - now).days} days are left", mend=renew)
+        yield Check("certificate", good=None, text=f"{told}: {(end - now).days} days are left", mend=renew)
     else:
-        yield Step("certificate", good=True, text=told)
+        yield Check("certificate", good=True, text=told)
     subject = certificate_subject(certificate)
     if subject and mchid and subject != mchid:
         text = f"the certificate is that of merchant {subject}, `mchid` is {mchid}"
-        yield Step("certificate", good=False, text=text, mend="they must be one merchant's")
+        yield Check("certificate", good=False, text=text, mend="they must be one merchant's")
 
 
-def _serial(merged: Mapping[str, Any], held: _Held) -> Iterator[Step]:
+def _serial(merged: Mapping[str, Any], held: _Held) -> Iterator[Check]:
     given = str(merged.get("serial") or "").replace(":", "").upper()
     show = "openssl x509 -in apiclient_cert.pem -noout -serial shows it"
     if not given and held.certificate is None:
-        yield Step("serial", good=False, text="`serial` (商户API证书序列号) is missing", mend=show)
+        yield Check("serial", good=False, text="`serial` (商户API证书序列号) is missing", mend=show)
     elif given.startswith("PUB_KEY_ID_"):
         text = "`serial` is WeChat Pay's public key id (微信支付公钥ID), not the serial of the merchant's certificate"
-        yield Step("serial", good=False, text=text, mend=show)
+        yield Check("serial", good=False, text=text, mend=show)
     elif given and not SERIAL.match(given):
         text = f"`serial` (商户API证书序列号) is 8 to 40 hexadecimal digits, not {shown(given)}"
         right = certificate_serial(held.certificate) if held.certificate is not None else ""
-        yield Step("serial", good=False, text=text, mend=f"serial = {right!r}" if right else show)
+        yield Check("serial", good=False, text=text, mend=f"serial = {right!r}" if right else show)
     elif held.certificate is not None and given:
         right = certificate_serial(held.certificate)
         lost = ": its leading zeros are missing" if right != given and right.lstrip("0") == given.lstrip("0") else ""
         text = "it is the certificate's" if right == given else f"it is {given}, the certificate's is {right}{lost}"
-        yield Step("serial", good=right == given, text=text, mend="" if right == given else f"serial = {right!r}")
+        yield Check("serial", good=right == given, text=text, mend="" if right == given else f"serial = {right!r}")
     elif given:
         text = "there is no certificate at hand to hold it against; the service will tell"
-        yield Step("serial", good=None, text=text, mend="give `certificate` (apiclient_cert.pem)")
+        yield Check("serial", good=None, text=text, mend="give `certificate` (apiclient_cert.pem)")
 
 
-def _platform_keys(merged: Mapping[str, Any], own: RSAPrivateKey | None) -> Iterator[Step]:
+def _platform_keys(merged: Mapping[str, Any], own: RSAPrivateKey | None) -> Iterator[Check]:
     """微信支付公钥 and 平台证书."""
     try:
         named = named_keys(merged)
     except ConfigurationError as error:
-        yield Step("certs", good=False, text=str(error))
+        yield Check("platform_keys", good=False, text=str(error))
         return
     take = f"pub_key.pem and its id are on {_PLATFORM} > 微信支付公钥"
     for key_id, thing in named.items():
         try:
             key = platform_key(str(key_id), thing)
         except ConfigurationError as error:
-            yield Step("platform key", good=False, text=str(error), mend=take)
+            yield Check("platform key", good=False, text=str(error), mend=take)
             continue
         if own is not None and key.fingerprint == PlatformKey("", own.public_key()).fingerprint:
             text = f"{key.id} is the merchant's own key; the one of WeChat Pay belongs there"
-            yield Step("platform key", good=False, text=text, mend=take)
+            yield Check("platform key", good=False, text=text, mend=take)
         elif key.not_after is not None and key.not_after < datetime.now(UTC):
             mend = "give `apiv3_key`, so that the new one is downloaded, or move to public-key mode"
             text = f"the platform certificate {key.id} ended on {key.not_after:%Y-%m-%d}"
-            yield Step("platform key", good=False, text=text, mend=mend)
+            yield Check("platform key", good=False, text=text, mend=mend)
         else:
             kind = "public key (微信支付公钥)" if is_public_key_id(key.id) else "certificate (平台证书)"
-            yield Step("platform key", good=True, text=f"{key.id}, {kind}")
+            yield Check("platform key", good=True, text=f"{key.id}, {kind}")
     nothing = not named and merged.get("apiv3_key") is None and merged.get("private_key") is not None
     if nothing and not apiv2_alone(merged):
-        text = "nothing to verify answers with: neither `certs` nor `apiv3_key`"
-        yield Step("platform key", good=False, text=text, mend=take)
+        text = "nothing to verify answers with: neither `platform_keys` nor `apiv3_key`"
+        yield Check("platform key", good=False, text=text, mend=take)
 
 
-def _secrets(merged: Mapping[str, Any]) -> Iterator[Step]:
-    for name, title in (("apiv3_key", "APIv3密钥"), ("secret", "APIv2密钥")):
+def _secrets(merged: Mapping[str, Any]) -> Iterator[Check]:
+    for name, title in (("apiv3_key", "APIv3密钥"), ("apiv2_key", "APIv2密钥")):
         value = merged.get(name)
         if value is None:
             if name == "apiv3_key":
                 text = f"`{name}` ({title}) is not given: notifications and certificates cannot be decrypted"
-                yield Step("APIv3 key", good=None, text=text)
+                yield Check("APIv3 key", good=None, text=text)
             continue
         if not isinstance(value, (str, bytes)):
             text = f"`{name}` ({title}) is text of 32 characters, in quotes in a profile, not {type(value).__name__}"
-            yield Step(f"{title[:5]} key", good=False, text=text)
+            yield Check(f"{title[:5]} key", good=False, text=text)
             continue
         size = len(value.encode() if isinstance(value, str) else value)
         good = size == 32
@@ -202,10 +204,10 @@ def _secrets(merged: Mapping[str, Any]) -> Iterator[Step]:
         if not good and isinstance(value, str) and len(value.strip()) == 32:
             text += ": there are blanks around it"
         step = "APIv3 key" if name == "apiv3_key" else "APIv2 key"
-        yield Step(step, good=good, text=text, mend="" if good else f"it is set on {_PLATFORM} > {title}")
+        yield Check(step, good=good, text=text, mend="" if good else f"it is set on {_PLATFORM} > {title}")
 
 
-def _files(merged: Mapping[str, Any], profile: str | Path | None) -> Iterator[Step]:
+def _files(merged: Mapping[str, Any], profile: str | Path | None) -> Iterator[Check]:
     """Files with secrets in them that others can read."""
     files = [file_of(merged.get(name)) for name in ("private_key", "p12")]
     if profile is not None:
@@ -214,4 +216,4 @@ def _files(merged: Mapping[str, Any], profile: str | Path | None) -> Iterator[St
         seen = exposure(file)
         if seen:
             text = f"{file} can be read by {seen}"
-            yield Step("files", good=None, text=text, mend=f"chmod 600 {os.fspath(file)}")
+            yield Check("files", good=None, text=text, mend=f"chmod 600 {os.fspath(file)}")

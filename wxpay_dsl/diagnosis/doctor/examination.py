@@ -8,7 +8,7 @@ from typing import Any
 
 from wxpay_dsl.client import tree
 from wxpay_dsl.core.errors import ConfigurationError
-from wxpay_dsl.diagnosis.check import Step
+from wxpay_dsl.diagnosis.check import Check
 from wxpay_dsl.settings.credentials import apiv2_alone
 from wxpay_dsl.settings.settings import Settings, merge
 from wxpay_dsl.wechat.v2.mutual_tls import trusting
@@ -20,14 +20,14 @@ from .service import examine_service
 __all__ = ["examine"]
 
 
-async def examine(environment: Mapping[str, str], profile: str | Path | None) -> AsyncIterator[Step]:
+async def examine(environment: Mapping[str, str], profile: str | Path | None) -> AsyncIterator[Check]:
     """Each step as it is taken. One signed call is made for each platform key, ``GET /v3/certificates``, which changes
     nothing. Raises nothing for what is wrong: that is in the steps.
     """
     try:
         merged = merge({}, environment, profile)
     except ConfigurationError as error:
-        yield Step("profile", good=False, text=str(error))
+        yield Check("profile", good=False, text=str(error))
         return
     wrong = False
     for step in examine_credentials(merged, profile):
@@ -36,7 +36,7 @@ async def examine(environment: Mapping[str, str], profile: str | Path | None) ->
     settings = _load(environment, profile)
     if isinstance(settings, str):
         if not wrong:
-            yield Step("settings", good=False, text=settings)
+            yield Check("settings", good=False, text=settings)
         return
     async for step in _examine_service(settings, merged):
         yield step
@@ -49,14 +49,14 @@ def _load(environment: Mapping[str, str], profile: str | Path | None) -> Setting
         return str(error)
 
 
-async def _examine_service(settings: Settings, merged: Mapping[str, Any]) -> AsyncIterator[Step]:
+async def _examine_service(settings: Settings, merged: Mapping[str, Any]) -> AsyncIterator[Check]:
     try:
         tls = trusting(settings.ca)
     except ConfigurationError as error:
-        yield Step("CA", good=False, text=str(error))
+        yield Check("CA", good=False, text=str(error))
         return
     if settings.proxy is not None:
-        yield Step("proxy", good=None, text="calls go through a proxy; names are looked up and reached by it")
+        yield Check("proxy", good=None, text="calls go through a proxy; names are looked up and reached by it")
     else:
         backup = settings.connections.backup_url
         reached = True
@@ -69,7 +69,7 @@ async def _examine_service(settings: Settings, merged: Mapping[str, Any]) -> Asy
     unsigned = merged.get("private_key") is None and merged.get("p12") is None
     if unsigned or (apiv2_alone(merged) and not settings.keys and settings.apiv3_key is None):
         text = "APIv2 alone is set up; nothing is called, since each of its calls needs an appid"
-        yield Step("service", good=None, text=text)
+        yield Check("service", good=None, text=text)
         return
     async for step in examine_service(settings, tree(settings.specs)):
         yield step

@@ -12,7 +12,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from wxpay_dsl.core.observe.redaction import redact_text
-from wxpay_dsl.diagnosis.check import Step
+from wxpay_dsl.diagnosis.check import Check
 
 __all__ = ["examine_host"]
 
@@ -21,7 +21,7 @@ _PATIENCE: Final = 5.0
 _SOON: Final = timedelta(days=7)
 
 
-async def examine_host(origin: str, tls: ssl.SSLContext, *, spare: bool) -> AsyncIterator[Step]:
+async def examine_host(origin: str, tls: ssl.SSLContext, *, spare: bool) -> AsyncIterator[Check]:
     """The steps to ``origin`` (``https://host[:port]``). A ``spare`` one that is out of reach hinders no call."""
     parts = urlsplit(origin)
     host, secure = parts.hostname or "", parts.scheme == "https"
@@ -36,11 +36,11 @@ async def examine_host(origin: str, tls: ssl.SSLContext, *, spare: bool) -> Asyn
         except OSError as error:
             mend = "look at the resolver (/etc/resolv.conf), or set `proxy` where names are looked up by a proxy"
             text = f"{host}{role} has no address here: {_reason(error)}"
-            yield Step("DNS", good=bad, text=text, mend=mend)
+            yield Check("DNS", good=bad, text=text, mend=mend)
             return
         addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
         text = f"{host}{role} is {', '.join(addresses[:4])} ({(loop.time() - began) * 1000:.0f} ms)"
-        yield Step("DNS", good=True, text=text)
+        yield Check("DNS", good=True, text=text)
     began = loop.time()
     try:
         _, writer = await asyncio.wait_for(
@@ -51,20 +51,20 @@ async def examine_host(origin: str, tls: ssl.SSLContext, *, spare: bool) -> Asyn
             "is this machine's clock right, and are its CA certificates current? Where a company's proxy opens TLS, "
             "give its authority as `ca`"
         )
-        yield Step("TLS", good=bad, text=f"{host}{role}: {error.verify_message}", mend=mend)
+        yield Check("TLS", good=bad, text=f"{host}{role}: {error.verify_message}", mend=mend)
         return
     except OSError as error:
         text = f"{host}:{port}{role} cannot be reached: {_reason(error)}"
         mend = "does a firewall let connections out to it? Else set `proxy`"
-        yield Step("TLS" if secure else "TCP", good=bad, text=text, mend=mend)
+        yield Check("TLS" if secure else "TCP", good=bad, text=text, mend=mend)
         return
     took = (loop.time() - began) * 1000
     told: ssl.SSLObject | None = writer.get_extra_info("ssl_object")
     writer.transport.abort()
     if told is None:
-        yield Step("TCP", good=True, text=f"{host}:{port}{role} is there ({took:.0f} ms); no TLS, as it is loopback")
+        yield Check("TCP", good=True, text=f"{host}:{port}{role} is there ({took:.0f} ms); no TLS, as it is loopback")
         return
-    yield Step("TLS", good=True, text=f"{host}{role}: {told.version()}, {_ending(told)} ({took:.0f} ms)")
+    yield Check("TLS", good=True, text=f"{host}{role}: {told.version()}, {_ending(told)} ({took:.0f} ms)")
 
 
 def _is_address(host: str) -> bool:

@@ -16,11 +16,11 @@ import aiohttp
 
 from wxpay_dsl.core.chain.tree import Tree
 from wxpay_dsl.core.errors import SdkError, ServiceError, on_one_line
-from wxpay_dsl.core.http.exchange import Exchange, Response
+from wxpay_dsl.core.http.exchange import Exchange, RawResponse
 from wxpay_dsl.core.http.transport import Handler
-from wxpay_dsl.diagnosis.check import Step
+from wxpay_dsl.diagnosis.check import Check
 from wxpay_dsl.settings.settings import Settings
-from wxpay_dsl.wechat.errors import SignatureError
+from wxpay_dsl.wechat.errors import VerificationError
 from wxpay_dsl.wechat.platform_keys.download import certificate_request
 from wxpay_dsl.wechat.platform_keys.keys import (
     PlatformCertificatesError,
@@ -50,7 +50,7 @@ _TAKE: Final = (
 )
 
 
-async def examine_service(settings: Settings, tree: Tree) -> AsyncIterator[Step]:
+async def examine_service(settings: Settings, tree: Tree) -> AsyncIterator[Check]:
     """The steps of one signed call for each platform key of ``settings``, and of one without any."""
     shared = Shared.of(settings)
     url = certificates_url(settings, tree)
@@ -60,7 +60,7 @@ async def examine_service(settings: Settings, tree: Tree) -> AsyncIterator[Step]
         try:
             exchange = await _ask(shared, settings, url, wanted[0] if wanted else "")
         except SdkError as error:
-            yield Step("service", good=False, text=str(error))
+            yield Check("service", good=False, text=str(error))
             return
         for step in _clock(exchange.answer, (began + time.time()) / 2):
             yield step
@@ -72,7 +72,7 @@ async def examine_service(settings: Settings, tree: Tree) -> AsyncIterator[Step]
         if stranger is not None:
             yield stranger
             return
-        yield Step(
+        yield Check(
             "signature", good=True, text="the service takes it: merchant, serial and private key belong together"
         )
         brought, steps = _mode(exchange.answer, settings)
@@ -84,7 +84,7 @@ async def examine_service(settings: Settings, tree: Tree) -> AsyncIterator[Step]
             try:
                 answer = (await _ask(shared, settings, url, key_id)).answer
             except SdkError as error:
-                yield Step("platform key", good=False, text=f"{key_id}: {error}")
+                yield Check("platform key", good=False, text=f"{key_id}: {error}")
             else:
                 yield _platform_key(answer, key_id, known)
     finally:
@@ -106,45 +106,45 @@ async def _ask(shared: Shared, settings: Settings, url: str, wanted: str) -> Exc
     return exchange
 
 
-def _clock(answer: Response, here: float) -> Iterator[Step]:
+def _clock(answer: RawResponse, here: float) -> Iterator[Check]:
     try:
         there = parsedate_to_datetime(answer.headers["Date"]).timestamp()
     except (KeyError, ValueError, OverflowError):
-        yield Step("clock", good=None, text="the answer has no Date to compare this machine's clock with")
+        yield Check("clock", good=None, text="the answer has no Date to compare this machine's clock with")
         return
     # Date is in whole seconds, cut off.
     ahead = here - there - 0.5
     way = f"{abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the service's"
     if abs(ahead) <= _NEARLY:
-        yield Step("clock", good=True, text="it agrees with the service's")
+        yield Check("clock", good=True, text="it agrees with the service's")
     elif abs(ahead) <= CLOCK_WINDOW:
-        yield Step("clock", good=None, text=f"it is {way}; up to {CLOCK_WINDOW} s are taken", mend=_NTP)
+        yield Check("clock", good=None, text=f"it is {way}; up to {CLOCK_WINDOW} s are taken", mend=_NTP)
     else:
         text = f"it is {way}, more than the {CLOCK_WINDOW} s that are taken: every call is refused"
-        yield Step("clock", good=False, text=text, mend=_NTP)
+        yield Check("clock", good=False, text=text, mend=_NTP)
 
 
-def _refused(exchange: Exchange) -> Step | None:
+def _refused(exchange: Exchange) -> Check | None:
     """The step for a service that does not take the signature, or is not the service at all."""
     answer = exchange.answer
     if answer.status == 200:
         return None
     error = explain_refusal(exchange, refusal_v3(None, answer))
     if not isinstance(error, ServiceError) or not error.code:
-        return Step("service", good=False, text=str(error), mend=_SOMEBODY)
+        return Check("service", good=False, text=str(error), mend=_SOMEBODY)
     told = f"{error.code:.40}: {error.message:.200}"
     if isinstance(error, SignError) or answer.status == 401:
-        return Step("signature", good=False, text=f"the service refuses it, {told}", mend=error.hint)
+        return Check("signature", good=False, text=f"the service refuses it, {told}", mend=error.hint)
     if (answer.status, error.code) in _NO_CERTIFICATES:
         return None
     # A limit, a maintenance, an address that is not allowed: it says nothing of the keys.
     text = f"HTTP {answer.status}, {told}: whether it takes the signature is not known by this"
     later = answer.status == 429 or answer.status >= 500
     mend = error.hint or ("run this again later" if later else "")
-    return Step("service", good=None if later else False, text=text, mend=mend)
+    return Check("service", good=None if later else False, text=text, mend=mend)
 
 
-def _stranger(answer: Response) -> Step | None:
+def _stranger(answer: RawResponse) -> Check | None:
     """The step for a 200 that is no list of certificates: a page of a proxy says nothing of any key."""
     if answer.status != 200:
         return None
@@ -157,28 +157,28 @@ def _stranger(answer: Response) -> Step | None:
     kind = answer.headers.get("Content-Type", "no type")
     begins = answer.body[:60].decode("utf-8", "replace")
     text = on_one_line(f"HTTP 200, but not with certificates: {kind[:60]}, {len(answer.body)} bytes: {begins!r}")
-    return Step("service", good=False, text=text, mend=_SOMEBODY)
+    return Check("service", good=False, text=text, mend=_SOMEBODY)
 
 
-def _mode(answer: Response, settings: Settings) -> tuple[tuple[PlatformKey, ...], list[Step]]:
+def _mode(answer: RawResponse, settings: Settings) -> tuple[tuple[PlatformKey, ...], list[Check]]:
     """The certificates that came, and the steps for the mode and the APIv3 key."""
     public = any(is_public_key_id(key.id) for key in settings.keys)
     if answer.status != 200:
         error = refusal_v3(None, answer)
         code = f"{error.status} {error.code}" if isinstance(error, ServiceError) else ""
         text = f"public key (微信支付公钥): the service has no platform certificates for this merchant ({code})"
-        steps = [Step("mode", good=public, text=text, mend="" if public else _TAKE)]
+        steps = [Check("mode", good=public, text=text, mend="" if public else _TAKE)]
         if settings.apiv3_key is not None:
             text = "nothing to decrypt here; the first notification shows whether it is right"
-            steps.append(Step("APIv3 key", good=None, text=text))
+            steps.append(Check("APIv3 key", good=None, text=text))
         return (), steps
     text = "certificate (平台证书): the service has certificates for this merchant"
     if public:
         text = "both: the profile has a public key (微信支付公钥), and the service has certificates too (平台证书)"
-    steps = [Step("mode", good=True, text=text)]
+    steps = [Check("mode", good=True, text=text)]
     if settings.apiv3_key is None:
         mend = "give `apiv3_key` (APIv3密钥), so that certificates are downloaded and renewed"
-        steps.append(Step("APIv3 key", good=None, text="without it the certificates stay closed", mend=mend))
+        steps.append(Check("APIv3 key", good=None, text="without it the certificates stay closed", mend=mend))
         return (), steps
     try:
         keys = decrypt_certificates(answer.body, settings.apiv3_key)
@@ -186,14 +186,14 @@ def _mode(answer: Response, settings: Settings) -> tuple[tuple[PlatformKey, ...]
         steps.append(_not_taken(error))
         return (), steps
     shown = ", ".join(f"{key.id} until {key.not_after:%Y-%m-%d}" for key in keys if key.not_after is not None)
-    steps.append(Step("APIv3 key", good=True, text=f"it decrypts the certificates: {shown}"))
+    steps.append(Check("APIv3 key", good=True, text=f"it decrypts the certificates: {shown}"))
     return keys, steps
 
 
-def _not_taken(error: PlatformCertificatesError) -> Step:
+def _not_taken(error: PlatformCertificatesError) -> Check:
     """The step for certificates that came and are not taken. Only what does not decrypt concerns the APIv3 key."""
     if not error.undecryptable:
-        return Step(
+        return Check(
             "certificates", good=False, text=f"the answer's certificates cannot be read: {error}", mend=_SOMEBODY
         )
     text = f"the certificates do not decrypt under it: {error}"
@@ -201,32 +201,32 @@ def _not_taken(error: PlatformCertificatesError) -> Step:
         "compare it with the one that is in use elsewhere, character by character. The merchant platform does not show "
         "it; a new one (API安全 > APIv3密钥) ends the old one for every program of this merchant"
     )
-    return Step("APIv3 key", good=False, text=text, mend=mend)
+    return Check("APIv3 key", good=False, text=text, mend=mend)
 
 
-def _platform_key(answer: Response, wanted: str, known: PlatformKeys) -> Step:
+def _platform_key(answer: RawResponse, wanted: str, known: PlatformKeys) -> Check:
     """Whether the answer's signature is that of a platform key at hand."""
     if "Wechatpay-Signature" not in answer.headers and answer.status != 200:
         text = (
             f"this answer is not signed, so it proves nothing{f' of {wanted}' if wanted else ''}; the first call will"
         )
-        return Step("platform key", good=None, text=text)
+        return Check("platform key", good=None, text=text)
     try:
         signed = read_headers(answer.headers, answer.name)
-    except SignatureError as error:
-        return Step("platform key", good=False, text=str(error))
+    except VerificationError as error:
+        return Check("platform key", good=False, text=str(error))
     key = known.get(signed.serial)
     if key is None:
         have = ", ".join(each.id for each in known) or "none"
         text = f"the service signs with {signed.serial[:80]}, which is not at hand (there: {have})"
         mend = _TAKE if is_public_key_id(signed.serial) else "give `apiv3_key`, so that the certificates are downloaded"
-        return Step("platform key", good=False, text=text, mend=mend)
+        return Check("platform key", good=False, text=text, mend=mend)
     try:
         check_signature(signed, answer.body, key, answer.name, headers=answer.headers)
-    except SignatureError as error:
+    except VerificationError as error:
         mend = f"the key in the profile is not the one of {key.id}: {_TAKE}"
-        return Step("platform key", good=False, text=str(error), mend=mend)
+        return Check("platform key", good=False, text=str(error), mend=mend)
     if wanted and key.id != wanted and is_public_key_id(wanted):
         text = f"{wanted} was asked for, and the service signed with {key.id}: it does not know that id"
-        return Step("platform key", good=None, text=text, mend=_TAKE)
-    return Step("platform key", good=True, text=f"the answer is signed by {key.id}, and verifies")
+        return Check("platform key", good=None, text=text, mend=_TAKE)
+    return Check("platform key", good=True, text=f"the answer is signed by {key.id}, and verifies")

@@ -25,7 +25,7 @@ def handler(notifications: Notifications) -> Handler:
     # A function, since aiohttp warns of anything else that is called.
     async def handle(request: web.Request) -> web.Response:
         try:
-            async with asyncio.timeout(notifications.answer_within):
+            async with asyncio.timeout(notifications.ack_timeout):
                 body = await _bounded(request)
         except TimeoutError:
             answer = failure("v3", 408, "the body did not come in time")

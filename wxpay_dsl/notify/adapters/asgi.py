@@ -48,7 +48,7 @@ class AsgiApp:
         if scope["method"] != "POST":
             return failure("v3", 405, "notifications are sent by POST")
         try:
-            async with asyncio.timeout(self._notifications.answer_within):
+            async with asyncio.timeout(self._notifications.ack_timeout):
                 body = await _bounded(receive)
         except TimeoutError:
             return failure("v3", 408, "the body did not come in time")

@@ -15,7 +15,7 @@ from attrs import evolve
 
 from wxpay_dsl.core.errors import SdkError
 from wxpay_dsl.notify.notification import LIMIT, NotificationDecryptionError
-from wxpay_dsl.wechat.merchant_keys import Recipient
+from wxpay_dsl.wechat.merchant_keys import MerchantKeys
 from wxpay_dsl.wechat.platform_keys.keys import PlatformKey
 from wxpay_dsl.wechat.v3 import signing as signing_v3
 from wxpay_dsl.wechat.v3.serialisations import serialisations
@@ -170,7 +170,7 @@ def visible(body: bytes, headers: Mapping[str, str]) -> str:
     return ""
 
 
-def unopened(body: bytes, key: PlatformKey | None, recipient: Recipient) -> str:
+def unopened(body: bytes, key: PlatformKey | None, merchant_keys: MerchantKeys) -> str:
     """What is left to say of a body that looks whole: whose it is, as far as the APIv3 key can tell."""
     undoing = "undoing the usual (JSON serialised again, `+` turned into a space, line ends, Latin-1) does not help"
     raw = "keep the body as raw bytes before any middleware reads it"
@@ -179,9 +179,9 @@ def unopened(body: bytes, key: PlatformKey | None, recipient: Recipient) -> str:
     else:
         whose = f"it is not that of {key.id} over these bytes, nor of any key at hand, and {undoing}"
     try:
-        open_v3(body, (recipient,))
+        open_v3(body, (merchant_keys,))
     except NotificationDecryptionError as error:
-        if recipient.aead is None:
+        if merchant_keys.aead is None:
             return f"{whose}: {raw}, and compare the key with the merchant platform's"
         return (
             f"{whose}; nor does its resource open ({error.message.partition(', but ')[2] or error.message}): it is for "

@@ -29,7 +29,7 @@ from wxpay_dsl.notify.notification import (
 )
 from wxpay_dsl.wechat.crypto.ciphers import DecryptionError, aead_decrypt, ecb_decrypt
 from wxpay_dsl.wechat.errors import BadSignatureError
-from wxpay_dsl.wechat.merchant_keys import Recipient
+from wxpay_dsl.wechat.merchant_keys import MerchantKeys
 from wxpay_dsl.wechat.v2 import fields as fields_v2
 from wxpay_dsl.wechat.v2 import signing as signing_v2
 from wxpay_dsl.wechat.v2 import xml
@@ -62,7 +62,7 @@ def merchant_of(fields: Fields) -> str:
 
 
 def open_v2(
-    fields: Fields, recipient: Recipient, schema_of: Callable[[str], Schema | None]
+    fields: Fields, merchant_keys: MerchantKeys, schema_of: Callable[[str], Schema | None]
 ) -> Notification[dict[str, Any]]:
     """The notification in these fields, its signature verified: MD5 or HMAC-SHA256, as its length tells.
 
@@ -72,15 +72,17 @@ def open_v2(
     ``signed`` is False for a refund (``req_info``), which has no signature and is believed because it decrypts; and for
     ``v2/unknown``: its signature is the merchant's key's, which also signs pages, links and requests.
     Raises BadSignatureError, NotificationDecryptionError, MalformedNotificationError; ConfigurationError where the
-    recipient has no APIv2 key.
+    merchant_keys has no APIv2 key.
     """
     # No frame here keeps the key in a variable: error trackers send those of whatever raises, and anyone can make it.
-    if not recipient.secret:
-        raise ConfigurationError(f"`secret` (APIv2密钥) of {recipient.mchid} is needed for an APIv2 notification")
+    if not merchant_keys.apiv2_key:
+        raise ConfigurationError(
+            f"`apiv2_key` (APIv2密钥) of {merchant_keys.mchid} is needed for an APIv2 notification"
+        )
     fields = {name: value for name, value in fields.items() if value}
     if "req_info" not in fields or "sign" in fields:
-        _verify(fields, recipient)
-    kind, resource, identity = _shape(fields, recipient)
+        _verify(fields, merchant_keys)
+    kind, resource, identity = _shape(fields, merchant_keys)
     resource.pop("sign", None)
     name = f"v2/{kind}"
     schema = schema_of(name)
@@ -91,15 +93,15 @@ def open_v2(
         name,
         _time(resource) or _time(fields),
         fields_v2.read(schema, resource),
-        recipient.mchid,
-        family="v2",
+        merchant_keys.mchid,
+        dialect="v2",
         signed="sign" in fields and kind != _UNKNOWN,
         envelope=fields,
     )
 
 
-def _verify(fields: Fields, recipient: Recipient) -> None:
-    if signing_v2.verify(fields, recipient.secret or ""):
+def _verify(fields: Fields, merchant_keys: MerchantKeys) -> None:
+    if signing_v2.verify(fields, merchant_keys.apiv2_key or ""):
         return
     if "sign" not in fields:
         message = "it has no `sign`, so nobody vouches for it"
@@ -140,14 +142,14 @@ def _is_json(text: str) -> bool:
         return False
 
 
-def _shape(fields: Fields, recipient: Recipient) -> tuple[str, dict[str, Any], str]:
+def _shape(fields: Fields, merchant_keys: MerchantKeys) -> tuple[str, dict[str, Any], str]:
     """The kind of notification, its resource, and its identity. None of ``fields`` is empty."""
     if "req_info" in fields:
-        resource = _refund(fields["req_info"], recipient)
+        resource = _refund(fields["req_info"], merchant_keys)
         parts = [resource.get("refund_id") or resource.get("out_refund_no", ""), resource.get("refund_status", "")]
         return "refund-processed", resource, _identity("refund-processed", parts, resource)
     if "event_ciphertext" in fields:
-        resource = _sealed_event(fields, recipient)
+        resource = _sealed_event(fields, merchant_keys)
         kind, number = fields.get("event_type", ""), fields.get("event_id", "")
         if not kind or not number:
             missing = "event_id" if kind else "event_type"
@@ -220,9 +222,9 @@ def _identity(kind: str, parts: list[str], fields: Mapping[str, Any]) -> str:
     return "/".join([kind, *parts]).rstrip("/")
 
 
-def _refund(req_info: str, recipient: Recipient) -> dict[str, str]:
+def _refund(req_info: str, merchant_keys: MerchantKeys) -> dict[str, str]:
     try:
-        plaintext = ecb_decrypt(req_info, recipient.secret or "")
+        plaintext = ecb_decrypt(req_info, merchant_keys.apiv2_key or "")
     except DecryptionError:
         raise NotificationDecryptionError(
             "`req_info` does not open with the APIv2 key (APIv2密钥): another merchant's, or was it changed?"
@@ -233,13 +235,15 @@ def _refund(req_info: str, recipient: Recipient) -> dict[str, str]:
         raise MalformedNotificationError(f"the decrypted `req_info`: {error}") from None
 
 
-def _sealed_event(fields: Fields, recipient: Recipient) -> dict[str, Any]:
+def _sealed_event(fields: Fields, merchant_keys: MerchantKeys) -> dict[str, Any]:
     """WeChat Pay Score's (微信支付分) events: APIv2's XML around a resource that is encrypted as APIv3's are."""
-    if recipient.aead is None:
-        raise ConfigurationError(f"`apiv3_key` (APIv3密钥) of {recipient.mchid} is needed to open `event_ciphertext`")
+    if merchant_keys.aead is None:
+        raise ConfigurationError(
+            f"`apiv3_key` (APIv3密钥) of {merchant_keys.mchid} is needed to open `event_ciphertext`"
+        )
     nonce, associated_data = fields.get("event_nonce", ""), fields.get("event_associated_data", "")
     try:
-        plaintext = aead_decrypt(fields["event_ciphertext"], recipient.aead, nonce, associated_data)
+        plaintext = aead_decrypt(fields["event_ciphertext"], merchant_keys.aead, nonce, associated_data)
     except DecryptionError:
         raise NotificationDecryptionError(
             "`event_ciphertext` does not open with the APIv3 key (APIv3密钥): another merchant's, or was it changed?"

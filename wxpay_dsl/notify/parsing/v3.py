@@ -13,7 +13,7 @@ from typing import Any, Final
 from wxpay_dsl.notify.notification import MalformedNotificationError, Notification, NotificationDecryptionError
 from wxpay_dsl.wechat.crypto import shangmi
 from wxpay_dsl.wechat.crypto.ciphers import DecryptionError, aead_decrypt
-from wxpay_dsl.wechat.merchant_keys import Recipient
+from wxpay_dsl.wechat.merchant_keys import MerchantKeys
 
 __all__ = ["ALGORITHM", "no_constant", "open_v3"]
 
@@ -30,11 +30,11 @@ def no_constant(word: str) -> Any:
 _decoder: Final = JSONDecoder(parse_constant=no_constant)
 
 
-def open_v3(body: bytes, recipients: Iterable[Recipient]) -> Notification[dict[str, Any]]:
-    """The notification in a body whose signature is known to be good, for the first recipient whose key opens it.
+def open_v3(body: bytes, merchants: Iterable[MerchantKeys]) -> Notification[dict[str, Any]]:
+    """The notification in a body whose signature is known to be good, for the first merchant_keys whose key opens it.
 
     Lenient towards what is new: fields that nobody knows come along. Raises MalformedNotificationError for what is
-    no notification, NotificationDecryptionError where no recipient's APIv3 key opens it.
+    no notification, NotificationDecryptionError where no merchant_keys's APIv3 key opens it.
     """
     envelope = _object(body, "the body")
     sealed, identity, kind = envelope.get("resource"), envelope.get("id"), envelope.get("event_type")
@@ -47,13 +47,13 @@ def open_v3(body: bytes, recipients: Iterable[Recipient]) -> Notification[dict[s
     if algorithm not in (ALGORITHM, shangmi.ALGORITHM):
         message = f"encrypted with {sealed.get('algorithm')!r:.60}; {ALGORITHM} is what is known here"
         raise NotificationDecryptionError(message)
-    recipient, plaintext = _opened(algorithm, ciphertext, nonce, associated_data or "", recipients)
+    merchant_keys, plaintext = _opened(algorithm, ciphertext, nonce, associated_data or "", merchants)
     return Notification(
         identity,
         kind,
         _time(envelope.get("create_time")),
         _object(plaintext, "the decrypted resource"),
-        recipient.mchid,
+        merchant_keys.mchid,
         _text(sealed, "original_type"),
         _text(envelope, "summary"),
         envelope=envelope,
@@ -61,17 +61,17 @@ def open_v3(body: bytes, recipients: Iterable[Recipient]) -> Notification[dict[s
 
 
 def _opened(
-    algorithm: str, ciphertext: str, nonce: str, associated_data: str, recipients: Iterable[Recipient]
-) -> tuple[Recipient, bytes]:
+    algorithm: str, ciphertext: str, nonce: str, associated_data: str, merchants: Iterable[MerchantKeys]
+) -> tuple[MerchantKeys, bytes]:
     tried = False
-    for recipient in recipients:
-        if recipient.aead is not None:
+    for merchant_keys in merchants:
+        if merchant_keys.aead is not None:
             try:
                 if algorithm == shangmi.ALGORITHM:
                     # No variable: error trackers send those of every frame.
-                    plaintext = shangmi.aead_decrypt(ciphertext, recipient.apiv3_key or b"", nonce, associated_data)
-                    return recipient, plaintext
-                return recipient, aead_decrypt(ciphertext, recipient.aead, nonce, associated_data)
+                    plaintext = shangmi.aead_decrypt(ciphertext, merchant_keys.apiv3_key or b"", nonce, associated_data)
+                    return merchant_keys, plaintext
+                return merchant_keys, aead_decrypt(ciphertext, merchant_keys.aead, nonce, associated_data)
             except DecryptionError:
                 tried = True
     if tried:

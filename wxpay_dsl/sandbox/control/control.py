@@ -17,7 +17,7 @@ from wxpay_dsl.sandbox.domain.refunds import Refund
 from wxpay_dsl.sandbox.flows import contracts, payments, settling
 from wxpay_dsl.sandbox.keys.identity import Merchant, throwaway_merchant
 from wxpay_dsl.sandbox.keys.platform import MODES, Mode, Platform
-from wxpay_dsl.sandbox.notifications.sender import Courier
+from wxpay_dsl.sandbox.notifications.sender import NotificationSender
 from wxpay_dsl.sandbox.protocol.faults import Faults
 from wxpay_dsl.sandbox.protocol.messages import Refusal
 from wxpay_dsl.sandbox.state.state import Event, State
@@ -33,14 +33,14 @@ TABLES: Final = {
     "refunds": "refunds",
     "service-orders": "service_orders",
     "contracts": "contracts",
-    "shares": "shares",
+    "profit_sharing_orders": "shares",
     "share-returns": "share_returns",
     "receivers": "receivers",
     "transfers": "transfers",
     "batches": "batches",
     "complaints": "complaints",
     "accounts": "accounts",
-    "entries": "entries",
+    "ledger_entries": "entries",
     "pending": "pending",
     "notifications": "deliveries",
 }
@@ -57,13 +57,13 @@ class Control:
         platform: Platform,
         merchants: MutableMapping[str, Merchant],
         faults: Faults,
-        courier: Courier,
+        sender: NotificationSender,
     ) -> None:
         self.state = state
         self.platform = platform
         self.merchants = merchants
         self.faults = faults
-        self.courier = courier
+        self.sender = sender
         self._mode: Mode = platform.mode
 
     def pay(self, thing: str, openid: str = "") -> dict[str, Any]:
@@ -93,7 +93,7 @@ class Control:
             ended: Contract = contracts.terminate(self.state, found, "USER_TERMINATE", "")
         return _record(ended)
 
-    def end_refund(self, number: str, how: str) -> dict[str, Any]:
+    def complete_refund(self, number: str, how: str) -> dict[str, Any]:
         """Lets a refund that is under way ``succeed``, become ``abnormal`` or ``close``, by either of its numbers."""
         with self.state.unit():
             found = self.state.refunds.find("refund_id", number) or next(
@@ -112,7 +112,7 @@ class Control:
             ended = steps[how](self.state, found)
         return _record(ended)
 
-    def complain(self, thing: str, detail: str = "", phone: str = "13800000000") -> dict[str, Any]:
+    def create_complaint(self, thing: str, detail: str = "", phone: str = "13800000000") -> dict[str, Any]:
         """The payer of a transaction complains about it; gives the complaint's record."""
         from wxpay_dsl.sandbox.handlers.complaint import notify_url
 
@@ -145,7 +145,7 @@ class Control:
             state.emit(Event(paid.mchid, "COMPLAINT.CREATE", "complaint", resource, url, "产生新投诉"))
         return _record(complaint)
 
-    def advance(self, seconds: float) -> float:
+    def advance_clock(self, seconds: float) -> float:
         """Moves the clock on; gives the sandbox's new present, Unix time. Signatures keep the machine's time.
 
         Raises ValueError for less than 0 seconds, or more than ten years.
@@ -154,15 +154,15 @@ class Control:
             raise ValueError(f"the clock goes on by 0 to {_TEN_YEARS} seconds at a time, not {seconds}")
         with self.state.unit():
             self.state.advance(seconds)
-        self.courier.wake()
+        self.sender.wake()
         return self.state.now
 
-    def set_automatic(self, *, automatic: bool) -> None:
+    def set_auto_complete(self, *, automatic: bool) -> None:
         """Whether refunds, shares, batches and collections come to their end by themselves, once answered (True)."""
         with self.state.unit():
-            self.state.set_automatic(automatic=automatic)
+            self.state.set_auto_complete(automatic=automatic)
 
-    def settle(self) -> int:
+    def run_pending(self) -> int:
         """Takes all steps that are pending now; gives how many."""
         return settling.settle(self.state)
 
@@ -172,13 +172,13 @@ class Control:
             account = self.state.account(mchid)
             self.state.book(mchid, "调整", fen - account.balance, "sandbox")
 
-    def announce(self) -> str:
+    def stage_certificate(self) -> str:
         """A new platform certificate can be downloaded, and does not sign yet; gives its serial."""
-        return self.platform.announce().id
+        return self.platform.stage_certificate().id
 
-    def rotate(self) -> str:
+    def rotate_certificate(self) -> str:
         """The announced platform certificate, or else a new one, signs from now on; gives its serial."""
-        return self.platform.rotate().id
+        return self.platform.rotate_certificate().id
 
     def set_mode(self, mode: Mode) -> None:
         """``public-key``, ``certificate`` or ``both``: how the platform signs from now on. Raises ValueError."""
@@ -205,13 +205,13 @@ class Control:
         self.state.reset()
         self.platform.mode = self._mode
         self.faults.clear()
-        self.courier.forget()
+        self.sender.forget()
 
     def _approve(self, thing: str, openid: str) -> dict[str, Any]:
         with self.state.unit():
             done = payer.approve(self.state, payer.find(self.state, thing), openid)
         if self.state.automatic:
-            self.settle()
+            self.run_pending()
         return _record(done)
 
 

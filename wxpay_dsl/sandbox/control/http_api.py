@@ -7,16 +7,16 @@
 ``POST /sandbox/confirm``               ``{"order": PACKAGE|NUMBER, "openid"?}``
 ``POST /sandbox/terminate``             ``{"contract_id"}``
 ``POST /sandbox/refund``                ``{"refund": NUMBER, "end": "succeed"|"abnormal"|"close"}``
-``POST /sandbox/complain``              ``{"order", "detail"?, "phone"?}``
+``POST /sandbox/complaint``              ``{"order", "detail"?, "phone"?}``
 ``POST /sandbox/clock``                 ``{"advance": SECONDS}``
 ``POST /sandbox/settings``              ``{"automatic"?: true|false, "mode"?: "public-key"|"certificate"|"both"}``
-``POST /sandbox/settle``                takes all pending steps
-``POST /sandbox/notifications``         how they come: ``{"speed"?, "copies"?, "shuffled"?, "hold"?, "again"?}``
+``POST /sandbox/run-pending``                takes all pending steps
+``POST /sandbox/notifications``         how they come: ``{"speed"?, "copies"?, "out_of_order"?, "max_delay"?, "redeliver"?}``
 ``GET /sandbox/notifications``          the deliveries, latest last, and what the merchant answered
 ``POST /sandbox/resend``                ``{"id"}``: a notification once more, whatever was answered
 ``POST /sandbox/faults``                ``{"kind", "value"?, "share"?, "times"?, "path"?}``; ``DELETE`` forgets all
-``POST /sandbox/announce``              a new platform certificate can be downloaded
-``POST /sandbox/rotate``                it signs; without one announced, a new one
+``POST /sandbox/stage-certificate``              a new platform certificate can be downloaded
+``POST /sandbox/rotate-certificate``                it signs; without one announced, a new one
 ``POST /sandbox/balance``               ``{"mchid", "amount"}``
 ``POST /sandbox/merchants``             ``{"mchid"}``; gives the merchant's keys
 ``POST /sandbox/reset``                 forgets all business
@@ -86,12 +86,12 @@ def _payer(method: Callable[..., dict[str, Any]]) -> Callable[[Control, Body], A
 
 def _complain(control: Control, body: Body) -> Any:
     told = {name: str(body[name]) for name in ("detail", "phone") if name in body}
-    return control.complain(str(body["order"]), **told)
+    return control.create_complaint(str(body["order"]), **told)
 
 
 def _set(control: Control, body: Body) -> Any:
     if "automatic" in body:
-        control.set_automatic(automatic=bool(body["automatic"]))
+        control.set_auto_complete(automatic=bool(body["automatic"]))
     if "mode" in body:
         control.set_mode(body["mode"])
     return _status(control, body)
@@ -125,13 +125,13 @@ def _add_merchant(control: Control, body: Body) -> Any:
         "private_key": key.decode(),
         "certificate": merchant.certificate.public_bytes(Encoding.PEM).decode(),
         "apiv3_key": merchant.apiv3_key,
-        "secret": merchant.secret,
+        "apiv2_key": merchant.apiv2_key,
     }
 
 
 def _set_manner(control: Control, body: Body) -> Any:
-    control.courier.manner = attrs.evolve(control.courier.manner, **body)
-    return attrs.asdict(control.courier.manner)
+    control.sender.delivery_options = attrs.evolve(control.sender.delivery_options, **body)
+    return attrs.asdict(control.sender.delivery_options)
 
 
 def _resend(control: Control, body: Body) -> Any:
@@ -139,7 +139,7 @@ def _resend(control: Control, body: Body) -> Any:
     found = control.state.deliveries.get(identity)
     if found is None:
         raise Refusal(404, "RESOURCE_NOT_EXISTS", "通知不存在", signed=False)
-    control.courier.resend(found)
+    control.sender.resend(found)
     return {"id": identity}
 
 
@@ -165,18 +165,18 @@ _HANDLERS: Final[Mapping[tuple[str, str], Callable[[Control, Body], Any]]] = {
     ("POST", "/confirm"): _payer(Control.confirm),
     ("POST", "/decline"): lambda control, body: control.decline(str(body["order"])),
     ("POST", "/terminate"): lambda control, body: control.terminate(str(body["contract_id"])),
-    ("POST", "/refund"): lambda control, body: control.end_refund(str(body["refund"]), str(body["end"])),
-    ("POST", "/complain"): _complain,
-    ("POST", "/clock"): lambda control, body: {"now": control.advance(float(body["advance"]))},
+    ("POST", "/refund"): lambda control, body: control.complete_refund(str(body["refund"]), str(body["end"])),
+    ("POST", "/complaint"): _complain,
+    ("POST", "/clock"): lambda control, body: {"now": control.advance_clock(float(body["advance"]))},
     ("POST", "/settings"): _set,
-    ("POST", "/settle"): lambda control, body: {"settled": control.settle()},
+    ("POST", "/run-pending"): lambda control, body: {"settled": control.run_pending()},
     ("POST", "/faults"): _add_fault,
     ("DELETE", "/faults"): _clear_faults,
     ("POST", "/notifications"): _set_manner,
     ("GET", "/notifications"): lambda control, body: control.list("notifications"),
     ("POST", "/resend"): _resend,
-    ("POST", "/announce"): lambda control, body: {"serial": control.announce()},
-    ("POST", "/rotate"): lambda control, body: {"serial": control.rotate()},
+    ("POST", "/stage-certificate"): lambda control, body: {"serial": control.stage_certificate()},
+    ("POST", "/rotate-certificate"): lambda control, body: {"serial": control.rotate_certificate()},
     ("POST", "/balance"): _set_balance,
     ("POST", "/merchants"): _add_merchant,
     ("POST", "/reset"): _reset,

@@ -41,7 +41,7 @@ class Delivery:
     #: Its own id; of APIv2's, which have none, one of the sandbox's.
     id: str
     #: ``v3`` or ``v2``.
-    family: str
+    dialect: str
     #: What it says, the same at each attempt: of APIv3 the envelope, of APIv2 the fields but nonce and signature.
     contents: Mapping[str, Any] = field(repr=False)
     #: When it is sent next, while it is pending.

@@ -36,7 +36,7 @@ class Refund:
     reason: str = ""
     funds_account: str = "AVAILABLE"
     notify_url: str = ""
-    family: str = "v3"
+    dialect: str = "v3"
     #: ``PROCESSING SUCCESS CLOSED ABNORMAL``
     status: str = "PROCESSING"
     #: ``ORIGINAL``, and after an abnormal refund ``OTHER_BANKCARD``.

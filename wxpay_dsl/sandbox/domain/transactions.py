@@ -68,7 +68,7 @@ class Transaction:
     expires: float = 0.0
     profit_sharing: bool = False
     #: ``v3`` or ``v2``: how it was placed, and how it is told of.
-    family: str = "v3"
+    dialect: str = "v3"
     #: The combined order that it is part of, by its 商户订单号.
     combined: str = ""
     #: Who is to pay, where the order says so.

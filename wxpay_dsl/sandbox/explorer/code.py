@@ -43,8 +43,8 @@ def _python(operation: Operation, fields: Mapping[str, Any], options: Mapping[st
     arguments += [f'{name}="{FILE}",' for name in file_fields(operation)]
     arguments += [f"{name}={literal(value, PYTHON)}," for name, value in options.items()]
     inner = "\n".join(f"    {argument}".replace("\n", "\n    ") for argument in arguments)
-    call = f"reply = await wxpay.{dotted(operation)}(" + (f"\n{inner}\n)" if inner else ")")
-    body = "\n".join(f"        {line}" for line in f"{call}\nprint(reply.data)".split("\n"))
+    call = f"response = await wxpay.{dotted(operation)}(" + (f"\n{inner}\n)" if inner else ")")
+    body = "\n".join(f"        {line}" for line in f"{call}\nprint(response.data)".split("\n"))
     environment = "".join(f', {name}="{value}"' for name, value in environment_of(operation).items())
     return (
         "import asyncio\n\nfrom wxpay_dsl import Wechatpay\n\n\nasync def main() -> None:\n"

@@ -38,7 +38,7 @@ async def curl(sandbox: Sandbox, declared: Declared, fields: Mapping[str, Any], 
             )
         except SdkError as error:
             return "".join(f"# {line}\n" for line in str(error).splitlines())
-    if operation.family == "v2":
+    if operation.dialect == "v2":
         return _curl_v2(request, operation)
     if operation.form is not None and set(operation.form.properties) - {"meta", *file_fields(operation)}:
         return "# 这个上传还有别的字段，请用 Python · this upload has other fields too: use Python\n"

@@ -11,7 +11,7 @@ from wxpay_dsl.core.request.forms import file_fields
 from wxpay_dsl.core.specs.model import SECTIONS, Operation
 from wxpay_dsl.core.specs.transform import fields_of, names_of
 from wxpay_dsl.sandbox.protocol import examples
-from wxpay_dsl.wechat.dialects import SUPPLIED
+from wxpay_dsl.wechat.dialects import AUTO_FIELDS
 from wxpay_dsl.wechat.roles import ROLES
 
 __all__ = ["described", "keyword_of"]
@@ -29,7 +29,7 @@ def described(operation: Operation, mchid: str) -> dict[str, Any]:
         "title": operation.summary,
         "description": operation.description,
         "product": operation.product,
-        "family": operation.family,
+        "dialect": operation.dialect,
         "docs": web_pages(operation.docs),
         "roles": [[role, ROLES.get(role, role)] for role in operation.roles],
         "checked": certainty(operation.checked),
@@ -53,12 +53,12 @@ def keyword_of(section: str, name: str) -> str:
 def _example(operation: Operation, mchid: str, *, whole: bool) -> dict[str, Any]:
     """The fields of a call, in one object, as keywords of the chain; those that the client fills in left out."""
     role = operation.roles[0] if operation.roles else ""
-    supplied, given = SUPPLIED[operation.family] | {_KEY_NAME}, {}
+    auto_fields, given = AUTO_FIELDS[operation.dialect] | {_KEY_NAME}, {}
     for section in SECTIONS:
         schema = operation.section(section)
         for name in names_of(schema, role, whole=whole) if schema is not None else ():
             below = schema.properties[name]  # type: ignore[union-attr] # there is one, if it has a name
-            if name.lower() in supplied or (section == "form" and below.format == "binary"):
+            if name.lower() in auto_fields or (section == "form" and below.format == "binary"):
                 continue
             value = fields_of(below, examples.example(below, name), role, whole=whole)
             given[keyword_of(section, name)] = _of_merchant(name, value, mchid)

@@ -36,7 +36,7 @@ def javascript(sandbox: Sandbox, operation: Operation, fields: Mapping[str, Any]
             "// A sandbox environment signs with a key that is exchanged first; use Python here.\n"
         )
     sections = _sorted(operation, fields)
-    if operation.family == "v2" and operation.body is not None:
+    if operation.dialect == "v2" and operation.body is not None:
         own = next((name for name in _MERCHANT if name in operation.body.properties), "mch_id")
         # This package fills it in; the JavaScript original asks for it.
         sections["body"] = {own: sandbox.merchant.mchid, **sections["body"]}
@@ -52,7 +52,7 @@ def javascript(sandbox: Sandbox, operation: Operation, fields: Mapping[str, Any]
     in_public_key_mode = platform.mode != "certificate"
     key_id = platform.public_key.id if in_public_key_mode else platform.certificates[-1].id
     key_file = "pub_key.pem" if in_public_key_mode else "platform_cert.pem"
-    if operation.family != "v2":
+    if operation.dialect != "v2":
         # It tells the service which key to sign with; without it, one that has both takes its certificate.
         headers["Wechatpay-Serial"] = key_id
     if headers:
@@ -78,7 +78,7 @@ def javascript(sandbox: Sandbox, operation: Operation, fields: Mapping[str, Any]
         f"  serial: '{sandbox.merchant.serial}',",
         "  privateKey: readFileSync('apiclient_key.pem'),",
         f"  certs: {{ '{key_id}': platform }},",
-        *([f"  secret: '{sandbox.merchant.secret}',"] if operation.family == "v2" else []),
+        *([f"  secret: '{sandbox.merchant.apiv2_key}',"] if operation.dialect == "v2" else []),
         *([f"  merchant: {{ {pair} }},"] if operation.mutual_tls else []),
         "})",
         "",

@@ -10,7 +10,7 @@ from wxpay_dsl.core.chain.tree import Declared, Tree
 
 __all__ = ["chains", "listed"]
 
-#: The families that most people look for, before all others.
+#: The dialects that most people look for, before all others.
 _FIRST: Final = ("v3", "v2")
 
 
@@ -18,17 +18,17 @@ def chains(tree: Tree) -> dict[str, Declared]:
     """Every operation by its chain, in the order of the specs."""
     found = {}
     for declared in tree.declared():
-        prefix = tree.chains.get(declared.file.family, ())
+        prefix = tree.chains.get(declared.file.dialect, ())
         found[chain_text((*prefix, *declared.path.split("/")[1:]), declared.verb)] = declared
     return found
 
 
 def listed(declared: Mapping[str, Declared]) -> list[list[str]]:
-    """``[verb, path, title, chain, product]`` of each, the families of most use first."""
+    """``[verb, path, title, chain, product]`` of each, the dialects of most use first."""
     rows = [[one.verb.upper(), one.path, one.summary, chain, one.file.title] for chain, one in declared.items()]
     return sorted(rows, key=lambda row: _rank(row[3]))
 
 
 def _rank(chain: str) -> int:
-    family = chain.partition(".")[0]
-    return _FIRST.index(family) if family in _FIRST else len(_FIRST)
+    dialect = chain.partition(".")[0]
+    return _FIRST.index(dialect) if dialect in _FIRST else len(_FIRST)

@@ -17,7 +17,7 @@ from wxpay_dsl.core.request.forms import file_fields
 from wxpay_dsl.core.specs.model import SECTIONS, Operation
 from wxpay_dsl.sandbox.protocol import faults
 from wxpay_dsl.sandbox.protocol.messages import Refusal
-from wxpay_dsl.wechat.errors import SignatureError
+from wxpay_dsl.wechat.errors import VerificationError
 from wxpay_dsl.wechat.v2.environments import SANDBOXES
 from wxpay_dsl.wechat.v2.errors import ReturnCodeError
 from wxpay_dsl.wechat.v3 import authorization
@@ -27,7 +27,7 @@ from .description import keyword_of
 
 if TYPE_CHECKING:
     from wxpay_dsl.core.chain.tree import Declared
-    from wxpay_dsl.core.http.exchange import Exchange, Response
+    from wxpay_dsl.core.http.exchange import Exchange, RawResponse
     from wxpay_dsl.core.observe.hooks import Call
     from wxpay_dsl.sandbox.server import Sandbox
 
@@ -69,14 +69,14 @@ async def sent(
     # What no spec knows goes where most fields go, for the sandbox to say what it thinks of it.
     strange = {} if check else {name: given.pop(name) for name in unknown(declared.operation(), fields)}
     settings = {**sandbox.credentials, **environment_of(declared.operation())}
-    if declared.operation().family == "brand":
+    if declared.operation().dialect == "brand":
         settings |= sandbox.brand_credentials
     async with Wechatpay(**settings, retries=0, hooks=[noted]) as client:
         try:
-            reply = await client.call(
+            response = await client.call(
                 target_of(declared), strange or None, given if check else {**given, "validate": False}
             )
-            told["data"] = reply.data if not isinstance(reply.data, bytes) else f"{len(reply.data)} bytes"
+            told["data"] = response.data if not isinstance(response.data, bytes) else f"{len(response.data)} bytes"
         except SdkError as error:
             told["error"] = _error(error)
     exchange = calls[-1].exchange if calls else None
@@ -152,7 +152,7 @@ def _request(exchange: Exchange) -> dict[str, Any]:
     return told
 
 
-def _answer(response: Response, exchange: Exchange, error: BaseException | None) -> dict[str, Any]:
+def _answer(response: RawResponse, exchange: Exchange, error: BaseException | None) -> dict[str, Any]:
     headers = response.headers
     operation = exchange.request.operation
     message, nonce = "", headers.get("Wechatpay-Nonce")
@@ -170,7 +170,7 @@ def _answer(response: Response, exchange: Exchange, error: BaseException | None)
         "headers": [[name, value] for name, value in headers.items()],
         "body": _text(response.body),
         "message": message,
-        "verified": not isinstance(error, SignatureError) if success and verifies else None,
+        "verified": not isinstance(error, VerificationError) if success and verifies else None,
     }
 
 
@@ -178,7 +178,7 @@ def _error(error: SdkError) -> dict[str, Any]:
     told: dict[str, Any] = {"kind": type(error).__name__, "text": str(error), "faults": [], "hint": ""}
     if isinstance(error, ValidationError):
         told["text"] = "请求未发出 · nothing was sent"
-        told["faults"] = [[fault.path, fault.message] for fault in error.faults]
+        told["faults"] = [[fault.path, fault.message] for fault in error.errors]
     elif isinstance(error, ServiceError):
         told["text"] = f"{error.status} {error.code} {error.message}".strip()
         told["hint"] = error.hint

@@ -186,9 +186,9 @@ def send_another_way(state: State, refund: Refund, out_refund_no: str) -> Refund
 
 
 def _tell(state: State, paid: Transaction) -> None:
-    if paid.family == "v2":
+    if paid.dialect == "v2":
         event = Event(
-            paid.caller, "v2/transaction-success", "", v2.transaction_event(paid), paid.notify_url, family="v2"
+            paid.caller, "v2/transaction-success", "", v2.transaction_event(paid), paid.notify_url, dialect="v2"
         )
     else:
         resource = v3.transaction(paid)
@@ -200,9 +200,9 @@ def _tell_refund(state: State, refund: Refund) -> None:
     if not refund.notify_url:
         return
     url = refund.notify_url
-    if refund.family == "v2":
+    if refund.dialect == "v2":
         resource = v2.refund_event(refund, state.transactions.find("transaction_id", refund.transaction_id))
-        state.emit(Event(refund.caller, "v2/refund-processed", "", resource, url, family="v2"))
+        state.emit(Event(refund.caller, "v2/refund-processed", "", resource, url, dialect="v2"))
         return
     words = {"SUCCESS": "退款成功", "ABNORMAL": "退款异常", "CLOSED": "退款关闭"}
     kind, resource = f"REFUND.{refund.status}", v3.refund_event(refund)

@@ -11,7 +11,7 @@ from wxpay_dsl.sandbox.domain import bills, numbers
 from wxpay_dsl.sandbox.domain.bills import Bill
 from wxpay_dsl.sandbox.domain.times import beijing_date
 from wxpay_dsl.sandbox.protocol.messages import Answer, Refusal
-from wxpay_dsl.sandbox.protocol.request import Handler, Inquiry
+from wxpay_dsl.sandbox.protocol.request import Handler, Request
 from wxpay_dsl.sandbox.state.state import State
 
 __all__ = ["content", "handlers", "read_day"]
@@ -56,13 +56,13 @@ def read_day(text: str) -> str:
         raise Refusal(400, "PARAM_ERROR", "账单日期格式错误", detail) from None
 
 
-def _ask(state: State, kind: str, inquiry: Inquiry) -> Answer:
-    query = inquiry.query
+def _ask(state: State, kind: str, request: Request) -> Answer:
+    query = request.query
     option = query.get("bill_type", "ALL") if kind == "trade" else ""
     if option and option not in bills.KINDS:
         detail = {"field": "bill_type", "value": option, "issue": "ALL SUCCESS REFUND", "location": "query"}
         raise Refusal(400, "PARAM_ERROR", "账单类型错误", detail)
-    mchid = query.get("sub_mchid") or inquiry.mchid
+    mchid = query.get("sub_mchid") or request.mchid
     zipped = query.get("tar_type") == "GZIP"
     bill = Bill(numbers.token(), mchid, kind, read_day(query["bill_date"]), option, zipped)
     text = content(state, bill)
@@ -70,7 +70,7 @@ def _ask(state: State, kind: str, inquiry: Inquiry) -> Answer:
     tail = "&tartype=gzip" if zipped else ""
     return Answer(
         data={
-            "download_url": f"{inquiry.origin}/v3/billdownload/file?token={bill.token}{tail}",
+            "download_url": f"{request.origin}/v3/billdownload/file?token={bill.token}{tail}",
             "hash_type": "SHA1",
             # Of the text, zipped or not.
             "hash_value": hashlib.sha1(text, usedforsecurity=False).hexdigest(),
@@ -78,8 +78,8 @@ def _ask(state: State, kind: str, inquiry: Inquiry) -> Answer:
     )
 
 
-def _download(state: State, inquiry: Inquiry) -> Answer:
-    bill = state.bills.get(inquiry.query["token"])
+def _download(state: State, request: Request) -> Answer:
+    bill = state.bills.get(request.query["token"])
     if bill is None:
         raise Refusal(400, "PARAM_ERROR", "token无效或已过期")
     text = content(state, bill)

@@ -10,7 +10,7 @@ from wxpay_dsl.sandbox.domain.combined import CombinedOrder
 from wxpay_dsl.sandbox.domain.transactions import Transaction
 from wxpay_dsl.sandbox.flows import payments
 from wxpay_dsl.sandbox.protocol.messages import Answer, Refusal
-from wxpay_dsl.sandbox.protocol.request import Handler, Inquiry, own_mchid
+from wxpay_dsl.sandbox.protocol.request import Handler, Request, own_mchid
 from wxpay_dsl.sandbox.state.state import State
 from wxpay_dsl.sandbox.views import v3
 
@@ -31,9 +31,9 @@ def handlers(state: State) -> dict[str, Handler]:
     return found
 
 
-def _place(state: State, kind: str, inquiry: Inquiry) -> Answer:
-    body = inquiry.body
-    own_mchid(inquiry, body.get("combine_mchid"))
+def _place(state: State, kind: str, request: Request) -> Answer:
+    body = request.body
+    own_mchid(request, body.get("combine_mchid"))
     check_number(body["combine_out_trade_no"], "合单商户订单号", "/combine_out_trade_no")
     subs: list[Mapping[str, Any]] = body["sub_orders"]
     if not 1 <= len(subs) <= _MOST:
@@ -41,9 +41,9 @@ def _place(state: State, kind: str, inquiry: Inquiry) -> Answer:
         raise Refusal(400, "PARAM_ERROR", f"子单数量为1到{_MOST}", detail)
     openid = (body.get("combine_payer_info") or {}).get("openid", "")
     expires = expiry(body.get("time_expire"), state.now)
-    parts = [_part(state, inquiry, kind, sub, openid, expires) for sub in subs]
+    parts = [_part(state, request, kind, sub, openid, expires) for sub in subs]
     order = CombinedOrder(
-        mchid=inquiry.mchid,
+        mchid=request.mchid,
         out_trade_no=body["combine_out_trade_no"],
         trade_type=kind,
         created=state.now,
@@ -54,11 +54,11 @@ def _place(state: State, kind: str, inquiry: Inquiry) -> Answer:
         contents={"kind": kind, "appid": body.get("combine_appid"), "sub_orders": list(subs)},
     )
     placed = payments.place_combined(state, order, parts)
-    return Answer(data=link(kind, placed.token, placed.prepay_id, inquiry.origin))
+    return Answer(data=link(kind, placed.token, placed.prepay_id, request.origin))
 
 
 def _part(
-    state: State, inquiry: Inquiry, kind: str, sub: Mapping[str, Any], openid: str, expires: float
+    state: State, request: Request, kind: str, sub: Mapping[str, Any], openid: str, expires: float
 ) -> Transaction:
     check_number(sub["out_trade_no"])
     settle = sub.get("settle_info") or {}
@@ -70,34 +70,34 @@ def _part(
         total=sub["amount"]["total_amount"],
         currency=sub["amount"].get("currency", "CNY"),
         created=state.now,
-        appid=inquiry.body.get("combine_appid", ""),
+        appid=request.body.get("combine_appid", ""),
         sub_appid=sub.get("sub_appid", ""),
         description=sub.get("description", ""),
         attach=sub.get("attach", ""),
         goods_tag=sub.get("goods_tag", ""),
         expires=expires,
         profit_sharing=bool(settle.get("profit_sharing") or sub.get("profit_sharing")),
-        combined=inquiry.body["combine_out_trade_no"],
+        combined=request.body["combine_out_trade_no"],
         openid=openid,
         contents={"kind": kind, **sub},
     )
 
 
-def _order(state: State, inquiry: Inquiry) -> CombinedOrder:
-    found = state.combined.get(inquiry.mchid, inquiry.path["combine_out_trade_no"])
+def _order(state: State, request: Request) -> CombinedOrder:
+    found = state.combined.get(request.mchid, request.path["combine_out_trade_no"])
     if found is None:
         raise Refusal(404, "ORDER_NOT_EXIST", "订单不存在")
     return found
 
 
-def _query(state: State, inquiry: Inquiry) -> Answer:
-    order = _order(state, inquiry)
+def _query(state: State, request: Request) -> Answer:
+    order = _order(state, request)
     return Answer(data=v3.combined(order, payments.parts_of(state, order)))
 
 
-def _close(state: State, inquiry: Inquiry) -> Answer:
-    parts = payments.parts_of(state, _order(state, inquiry))
-    named = {sub["out_trade_no"] for sub in inquiry.body["sub_orders"]}
+def _close(state: State, request: Request) -> Answer:
+    parts = payments.parts_of(state, _order(state, request))
+    named = {sub["out_trade_no"] for sub in request.body["sub_orders"]}
     if named != {part.out_trade_no for part in parts}:
         raise Refusal(400, "INVALID_REQUEST", "关闭合单订单时必须包含全部子单")
     for part in parts:

@@ -10,7 +10,7 @@ from wxpay_dsl.sandbox.domain import complaints
 from wxpay_dsl.sandbox.domain.complaints import Complaint
 from wxpay_dsl.sandbox.domain.times import beijing_date
 from wxpay_dsl.sandbox.protocol.messages import Answer, Refusal
-from wxpay_dsl.sandbox.protocol.request import Handler, Inquiry
+from wxpay_dsl.sandbox.protocol.request import Handler, Request
 from wxpay_dsl.sandbox.state.state import Setting, State
 from wxpay_dsl.sandbox.views import complaints as view
 
@@ -45,18 +45,18 @@ def notify_url(state: State, mchid: str) -> str:
     return str(setting.value) if setting is not None else ""
 
 
-def _found(state: State, inquiry: Inquiry) -> Complaint:
-    found = state.complaints.get(inquiry.path["complaint_id"])
-    if found is None or found.mchid != inquiry.mchid:
+def _found(state: State, request: Request) -> Complaint:
+    found = state.complaints.get(request.path["complaint_id"])
+    if found is None or found.mchid != request.mchid:
         raise Refusal(404, "RESOURCE_NOT_EXISTS", "投诉单不存在")
     return found
 
 
-def _list(state: State, inquiry: Inquiry) -> Answer:
-    query = inquiry.query
+def _list(state: State, request: Request) -> Answer:
+    query = request.query
     first, last = (date.fromisoformat(read_day(query[name])) for name in ("begin_date", "end_date"))
     found = [
-        one for one in state.complaints.all() if one.mchid == inquiry.mchid and first <= beijing_date(one.at) <= last
+        one for one in state.complaints.all() if one.mchid == request.mchid and first <= beijing_date(one.at) <= last
     ]
     return Answer(data=_page([view.complaint(one) for one in found], query))
 
@@ -66,30 +66,30 @@ def _page(items: list[dict[str, Any]], query: dict[str, Any]) -> dict[str, Any]:
     return {"data": items[offset : offset + limit], "limit": limit, "offset": offset, "total_count": len(items)}
 
 
-def _query(state: State, inquiry: Inquiry) -> Answer:
-    return Answer(data=view.complaint(_found(state, inquiry)))
+def _query(state: State, request: Request) -> Answer:
+    return Answer(data=view.complaint(_found(state, request)))
 
 
-def _history(state: State, inquiry: Inquiry) -> Answer:
-    return Answer(data=_page(view.history(_found(state, inquiry)), inquiry.query))
+def _history(state: State, request: Request) -> Answer:
+    return Answer(data=_page(view.history(_found(state, request)), request.query))
 
 
-def _reply(state: State, inquiry: Inquiry) -> Answer:
-    body = inquiry.body
+def _reply(state: State, request: Request) -> Answer:
+    body = request.body
     images: list[str] = list(body.get("response_images") or ())
-    state.complaints.put(complaints.reply(_found(state, inquiry), body["response_content"], images, state.now))
+    state.complaints.put(complaints.reply(_found(state, request), body["response_content"], images, state.now))
     return Answer(204)
 
 
-def _complete(state: State, inquiry: Inquiry) -> Answer:
-    state.complaints.put(complaints.complete(_found(state, inquiry), state.now))
+def _complete(state: State, request: Request) -> Answer:
+    state.complaints.put(complaints.complete(_found(state, request), state.now))
     return Answer(204)
 
 
-def _judge(state: State, inquiry: Inquiry) -> Answer:
-    body = inquiry.body
+def _judge(state: State, request: Request) -> Answer:
+    body = request.body
     remark = body.get("remark") or body.get("reject_reason", "")
-    found, approved = _found(state, inquiry), body["action"] == "APPROVE"
+    found, approved = _found(state, request), body["action"] == "APPROVE"
     state.complaints.put(complaints.judge_refund(found, approved=approved, remark=remark, now=state.now))
     return Answer(204)
 
@@ -98,26 +98,26 @@ def _name(mchid: str) -> str:
     return f"complaint-url:{mchid}"
 
 
-def _set_url(state: State, inquiry: Inquiry) -> Answer:
-    if inquiry.operation.verb == "put":
-        _expect_url(state, inquiry)
-    elif state.settings.get(_name(inquiry.mchid)) is not None:
+def _set_url(state: State, request: Request) -> Answer:
+    if request.operation.verb == "put":
+        _expect_url(state, request)
+    elif state.settings.get(_name(request.mchid)) is not None:
         raise Refusal(400, "INVALID_REQUEST", "投诉通知回调地址已存在，请使用更新接口")
-    state.settings.put(Setting(_name(inquiry.mchid), inquiry.body["url"]))
-    return _get_url(state, inquiry)
+    state.settings.put(Setting(_name(request.mchid), request.body["url"]))
+    return _get_url(state, request)
 
 
-def _get_url(state: State, inquiry: Inquiry) -> Answer:
-    _expect_url(state, inquiry)
-    return Answer(data={"mchid": inquiry.mchid, "url": notify_url(state, inquiry.mchid)})
+def _get_url(state: State, request: Request) -> Answer:
+    _expect_url(state, request)
+    return Answer(data={"mchid": request.mchid, "url": notify_url(state, request.mchid)})
 
 
-def _drop_url(state: State, inquiry: Inquiry) -> Answer:
-    _expect_url(state, inquiry)
-    state.settings.drop(_name(inquiry.mchid))
+def _drop_url(state: State, request: Request) -> Answer:
+    _expect_url(state, request)
+    state.settings.drop(_name(request.mchid))
     return Answer(204)
 
 
-def _expect_url(state: State, inquiry: Inquiry) -> None:
-    if state.settings.get(_name(inquiry.mchid)) is None:
+def _expect_url(state: State, request: Request) -> None:
+    if state.settings.get(_name(request.mchid)) is None:
         raise Refusal(404, "RESOURCE_NOT_EXISTS", "投诉通知回调地址不存在")

@@ -10,7 +10,7 @@ from wxpay_dsl.sandbox.domain.contracts import Contract, expect_signed
 from wxpay_dsl.sandbox.domain.transactions import Transaction
 from wxpay_dsl.sandbox.flows import contracts, payments
 from wxpay_dsl.sandbox.protocol.messages import Answer
-from wxpay_dsl.sandbox.protocol.request import Handler, Inquiry
+from wxpay_dsl.sandbox.protocol.request import Handler, Request
 from wxpay_dsl.sandbox.state.state import State
 from wxpay_dsl.sandbox.views.contracts import edu_contract, edu_transaction
 
@@ -38,15 +38,15 @@ def handlers(state: State) -> dict[str, Handler]:
     }
 
 
-def _presign(state: State, inquiry: Inquiry) -> Answer:
-    body = inquiry.body
+def _presign(state: State, request: Request) -> Answer:
+    body = request.body
     wanted = Contract(
         product=_PRODUCT,
-        mchid=body.get("sub_mchid") or inquiry.mchid,
+        mchid=body.get("sub_mchid") or request.mchid,
         out_contract_code=numbers.token(),
         plan_id=body["plan_id"],
         appid=body["appid"],
-        caller=inquiry.mchid,
+        caller=request.mchid,
         created=state.now,
         openid=body["openid"],
         told={name: body[name] for name in _TOLD if name in body},
@@ -55,27 +55,27 @@ def _presign(state: State, inquiry: Inquiry) -> Answer:
     return Answer(data={"presign_token": contracts.presign(state, wanted).token})
 
 
-def _named(state: State, inquiry: Inquiry) -> Contract:
-    found = state.contracts.find("contract_id", inquiry.path["contract_id"])
-    return contracts.find(found, _PRODUCT, inquiry.mchid)
+def _named(state: State, request: Request) -> Contract:
+    found = state.contracts.find("contract_id", request.path["contract_id"])
+    return contracts.find(found, _PRODUCT, request.mchid)
 
 
-def _query(state: State, inquiry: Inquiry) -> Answer:
-    return Answer(data=edu_contract(_named(state, inquiry)))
+def _query(state: State, request: Request) -> Answer:
+    return Answer(data=edu_contract(_named(state, request)))
 
 
-def _terminate(state: State, inquiry: Inquiry) -> Answer:
-    contracts.terminate(state, _named(state, inquiry), "MCH_API_TERMINATE", "")
+def _terminate(state: State, request: Request) -> Answer:
+    contracts.terminate(state, _named(state, request), "MCH_API_TERMINATE", "")
     return Answer(204)
 
 
-def _list(state: State, inquiry: Inquiry) -> Answer:
-    query = inquiry.query
-    mchid = query.get("sub_mchid") or inquiry.mchid
+def _list(state: State, request: Request) -> Answer:
+    query = request.query
+    mchid = query.get("sub_mchid") or request.mchid
     found = [
         one
         for one in state.contracts.all()
-        if (one.product, one.mchid, one.openid) == (_PRODUCT, mchid, inquiry.path["openid"])
+        if (one.product, one.mchid, one.openid) == (_PRODUCT, mchid, request.path["openid"])
         and one.plan_id == query["plan_id"]
         and one.state == query.get("contract_status", one.state)
         and one.state != "PRESIGNED"
@@ -85,19 +85,19 @@ def _list(state: State, inquiry: Inquiry) -> Answer:
     return Answer(data={"data": page, "total_count": len(found), "offset": offset, "limit": limit})
 
 
-def _announce(state: State, inquiry: Inquiry) -> Answer:
-    expect_signed(_named(state, inquiry))
+def _announce(state: State, request: Request) -> Answer:
+    expect_signed(_named(state, request))
     return Answer(204)
 
 
-def _deduct(state: State, inquiry: Inquiry) -> Answer:
-    body = inquiry.body
+def _deduct(state: State, request: Request) -> Answer:
+    body = request.body
     check_number(body["out_trade_no"])
-    contract = contracts.find(state.contracts.find("contract_id", body["contract_id"]), _PRODUCT, inquiry.mchid)
+    contract = contracts.find(state.contracts.find("contract_id", body["contract_id"]), _PRODUCT, request.mchid)
     order = Transaction(
         mchid=contract.mchid,
         out_trade_no=body["out_trade_no"],
-        caller=inquiry.mchid,
+        caller=request.mchid,
         trade_type="PAP",
         total=body["amount"]["total"],
         currency=body["amount"].get("currency", "CNY"),
@@ -119,13 +119,13 @@ def _deduct(state: State, inquiry: Inquiry) -> Answer:
     return Answer(204)
 
 
-def _query_by_id(state: State, inquiry: Inquiry) -> Answer:
-    mchid = inquiry.query.get("sub_mchid") or inquiry.mchid
-    order = payments.find_paid(state, inquiry.mchid, mchid, inquiry.path["transaction_id"])
+def _query_by_id(state: State, request: Request) -> Answer:
+    mchid = request.query.get("sub_mchid") or request.mchid
+    order = payments.find_paid(state, request.mchid, mchid, request.path["transaction_id"])
     return Answer(data=edu_transaction(order))
 
 
-def _query_by_number(state: State, inquiry: Inquiry) -> Answer:
-    mchid = inquiry.query.get("sub_mchid") or inquiry.mchid
-    order = payments.find_order(state, inquiry.mchid, mchid, inquiry.path["out_trade_no"])
+def _query_by_number(state: State, request: Request) -> Answer:
+    mchid = request.query.get("sub_mchid") or request.mchid
+    order = payments.find_order(state, request.mchid, mchid, request.path["out_trade_no"])
     return Answer(data=edu_transaction(order))

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from wxpay_dsl.sandbox.domain import media
 from wxpay_dsl.sandbox.domain.media import Medium
 from wxpay_dsl.sandbox.protocol.messages import Answer, Refusal
-from wxpay_dsl.sandbox.protocol.request import Handler, Inquiry
+from wxpay_dsl.sandbox.protocol.request import Handler, Request
 from wxpay_dsl.sandbox.state.state import State
 
 __all__ = ["handlers"]
@@ -30,29 +30,29 @@ def handlers(state: State) -> dict[str, Handler]:
     }
 
 
-def _take(state: State, limit: int, inquiry: Inquiry) -> Medium:
-    file = inquiry.parts.get("file")
-    meta = inquiry.fields["form"].get("meta")
+def _take(state: State, limit: int, request: Request) -> Medium:
+    file = request.parts.get("file")
+    meta = request.fields["form"].get("meta")
     if file is None or not isinstance(meta, dict):
         raise Refusal(400, "PARAM_ERROR", "上传的报文必须包含meta和file")
     if len(file.content) > limit:
         raise Refusal(400, "PARAM_ERROR", f"文件不能超过{limit // 1024 // 1024}M")
-    return state.media.put(media.upload(inquiry.mchid, meta, file.content, file.content_type))
+    return state.media.put(media.upload(request.mchid, meta, file.content, file.content_type))
 
 
-def _upload(state: State, limit: int, inquiry: Inquiry) -> Answer:
-    return Answer(data={"media_id": _take(state, limit, inquiry).media_id})
+def _upload(state: State, limit: int, request: Request) -> Answer:
+    return Answer(data={"media_id": _take(state, limit, request).media_id})
 
 
-def _upload_for_url(state: State, limit: int, inquiry: Inquiry) -> Answer:
-    medium = _take(state, limit, inquiry)
-    return Answer(data={"media_url": f"{inquiry.origin}/v3/merchant-service/images/{medium.media_id}"})
+def _upload_for_url(state: State, limit: int, request: Request) -> Answer:
+    medium = _take(state, limit, request)
+    return Answer(data={"media_url": f"{request.origin}/v3/merchant-service/images/{medium.media_id}"})
 
 
-def _download(state: State, inquiry: Inquiry) -> Answer:
-    wanted = unquote(inquiry.path["media_id"])
+def _download(state: State, request: Request) -> Answer:
+    wanted = unquote(request.path["media_id"])
     found = next((one for one in state.media.all() if unquote(one.media_id) == wanted), None)
-    if found is None or found.mchid != inquiry.mchid:
+    if found is None or found.mchid != request.mchid:
         raise Refusal(404, "RESOURCE_NOT_EXISTS", "图片不存在")
     kind = found.content_type or "application/octet-stream"
     return Answer(data=found.content, content_type=kind, signed=False)

@@ -9,7 +9,7 @@ from wxpay_dsl.sandbox.domain.contracts import Contract, expect_signed
 from wxpay_dsl.sandbox.domain.transactions import Transaction
 from wxpay_dsl.sandbox.flows import contracts
 from wxpay_dsl.sandbox.protocol.messages import Answer, Refusal
-from wxpay_dsl.sandbox.protocol.request import Handler, Inquiry
+from wxpay_dsl.sandbox.protocol.request import Handler, Request
 from wxpay_dsl.sandbox.state.state import State
 from wxpay_dsl.sandbox.views.contracts import papay_contract
 
@@ -43,27 +43,27 @@ def handlers(state: State) -> dict[str, Handler]:
     return found
 
 
-def _owner(inquiry: Inquiry) -> str:
-    mchid: str = {**inquiry.query, **inquiry.body}.get("sub_mchid") or inquiry.mchid
+def _owner(request: Request) -> str:
+    mchid: str = {**request.query, **request.body}.get("sub_mchid") or request.mchid
     return mchid
 
 
-def _presign(state: State, inquiry: Inquiry) -> Answer:
-    body = inquiry.body
+def _presign(state: State, request: Request) -> Answer:
+    body = request.body
     wanted = Contract(
         product=_PRODUCT,
-        mchid=_owner(inquiry),
+        mchid=_owner(request),
         out_contract_code=body["out_contract_code"],
         plan_id=str(body["plan_id"]),
         appid=body.get("appid") or body.get("sp_appid", ""),
-        caller=inquiry.mchid,
+        caller=request.mchid,
         created=state.now,
         openid=body.get("openid") or body.get("sp_openid", ""),
         told={name: body[name] for name in _TOLD if name in body},
         notify_url=body.get("contract_notify_url", ""),
     )
     contract = contracts.presign(state, wanted)
-    page = f"{inquiry.origin}/sandbox/sign/{contract.token}"
+    page = f"{request.origin}/sandbox/sign/{contract.token}"
     return Answer(
         data={
             "pre_entrustweb_id": contract.token,
@@ -75,40 +75,40 @@ def _presign(state: State, inquiry: Inquiry) -> Answer:
     )
 
 
-def _named(state: State, inquiry: Inquiry) -> Contract:
-    path = inquiry.path
-    found = state.contracts.get(_PRODUCT, _owner(inquiry), str(path["plan_id"]), path["out_contract_code"])
+def _named(state: State, request: Request) -> Contract:
+    path = request.path
+    found = state.contracts.get(_PRODUCT, _owner(request), str(path["plan_id"]), path["out_contract_code"])
     if found is not None and found.state == "PRESIGNED":
         found = None
-    return contracts.find(found, _PRODUCT, inquiry.mchid)
+    return contracts.find(found, _PRODUCT, request.mchid)
 
 
-def _query(state: State, inquiry: Inquiry) -> Answer:
-    return Answer(data=papay_contract(_named(state, inquiry)))
+def _query(state: State, request: Request) -> Answer:
+    return Answer(data=papay_contract(_named(state, request)))
 
 
-def _terminate(state: State, inquiry: Inquiry) -> Answer:
-    remark = inquiry.body["contract_termination_remark"]
-    ended = contracts.terminate(state, _named(state, inquiry), "MCH_API_TERMINATE", remark)
+def _terminate(state: State, request: Request) -> Answer:
+    remark = request.body["contract_termination_remark"]
+    ended = contracts.terminate(state, _named(state, request), "MCH_API_TERMINATE", remark)
     return Answer(data=papay_contract(ended))
 
 
-def _announce(state: State, inquiry: Inquiry) -> Answer:
-    found = state.contracts.find("contract_id", inquiry.path["contract_id"])
-    expect_signed(contracts.find(found, _PRODUCT, inquiry.mchid))
+def _announce(state: State, request: Request) -> Answer:
+    found = state.contracts.find("contract_id", request.path["contract_id"])
+    expect_signed(contracts.find(found, _PRODUCT, request.mchid))
     return Answer(204)
 
 
-def _deduct(state: State, inquiry: Inquiry) -> Answer:
-    body = inquiry.body
+def _deduct(state: State, request: Request) -> Answer:
+    body = request.body
     check_number(body["out_trade_no"])
-    contract = contracts.find(state.contracts.find("contract_id", body["contract_id"]), _PRODUCT, inquiry.mchid)
+    contract = contracts.find(state.contracts.find("contract_id", body["contract_id"]), _PRODUCT, request.mchid)
     if body["amount"]["total"] < 1:
         raise Refusal(400, "PARAM_ERROR", "扣费金额必须大于0")
     order = Transaction(
         mchid=contract.mchid,
         out_trade_no=body["out_trade_no"],
-        caller=inquiry.mchid,
+        caller=request.mchid,
         trade_type="PAP",
         total=body["amount"]["total"],
         currency=body["amount"].get("currency", "CNY"),
@@ -122,4 +122,4 @@ def _deduct(state: State, inquiry: Inquiry) -> Answer:
     )
     placed = contracts.deduct(state, contract, order)
     amount = {"total": placed.total, "currency": placed.currency}
-    return Answer(inquiry.operation.status, {"out_trade_no": placed.out_trade_no, "amount": amount})
+    return Answer(request.operation.status, {"out_trade_no": placed.out_trade_no, "amount": amount})

@@ -12,7 +12,7 @@ from wxpay_dsl.sandbox.domain.times import read_rfc3339
 from wxpay_dsl.sandbox.domain.transactions import Transaction
 from wxpay_dsl.sandbox.flows import payments
 from wxpay_dsl.sandbox.protocol.messages import Answer, Refusal
-from wxpay_dsl.sandbox.protocol.request import Handler, Inquiry, own_mchid
+from wxpay_dsl.sandbox.protocol.request import Handler, Request, own_mchid
 from wxpay_dsl.sandbox.state.state import State
 from wxpay_dsl.sandbox.views import v3
 
@@ -76,19 +76,19 @@ def link(kind: str, token: str, prepay_id: str, origin: str) -> dict[str, str]:
     return {"prepay_id": prepay_id}
 
 
-def _order(state: State, inquiry: Inquiry, kind: str) -> Transaction:
+def _order(state: State, request: Request, kind: str) -> Transaction:
     """The order that a request describes. Raises Refusal."""
-    body = inquiry.body
-    own_mchid(inquiry, body.get("mchid", body.get("sp_mchid")))
+    body = request.body
+    own_mchid(request, body.get("mchid", body.get("sp_mchid")))
     check_number(body["out_trade_no"])
     amount, payer = body["amount"], body.get("payer") or {}
     if amount["total"] < 1:
         detail = {"field": "/amount/total", "value": amount["total"], "issue": "at least 1", "location": "body"}
         raise Refusal(400, "PARAM_ERROR", "总金额必须大于0", detail)
     return Transaction(
-        mchid=body.get("sub_mchid") or inquiry.mchid,
+        mchid=body.get("sub_mchid") or request.mchid,
         out_trade_no=body["out_trade_no"],
-        caller=inquiry.mchid,
+        caller=request.mchid,
         trade_type=kind,
         total=amount["total"],
         currency=amount.get("currency") or "CNY",
@@ -117,45 +117,45 @@ def _contents(body: Mapping[str, Any], kind: str) -> dict[str, Any]:
     return {"kind": kind, **{name: value for name, value in body.items() if name not in loose}}
 
 
-def _place(state: State, kind: str, inquiry: Inquiry) -> Answer:
-    placed = payments.place(state, _order(state, inquiry, kind))
-    return Answer(data=link(kind, placed.token, placed.prepay_id, inquiry.origin))
+def _place(state: State, kind: str, request: Request) -> Answer:
+    placed = payments.place(state, _order(state, request, kind))
+    return Answer(data=link(kind, placed.token, placed.prepay_id, request.origin))
 
 
-def _pay_by_code(state: State, inquiry: Inquiry) -> Answer:
-    order = _order(state, inquiry, "MICROPAY")
-    code = (inquiry.body.get("payer") or {}).get("auth_code", "")
+def _pay_by_code(state: State, request: Request) -> Answer:
+    order = _order(state, request, "MICROPAY")
+    code = (request.body.get("payer") or {}).get("auth_code", "")
     return Answer(data=v3.transaction(by_code(state, order, code)))
 
 
-def _owner(inquiry: Inquiry, given: Mapping[str, Any]) -> str:
+def _owner(request: Request, given: Mapping[str, Any]) -> str:
     """Whose order is meant. Raises Refusal where the merchant names somebody else as the caller."""
-    own_mchid(inquiry, given.get("mchid", given.get("sp_mchid")))
-    return given.get("sub_mchid") or inquiry.mchid
+    own_mchid(request, given.get("mchid", given.get("sp_mchid")))
+    return given.get("sub_mchid") or request.mchid
 
 
-def _query_by_id(state: State, inquiry: Inquiry) -> Answer:
-    mchid = _owner(inquiry, inquiry.query)
-    return Answer(data=v3.queried(payments.find_paid(state, inquiry.mchid, mchid, inquiry.path["transaction_id"])))
+def _query_by_id(state: State, request: Request) -> Answer:
+    mchid = _owner(request, request.query)
+    return Answer(data=v3.queried(payments.find_paid(state, request.mchid, mchid, request.path["transaction_id"])))
 
 
-def _query_by_number(state: State, inquiry: Inquiry) -> Answer:
-    mchid = _owner(inquiry, inquiry.query)
-    return Answer(data=v3.queried(payments.find_order(state, inquiry.mchid, mchid, inquiry.path["out_trade_no"])))
+def _query_by_number(state: State, request: Request) -> Answer:
+    mchid = _owner(request, request.query)
+    return Answer(data=v3.queried(payments.find_order(state, request.mchid, mchid, request.path["out_trade_no"])))
 
 
-def _named(state: State, inquiry: Inquiry) -> Transaction:
-    mchid = _owner(inquiry, inquiry.body)
-    return payments.find_order(state, inquiry.mchid, mchid, inquiry.path["out_trade_no"])
+def _named(state: State, request: Request) -> Transaction:
+    mchid = _owner(request, request.body)
+    return payments.find_order(state, request.mchid, mchid, request.path["out_trade_no"])
 
 
-def _close(state: State, inquiry: Inquiry) -> Answer:
-    payments.close(state, _named(state, inquiry))
+def _close(state: State, request: Request) -> Answer:
+    payments.close(state, _named(state, request))
     return Answer(204)
 
 
-def _reverse(state: State, inquiry: Inquiry) -> Answer:
-    reversed_ = payments.reverse(state, _named(state, inquiry))
+def _reverse(state: State, request: Request) -> Answer:
+    reversed_ = payments.reverse(state, _named(state, request))
     fields = v3.transaction(reversed_)
     wanted = ("appid", "mchid", "sp_appid", "sp_mchid", "sub_appid", "sub_mchid", "out_trade_no")
     return Answer(data={name: fields[name] for name in wanted if name in fields})

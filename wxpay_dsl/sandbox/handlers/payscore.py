@@ -9,7 +9,7 @@ from wxpay_dsl.sandbox.domain.payscore import ServiceOrder
 from wxpay_dsl.sandbox.domain.times import read_compact
 from wxpay_dsl.sandbox.flows import payscore
 from wxpay_dsl.sandbox.protocol.messages import Answer, Refusal
-from wxpay_dsl.sandbox.protocol.request import Handler, Inquiry
+from wxpay_dsl.sandbox.protocol.request import Handler, Request
 from wxpay_dsl.sandbox.state.state import State
 from wxpay_dsl.sandbox.views import payscore as view
 
@@ -39,17 +39,17 @@ def handlers(state: State) -> dict[str, Handler]:
     return found
 
 
-def _owner(inquiry: Inquiry) -> str:
-    mchid: str = {**inquiry.query, **inquiry.body}.get("sub_mchid") or inquiry.mchid
+def _owner(request: Request) -> str:
+    mchid: str = {**request.query, **request.body}.get("sub_mchid") or request.mchid
     return mchid
 
 
-def _wanted(state: State, inquiry: Inquiry) -> ServiceOrder:
-    body = inquiry.body
+def _wanted(state: State, request: Request) -> ServiceOrder:
+    body = request.body
     return ServiceOrder(
-        mchid=_owner(inquiry),
+        mchid=_owner(request),
         out_order_no=body["out_order_no"],
-        caller=inquiry.mchid,
+        caller=request.mchid,
         service_id=body["service_id"],
         appid=body["appid"],
         created=state.now,
@@ -62,85 +62,85 @@ def _wanted(state: State, inquiry: Inquiry) -> ServiceOrder:
     )
 
 
-def _create(state: State, inquiry: Inquiry) -> Answer:
-    asks = inquiry.body.get("need_user_confirm", True)
-    order = payscore.create(state, _wanted(state, inquiry), confirmed=not asks)
+def _create(state: State, request: Request) -> Answer:
+    asks = request.body.get("need_user_confirm", True)
+    order = payscore.create(state, _wanted(state, request), confirmed=not asks)
     fields = view.order(order)
     return Answer(data={**fields, "package": order.package} if asks else fields)
 
 
-def _create_complete(state: State, inquiry: Inquiry) -> Answer:
-    body = inquiry.body
-    order = payscore.create(state, _wanted(state, inquiry), confirmed=True)
+def _create_complete(state: State, request: Request) -> Answer:
+    body = request.body
+    order = payscore.create(state, _wanted(state, request), confirmed=True)
     payments, discounts = body.get("post_payments") or (), body.get("post_discounts") or ()
     total = body.get("total_amount")
     if total is None:
         total = sum(one.get("amount", 0) for one in payments) - sum(one.get("amount", 0) for one in discounts)
-    told = _told(inquiry)
+    told = _told(request)
     return Answer(data=view.order(payscore.complete(state, order, total, payments, discounts, told)))
 
 
-def _named(state: State, inquiry: Inquiry) -> ServiceOrder:
-    return payscore.find(state, inquiry.mchid, state.service_orders.get(_owner(inquiry), inquiry.path["out_order_no"]))
+def _named(state: State, request: Request) -> ServiceOrder:
+    return payscore.find(state, request.mchid, state.service_orders.get(_owner(request), request.path["out_order_no"]))
 
 
-def _query(state: State, inquiry: Inquiry) -> Answer:
-    query = inquiry.query
+def _query(state: State, request: Request) -> Answer:
+    query = request.query
     if not query.get("out_order_no") and not query.get("query_id"):
         detail = {"field": "out_order_no", "value": None, "issue": "or query_id: missing", "location": "query"}
         raise Refusal(400, "PARAM_ERROR", "商户服务订单号和回跳查询ID必须二选一", detail)
     found = (
-        state.service_orders.get(_owner(inquiry), query["out_order_no"])
+        state.service_orders.get(_owner(request), query["out_order_no"])
         if query.get("out_order_no")
         else state.service_orders.find("package", query["query_id"])
     )
-    order = payscore.find(state, inquiry.mchid, found)
+    order = payscore.find(state, request.mchid, found)
     if order.service_id != query["service_id"]:
         raise Refusal(404, "RESOURCE_NOT_EXISTS", "查询单据不存在")
     return Answer(data=view.order(order))
 
 
-def _cancel(state: State, inquiry: Inquiry) -> Answer:
-    return Answer(data=view.brief(payscore.cancel(state, _named(state, inquiry), inquiry.body["reason"])))
+def _cancel(state: State, request: Request) -> Answer:
+    return Answer(data=view.brief(payscore.cancel(state, _named(state, request), request.body["reason"])))
 
 
-def _told(inquiry: Inquiry) -> dict[str, Any]:
+def _told(request: Request) -> dict[str, Any]:
     """What completion says anew; its parts add to what creation said."""
     names = (*_TOLD, "profit_sharing", "goods_tag")
-    return {name: inquiry.body[name] for name in names if name in inquiry.body}
+    return {name: request.body[name] for name in names if name in request.body}
 
 
-def _complete(state: State, inquiry: Inquiry) -> Answer:
-    body, order = inquiry.body, _named(state, inquiry)
+def _complete(state: State, request: Request) -> Answer:
+    body, order = request.body, _named(state, request)
     told = {
         name: {**order.told.get(name, {}), **value} if isinstance(value, dict) else value
-        for name, value in _told(inquiry).items()
+        for name, value in _told(request).items()
     }
     payments, discounts = body["post_payments"], body.get("post_discounts") or ()
     return Answer(data=view.order(payscore.complete(state, order, body["total_amount"], payments, discounts, told)))
 
 
-def _modify(state: State, inquiry: Inquiry) -> Answer:
-    body, order = inquiry.body, _named(state, inquiry)
+def _modify(state: State, request: Request) -> Answer:
+    body, order = request.body, _named(state, request)
     payments, discounts = body["post_payments"], body.get("post_discounts") or ()
     changed = payscore.modify(state, order, body["total_amount"], payments, discounts, body["reason"])
     return Answer(data=view.order(changed))
 
 
-def _pay(state: State, inquiry: Inquiry) -> Answer:
-    order = _named(state, inquiry)
+def _pay(state: State, request: Request) -> Answer:
+    order = _named(state, request)
     if order.state != "DOING" or order.description != "MCH_COMPLETE":
         raise Refusal(400, "INVALID_REQUEST", "仅服务订单支付状态为待支付时，才可使用此能力")
     state.later("collect", order.mchid, order.out_order_no)
     return Answer(data=view.brief(order))
 
 
-def _sync(state: State, inquiry: Inquiry) -> Answer:
+def _sync(state: State, request: Request) -> Answer:
     # A day, or a day and a time.
-    moment = read_compact(inquiry.body["detail"]["paid_time"].ljust(14, "0")) or state.now
-    return Answer(data=view.order(payscore.sync(state, _named(state, inquiry), moment)))
+    moment = read_compact(request.body["detail"]["paid_time"].ljust(14, "0")) or state.now
+    return Answer(data=view.order(payscore.sync(state, _named(state, request), moment)))
 
 
-def _message(state: State, inquiry: Inquiry) -> Answer:
-    _named(state, inquiry)
+def _message(state: State, request: Request) -> Answer:
+    _named(state, request)
     return Answer(204)

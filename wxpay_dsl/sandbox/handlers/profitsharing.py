@@ -8,7 +8,7 @@ from wxpay_dsl.sandbox.domain.sharing import MAX_RATIO, Receiver, Share, ShareRe
 from wxpay_dsl.sandbox.domain.transactions import Transaction
 from wxpay_dsl.sandbox.flows import payments, sharing
 from wxpay_dsl.sandbox.protocol.messages import Answer, Refusal
-from wxpay_dsl.sandbox.protocol.request import Handler, Inquiry
+from wxpay_dsl.sandbox.protocol.request import Handler, Request
 from wxpay_dsl.sandbox.state.state import State
 from wxpay_dsl.sandbox.views import v3
 
@@ -31,42 +31,42 @@ def handlers(state: State) -> dict[str, Handler]:
     }
 
 
-def _owner(inquiry: Inquiry) -> str:
-    mchid: str = {**inquiry.query, **inquiry.body}.get("sub_mchid") or inquiry.mchid
+def _owner(request: Request) -> str:
+    mchid: str = {**request.query, **request.body}.get("sub_mchid") or request.mchid
     return mchid
 
 
-def _add_receiver(state: State, inquiry: Inquiry) -> Answer:
-    body = inquiry.body
+def _add_receiver(state: State, request: Request) -> Answer:
+    body = request.body
     names = ("type", "account", "relation_type", "custom_relation", "name")
     told = {name: body[name] for name in names if body.get(name)}
-    state.receivers.put(Receiver(_owner(inquiry), **told))
+    state.receivers.put(Receiver(_owner(request), **told))
     sub = {"sub_mchid": body["sub_mchid"]} if body.get("sub_mchid") else {}
     return Answer(data={**sub, **told})
 
 
-def _delete_receiver(state: State, inquiry: Inquiry) -> Answer:
-    body = inquiry.body
-    if state.receivers.get(_owner(inquiry), body["type"], body["account"]) is None:
+def _delete_receiver(state: State, request: Request) -> Answer:
+    body = request.body
+    if state.receivers.get(_owner(request), body["type"], body["account"]) is None:
         raise Refusal(400, "INVALID_REQUEST", "分账接收方关系不存在")
-    state.receivers.drop(_owner(inquiry), body["type"], body["account"])
+    state.receivers.drop(_owner(request), body["type"], body["account"])
     sub = {"sub_mchid": body["sub_mchid"]} if body.get("sub_mchid") else {}
     return Answer(data={**sub, "type": body["type"], "account": body["account"]})
 
 
-def _payment(state: State, inquiry: Inquiry, transaction_id: str, mchid: str) -> Transaction:
+def _payment(state: State, request: Request, transaction_id: str, mchid: str) -> Transaction:
     try:
-        return payments.find_paid(state, inquiry.mchid, mchid, transaction_id)
+        return payments.find_paid(state, request.mchid, mchid, transaction_id)
     except Refusal:
         raise Refusal(400, "INVALID_REQUEST", "微信订单号不存在") from None
 
 
-def _share(state: State, inquiry: Inquiry) -> Answer:
-    body, mchid = inquiry.body, _owner(inquiry)
+def _share(state: State, request: Request) -> Answer:
+    body, mchid = request.body, _owner(request)
     wanted = Share(
         mchid=mchid,
         out_order_no=body["out_order_no"],
-        caller=inquiry.mchid,
+        caller=request.mchid,
         transaction_id=body["transaction_id"],
         created=state.now,
         receivers=tuple(
@@ -81,26 +81,26 @@ def _share(state: State, inquiry: Inquiry) -> Answer:
         ),
         unfreezes=body["unfreeze_unsplit"],
     )
-    payment = _payment(state, inquiry, body["transaction_id"], mchid)
+    payment = _payment(state, request, body["transaction_id"], mchid)
     return Answer(data=v3.share(sharing.share(state, wanted, payment)))
 
 
-def _unfreeze(state: State, inquiry: Inquiry) -> Answer:
-    body, mchid = inquiry.body, _owner(inquiry)
-    wanted = Share(mchid, body["out_order_no"], inquiry.mchid, body["transaction_id"], state.now)
-    payment = _payment(state, inquiry, body["transaction_id"], mchid)
+def _unfreeze(state: State, request: Request) -> Answer:
+    body, mchid = request.body, _owner(request)
+    wanted = Share(mchid, body["out_order_no"], request.mchid, body["transaction_id"], state.now)
+    payment = _payment(state, request, body["transaction_id"], mchid)
     return Answer(data=v3.share(sharing.unfreeze(state, wanted, payment)))
 
 
-def _query(state: State, inquiry: Inquiry) -> Answer:
-    order = sharing.find(state, _owner(inquiry), inquiry.path["out_order_no"])
-    if order.transaction_id != inquiry.query["transaction_id"]:
+def _query(state: State, request: Request) -> Answer:
+    order = sharing.find(state, _owner(request), request.path["out_order_no"])
+    if order.transaction_id != request.query["transaction_id"]:
         raise Refusal(404, "RESOURCE_NOT_EXISTS", "分账单不存在")
     return Answer(data=v3.share(order))
 
 
-def _give_back(state: State, inquiry: Inquiry) -> Answer:
-    body, mchid = inquiry.body, _owner(inquiry)
+def _give_back(state: State, request: Request) -> Answer:
+    body, mchid = request.body, _owner(request)
     order = (
         state.shares.find("order_id", body["order_id"])
         if body.get("order_id")
@@ -118,22 +118,22 @@ def _give_back(state: State, inquiry: Inquiry) -> Answer:
         description=body["description"],
         created=state.now,
     )
-    return Answer(data=v3.share_return(sharing.give_back(state, wanted, order), inquiry.mchid))
+    return Answer(data=v3.share_return(sharing.give_back(state, wanted, order), request.mchid))
 
 
-def _query_return(state: State, inquiry: Inquiry) -> Answer:
-    found = state.share_returns.get(_owner(inquiry), inquiry.path["out_return_no"])
-    if found is None or found.out_order_no != inquiry.query["out_order_no"]:
+def _query_return(state: State, request: Request) -> Answer:
+    found = state.share_returns.get(_owner(request), request.path["out_return_no"])
+    if found is None or found.out_order_no != request.query["out_order_no"]:
         raise Refusal(404, "RESOURCE_NOT_EXISTS", "分账回退单不存在")
-    return Answer(data=v3.share_return(found, inquiry.mchid))
+    return Answer(data=v3.share_return(found, request.mchid))
 
 
-def _amounts(state: State, inquiry: Inquiry) -> Answer:
-    found = state.transactions.find("transaction_id", inquiry.path["transaction_id"])
-    if found is None or inquiry.mchid not in (found.caller, found.mchid):
+def _amounts(state: State, request: Request) -> Answer:
+    found = state.transactions.find("transaction_id", request.path["transaction_id"])
+    if found is None or request.mchid not in (found.caller, found.mchid):
         raise Refusal(400, "INVALID_REQUEST", "微信订单号不存在")
     return Answer(data={"transaction_id": found.transaction_id, "unsplit_amount": sharing.left(state, found)})
 
 
-def _ratio(inquiry: Inquiry) -> Answer:
-    return Answer(data={"sub_mchid": inquiry.path["sub_mchid"], "max_ratio": MAX_RATIO})
+def _ratio(request: Request) -> Answer:
+    return Answer(data={"sub_mchid": request.path["sub_mchid"], "max_ratio": MAX_RATIO})

@@ -8,7 +8,7 @@ from wxpay_dsl.sandbox.domain.refunds import Refund
 from wxpay_dsl.sandbox.domain.transactions import Transaction
 from wxpay_dsl.sandbox.flows import payments
 from wxpay_dsl.sandbox.protocol.messages import Answer, Refusal
-from wxpay_dsl.sandbox.protocol.request import Handler, Inquiry
+from wxpay_dsl.sandbox.protocol.request import Handler, Request
 from wxpay_dsl.sandbox.state.state import State
 from wxpay_dsl.sandbox.views import v3
 
@@ -25,28 +25,28 @@ def handlers(state: State) -> dict[str, Handler]:
     }
 
 
-def _payment(state: State, inquiry: Inquiry, mchid: str) -> Transaction:
-    body = inquiry.body
+def _payment(state: State, request: Request, mchid: str) -> Transaction:
+    body = request.body
     try:
         if body.get("transaction_id"):
-            return payments.find_paid(state, inquiry.mchid, mchid, body["transaction_id"])
+            return payments.find_paid(state, request.mchid, mchid, body["transaction_id"])
         if body.get("out_trade_no"):
-            return payments.find_order(state, inquiry.mchid, mchid, body["out_trade_no"])
+            return payments.find_order(state, request.mchid, mchid, body["out_trade_no"])
     except Refusal:
         raise Refusal(404, "RESOURCE_NOT_EXISTS", "订单不存在") from None
     detail = {"field": "/transaction_id", "value": None, "issue": "or out_trade_no: missing", "location": "body"}
     raise Refusal(400, "PARAM_ERROR", "微信支付订单号和商户订单号必须二选一", detail)
 
 
-def _ask(state: State, inquiry: Inquiry) -> Answer:
-    body = inquiry.body
-    mchid = body.get("sub_mchid") or inquiry.mchid
-    order = _payment(state, inquiry, mchid)
+def _ask(state: State, request: Request) -> Answer:
+    body = request.body
+    mchid = body.get("sub_mchid") or request.mchid
+    order = _payment(state, request, mchid)
     amount = body["amount"]
     wanted = Refund(
         mchid=mchid,
         out_refund_no=body["out_refund_no"],
-        caller=inquiry.mchid,
+        caller=request.mchid,
         out_trade_no=order.out_trade_no,
         transaction_id=order.transaction_id,
         amount=amount["refund"],
@@ -60,14 +60,14 @@ def _ask(state: State, inquiry: Inquiry) -> Answer:
     return Answer(data=v3.refund(payments.ask_refund(state, wanted, order)))
 
 
-def _query(state: State, inquiry: Inquiry) -> Answer:
-    mchid = inquiry.query.get("sub_mchid") or inquiry.mchid
-    return Answer(data=v3.refund(payments.find_refund(state, inquiry.mchid, mchid, inquiry.path["out_refund_no"])))
+def _query(state: State, request: Request) -> Answer:
+    mchid = request.query.get("sub_mchid") or request.mchid
+    return Answer(data=v3.refund(payments.find_refund(state, request.mchid, mchid, request.path["out_refund_no"])))
 
 
-def _send_another_way(state: State, inquiry: Inquiry) -> Answer:
-    mchid = inquiry.body.get("sub_mchid") or inquiry.mchid
-    found = state.refunds.find("refund_id", inquiry.path["refund_id"])
+def _send_another_way(state: State, request: Request) -> Answer:
+    mchid = request.body.get("sub_mchid") or request.mchid
+    found = state.refunds.find("refund_id", request.path["refund_id"])
     if found is None or found.mchid != mchid:
         raise Refusal(404, "RESOURCE_NOT_EXISTS", "退款单不存在")
-    return Answer(data=v3.refund(payments.send_another_way(state, found, inquiry.body["out_refund_no"])))
+    return Answer(data=v3.refund(payments.send_another_way(state, found, request.body["out_refund_no"])))

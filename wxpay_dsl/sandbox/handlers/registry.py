@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wxpay_dsl.sandbox.protocol.messages import Answer
-from wxpay_dsl.sandbox.protocol.request import Handler, Inquiry
+from wxpay_dsl.sandbox.protocol.request import Handler, Request
 from wxpay_dsl.sandbox.state.state import State
 
 from . import bill, combine, complaint, edu_papay, media, papay, pay, payscore, profitsharing, refund, transfer
@@ -27,8 +27,8 @@ def v2_handlers(state: State) -> dict[str, Handler]:
 
 
 def _kept(state: State, handler: Handler) -> Handler:
-    def kept(inquiry: Inquiry) -> Answer:
+    def kept(request: Request) -> Answer:
         with state.unit():
-            return handler(inquiry)
+            return handler(request)
 
     return kept

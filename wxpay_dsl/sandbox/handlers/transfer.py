@@ -11,7 +11,7 @@ from wxpay_dsl.sandbox.domain.times import rfc3339
 from wxpay_dsl.sandbox.domain.transfers import Transfer
 from wxpay_dsl.sandbox.flows import transfers
 from wxpay_dsl.sandbox.protocol.messages import Answer, Refusal
-from wxpay_dsl.sandbox.protocol.request import Handler, Inquiry
+from wxpay_dsl.sandbox.protocol.request import Handler, Request
 from wxpay_dsl.sandbox.state.state import State
 from wxpay_dsl.sandbox.views import v3
 
@@ -37,10 +37,10 @@ def handlers(state: State) -> dict[str, Handler]:
     }
 
 
-def _begin(state: State, inquiry: Inquiry) -> Answer:
-    body = inquiry.body
+def _begin(state: State, request: Request) -> Answer:
+    body = request.body
     wanted = Transfer(
-        mchid=inquiry.mchid,
+        mchid=request.mchid,
         out_bill_no=body["out_bill_no"],
         appid=body["appid"],
         openid=body["openid"],
@@ -61,22 +61,22 @@ def _begin(state: State, inquiry: Inquiry) -> Answer:
     return Answer(data={**fields, "package_info": transfer.package} if transfer.package else fields)
 
 
-def _found(state: State, inquiry: Inquiry) -> Transfer:
-    path = inquiry.path
+def _found(state: State, request: Request) -> Transfer:
+    path = request.path
     found = (
-        state.transfers.get(inquiry.mchid, path["out_bill_no"])
+        state.transfers.get(request.mchid, path["out_bill_no"])
         if "out_bill_no" in path
         else state.transfers.find("bill_no", path["transfer_bill_no"])
     )
-    return transfers.find(state, found, inquiry.mchid)
+    return transfers.find(state, found, request.mchid)
 
 
-def _query(state: State, inquiry: Inquiry) -> Answer:
-    return Answer(data=v3.transfer(_found(state, inquiry)))
+def _query(state: State, request: Request) -> Answer:
+    return Answer(data=v3.transfer(_found(state, request)))
 
 
-def _cancel(state: State, inquiry: Inquiry) -> Answer:
-    transfer = transfers.cancel(state, _found(state, inquiry))
+def _cancel(state: State, request: Request) -> Answer:
+    transfer = transfers.cancel(state, _found(state, request))
     return Answer(
         data={
             "out_bill_no": transfer.out_bill_no,
@@ -87,10 +87,10 @@ def _cancel(state: State, inquiry: Inquiry) -> Answer:
     )
 
 
-def _accept(state: State, inquiry: Inquiry) -> Answer:
-    body = inquiry.body
+def _accept(state: State, request: Request) -> Answer:
+    body = request.body
     wanted = Batch(
-        mchid=inquiry.mchid,
+        mchid=request.mchid,
         out_batch_no=body["out_batch_no"],
         appid=body["appid"],
         name=body["batch_name"],
@@ -123,18 +123,18 @@ def _detail(given: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _batch(state: State, inquiry: Inquiry) -> Batch:
-    path = inquiry.path
+def _batch(state: State, request: Request) -> Batch:
+    path = request.path
     found = (
-        state.batches.get(inquiry.mchid, path["out_batch_no"])
+        state.batches.get(request.mchid, path["out_batch_no"])
         if "out_batch_no" in path
         else state.batches.find("batch_id", path["batch_id"])
     )
-    return transfers.find_batch(found, inquiry.mchid)
+    return transfers.find_batch(found, request.mchid)
 
 
-def _query_batch(state: State, inquiry: Inquiry) -> Answer:
-    batch, query = _batch(state, inquiry), inquiry.query
+def _query_batch(state: State, request: Request) -> Answer:
+    batch, query = _batch(state, request), request.query
     fields: dict[str, Any] = {"transfer_batch": v3.batch(batch)}
     if query.get("need_query_detail") in (True, "true"):
         wanted = query.get("detail_status", "ALL")
@@ -148,8 +148,8 @@ def _query_batch(state: State, inquiry: Inquiry) -> Answer:
     return Answer(data=fields)
 
 
-def _query_detail(state: State, inquiry: Inquiry) -> Answer:
-    batch, path = _batch(state, inquiry), inquiry.path
+def _query_detail(state: State, request: Request) -> Answer:
+    batch, path = _batch(state, request), request.path
     name = "out_detail_no" if "out_detail_no" in path else "detail_id"
     detail = next((one for one in batch.details if one[name] == path[name]), None)
     if detail is None:

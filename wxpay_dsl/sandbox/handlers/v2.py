@@ -17,7 +17,7 @@ from wxpay_dsl.sandbox.domain.times import read_compact
 from wxpay_dsl.sandbox.domain.transactions import Transaction
 from wxpay_dsl.sandbox.flows import payments
 from wxpay_dsl.sandbox.protocol.messages import Answer, Refusal
-from wxpay_dsl.sandbox.protocol.request import Handler, Inquiry, MissingFieldRefusal
+from wxpay_dsl.sandbox.protocol.request import Handler, MissingFieldRefusal, Request
 from wxpay_dsl.sandbox.state.state import State
 from wxpay_dsl.sandbox.views import v2
 from wxpay_dsl.wechat.v2 import xml
@@ -62,9 +62,9 @@ def handlers(state: State) -> dict[str, Handler]:
 def _translated(handler: Handler) -> Handler:
     """A handler whose refusals have APIv2's codes."""
 
-    def translated(inquiry: Inquiry) -> Answer:
+    def translated(request: Request) -> Answer:
         try:
-            return handler(inquiry)
+            return handler(request)
         except MissingFieldRefusal:
             raise  # APIv2 did not understand the call: its codes are of those that it did
         except Refusal as refusal:
@@ -74,20 +74,20 @@ def _translated(handler: Handler) -> Handler:
     return translated
 
 
-def _owner(inquiry: Inquiry) -> str:
-    mchid: str = inquiry.body.get("sub_mch_id") or inquiry.mchid
+def _owner(request: Request) -> str:
+    mchid: str = request.body.get("sub_mch_id") or request.mchid
     return mchid
 
 
-def _answer(inquiry: Inquiry, fields: dict[str, Any]) -> Answer:
+def _answer(request: Request, fields: dict[str, Any]) -> Answer:
     """An answer of success, with who asked in it."""
     names = ("appid", "sub_appid", "sub_mch_id", "device_info")
-    told = {name: inquiry.body[name] for name in names if inquiry.body.get(name)}
-    return Answer(data={**told, "mch_id": inquiry.mchid, "result_code": "SUCCESS", **fields})
+    told = {name: request.body[name] for name in names if request.body.get(name)}
+    return Answer(data={**told, "mch_id": request.mchid, "result_code": "SUCCESS", **fields})
 
 
-def _order(state: State, inquiry: Inquiry, kind: str) -> Transaction:
-    body = inquiry.body
+def _order(state: State, request: Request, kind: str) -> Transaction:
+    body = request.body
     check_number(body["out_trade_no"], field="out_trade_no")
     if body["total_fee"] < 1:
         raise Refusal(200, "PARAM_ERROR", "total_fee必须大于0")
@@ -95,9 +95,9 @@ def _order(state: State, inquiry: Inquiry, kind: str) -> Transaction:
     # What differs from one attempt to the next without the order being another.
     loose = ("nonce_str", "sign", "sign_type", "time_start", "time_expire", "spbill_create_ip", "scene_info")
     return Transaction(
-        mchid=_owner(inquiry),
+        mchid=_owner(request),
         out_trade_no=body["out_trade_no"],
-        caller=inquiry.mchid,
+        caller=request.mchid,
         trade_type=kind,
         total=body["total_fee"],
         currency=body.get("fee_type") or "CNY",
@@ -110,70 +110,70 @@ def _order(state: State, inquiry: Inquiry, kind: str) -> Transaction:
         goods_tag=body.get("goods_tag") or "",
         expires=(read_compact(expires) or 0.0) if expires else 0.0,
         profit_sharing=body.get("profit_sharing") == "Y",
-        family="v2",
+        dialect="v2",
         openid=body.get("openid") or "",
         sub_openid=body.get("sub_openid") or "",
         contents={"kind": kind, **{name: value for name, value in body.items() if name not in loose}},
     )
 
 
-def _place(state: State, inquiry: Inquiry) -> Answer:
-    body, kind = inquiry.body, inquiry.body["trade_type"]
+def _place(state: State, request: Request) -> Answer:
+    body, kind = request.body, request.body["trade_type"]
     if kind not in _KINDS:
         raise Refusal(200, "PARAM_ERROR", "trade_type参数错误")
     if kind == "JSAPI" and not (body.get("openid") or body.get("sub_openid")):
         raise Refusal(200, "PARAM_ERROR", "JSAPI支付必须传openid")
-    placed = payments.place(state, _order(state, inquiry, kind))
-    links = link(kind, placed.token, placed.prepay_id, inquiry.origin)
+    placed = payments.place(state, _order(state, request, kind))
+    links = link(kind, placed.token, placed.prepay_id, request.origin)
     fields = {"trade_type": kind, "prepay_id": placed.prepay_id}
     if "code_url" in links:
         fields["code_url"] = links["code_url"]
     if "h5_url" in links:
         fields["mweb_url"] = links["h5_url"]
-    return _answer(inquiry, fields)
+    return _answer(request, fields)
 
 
-def _pay_by_code(state: State, inquiry: Inquiry) -> Answer:
-    paid = by_code(state, _order(state, inquiry, "MICROPAY"), inquiry.body["auth_code"])
+def _pay_by_code(state: State, request: Request) -> Answer:
+    paid = by_code(state, _order(state, request, "MICROPAY"), request.body["auth_code"])
     if paid.state == "USERPAYING":
         raise Refusal(200, "USERPAYING", "需要用户输入支付密码", keeps=True)
     fields = v2.transaction(paid)
-    return _answer(inquiry, {name: fields[name] for name in fields if not name.startswith("trade_state")})
+    return _answer(request, {name: fields[name] for name in fields if not name.startswith("trade_state")})
 
 
-def _named(state: State, inquiry: Inquiry) -> Transaction:
-    body, mchid = inquiry.body, _owner(inquiry)
+def _named(state: State, request: Request) -> Transaction:
+    body, mchid = request.body, _owner(request)
     if body.get("transaction_id"):
-        return payments.find_paid(state, inquiry.mchid, mchid, body["transaction_id"])
+        return payments.find_paid(state, request.mchid, mchid, body["transaction_id"])
     if body.get("out_trade_no"):
-        return payments.find_order(state, inquiry.mchid, mchid, body["out_trade_no"])
+        return payments.find_order(state, request.mchid, mchid, body["out_trade_no"])
     raise Refusal(200, "PARAM_ERROR", "transaction_id和out_trade_no必须二选一")
 
 
-def _query(state: State, inquiry: Inquiry) -> Answer:
-    return _answer(inquiry, dict(v2.transaction(_named(state, inquiry))))
+def _query(state: State, request: Request) -> Answer:
+    return _answer(request, dict(v2.transaction(_named(state, request))))
 
 
-def _close(state: State, inquiry: Inquiry) -> Answer:
-    order = payments.find_order(state, inquiry.mchid, _owner(inquiry), inquiry.body["out_trade_no"])
+def _close(state: State, request: Request) -> Answer:
+    order = payments.find_order(state, request.mchid, _owner(request), request.body["out_trade_no"])
     if order.state in ("CLOSED", "REVOKED"):
         raise Refusal(200, "ORDER_CLOSED", "订单已关闭")
     payments.close(state, order)
-    return _answer(inquiry, {"result_msg": "OK"})
+    return _answer(request, {"result_msg": "OK"})
 
 
-def _reverse(state: State, inquiry: Inquiry) -> Answer:
-    payments.reverse(state, _named(state, inquiry))
-    return _answer(inquiry, {"recall": "N"})
+def _reverse(state: State, request: Request) -> Answer:
+    payments.reverse(state, _named(state, request))
+    return _answer(request, {"recall": "N"})
 
 
-def _refund(state: State, inquiry: Inquiry) -> Answer:
-    body = inquiry.body
-    order = _named(state, inquiry)
+def _refund(state: State, request: Request) -> Answer:
+    body = request.body
+    order = _named(state, request)
     wanted = Refund(
         mchid=order.mchid,
         out_refund_no=body["out_refund_no"],
-        caller=inquiry.mchid,
+        caller=request.mchid,
         out_trade_no=order.out_trade_no,
         transaction_id=order.transaction_id,
         amount=body["refund_fee"],
@@ -182,11 +182,11 @@ def _refund(state: State, inquiry: Inquiry) -> Answer:
         currency=body.get("refund_fee_type") or "CNY",
         reason=body.get("refund_desc") or "",
         notify_url=body.get("notify_url") or "",
-        family="v2",
+        dialect="v2",
     )
     refund = payments.ask_refund(state, wanted, order)
     return _answer(
-        inquiry,
+        request,
         {
             "transaction_id": refund.transaction_id,
             "out_trade_no": refund.out_trade_no,
@@ -202,15 +202,15 @@ def _refund(state: State, inquiry: Inquiry) -> Answer:
     )
 
 
-def _query_refund(state: State, inquiry: Inquiry) -> Answer:
-    body, mchid = inquiry.body, _owner(inquiry)
+def _query_refund(state: State, request: Request) -> Answer:
+    body, mchid = request.body, _owner(request)
     if not any(body.get(name) for name in ("refund_id", "out_refund_no", "transaction_id", "out_trade_no")):
         raise Refusal(200, "PARAM_ERROR", "refund_id、out_refund_no、transaction_id、out_trade_no必须四选一")
     found = [one for one in state.refunds.all() if one.mchid == mchid and _is_named(one, body)]
     order = state.transactions.find("transaction_id", found[0].transaction_id) if found else None
-    if order is None or inquiry.mchid not in (order.caller, order.mchid):
+    if order is None or request.mchid not in (order.caller, order.mchid):
         raise Refusal(200, "REFUNDNOTEXIST", "退款单不存在")
-    return _answer(inquiry, dict(v2.refunds(found, order)))
+    return _answer(request, dict(v2.refunds(found, order)))
 
 
 def _is_named(refund: Refund, body: dict[str, Any]) -> bool:
@@ -221,15 +221,15 @@ def _is_named(refund: Refund, body: dict[str, Any]) -> bool:
     return False
 
 
-def _bill(state: State, inquiry: Inquiry) -> Answer:
-    body = inquiry.body
+def _bill(state: State, request: Request) -> Answer:
+    body = request.body
     day = body["bill_date"]
     option = body.get("bill_type") or "ALL"
     asked = f"{day[:4]}-{day[4:6]}-{day[6:]}"
     if option not in KINDS:
         return _refused("invalid bill_type", "20001")
     try:
-        text = bill.content(state, Bill(numbers.token(), _owner(inquiry), "trade", bill.read_day(asked), option))
+        text = bill.content(state, Bill(numbers.token(), _owner(request), "trade", bill.read_day(asked), option))
     except Refusal as refusal:
         exists = refusal.code == "NO_STATEMENT_EXIST"
         return _refused("No Bill Exist" if exists else "invalid bill_date", "20002" if exists else "20001")

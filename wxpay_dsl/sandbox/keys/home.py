@@ -53,7 +53,7 @@ def read(home: Path) -> tuple[Merchant, PlatformKeyPair, PlatformKeyPair] | None
             certificate,
             certificate_serial(certificate),
             told["apiv3_key"],
-            told["secret"],
+            told["apiv2_key"],
         )
         platform = load_certificate(home / "platform_cert.pem")
         return (
@@ -113,7 +113,7 @@ def write(
     told = {
         "mchid": merchant.mchid,
         "apiv3_key": merchant.apiv3_key,
-        "secret": merchant.secret,
+        "apiv2_key": merchant.apiv2_key,
         "public_key_id": public_key.id,
     }
     write_private(state / _SECRETS, json.dumps(told, indent=2).encode())
@@ -146,11 +146,11 @@ def _profile(
             f"private_key = {text(home / 'apiclient_key.pem')}",
             f"certificate = {text(home / 'apiclient_cert.pem')}",
             f"apiv3_key = {text(merchant.apiv3_key)}",
-            f"secret = {text(merchant.secret)}",
+            f"apiv2_key = {text(merchant.apiv2_key)}",
             f"base_url = {text(base_url)}",
             *([f"ca = {text(home / 'ca.pem')}"] if tls else []),
             "",
-            "[certs]",
+            "[platform_keys]",
             f"{public_key_id} = {text(home / 'pub_key.pem')}",
             f"{certificate_id} = {text(home / 'platform_cert.pem')}",
             "",

@@ -59,7 +59,7 @@ class Merchant:
     #: APIv3密钥, 32 characters.
     apiv3_key: str = field(repr=False)
     #: APIv2密钥, 32 characters.
-    secret: str = field(repr=False)
+    apiv2_key: str = field(repr=False)
 
     def __reduce__(self) -> str:
         raise TypeError("a merchant holds a private key and is never pickled")

@@ -50,17 +50,17 @@ class Platform:
             self._certificates = (make_platform_certificate(),)
         return self._certificates
 
-    def announce(self) -> PlatformKeyPair:
-        """A new certificate can be downloaded; the one before goes on signing until :meth:`rotate`."""
+    def stage_certificate(self) -> PlatformKeyPair:
+        """A new certificate can be downloaded; the one before goes on signing until :meth:`rotate_certificate`."""
         if self._announced is None:
             self._announced = make_platform_certificate()
         return self._announced
 
-    def rotate(self) -> PlatformKeyPair:
+    def rotate_certificate(self) -> PlatformKeyPair:
         """The announced certificate, or else a new one, signs from now on; the one before stays valid until the next
         rotation.
         """
-        pair, self._announced = self.announce(), None
+        pair, self._announced = self.stage_certificate(), None
         self._certificates = (self.certificates[-1], pair)
         return pair
 

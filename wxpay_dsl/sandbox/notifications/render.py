@@ -40,23 +40,23 @@ _OUTSIDE: Final = ("appid", "mch_id", "sub_appid", "sub_mch_id")
 
 def notice(event: Event, merchant: Merchant, now: float) -> Delivery:
     """The notification of an event that came about at ``now`` (Unix time), due at once."""
-    if event.family == "v2":
+    if event.dialect == "v2":
         contents, sign_type = _v2(event, merchant, now)
         identity = str(uuid.uuid4())
     else:
         contents, sign_type = _v3(event, merchant, now), ""
         identity = contents["id"]
     return Delivery(
-        event.mchid, event.notify_url, event.event_type, identity, event.family, contents, now, sign_type=sign_type
+        event.mchid, event.notify_url, event.event_type, identity, event.dialect, contents, now, sign_type=sign_type
     )
 
 
 def rendered(delivery: Delivery, merchant: Merchant, platform: Platform, now: int) -> tuple[dict[str, str], bytes]:
     """Headers and body of an attempt that begins at ``now`` (Unix time), signed with the key that signs at present."""
-    if delivery.family == "v2":
+    if delivery.dialect == "v2":
         fields = {**delivery.contents, "nonce_str": authorization.nonce()}
         if delivery.sign_type:
-            fields["sign"] = signing_v2.sign(fields, merchant.secret, delivery.sign_type)
+            fields["sign"] = signing_v2.sign(fields, merchant.apiv2_key, delivery.sign_type)
         return {"Content-Type": "text/xml"}, xml.dumps(fields)
     body = json.dumps(delivery.contents, ensure_ascii=False, separators=(",", ":")).encode()
     pair = platform.signing(platform.public_key.id if platform.mode != "certificate" else None)
@@ -71,7 +71,7 @@ def example_event(declared: Declared, mchid: str, notify_url: str) -> Event:
     for name in ("mchid", "sp_mchid", "mch_id", "combine_mchid", "combine_mch_id"):
         if name in made:
             made[name] = mchid
-    if declared.family == "v2":
+    if declared.dialect == "v2":
         made = {name: value for name, value in made.items() if name not in ("sign", "nonce_str")}
         # An old one would be taken for a replay.
         present = datetime.now(_CHINA)
@@ -81,11 +81,11 @@ def example_event(declared: Declared, mchid: str, notify_url: str) -> Event:
     return Event(
         mchid,
         declared.name,
-        _original_type(declared.name) if declared.family == "v3" else "",
+        _original_type(declared.name) if declared.dialect == "v3" else "",
         made,
         notify_url,
         declared.summary,
-        declared.family,
+        declared.dialect,
     )
 
 
@@ -128,7 +128,7 @@ def _refund(resource: Mapping[str, Any], merchant: Merchant) -> dict[str, Any]:
     inner = xml.dumps(fields_v2.written({name: value for name, value in resource.items() if name not in _OUTSIDE}))
     plaintext = b"<root>" + inner.removeprefix(b"<xml>").removesuffix(b"</xml>") + b"</root>"
     outer = {name: resource[name] for name in _OUTSIDE if name in resource}
-    return {"return_code": "SUCCESS", **outer, "req_info": ciphers.ecb_encrypt(plaintext, merchant.secret)}
+    return {"return_code": "SUCCESS", **outer, "req_info": ciphers.ecb_encrypt(plaintext, merchant.apiv2_key)}
 
 
 def _score(kind: str, resource: Mapping[str, Any], merchant: Merchant, now: float) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from wxpay_dsl.sandbox.keys.identity import Merchant
 from wxpay_dsl.sandbox.keys.platform import Platform
 from wxpay_dsl.sandbox.state.state import Event, Setting, State
 
-__all__ = ["Courier", "Manner", "is_loopback"]
+__all__ = ["DeliveryOptions", "NotificationSender", "is_loopback"]
 
 _log = logging.getLogger("wxpay_dsl.sandbox")
 
@@ -41,11 +41,11 @@ _LIMIT: Final = 64 * 1024
 #: Deliveries on their way at the same time, and those that are remembered once they have come to an end.
 _AT_ONCE: Final = 50
 _REMEMBERED: Final = 10_000
-_MANNER: Final = "manner"
+_DELIVERY_OPTIONS: Final = "delivery_options"
 
 
 @frozen
-class Manner:
+class DeliveryOptions:
     """How notifications are delivered. The real service does all of it now and then; a merchant must bear it.
 
     Raises ValueError for numbers that are out of range.
@@ -55,14 +55,14 @@ class Manner:
     speed: float = field(default=1.0, validator=validators.gt(0))
     #: How often each is sent at the same time.
     copies: int = field(default=1, validator=[validators.instance_of(int), validators.in_(range(1, 1001))])
-    #: Whether they come out of order: each is held back for up to ``hold`` seconds, at random.
-    shuffled: bool = False
-    hold: float = field(default=1.0, validator=[validators.ge(0), validators.le(3600)])
+    #: Whether they come out of order: each is held back for up to ``max_delay`` seconds, at random.
+    out_of_order: bool = False
+    max_delay: float = field(default=1.0, validator=[validators.ge(0), validators.le(3600)])
     #: Whether each is sent once more after the merchant said yes.
-    again: bool = False
+    redeliver: bool = False
 
 
-class Courier:
+class NotificationSender:
     """Delivers events. Belongs to one event loop; ``send`` may be called from it at any time."""
 
     def __init__(
@@ -71,18 +71,20 @@ class Courier:
         platform: Platform,
         merchants: Mapping[str, Merchant],
         *,
-        manner: Manner | None = None,
+        delivery_options: DeliveryOptions | None = None,
         seed: int | None = None,
     ) -> None:
-        """``state``: where deliveries are kept, and whose clock they go by. ``manner``: as it was last set, unless
+        """``state``: where deliveries are kept, and whose clock they go by. ``delivery_options``: as it was last set, unless
         told.
         """
         self._state = state
         self._platform = platform
         self._merchants = merchants
-        self._begun = manner or Manner()
-        known = state.settings.get(_MANNER)
-        self._manner = manner or (Manner(**known.value) if known is not None else self._begun)
+        self._begun = delivery_options or DeliveryOptions()
+        known = state.settings.get(_DELIVERY_OPTIONS)
+        self._delivery_options = delivery_options or (
+            DeliveryOptions(**known.value) if known is not None else self._begun
+        )
         self._random = random.Random(seed)  # noqa: S311 - it shuffles, it protects nothing
         #: ``(when, number, id, whether a refusal is followed by another attempt)``, a heap.
         self._due: list[tuple[float, int, str, bool]] = []
@@ -100,15 +102,15 @@ class Courier:
         self._task: asyncio.Task[None] | None = None
 
     @property
-    def manner(self) -> Manner:
+    def delivery_options(self) -> DeliveryOptions:
         """How notifications are delivered from now on; kept with the state once it is set."""
-        return self._manner
+        return self._delivery_options
 
-    @manner.setter
-    def manner(self, manner: Manner) -> None:
+    @delivery_options.setter
+    def delivery_options(self, delivery_options: DeliveryOptions) -> None:
         with self._state.unit():
-            self._state.settings.put(Setting(_MANNER, attrs.asdict(manner)))
-        self._manner = manner
+            self._state.settings.put(Setting(_DELIVERY_OPTIONS, attrs.asdict(delivery_options)))
+        self._delivery_options = delivery_options
 
     @property
     def deliveries(self) -> list[Delivery]:
@@ -142,9 +144,9 @@ class Courier:
         from .render import notice
 
         now = self._state.now
-        held = self._random.uniform(0, self.manner.hold) if self.manner.shuffled else 0.0
+        held = self._random.uniform(0, self.delivery_options.max_delay) if self.delivery_options.out_of_order else 0.0
         delivery = self._state.deliveries.put(attrs.evolve(notice(event, merchant, now), due=now + held))
-        for number in range(self.manner.copies):
+        for number in range(self.delivery_options.copies):
             self._schedule(delivery.id, delivery.due, follows=number == 0, first=True)
         return delivery
 
@@ -154,7 +156,7 @@ class Courier:
 
     def forget(self) -> None:
         """Drops what is scheduled, and how it was to be delivered; the state is reset by whoever has it."""
-        self._manner = self._begun
+        self._delivery_options = self._begun
         self._due.clear()
         self._held.clear()
         self._ended.clear()
@@ -241,7 +243,7 @@ class Courier:
             before = self._state.deliveries.get(identity)
             if before is None:
                 return  # forgotten meanwhile
-            after = attempted(before, attempt, self._state.now, self.manner.speed, follows=follows)
+            after = attempted(before, attempt, self._state.now, self.delivery_options.speed, follows=follows)
             self._state.deliveries.put(after)
             ended = before.state == "pending" != after.state
             if ended and len(self._ended) == _REMEMBERED:
@@ -250,7 +252,7 @@ class Courier:
             self._ended.append(identity)
         if after.state == "pending" and follows:
             self._schedule(identity, after.due, follows=True, first=False)
-        elif ended and after.state == "accepted" and self.manner.again:
+        elif ended and after.state == "accepted" and self.delivery_options.redeliver:
             self._schedule(identity, self._state.now, follows=False, first=True)
 
     async def _post(self, delivery: Delivery) -> tuple[int, str]:
@@ -268,12 +270,12 @@ class Courier:
         headers, body = rendered(delivery, merchant, self._platform, int(time.time()))
         async with self._session.post(delivery.url, data=body, headers=headers, allow_redirects=False) as response:
             answer = await response.content.read(_LIMIT)
-            return response.status, _fault(delivery.family, response.status, answer)
+            return response.status, _fault(delivery.dialect, response.status, answer)
 
 
-def _fault(family: str, status: int, answer: bytes) -> str:
+def _fault(dialect: str, status: int, answer: bytes) -> str:
     """Why an answer is no yes; empty for one that is."""
-    if family == "v2":
+    if dialect == "v2":
         from wxpay_dsl.wechat.v2 import xml
 
         try:

@@ -15,7 +15,7 @@ from wxpay_dsl.wechat.v2 import xml
 
 from . import examples
 from .messages import Answer
-from .request import Inquiry
+from .request import Request
 
 __all__ = ["answer", "document", "embedded"]
 
@@ -26,10 +26,10 @@ _PLACEHOLDER: Final = re.compile(r"\$[a-z]")
 _BILL: Final = "\ufeff交易时间,商户号,微信订单号,商户订单号,订单金额\r\n总交易单数,订单总金额\r\n`0,`0.00\r\n".encode()
 
 
-def answer(inquiry: Inquiry) -> Answer:
+def answer(request: Request) -> Answer:
     """The spec's own example of success, with what the request said in it."""
-    operation = inquiry.operation
-    given = {**inquiry.query, **inquiry.fields["form"], **inquiry.body}
+    operation = request.operation
+    given = {**request.query, **request.fields["form"], **request.body}
     if operation.status == 302:
         target = urlsplit(str(given.get("redirect_uri", "")))
         query = urlencode({"code": "sandbox", "state": str(given.get("state", ""))})
@@ -47,7 +47,7 @@ def answer(inquiry: Inquiry) -> Answer:
     fields = {_first(name): value for name, value in made.items() if not _ERROR.fullmatch(name) and value is not None}
     for name in ("mch_id", "mchid", "combine_mch_id"):
         if name in fields or name in given:
-            fields[name] = inquiry.merchant.mchid
+            fields[name] = request.merchant.mchid
     # The examples of a field may be those of a failure.
     fields |= {"return_code": "SUCCESS", "return_msg": "OK", "result_code": "SUCCESS"}
     fields.pop("sign", None)

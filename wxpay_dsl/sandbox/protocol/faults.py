@@ -31,11 +31,11 @@ KINDS: Final[Mapping[str, tuple[str, float]]] = {
     "no-signature": ("the answer has none of the signature's headers", 0),
     "rate-limit": ("429 FREQUENCY_LIMITED, Retry-After VALUE seconds; nothing is done", 1),
     "system-error": ("500 SYSTEM_ERROR; nothing is done", 0),
-    "lost": ("500 SYSTEM_ERROR, though it was done", 0),
+    "response-lost": ("500 SYSTEM_ERROR, though it was done", 0),
     "bad-gateway": ("502 from a proxy, in HTML; nothing is done", 0),
     "truncated": ("the connection ends in the middle of the body", 0),
-    "reset": ("the connection is reset, though it was done", 0),
-    "refused": ("the connection is reset, and nothing is done", 0),
+    "drop-after": ("the connection is reset, though it was done", 0),
+    "drop-before": ("the connection is reset, and nothing is done", 0),
     "delay": ("the answer comes VALUE seconds late", 1),
     "rotate-key": ("the platform's certificate is changed before the answer is signed", 0),
 }
@@ -136,7 +136,7 @@ def instead(faults: Iterable[Fault]) -> Answer | None:
             return Refusal(500, "SYSTEM_ERROR", "系统异常，请稍后重试").answer()
         if fault.kind == "bad-gateway":
             return Answer(502, _HTML, content_type="text/html", signed=False)
-        if fault.kind == "refused":
+        if fault.kind == "drop-before":
             return Answer(500, None, signed=False)
     return None
 
@@ -152,11 +152,11 @@ def _mangled(wire: Wire, fault: Fault, platform: Platform) -> Wire:
     match fault.kind:
         case "delay":
             return evolve(wire, delay=wire.delay + fault.value)
-        case "reset" | "refused":
+        case "drop-after" | "drop-before":
             return evolve(wire, reset=True)
         case "truncated":
             return evolve(wire, cut=len(wire.body) // 2)
-        case "lost":
+        case "response-lost":
             headers = {"Content-Type": "application/json; charset=utf-8"}
             return evolve(
                 wire,

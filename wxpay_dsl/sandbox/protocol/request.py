@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from .validation import Fields
 
-__all__ = ["Handler", "Inquiry", "MissingFieldRefusal", "needed", "own_mchid"]
+__all__ = ["Handler", "MissingFieldRefusal", "Request", "needed", "own_mchid"]
 
 
 class MissingFieldRefusal(Refusal):
@@ -43,7 +43,7 @@ def needed(value: Any) -> Any:
 
 
 @frozen
-class Inquiry:
+class Request:
     """A call of an authenticated merchant, its fields typed by the spec and decrypted."""
 
     merchant: Merchant
@@ -80,10 +80,10 @@ class Inquiry:
 
 
 #: Answers one operation. Raises Refusal.
-Handler = Callable[[Inquiry], Answer]
+Handler = Callable[[Request], Answer]
 
 
-def own_mchid(inquiry: Inquiry, given: object) -> None:
+def own_mchid(request: Request, given: object) -> None:
     """Raises Refusal PARAM_ERROR where a request names another merchant than the one who signed it."""
-    if given is not None and given != inquiry.mchid:
+    if given is not None and given != request.mchid:
         raise Refusal(400, "PARAM_ERROR", "http header中的mchid与post payload中的mchid不匹配")

@@ -34,8 +34,8 @@ def find(tree: Tree, method: str, path: str) -> Route:
         root = tree.find(prefix)
         for branch in _matches(root, segments) if root is not None else ():
             declared = branch.verbs.get(verb)
-            # A family with a prefix in the chain serves other paths than the names below that prefix suggest.
-            if declared is not None and tree.chains.get(declared.file.family, ()) == prefix:
+            # A dialect with a prefix in the chain serves other paths than the names below that prefix suggest.
+            if declared is not None and tree.chains.get(declared.file.dialect, ()) == prefix:
                 return _route(declared, segments)
             allowed |= branch.verbs.keys()
     if allowed:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import evolve
 
 from wxpay_dsl.core.errors import SdkError, SpecError
-from wxpay_dsl.core.specs.memo import derived
+from wxpay_dsl.core.specs.memo import memo
 from wxpay_dsl.core.specs.model import Operation, Schema
 from wxpay_dsl.core.specs.transform import any_field, rewrite
 from wxpay_dsl.sandbox.keys.identity import BRAND_ID, Merchant, throwaway_merchant
@@ -28,12 +28,12 @@ from . import examples, multipart, routing, validation
 from .authentication import authenticate
 from .faults import Fault, Faults, instead, mangled
 from .messages import Answer, Call, Refusal, Wire
-from .request import Handler, Inquiry, needed
+from .request import Handler, Request, needed
 
 if TYPE_CHECKING:
     from wxpay_dsl.core.chain.tree import Tree
 
-__all__ = ["Handler", "Inquiry", "Service"]
+__all__ = ["Handler", "Request", "Service"]
 
 
 class Service:
@@ -78,13 +78,13 @@ class Service:
         if not drawn:
             return self.sealed(answer, call.headers.get("Wechatpay-Serial"), call.path)
         if any(fault.kind == "rotate-key" for fault in drawn):
-            self._platform.rotate()
+            self._platform.rotate_certificate()
         return mangled(self.sealed(answer, call.headers.get("Wechatpay-Serial"), call.path), drawn, self._platform)
 
     def _answer(self, call: Call) -> Answer:
         route = routing.find(self._tree, call.method, call.path)
         operation = route.operation
-        if operation.family == "v2":
+        if operation.dialect == "v2":
             return self._answer_v2(call, operation)
         parts = multipart.parse(call) if operation.form is not None else {}
         signed_body = parts["meta"].content if "meta" in parts else call.body
@@ -96,8 +96,8 @@ class Service:
         typed = handler is not None
         fields = validation.read(call, operation, route.parameters, body, typed=typed, strict=self._strict)
         fields["body"] = self._decrypted(call, operation, fields["body"])
-        inquiry = Inquiry(merchant, operation, needed(fields) if typed else fields, call, parts)
-        answer = (handler or _from_spec)(inquiry)
+        request = Request(merchant, operation, needed(fields) if typed else fields, call, parts)
+        answer = (handler or _from_spec)(request)
         if answer.signed and not operation.verify:
             answer = evolve(answer, signed=bool(operation.digest_header), digest_header=operation.digest_header)
         if operation.returns is not None and answer.status < 300:
@@ -108,7 +108,7 @@ class Service:
         """Who signed; of what is called unsigned, the merchant that was here first. Raises Refusal 401."""
         if not operation.sign:
             return next(iter(self._merchants.values()))
-        if operation.family == "brand":
+        if operation.dialect == "brand":
             brand = throwaway_merchant(BRAND_ID)
             return authenticate(call, signed_body, {BRAND_ID: brand}, self._clock(), BRAND_SCHEME)
         return authenticate(call, signed_body, self._merchants, self._clock())
@@ -142,8 +142,8 @@ class Service:
     def _handlers(self) -> Mapping[str, Handler]:
         return {"GET /v3/certificates": self._certificates, **self._make_handlers()}
 
-    def _certificates(self, inquiry: Inquiry) -> Answer:
-        return Answer(data=self._platform.download(inquiry.merchant))
+    def _certificates(self, request: Request) -> Answer:
+        return Answer(data=self._platform.download(request.merchant))
 
     def sealed(self, answer: Answer, wanted: str | None, path: str = "") -> Wire:
         """An answer to ``path`` serialised, and signed with the key that a request's ``Wechatpay-Serial`` asks for."""
@@ -171,17 +171,17 @@ class Service:
         return Wire(answer.status, headers, body)
 
 
-def _from_spec(inquiry: Inquiry) -> Answer:
+def _from_spec(request: Request) -> Answer:
     """Stateless: the spec's own example, with what the request said in it."""
-    operation = inquiry.operation
+    operation = request.operation
     schema = operation.returns
     if schema is None:
         # An operation that says nothing of its answer gives an empty object, one that says 204 nothing at all.
         return Answer(operation.status, None if operation.status == 204 else {})
     if operation.produces:
         return Answer(operation.status, b"wxpay-dsl sandbox\n", content_type=operation.produces)
-    mchid = inquiry.merchant.mchid
-    given = {"mchid": mchid, "sp_mchid": mchid, **inquiry.query, **_mapping(inquiry.body), **inquiry.path}
+    mchid = request.merchant.mchid
+    given = {"mchid": mchid, "sp_mchid": mchid, **request.query, **_mapping(request.body), **request.path}
     return Answer(operation.status, examples.answer(schema, given))
 
 
@@ -199,7 +199,7 @@ def _encrypted(answer: Answer, operation: Operation, merchant: Merchant) -> Answ
     return evolve(answer, data=rewrite(schema, answer.data, _is_encrypted, encrypt, ""))
 
 
-@derived
+@memo
 def _is_sensitive(schema: Schema) -> bool:
     return any_field(schema, _is_encrypted)
 

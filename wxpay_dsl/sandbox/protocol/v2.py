@@ -36,7 +36,7 @@ from wxpay_dsl.wechat.v3 import authorization
 
 from . import examples_v2, multipart
 from .messages import Answer, Call, Refusal
-from .request import Handler, Inquiry, MissingFieldRefusal, needed
+from .request import Handler, MissingFieldRefusal, Request, needed
 from .validation import counts
 
 __all__ = ["NotUnderstoodError", "ServiceV2", "bank_key", "sandbox_key"]
@@ -86,9 +86,9 @@ class ServiceV2:
             merchant = self._merchant(texts)
             if operation.mutual_tls and call.secure and call.client_serial != merchant.serial:
                 raise NotUnderstoodError("证书已过期或与商户号不匹配，请检查商户API证书")
-            key = sandbox_key(merchant) if operation.path.startswith(_ENVIRONMENTS) else merchant.secret
+            key = sandbox_key(merchant) if operation.path.startswith(_ENVIRONMENTS) else merchant.apiv2_key
             if operation.path in KEY_PATHS.values():
-                key = merchant.secret
+                key = merchant.apiv2_key
             sign_type = _check_sign(texts, operation, key)
             answer = self._handled(call, operation, merchant, texts)
         except NotUnderstoodError as error:
@@ -103,13 +103,13 @@ class ServiceV2:
 
     def _handled(self, call: Call, operation: Operation, merchant: Merchant, texts: Mapping[str, str]) -> Answer:
         try:
-            inquiry = self._inquiry(call, operation, merchant, texts)
+            request = self._inquiry(call, operation, merchant, texts)
         except Refusal as refusal:
             # Wrong or missing parameters are a matter of understanding here.
             raise NotUnderstoodError(refusal.message) from None
         handler = self._handlers.get(operation.name, examples_v2.answer)
         try:
-            return handler(inquiry)
+            return handler(request)
         except MissingFieldRefusal as refusal:
             raise NotUnderstoodError(refusal.message) from None
         except Refusal as refusal:
@@ -127,7 +127,7 @@ class ServiceV2:
             raise NotUnderstoodError("mch_id参数格式错误")
         return merchant
 
-    def _inquiry(self, call: Call, operation: Operation, merchant: Merchant, texts: Mapping[str, str]) -> Inquiry:
+    def _inquiry(self, call: Call, operation: Operation, merchant: Merchant, texts: Mapping[str, str]) -> Request:
         section = _section(operation)
         schema = operation.section(section)
         fields: dict[str, dict[str, Any]] = {"path": {}, "query": {}, "body": {}, "form": {}}
@@ -138,7 +138,7 @@ class ServiceV2:
             typed = operation.name in self._handlers
             _check_fields(operation, section, given, typed=typed, strict=self._strict)
             fields[section] = self._decrypted(schema, fields[section])
-        return Inquiry(merchant, operation, needed(fields), call, parts)
+        return Request(merchant, operation, needed(fields), call, parts)
 
     def _decrypted(self, schema: Schema, body: dict[str, Any]) -> dict[str, Any]:
         """The body with its sensitive fields in clear: under the key of ``/risk/getpublickey``, or the platform's own
@@ -173,16 +173,16 @@ def bank_key() -> rsa.RSAPrivateKey:
 
 def sandbox_key(merchant: Merchant) -> str:
     """The key that a merchant gets for WeChat Pay's sandbox environments."""
-    return hashlib.md5(f"sandbox{merchant.secret}".encode(), usedforsecurity=False).hexdigest()
+    return hashlib.md5(f"sandbox{merchant.apiv2_key}".encode(), usedforsecurity=False).hexdigest()
 
 
-def _bank_key(inquiry: Inquiry) -> Answer:
+def _bank_key(request: Request) -> Answer:
     pem = bank_key().public_key().public_bytes(Encoding.PEM, PublicFormat.PKCS1).decode()
-    return Answer(data={"result_code": "SUCCESS", "mch_id": inquiry.merchant.mchid, "pub_key": pem})
+    return Answer(data={"result_code": "SUCCESS", "mch_id": request.merchant.mchid, "pub_key": pem})
 
 
-def _sandbox_key(inquiry: Inquiry) -> Answer:
-    return Answer(data={"mch_id": inquiry.merchant.mchid, "sandbox_signkey": sandbox_key(inquiry.merchant)})
+def _sandbox_key(request: Request) -> Answer:
+    return Answer(data={"mch_id": request.merchant.mchid, "sandbox_signkey": sandbox_key(request.merchant)})
 
 
 def _texts(call: Call, operation: Operation) -> dict[str, str]:

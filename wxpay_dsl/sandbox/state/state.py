@@ -53,7 +53,7 @@ class Event:
     notify_url: str
     summary: str = ""
     #: ``v3`` or ``v2``.
-    family: str = "v3"
+    dialect: str = "v3"
 
 
 @frozen
@@ -254,7 +254,7 @@ class State:
         """Moves the clock on."""
         self.settings.put(Setting(_CLOCK, float(self._setting(_CLOCK, 0.0)) + seconds))
 
-    def set_automatic(self, *, automatic: bool) -> None:
+    def set_auto_complete(self, *, automatic: bool) -> None:
         """See :attr:`automatic`."""
         self.settings.put(Setting(_AUTOMATIC, automatic))
 

@@ -19,13 +19,13 @@ from attrs import evolve, frozen
 from yarl import URL
 
 from wxpay_dsl.core.chain.node import Node, aim
-from wxpay_dsl.core.errors import Fault, ValidationError
+from wxpay_dsl.core.errors import FieldError, ValidationError
 from wxpay_dsl.core.http.decoding import Digest
 from wxpay_dsl.core.http.download import Plan
-from wxpay_dsl.core.http.exchange import Response
+from wxpay_dsl.core.http.exchange import RawResponse
 from wxpay_dsl.core.http.stream import Stream
 from wxpay_dsl.core.request.build import Options, Request
-from wxpay_dsl.core.response import Reply
+from wxpay_dsl.core.response import Response
 from wxpay_dsl.core.specs.model import Operation
 from wxpay_dsl.wechat.v3.statements import digest_of
 
@@ -53,7 +53,7 @@ class Link:
 
 
 async def plan(client: Client, source: Any, data: Any, fields: Mapping[str, Any], decryptor: Decryptor | None) -> Plan:
-    """How ``source`` is downloaded: an endpoint with its fields, a reply or its data, or a link.
+    """How ``source`` is downloaded: an endpoint with its fields, a response or its data, or a link.
 
     An endpoint that answers a ``download_url`` is called first. Raises ValidationError for what cannot be downloaded,
     and what a call raises.
@@ -66,13 +66,13 @@ async def plan(client: Client, source: Any, data: Any, fields: Mapping[str, Any]
             return _endpoint(client, await client.prepare(target, data, fields))
         source = await client.call(target, data, fields)
     elif data is not None or fields:
-        raise _refusal("", "fields go with an endpoint: give one such as wxpay.v3.bill.tradebill.get, not its reply")
+        raise _refusal("", "fields go with an endpoint: give one such as wxpay.v3.bill.tradebill.get, not its response")
     return await _link(client, link_of(source), decryptor)
 
 
 def link_of(source: Any) -> Link:
-    """The link in a reply or its data, or the bare one. Raises ValidationError."""
-    named = source.data if isinstance(source, Reply) else source
+    """The link in a response or its data, or the bare one. Raises ValidationError."""
+    named = source.data if isinstance(source, Response) else source
     if isinstance(named, Mapping) and "download_url" not in named and "download_bill_list" in named:
         parts = list(named["download_bill_list"] or ())
         if len(parts) != 1:
@@ -83,11 +83,11 @@ def link_of(source: Any) -> Link:
         return Link(named)
     if not isinstance(named, Mapping):
         kind = type(named).__name__
-        raise _refusal("", f"expected an endpoint, a reply that names a download_url, or that URL; got {kind}")
+        raise _refusal("", f"expected an endpoint, a response that names a download_url, or that URL; got {kind}")
     url = named.get("download_url")
     if not url:
         state = next((f"; its {name} is {named[name]}" for name in _STATES if name in named), "")
-        raise _refusal("download_url", f"the reply names no file to download{state}")
+        raise _refusal("download_url", f"the response names no file to download{state}")
     return Link(str(url), _digest(named), str(named.get("encrypt_key") or ""), str(named.get("nonce") or ""))
 
 
@@ -112,17 +112,17 @@ def _endpoint(client: Client, request: Request) -> Plan:
     operation = request.operation
     if operation is None or (operation.verify and not operation.produces):
         raise ValidationError(
-            request.name, (Fault("", "its answer is signed, and small: call it, instead of downloading it"),)
+            request.name, (FieldError("", "its answer is signed, and small: call it, instead of downloading it"),)
         )
 
     def refused(stream: Stream, head: bytes) -> Exception | None:
         # APIv2 answers 200 with an XML that says FAIL; a bill begins with Chinese, a zip with its magic.
         if not head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
             return None
-        response = Response(request.name, stream.status, stream.headers, head, request.safe)
+        response = RawResponse(request.name, stream.status, stream.headers, head, request.safe)
         return client.refuse(request, response)
 
-    v2 = operation.family == "v2"
+    v2 = operation.dialect == "v2"
     return Plan(
         request.name,
         lambda offset: client.stream(_from(request, offset)),
@@ -145,7 +145,7 @@ async def _link(client: Client, link: Link, decryptor: Decryptor | None) -> Plan
         body=b"",
         # A file's answer carries no signature; its hash does, by the answer that named it.
         operation=evolve(operation, verify=False),
-        family=operation.family,
+        dialect=operation.dialect,
         sections={},
         options=Options(),
         safe=True,
@@ -196,4 +196,4 @@ def _origin(url: str) -> str:
 
 
 def _refusal(path: str, message: str) -> ValidationError:
-    return ValidationError(_OPERATION, (Fault(path, message),))
+    return ValidationError(_OPERATION, (FieldError(path, message),))

@@ -1,6 +1,6 @@
-"""What the front end needs to open the cashier (调起支付), from the reply of an order, signed by its own signer.
+"""What the front end needs to open the cashier (调起支付), from the response of an order, signed by its own signer.
 
-The reply knows the order that it answers, so the appid and the merchant id need not be said again.
+The response knows the order that it answers, so the appid and the merchant id need not be said again.
 
 https://pay.weixin.qq.com/doc/v3/merchant/4012791870
 """
@@ -12,45 +12,45 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
-from wxpay_dsl.core.errors import ConfigurationError, Fault, ValidationError
-from wxpay_dsl.core.response import Reply
+from wxpay_dsl.core.errors import ConfigurationError, FieldError, ValidationError
+from wxpay_dsl.core.response import Response
 from wxpay_dsl.core.secrets import Secret
 from wxpay_dsl.wechat.v3 import authorization
 
-from . import signing as pay_params
+from . import signing as payment_params
 
 if TYPE_CHECKING:
     from wxpay_dsl.wechat.signers.local import Signer
 
     from .signing import Unsigned
 
-__all__ = ["Cashier"]
+__all__ = ["PaymentParams"]
 
-#: The reply of an order, its data, or what of it is needed: the prepay id, the URL.
-Order = Reply[Any] | Mapping[str, Any] | str
+#: The response of an order, its data, or what of it is needed: the prepay id, the URL.
+Order = Response[Any] | Mapping[str, Any] | str
 
 
 @frozen
-class Cashier:
-    """``wxpay.pay_params``: the parameters of each way to pay, of APIv3 and of APIv2 by the order's own kind."""
+class PaymentParams:
+    """``wxpay.payment_params``: the parameters of each way to pay, of APIv3 and of APIv2 by the order's own kind."""
 
     mchid: str
     signer: Signer = field(repr=False)
     #: APIv2密钥, for orders of APIv2.
-    secret: str | None = field(default=None, repr=False)
+    apiv2_key: str | None = field(default=None, repr=False)
 
     async def jsapi(self, order: Order, appid: str | None = None) -> dict[str, str]:
         """For ``WeixinJSBridge`` (JSAPI调起支付): ``appId timeStamp nonceStr package signType paySign``.
 
-        ``order`` is the reply with the ``prepay_id``, or that id; ``appid`` the one the order was placed with, which a
-        reply knows. Raises ValidationError for what has no ``prepay_id``, and what the signer raises.
+        ``order`` is the response with the ``prepay_id``, or that id; ``appid`` the one the order was placed with, which a
+        response knows. Raises ValidationError for what has no ``prepay_id``, and what the signer raises.
         """
         placed = _Placed.of(order)
-        appid = appid or placed.appid("pay_params.jsapi")
-        prepay_id = placed.value("pay_params.jsapi", "prepay_id")
+        appid = appid or placed.appid("payment_params.jsapi")
+        prepay_id = placed.value("payment_params.jsapi", "prepay_id")
         if placed.v2:
-            return pay_params.jsapi_v2(prepay_id, appid, self._key(), placed.sign_type)
-        return await self._signed(pay_params.prepare_jsapi(prepay_id, appid))
+            return payment_params.jsapi_v2(prepay_id, appid, self._key(), placed.sign_type)
+        return await self._signed(payment_params.prepare_jsapi(prepay_id, appid))
 
     async def mini_program(self, order: Order, appid: str | None = None) -> dict[str, str]:
         """For ``wx.requestPayment`` (小程序调起支付): as :meth:`jsapi`."""
@@ -63,23 +63,23 @@ class Cashier:
         :meth:`jsapi`.
         """
         placed = _Placed.of(order)
-        appid = appid or placed.appid("pay_params.app")
+        appid = appid or placed.appid("payment_params.app")
         partnerid = partnerid or placed.partnerid() or self.mchid
-        prepay_id = placed.value("pay_params.app", "prepay_id")
+        prepay_id = placed.value("payment_params.app", "prepay_id")
         if placed.v2:
-            return pay_params.app_v2(prepay_id, appid, partnerid, self._key(), placed.sign_type)
-        return await self._signed(pay_params.prepare_app(prepay_id, appid, partnerid))
+            return payment_params.app_v2(prepay_id, appid, partnerid, self._key(), placed.sign_type)
+        return await self._signed(payment_params.prepare_app(prepay_id, appid, partnerid))
 
     def h5(self, order: Order, redirect_url: str | None = None) -> str:
         """The page that opens WeChat from a browser (H5支付); ``redirect_url`` is where the user comes back to.
 
         Raises ValidationError for what has no ``h5_url`` (``mweb_url`` in APIv2).
         """
-        return pay_params.h5_url(_Placed.of(order).value("pay_params.h5", "h5_url", "mweb_url"), redirect_url)
+        return payment_params.h5_url(_Placed.of(order).value("payment_params.h5", "h5_url", "mweb_url"), redirect_url)
 
     def native(self, order: Order) -> str:
         """The ``code_url`` to show as a QR code (Native支付); :mod:`wxpay_dsl.wechat.payment_params.qr` draws it."""
-        return _Placed.of(order).value("pay_params.native", "code_url")
+        return _Placed.of(order).value("payment_params.native", "code_url")
 
     async def _signed(self, unsigned: Unsigned) -> dict[str, str]:
         if self.signer.scheme != authorization.RSA_SCHEME:
@@ -87,9 +87,11 @@ class Cashier:
         return unsigned.signed(await self.signer.sign(unsigned.message))
 
     def _key(self) -> Secret:
-        if self.secret is None:
-            raise ConfigurationError("orders of APIv2 are signed with `secret` (APIv2密钥), which this client has not")
-        return Secret.of(self.secret)
+        if self.apiv2_key is None:
+            raise ConfigurationError(
+                "orders of APIv2 are signed with `apiv2_key` (APIv2密钥), which this client has not"
+            )
+        return Secret.of(self.apiv2_key)
 
 
 @frozen
@@ -111,12 +113,14 @@ class _Placed:
         request = order.exchange.request
         asked = request.sections.get("body")
         answered = order.data if isinstance(order.data, Mapping) else {}
-        return cls(answered, "", asked if isinstance(asked, Mapping) else {}, request.family == "v2")
+        return cls(answered, "", asked if isinstance(asked, Mapping) else {}, request.dialect == "v2")
 
     def value(self, operation: str, *names: str) -> str:
         found = self.bare or next((str(self.answered[name]) for name in names if self.answered.get(name)), "")
         if not found:
-            raise ValidationError(operation, (Fault(names[0], "the reply has none: was the order of this kind?"),))
+            raise ValidationError(
+                operation, (FieldError(names[0], "the response has none: was the order of this kind?"),)
+            )
         return found
 
     def appid(self, operation: str) -> str:
@@ -127,7 +131,7 @@ class _Placed:
         names = ("sub_appid",) if known_by_sub else ()
         found = next((asked[name] for name in (*names, "appid", "sp_appid", "combine_appid") if asked.get(name)), None)
         if not found:
-            raise ValidationError(operation, (Fault("appid", "give the one that the order was placed with"),))
+            raise ValidationError(operation, (FieldError("appid", "give the one that the order was placed with"),))
         return str(found)
 
     def partnerid(self) -> str:

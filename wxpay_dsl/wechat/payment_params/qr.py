@@ -9,8 +9,8 @@ import io
 from collections.abc import Mapping
 from typing import Any, Final
 
-from wxpay_dsl.core.errors import ConfigurationError, Fault, ValidationError
-from wxpay_dsl.core.response import Reply
+from wxpay_dsl.core.errors import ConfigurationError, FieldError, ValidationError
+from wxpay_dsl.core.response import Response
 
 __all__ = ["png", "svg", "terminal"]
 
@@ -18,10 +18,10 @@ __all__ = ["png", "svg", "terminal"]
 _LIMIT: Final = 512
 
 
-def terminal(code: Reply[Any] | Mapping[str, Any] | str) -> str:
+def terminal(code: Response[Any] | Mapping[str, Any] | str) -> str:
     """The code in half blocks, two rows a line, dark on a light ground whatever the terminal's colours.
 
-    ``code`` is a ``code_url``, or the reply that has one. Raises ValidationError, or ConfigurationError where the
+    ``code`` is a ``code_url``, or the response that has one. Raises ValidationError, or ConfigurationError where the
     library is missing.
     """
     out = io.StringIO()
@@ -29,27 +29,27 @@ def terminal(code: Reply[Any] | Mapping[str, Any] | str) -> str:
     return out.getvalue()
 
 
-def svg(code: Reply[Any] | Mapping[str, Any] | str, *, scale: int = 8) -> str:
+def svg(code: Response[Any] | Mapping[str, Any] | str, *, scale: int = 8) -> str:
     """The code as an ``<svg>`` element for a page; ``scale`` is pixels a module. Raises as :func:`terminal`."""
     drawn: str = _made(code).svg_inline(scale=scale, light="white")
     return drawn
 
 
-def png(code: Reply[Any] | Mapping[str, Any] | str, *, scale: int = 8) -> bytes:
+def png(code: Response[Any] | Mapping[str, Any] | str, *, scale: int = 8) -> bytes:
     """The code as the bytes of a PNG file; ``scale`` is pixels a module. Raises as :func:`terminal`."""
     out = io.BytesIO()
     _made(code).save(out, kind="png", scale=scale)
     return out.getvalue()
 
 
-def _made(code: Reply[Any] | Mapping[str, Any] | str) -> Any:
+def _made(code: Response[Any] | Mapping[str, Any] | str) -> Any:
     try:
         import segno
     except ModuleNotFoundError:
         raise ConfigurationError("QR codes need the library segno: pip install 'wxpay-dsl[qr]'") from None
-    named = code.data if isinstance(code, Reply) else code
+    named = code.data if isinstance(code, Response) else code
     url = named.get("code_url") if isinstance(named, Mapping) else named
     if not isinstance(url, str) or not url or not url.isprintable() or len(url) > _LIMIT:
         message = f"expected a code_url such as weixin://wxpay/bizpayurl?pr=…, of at most {_LIMIT} characters"
-        raise ValidationError("qr", (Fault("code_url", message),))
+        raise ValidationError("qr", (FieldError("code_url", message),))
     return segno.make(url, error="m", micro=False)

@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from attrs import field, frozen
 
-from wxpay_dsl.core.errors import Fault, ValidationError
+from wxpay_dsl.core.errors import FieldError, ValidationError
 from wxpay_dsl.core.secrets import Secret
 from wxpay_dsl.wechat.v2 import signing as signing_v2
 from wxpay_dsl.wechat.v3 import signing as signing_v3
@@ -71,7 +71,10 @@ class Unsigned:
 def prepare_jsapi(prepay_id: str, appid: str, *, timestamp: int | None = None, nonce: str | None = None) -> Unsigned:
     """:func:`jsapi` before it is signed."""
     _require(
-        "pay_params.jsapi", prepay_id=_prepay_id_fault(prepay_id), appid=_text_fault(appid), **_own(timestamp, nonce)
+        "payment_params.jsapi",
+        prepay_id=_prepay_id_fault(prepay_id),
+        appid=_text_fault(appid),
+        **_own(timestamp, nonce),
     )
     fields = {
         "appId": appid,
@@ -105,7 +108,7 @@ def prepare_app(
     prepay_id: str, appid: str, partnerid: str, *, timestamp: int | None = None, nonce: str | None = None
 ) -> Unsigned:
     """:func:`app` before it is signed."""
-    fields = _app_fields("pay_params.app", prepay_id, appid, partnerid, timestamp=timestamp, nonce=nonce)
+    fields = _app_fields("payment_params.app", prepay_id, appid, partnerid, timestamp=timestamp, nonce=nonce)
     return Unsigned(fields, _lines(fields, "appid", "timestamp", "noncestr", "prepayid"), "sign")
 
 
@@ -132,7 +135,7 @@ def app(
 def jsapi_v2(
     prepay_id: str,
     appid: str,
-    secret: str | Secret,
+    apiv2_key: str | Secret,
     sign_type: str = signing_v2.MD5,
     *,
     timestamp: int | None = None,
@@ -144,9 +147,14 @@ def jsapi_v2(
 
     https://pay.weixin.qq.com/doc/v2/merchant/4011935213
     """
-    secret = Secret.of(secret)  # masked before anything can raise: error trackers send the variables of each frame
+    apiv2_key = Secret.of(
+        apiv2_key
+    )  # masked before anything can raise: error trackers send the variables of each frame
     _require(
-        "pay_params.jsapi_v2", prepay_id=_prepay_id_fault(prepay_id), appid=_text_fault(appid), **_own(timestamp, nonce)
+        "payment_params.jsapi_v2",
+        prepay_id=_prepay_id_fault(prepay_id),
+        appid=_text_fault(appid),
+        **_own(timestamp, nonce),
     )
     fields = {
         "appId": appid,
@@ -155,7 +163,7 @@ def jsapi_v2(
         "package": f"prepay_id={prepay_id}",
         "signType": sign_type,
     }
-    return {**fields, "paySign": signing_v2.sign(fields, secret, sign_type)}
+    return {**fields, "paySign": signing_v2.sign(fields, apiv2_key, sign_type)}
 
 
 #: APIv2 parameters of ``wx.requestPayment``: the very same.
@@ -166,7 +174,7 @@ def app_v2(
     prepay_id: str,
     appid: str,
     partnerid: str,
-    secret: str | Secret,
+    apiv2_key: str | Secret,
     sign_type: str = signing_v2.MD5,
     *,
     timestamp: int | None = None,
@@ -178,9 +186,9 @@ def app_v2(
 
     https://pay.weixin.qq.com/doc/v2/merchant/4011937148
     """
-    secret = Secret.of(secret)
-    fields = _app_fields("pay_params.app_v2", prepay_id, appid, partnerid, timestamp=timestamp, nonce=nonce)
-    return {**fields, "sign": signing_v2.sign(fields, secret, sign_type)}
+    apiv2_key = Secret.of(apiv2_key)
+    fields = _app_fields("payment_params.app_v2", prepay_id, appid, partnerid, timestamp=timestamp, nonce=nonce)
+    return {**fields, "sign": signing_v2.sign(fields, apiv2_key, sign_type)}
 
 
 def h5_url(url: str, redirect_url: str | None = None) -> str:
@@ -192,7 +200,7 @@ def h5_url(url: str, redirect_url: str | None = None) -> str:
     https://pay.weixin.qq.com/wiki/doc/api/H5.php?chapter=15_4
     """
     _require(
-        "pay_params.h5_url",
+        "payment_params.h5_url",
         url=_url_fault(url, "https"),
         redirect_url=None if redirect_url is None else _url_fault(redirect_url, "https", "http"),
     )
@@ -200,13 +208,13 @@ def h5_url(url: str, redirect_url: str | None = None) -> str:
         return url
     parts = urlsplit(url)
     if any(pair.startswith("redirect_url=") for pair in parts.query.split("&")):
-        raise ValidationError("pay_params.h5_url", (Fault("url", "it has a redirect_url already"),))
+        raise ValidationError("payment_params.h5_url", (FieldError("url", "it has a redirect_url already"),))
     added = f"redirect_url={quote(redirect_url, safe='')}"
     return parts._replace(query=f"{parts.query}&{added}" if parts.query else added).geturl()
 
 
 def coupon_mini_program(
-    coupons: Sequence[Mapping[str, str]], send_coupon_merchant: str, secret: str | Secret
+    coupons: Sequence[Mapping[str, str]], send_coupon_merchant: str, apiv2_key: str | Secret
 ) -> dict[str, Any]:
     """Parameters of the coupon plug-in of mini programs (小程序发券插件).
 
@@ -216,14 +224,14 @@ def coupon_mini_program(
 
     https://pay.weixin.qq.com/doc/v3/merchant/4012285674
     """
-    secret = Secret.of(secret)
-    faults = {
+    apiv2_key = Secret.of(apiv2_key)
+    field_errors = {
         f"coupons.{index}.{name}": _text_fault(coupon.get(name))
         for index, coupon in enumerate(coupons)
         for name in _COUPON
         if name in _NEEDED or coupon.get(name)
     }
-    faults |= {
+    field_errors |= {
         f"coupons.{index}": f"{name!r:.60} is none of {', '.join(_COUPON)}"
         for index, coupon in enumerate(coupons)
         for name in coupon
@@ -231,10 +239,10 @@ def coupon_mini_program(
     }
     amount = None if 0 < len(coupons) <= _COUPON_LIMIT else f"{len(coupons)} of them; 1 to {_COUPON_LIMIT} are possible"
     _require(
-        "pay_params.coupon_mini_program",
+        "payment_params.coupon_mini_program",
         coupons=amount,
         send_coupon_merchant=_text_fault(send_coupon_merchant),
-        **faults,
+        **field_errors,
     )
     # Each field of each coupon is signed under its name and the coupon's index: stock_id0, stock_id1.
     flat = {f"{name}{index}": value for index, coupon in enumerate(coupons) for name, value in coupon.items()}
@@ -242,7 +250,7 @@ def coupon_mini_program(
     return {
         "send_coupon_params": [dict(coupon) for coupon in coupons],
         "send_coupon_merchant": send_coupon_merchant,
-        "sign": signing_v2.sign(flat, secret, signing_v2.HMAC_SHA256),
+        "sign": signing_v2.sign(flat, apiv2_key, signing_v2.HMAC_SHA256),
     }
 
 
@@ -251,7 +259,7 @@ def coupon_h5_url(
     out_request_no: str,
     send_coupon_merchant: str,
     open_id: str,
-    secret: str | Secret,
+    apiv2_key: str | Secret,
     *,
     coupon_code: str | None = None,
 ) -> str:
@@ -262,7 +270,7 @@ def coupon_h5_url(
 
     https://pay.weixin.qq.com/doc/v3/merchant/4012285783
     """
-    secret = Secret.of(secret)
+    apiv2_key = Secret.of(apiv2_key)
     fields = {
         "stock_id": stock_id,
         "out_request_no": out_request_no,
@@ -271,8 +279,8 @@ def coupon_h5_url(
     }
     if coupon_code:
         fields["coupon_code"] = coupon_code
-    _require("pay_params.coupon_h5_url", **{name: _text_fault(value) for name, value in fields.items()})
-    fields["sign"] = signing_v2.sign(fields, secret, signing_v2.HMAC_SHA256)
+    _require("payment_params.coupon_h5_url", **{name: _text_fault(value) for name, value in fields.items()})
+    fields["sign"] = signing_v2.sign(fields, apiv2_key, signing_v2.HMAC_SHA256)
     # Without this fragment the page answers an error.
     return f"{_COUPON_PAGE}?{urlencode(fields, quote_via=quote)}#wechat_redirect"
 
@@ -306,8 +314,8 @@ def _lines(fields: Mapping[str, str], *names: str) -> bytes:
     return "".join(f"{fields[name]}\n" for name in names).encode()
 
 
-def _require(operation: str, **faults: str | None) -> None:
-    found = tuple(Fault(name, message) for name, message in faults.items() if message)
+def _require(operation: str, **field_errors: str | None) -> None:
+    found = tuple(FieldError(name, message) for name, message in field_errors.items() if message)
     if found:
         raise ValidationError(operation, found)
 
@@ -321,7 +329,7 @@ def _text_fault(value: object) -> str | None:
 
 
 def _own(timestamp: int | None, nonce: str | None) -> dict[str, str | None]:
-    """The faults of what is made here unless it is given."""
+    """The field_errors of what is made here unless it is given."""
     return {
         "timestamp": None if timestamp is None or type(timestamp) is int else "whole seconds are needed here",
         "nonce": None if not nonce else _text_fault(nonce),

@@ -47,7 +47,7 @@ def certificate_download(
 
     The answer's own signature is verified: by a key that is trusted already where it names one, otherwise, after GCM
     has proven that it comes from somebody who has the APIv3 key, by the certificate that it brought. Raises
-    ServiceError, TransportError, SignatureError or PlatformCertificatesError.
+    ServiceError, TransportError, VerificationError or PlatformCertificatesError.
     """
 
     async def download(known: PlatformKeys, awaited: bool) -> Downloaded:  # noqa: FBT001 (the shape of Download)
@@ -91,7 +91,7 @@ def certificate_request(url: str) -> Request:
         headers={"Accept": "application/json"},
         body=b"",
         operation=None,
-        family="v3",
+        dialect="v3",
         sections={},
         options=Options(),
         safe=True,

@@ -252,7 +252,7 @@ class RefreshingKeyring:
         except ServiceError as error:
             if error.status in (404, 500) and not error.hint:
                 hint = (
-                    "is this merchant in public-key mode? Then give `certs`, {'PUB_KEY_ID_…': 'pub_key.pem'} "
+                    "is this merchant in public-key mode? Then give `platform_keys`, {'PUB_KEY_ID_…': 'pub_key.pem'} "
                     "(微信支付公钥 and its id, from the merchant platform)"
                 )
                 raise evolve(error, hint=hint) from error

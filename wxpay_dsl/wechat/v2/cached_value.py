@@ -8,12 +8,12 @@ from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 from weakref import WeakKeyDictionary
 
-__all__ = ["Cached"]
+__all__ = ["CachedValue"]
 
 T = TypeVar("T")
 
 
-class Cached(Generic[T]):
+class CachedValue(Generic[T]):
     """Keeps what ``fetch`` gave for ``lifetime`` seconds; however many ask at once, one of them fetches.
 
     An error is raised to whoever asked, and kept for nobody.

@@ -8,9 +8,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from wxpay_dsl.core.dialect import Family
-from wxpay_dsl.core.errors import ReplyDecodeError, SdkError
-from wxpay_dsl.wechat.dialects import CHAINS, SUPPLIED
+from wxpay_dsl.core.dialect import Dialect
+from wxpay_dsl.core.errors import ResponseDecodeError, SdkError
+from wxpay_dsl.wechat.dialects import AUTO_FIELDS, CHAINS
 from wxpay_dsl.wechat.v3.errors import error_class
 
 from . import fields as fields_v2
@@ -20,8 +20,8 @@ from .errors import result_code_error, return_code_error
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from wxpay_dsl.core.dialect import Attach, Outgoing, Seal
-    from wxpay_dsl.core.http.exchange import Response
+    from wxpay_dsl.core.dialect import Encrypt, PrepareFiles, SignFields
+    from wxpay_dsl.core.http.exchange import RawResponse
     from wxpay_dsl.core.specs.model import Operation, Schema
 
 __all__ = ["MERCHANT_FIELDS", "UNDERSTOOD", "decode", "encode", "is_xml", "read_fields", "refusal", "v2"]
@@ -37,12 +37,14 @@ _RETURN_MESSAGES: Final = ("return_msg", "retmsg")
 _SPACE: Final = b"\xef\xbb\xbf \t\r\n"
 
 
-def v2(outgoing: Outgoing | None = None, seal: Seal | None = None, attach: Attach | None = None) -> Family:
+def v2(
+    encrypt: Encrypt | None = None, sign_fields: SignFields | None = None, prepare_files: PrepareFiles | None = None
+) -> Dialect:
     """APIv2: XML, signed inside.
 
-    ``outgoing`` encrypts sensitive fields (敏感信息), ``seal`` completes and signs, ``attach`` does so with a form.
+    ``encrypt`` encrypts sensitive fields (敏感信息), ``sign_fields`` completes and signs, ``prepare_files`` does so with a form.
     """
-    return Family(
+    return Dialect(
         "v2",
         chain=CHAINS["v2"],
         content_type="text/xml; charset=utf-8",
@@ -50,11 +52,11 @@ def v2(outgoing: Outgoing | None = None, seal: Seal | None = None, attach: Attac
         encode=encode,
         decode=decode,
         refusal=refusal,
-        asks=asks,
-        supplied=SUPPLIED["v2"],
-        outgoing=outgoing,
-        seal=seal,
-        attach=attach,
+        is_read_only=is_read_only,
+        auto_fields=AUTO_FIELDS["v2"],
+        encrypt=encrypt,
+        sign_fields=sign_fields,
+        prepare_files=prepare_files,
     )
 
 
@@ -63,10 +65,10 @@ def encode(operation: Operation | None, data: Any) -> bytes:
     return xml.dumps(fields_v2.written(data))
 
 
-def decode(operation: Operation | None, response: Response) -> Any:
+def decode(operation: Operation | None, response: RawResponse) -> Any:
     """The fields of an answer as the spec types them; bytes of a bill; what JSON says; None where it is empty.
 
-    Raises ReturnCodeError or ResultCodeError where it says FAIL, ReplyDecodeError for what it cannot be, and where a
+    Raises ReturnCodeError or ResultCodeError where it says FAIL, ResponseDecodeError for what it cannot be, and where a
     code that its spec declares is missing.
     """
     body = response.body
@@ -88,13 +90,13 @@ def decode(operation: Operation | None, response: Response) -> Any:
     return body
 
 
-def asks(operation: Operation) -> bool:
-    """Whether an operation only asks: in APIv2 all of them are POST, and those that ask are called so."""
+def is_read_only(operation: Operation) -> bool:
+    """Whether an operation only is_read_only: in APIv2 all of them are POST, and those that ask are called so."""
     name = operation.path.rpartition("/")[2].lower()
     return operation.safe_to_repeat and ("query" in name or name.startswith(("get", "download")))
 
 
-def refusal(operation: Operation | None, response: Response) -> SdkError:
+def refusal(operation: Operation | None, response: RawResponse) -> SdkError:
     """An answer of another status than success: in APIv2 that is a gateway or a proxy, seldom the service itself.
 
     Its signature is not checked, so its codes are shown, and decide nothing: neither the class of the error nor whether
@@ -122,8 +124,8 @@ def is_xml(body: bytes) -> bool:
     return head.startswith((b"<xml", b"<!DOCTYPE xml"))
 
 
-def read_fields(schema: Schema | None, response: Response) -> Mapping[str, xml_nested.Element]:
-    """The texts of an answer, untouched. Raises ReplyDecodeError."""
+def read_fields(schema: Schema | None, response: RawResponse) -> Mapping[str, xml_nested.Element]:
+    """The texts of an answer, untouched. Raises ResponseDecodeError."""
     nested = schema is not None and any(below.type in ("object", "array") for below in schema.properties.values())
     try:
         if nested:
@@ -134,8 +136,8 @@ def read_fields(schema: Schema | None, response: Response) -> Mapping[str, xml_n
     return fields
 
 
-def _succeed(schema: Schema | None, fields: Mapping[str, xml_nested.Element], response: Response) -> None:
-    """Raises the error that the answer's two codes say, or ReplyDecodeError where one that must be there is not.
+def _succeed(schema: Schema | None, fields: Mapping[str, xml_nested.Element], response: RawResponse) -> None:
+    """Raises the error that the answer's two codes say, or ResponseDecodeError where one that must be there is not.
 
     What has no code has not succeeded: a request that was sent back, say, is signed with the same key, and has none.
     """
@@ -152,7 +154,7 @@ def _succeed(schema: Schema | None, fields: Mapping[str, xml_nested.Element], re
         raise _undecodable(response, f"the answer has no `{missing}`, so it does not say that the call succeeded")
 
 
-def _unverified(operation: Operation | None, response: Response) -> str:
+def _unverified(operation: Operation | None, response: RawResponse) -> str:
     """What an answer of another status says of itself in XML, if it does."""
     if not is_xml(response.body):
         return ""
@@ -166,7 +168,7 @@ def _unverified(operation: Operation | None, response: Response) -> str:
     return f"its body says, unverified: {told}" if told else ""
 
 
-def _json(response: Response) -> Any:
+def _json(response: RawResponse) -> Any:
     """``/appauth/getaccesstoken`` answers so: ``retcode`` is 0, or an error."""
     try:
         data = json.loads(response.body)
@@ -178,7 +180,7 @@ def _json(response: Response) -> Any:
     return data
 
 
-def _page(operation: Operation | None, response: Response) -> bytes:
+def _page(operation: Operation | None, response: RawResponse) -> bytes:
     if operation is not None and operation.produces.startswith("text/html"):
         return response.body
     raise _undecodable(response, "the answer is a page, or XML of somebody else's")
@@ -190,6 +192,6 @@ def _text(fields: Mapping[str, xml_nested.Element], *names: str) -> str:
     return next((value for value in values if isinstance(value, str) and value), "")
 
 
-def _undecodable(response: Response, message: str) -> ReplyDecodeError:
+def _undecodable(response: RawResponse, message: str) -> ResponseDecodeError:
     unknown = not response.safe
-    return ReplyDecodeError(response.name, message, unknown, response.status, response.headers, response.body)
+    return ResponseDecodeError(response.name, message, unknown, response.status, response.headers, response.body)

@@ -11,19 +11,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from wxpay_dsl.core.errors import Fault, ValidationError
+from wxpay_dsl.core.errors import FieldError, ValidationError
 from wxpay_dsl.core.specs.transform import any_field, rewrite
 from wxpay_dsl.wechat.crypto.ciphers import oaep_encrypt
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-    from wxpay_dsl.core.dialect import Outgoing
+    from wxpay_dsl.core.dialect import Encrypt
     from wxpay_dsl.core.request.build import Sections
     from wxpay_dsl.core.specs.model import Operation, Schema
     from wxpay_dsl.wechat.platform_keys.keyring import Keyring
 
-    from .cached_value import Cached
+    from .cached_value import CachedValue
 
 __all__ = ["encrypt_v2"]
 
@@ -31,7 +31,7 @@ __all__ = ["encrypt_v2"]
 _SERIAL: Final = "cert_serial_number"
 
 
-def encrypt_v2(bank_key: Cached[RSAPublicKey], keyring: Keyring) -> Outgoing:
+def encrypt_v2(bank_key: CachedValue[RSAPublicKey], keyring: Keyring) -> Encrypt:
     """Encrypts what a spec marks as ``encrypted``, on a copy.
 
     ``bank_key`` is that of ``/risk/getpublickey``, asked for when it is needed. Raises ValidationError for a platform
@@ -39,7 +39,7 @@ def encrypt_v2(bank_key: Cached[RSAPublicKey], keyring: Keyring) -> Outgoing:
     is too long, and what getting a key raises.
     """
 
-    async def outgoing(operation: Operation, sections: Sections) -> Sections:
+    async def encrypt(operation: Operation, sections: Sections) -> Sections:
         schema, body = operation.body, sections.get("body")
         if schema is None or not isinstance(body, Mapping) or not _given(schema, body):
             return sections
@@ -55,14 +55,14 @@ def encrypt_v2(bank_key: Cached[RSAPublicKey], keyring: Keyring) -> Outgoing:
             if isinstance(value, bool) or not isinstance(value, (str, int)):
                 # Whatever is not encrypted would leave in the clear.
                 message = f"it is encrypted, and takes text, not {type(value).__name__}"
-                raise ValidationError(operation.name, (Fault(path, message),))
+                raise ValidationError(operation.name, (FieldError(path, message),))
             text = str.__str__(value) if isinstance(value, str) else int.__repr__(value)
             return oaep_encrypt(text, key)
 
         encrypted = rewrite(schema, body, _is_encrypted, encrypt, "body")
         return {**sections, "body": encrypted if serial is None else {**encrypted, _SERIAL: serial}}
 
-    return outgoing
+    return encrypt
 
 
 async def _platform_key(operation: Operation, body: Mapping[str, Any], keyring: Keyring) -> tuple[str, RSAPublicKey]:
@@ -70,7 +70,7 @@ async def _platform_key(operation: Operation, body: Mapping[str, Any], keyring: 
     key = await keyring.find(str(named)) if named else await keyring.preferred()
     if key is None:
         message = f"{str(named)[:80]!r} is no platform key that is known here: leave it out, and the client names one"
-        raise ValidationError(operation.name, (Fault(f"body.{_SERIAL}", message),))
+        raise ValidationError(operation.name, (FieldError(f"body.{_SERIAL}", message),))
     return key.id, key.rsa
 
 

@@ -17,7 +17,7 @@ from attrs import evolve, field, frozen
 from wxpay_dsl.core.errors import ConfigurationError
 from wxpay_dsl.core.secrets import Secret
 
-from .cached_value import Cached
+from .cached_value import CachedValue
 
 if TYPE_CHECKING:
     from wxpay_dsl.core.request.build import Request
@@ -50,8 +50,8 @@ class Production:
         """The merchant's key. Raises ConfigurationError where it has none."""
         if self.key is None:
             raise ConfigurationError(
-                "APIv2 signs with a key of its own: give `secret` (APIv2密钥, 商户平台-账户中心-API安全) as an "
-                "argument, in the profile, or as WXPAY_SECRET in the environment"
+                "APIv2 signs with a key of its own: give `apiv2_key` (APIv2密钥, 商户平台-账户中心-API安全) as an "
+                "argument, in the profile, or as WXPAY_APIV2_KEY in the environment"
             )
         return self.key
 
@@ -67,7 +67,7 @@ class SandboxV2:
         self._key_path = KEY_PATHS[name]
         self._base_path = urlsplit(base_url).path
         self._production = Production(key)
-        self._key = Cached(exchange, _LIFETIME)
+        self._key = CachedValue(exchange, _LIFETIME)
 
     def moved(self, request: Request) -> Request:
         """The request under the environment's prefix.

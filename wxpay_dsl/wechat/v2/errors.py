@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from attrs import field, frozen
 
 from wxpay_dsl.core.errors import ServiceError
-from wxpay_dsl.wechat.errors import SignatureError
+from wxpay_dsl.wechat.errors import VerificationError
 from wxpay_dsl.wechat.v3.errors import (
     BankError,
     ServiceSystemError,
@@ -26,7 +26,7 @@ from wxpay_dsl.wechat.v3.errors import (
 )
 
 if TYPE_CHECKING:
-    from wxpay_dsl.core.http.exchange import Response
+    from wxpay_dsl.core.http.exchange import RawResponse
 
 __all__ = ["MissingSignError", "ResultCodeError", "ReturnCodeError", "result_code_error", "return_code_error"]
 
@@ -34,8 +34,8 @@ __all__ = ["MissingSignError", "ResultCodeError", "ReturnCodeError", "result_cod
 _DOUBTFUL: Final = (BankError, ServiceSystemError, UserPayingError)
 #: Parts of ``return_msg``, or codes, that have one usual cause, and its mend.
 _HINTS: Final = (
-    ("签名错误", "compare `secret` (APIv2密钥) with the merchant platform's: APIv2 has a key of its own"),
-    ("SIGNERROR", "compare `secret` (APIv2密钥) with the merchant platform's: APIv2 has a key of its own"),
+    ("签名错误", "compare `apiv2_key` (APIv2密钥) with the merchant platform's: APIv2 has a key of its own"),
+    ("SIGNERROR", "compare `apiv2_key` (APIv2密钥) with the merchant platform's: APIv2 has a key of its own"),
     ("API证书", "the service did not accept the client certificate: give `p12`, or `certificate` and its key"),
     ("商户证书", "the service did not accept the client certificate: give `p12`, or `certificate` and its key"),
     ("NOAUTH", "switch the product on (商户平台-产品中心), and bind the appid to this merchant"),
@@ -64,11 +64,11 @@ class ResultCodeError(ServiceError):
 
 
 @frozen(str=False)
-class MissingSignError(SignatureError):
+class MissingSignError(VerificationError):
     """An answer without ``sign`` where the service signs; ``body`` is all of it, and none of it is to be believed."""
 
 
-def return_code_error(response: Response, code: str, message: str) -> ReturnCodeError:
+def return_code_error(response: RawResponse, code: str, message: str) -> ReturnCodeError:
     """The error of an answer whose ``return_code`` is ``code``, or that has that ``error_code``."""
     kinds = (error_class(text) for text in (code, message))
     # Not signed: it raises no class of which a program believes that something was paid or closed.
@@ -77,19 +77,19 @@ def return_code_error(response: Response, code: str, message: str) -> ReturnCode
     return _of_both(kind, ReturnCodeError)(**common, outcome_unknown=_in_doubt(response, code, message))
 
 
-def result_code_error(response: Response, code: str, message: str, fields: Mapping[str, Any]) -> ResultCodeError:
+def result_code_error(response: RawResponse, code: str, message: str, fields: Mapping[str, Any]) -> ResultCodeError:
     """The error of an answer whose ``err_code`` is ``code``: a ResultCodeError, and one of the code's own class."""
     kind = error_class(code)
     common = _common(response, code, message)
     return _of_both(kind, ResultCodeError)(**common, outcome_unknown=_in_doubt(response, code), fields=fields)
 
 
-def _in_doubt(response: Response, *said: str) -> bool:
+def _in_doubt(response: RawResponse, *said: str) -> bool:
     """Whether the call may have been carried out: an answer's words can only make that more doubtful, never less."""
     return not response.safe and any(issubclass(error_class(text), _DOUBTFUL) for text in said)
 
 
-def _common(response: Response, code: str, message: str) -> dict[str, Any]:
+def _common(response: RawResponse, code: str, message: str) -> dict[str, Any]:
     return {
         "operation": response.name,
         "status": response.status,

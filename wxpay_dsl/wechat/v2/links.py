@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
 from wxpay_dsl.core.chain.node import Node, aim
-from wxpay_dsl.core.errors import Fault, ValidationError
+from wxpay_dsl.core.errors import FieldError, ValidationError
 
 from . import signing as signing_v2
 
@@ -26,20 +26,20 @@ async def signed_url(client: Client, source: Any, data: Any, fields: Mapping[str
     """
     if not isinstance(source, Node):
         message = f"expected an endpoint such as wxpay.v2.papay.entrustweb.get, got {type(source).__name__}"
-        raise ValidationError("signed_url", (Fault("", message),))
+        raise ValidationError("signed_url", (FieldError("", message),))
     request = await client.prepare(aim(source), data, fields)
-    if request.family != "v2" or request.method != "GET":
+    if request.dialect != "v2" or request.method != "GET":
         message = "only a GET of APIv2 is signed in its URL; the signature of this one is in its headers or its body"
-        raise ValidationError(request.name, (Fault("", message),))
+        raise ValidationError(request.name, (FieldError("", message),))
     pairs = parse_qsl(urlsplit(request.url).query)
     names = {name for name, _ in pairs}
-    faults = [
-        Fault(f"query.{name}", message)
+    field_errors = [
+        FieldError(f"query.{name}", message)
         for name, value in pairs
         if signing_v2.ambiguous(value) and (message := _fault(client.tree, name, value, names))
     ]
-    if faults:
-        raise ValidationError(request.name, tuple(faults))
+    if field_errors:
+        raise ValidationError(request.name, tuple(field_errors))
     return request.url
 
 
@@ -63,7 +63,7 @@ def _fault(tree: Tree, name: str, value: str, names: set[str]) -> str:
 def _message(tree: Tree, names: set[str], hidden: set[str]) -> str:
     """The request of APIv2 that fields of these names could be, with the hidden ones; nothing where there is none."""
     for operation in tree.operations():
-        schema = (operation.query if operation.verb == "get" else operation.body) if operation.family == "v2" else None
+        schema = (operation.query if operation.verb == "get" else operation.body) if operation.dialect == "v2" else None
         if schema is not None and hidden & schema.properties.keys() and names >= schema.required - _EVERYWHERE:
             return operation.name
     return ""

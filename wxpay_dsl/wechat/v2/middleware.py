@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
-from wxpay_dsl.core.errors import ReplyDecodeError
+from wxpay_dsl.core.errors import ResponseDecodeError
 from wxpay_dsl.core.secrets import Secret
 from wxpay_dsl.wechat.errors import BadSignatureError
 
@@ -19,7 +19,7 @@ from .errors import MissingSignError
 from .signer import EnvironmentV2, path_of
 
 if TYPE_CHECKING:
-    from wxpay_dsl.core.http.exchange import Exchange, Response
+    from wxpay_dsl.core.http.exchange import Exchange, RawResponse
     from wxpay_dsl.core.http.transport import Handler, Middleware
     from wxpay_dsl.core.request.build import Request
     from wxpay_dsl.core.specs.model import Operation
@@ -30,7 +30,7 @@ __all__ = ["check_answer", "verify_v2"]
 def verify_v2(exchange: Exchange, environment: EnvironmentV2) -> Middleware:
     """Verifies the answer of an exchange, unless its spec says that such answers are not signed.
 
-    Raises SignatureError or ReplyDecodeError for a 2xx answer that cannot be believed; an answer of any other status
+    Raises VerificationError or ResponseDecodeError for a 2xx answer that cannot be believed; an answer of any other status
     is judged by whoever reads it.
     """
     request = exchange.request
@@ -57,22 +57,24 @@ def _sign_of(request: Request) -> str:
     return next((str(fields["sign"]) for fields in sections if isinstance(fields, Mapping) and fields.get("sign")), "")
 
 
-def check_answer(answer: Response, secret: str | Secret, sent: str = "") -> None:
-    """Raises unless ``secret`` signed the answer, over its values exactly as they came.
+def check_answer(answer: RawResponse, secret: str | Secret, sent: str = "") -> None:
+    """Raises unless ``apiv2_key`` signed the answer, over its values exactly as they came.
 
     The same key signs requests: ``sent`` is the signature of this one, which is none of its answer.
     An answer with ``return_code`` FAIL has no signature, and is good for nothing but an error. Raises
-    MissingSignError, BadSignatureError, or ReplyDecodeError for what is not the service's XML.
+    MissingSignError, BadSignatureError, or ResponseDecodeError for what is not the service's XML.
     """
     secret = Secret.of(secret)  # masked before anything raises: error trackers send the variables of each frame
     unknown = not answer.safe
     if not is_xml(answer.body):
         what = "the answer is not XML" if answer.body else "an empty body where XML was expected"
-        raise ReplyDecodeError(answer.name, what, unknown, answer.status, answer.headers, answer.body)
+        raise ResponseDecodeError(answer.name, what, unknown, answer.status, answer.headers, answer.body)
     try:
         fields = xml.loads(answer.body)
     except xml.XmlError as error:
-        raise ReplyDecodeError(answer.name, str(error), unknown, answer.status, answer.headers, answer.body) from None
+        raise ResponseDecodeError(
+            answer.name, str(error), unknown, answer.status, answer.headers, answer.body
+        ) from None
     if not fields.get("sign") and fields.get("return_code", "") not in UNDERSTOOD:
         return
     if not fields.get("sign"):
@@ -87,7 +89,7 @@ def check_answer(answer: Response, secret: str | Secret, sent: str = "") -> None
     if not signing_v2.verify(fields, secret):
         message = (
             f"`sign` is not that of the APIv2 key (APIv2密钥) over these {len(fields)} fields{_told(fields)}: compare "
-            f"`secret` with the merchant platform's"
+            f"`apiv2_key` with the merchant platform's"
         )
         raise BadSignatureError(answer.name, message, unknown, answer.status, answer.headers, answer.body)
 

@@ -137,7 +137,7 @@ def mutual_tls(
         operation = request.operation
         needed = operation is not None and operation.mutual_tls
         # Of a path that no spec declares nobody knows; APIv2's may need it, and it harms none that does not.
-        if not needed and not (operation is None and request.family == "v2"):
+        if not needed and not (operation is None and request.dialect == "v2"):
             return None
         if certificate is None:
             if needed and demanded:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
-from wxpay_dsl.core.specs.memo import derived
+from wxpay_dsl.core.specs.memo import memo
 from wxpay_dsl.core.specs.model import Schema
 
 __all__ = ["Numbered", "collect", "numbered"]
@@ -37,7 +37,7 @@ class Numbered:
         return tuple(map(int, found.groups())) if found else None
 
 
-@derived
+@memo
 def numbered(schema: Schema) -> tuple[Numbered, ...]:
     """The numbered fields that an object declares."""
     return tuple(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from wxpay_dsl.core.specs.memo import derived
+from wxpay_dsl.core.specs.memo import memo
 from wxpay_dsl.core.specs.model import Event, Operation, Schema
 
 from . import fields as fields_v2
@@ -15,8 +15,8 @@ __all__ = ["answer_shape", "carried_by", "notification_shape", "returned_by"]
 
 
 def returned_by(operation: Operation) -> Schema | None:
-    """The schema of a reply's data."""
-    if operation.returns is None or operation.family != "v2":
+    """The schema of a response's data."""
+    if operation.returns is None or operation.dialect != "v2":
         return operation.returns
     return _shape_v2(operation.returns)
 
@@ -24,7 +24,7 @@ def returned_by(operation: Operation) -> Schema | None:
 def carried_by(event: Event) -> Schema | None:
     """The schema of a notification's resource."""
     schema = event.resource or event.body
-    return _shape_v2(schema) if event.family == "v2" and schema is not None else schema
+    return _shape_v2(schema) if event.dialect == "v2" and schema is not None else schema
 
 
 def answer_shape(operation: Operation, data: Any) -> tuple[Schema, Any] | None:
@@ -46,6 +46,6 @@ def _without_numbered(declared: Schema | None, data: Any) -> Any:
     return {name: value for name, value in data.items() if all(each.position(name) is None for each in lists)}
 
 
-@derived
+@memo
 def _shape_v2(schema: Schema) -> Schema:
     return fields_v2.shape(schema)

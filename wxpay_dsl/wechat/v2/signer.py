@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, quote, urlsplit
 
 from attrs import evolve
 
-from wxpay_dsl.core.errors import ConfigurationError, Fault, ValidationError
+from wxpay_dsl.core.errors import ConfigurationError, FieldError, ValidationError
 from wxpay_dsl.core.secrets import Secret
 from wxpay_dsl.core.specs.model import ABSENT, Operation, Schema
 from wxpay_dsl.wechat.v3 import authorization
@@ -25,7 +25,7 @@ from . import xml
 from .dialect import MERCHANT_FIELDS
 
 if TYPE_CHECKING:
-    from wxpay_dsl.core.dialect import Seal
+    from wxpay_dsl.core.dialect import SignFields
     from wxpay_dsl.core.request.build import Request
 
 __all__ = ["EnvironmentV2", "complete", "path_of", "refuse_hidden_codes", "seal_v2", "sign_type_of"]
@@ -43,17 +43,17 @@ class EnvironmentV2(Protocol):
         """The APIv2 key that signs what is sent to a path, and its answer. Raises ConfigurationError for none."""
 
 
-def seal_v2(mchid: str, environment: EnvironmentV2, agent_secret: str | Secret | None = None) -> Seal:
+def seal_v2(mchid: str, environment: EnvironmentV2, wecom_secret: str | Secret | None = None) -> SignFields:
     """What finishes a request for APIv2: the merchant's id, nonce, signature type and signature.
 
-    ``agent_secret`` is WeCom's (企业微信应用的secret), for ``workwx_sign``. Raises ValidationError for another
+    ``wecom_secret`` is WeCom's (企业微信应用的secret), for ``workwx_sign``. Raises ValidationError for another
     merchant's id and for a field that cannot be signed, ConfigurationError without a key, or without
-    ``agent_secret`` where the operation needs it.
+    ``wecom_secret`` where the operation needs it.
     """
     # What a nested function uses is among its variables too.
-    wecom = None if not agent_secret else Secret.of(agent_secret)
+    wecom = None if not wecom_secret else Secret.of(wecom_secret)
 
-    async def seal(request: Request) -> Request:
+    async def sign_fields(request: Request) -> Request:
         request = environment.moved(request)
         operation = request.operation
         if request.form is not None or (operation is not None and not operation.sign):
@@ -64,14 +64,14 @@ def seal_v2(mchid: str, environment: EnvironmentV2, agent_secret: str | Secret |
             return _signed_query(request, mchid, secret)
         given = request.sections.get("body", {})
         if not isinstance(given, Mapping):
-            raise ValidationError(request.name, (Fault("body", "expected an object of fields"),))
+            raise ValidationError(request.name, (FieldError("body", "expected an object of fields"),))
         schema = operation.body if operation is not None else None
         texts = fields_v2.written(given)
         refuse_hidden_codes(texts, request.name)
         fields = complete(texts, schema, mchid, request.name, nonce=_nonce(operation))
         if fields.get("sign_type") and operation is not None and not operation.sign_type:
             message = "the service does not take it into this signature, which is MD5: leave it out"
-            raise ValidationError(request.name, (Fault("sign_type", message),))
+            raise ValidationError(request.name, (FieldError("sign_type", message),))
         if schema is not None and "workwx_sign" in schema.properties:
             _sign_for_wecom(fields, schema, wecom, request.name)
         fields["sign"] = signing_v2.sign(fields, secret, fields.get("sign_type") or signing_v2.MD5)
@@ -79,7 +79,7 @@ def seal_v2(mchid: str, environment: EnvironmentV2, agent_secret: str | Secret |
         sections = {**request.sections, "body": fields}
         return evolve(request, body=xml.dumps(fields), headers=headers, sections=sections)
 
-    return seal
+    return sign_fields
 
 
 def complete(fields: Mapping[str, str], schema: Schema | None, mchid: str, name: str, *, nonce: bool) -> dict[str, str]:
@@ -100,7 +100,7 @@ def complete(fields: Mapping[str, str], schema: Schema | None, mchid: str, name:
         completed["sign_type"] = sign_type_of(declared, required="sign_type" in schema.required if schema else False)
     if completed.get("sign_type", signing_v2.MD5) not in _SIGN_TYPES:
         message = f"expected {' or '.join(_SIGN_TYPES)}, got {completed['sign_type'][:40]!r}"
-        raise ValidationError(name, (Fault("sign_type", message),))
+        raise ValidationError(name, (FieldError("sign_type", message),))
     return completed
 
 
@@ -108,8 +108,8 @@ def refuse_hidden_codes(fields: Mapping[str, str], name: str, section: str = "")
     """``sign`` does not delimit fields, and the same key signs answers and notifications: a value with
     ``&return_code=…`` in it, which a user wrote, would be signed as one of those. Raises ValidationError.
     """
-    faults = [
-        Fault(
+    field_errors = [
+        FieldError(
             f"{section}{field}",
             f"it has &{hidden}= in it, so that its signature would be that of an answer too: a forger's",
         )
@@ -117,8 +117,8 @@ def refuse_hidden_codes(fields: Mapping[str, str], name: str, section: str = "")
         for hidden in signing_v2.hidden_names(value)
         if hidden in signing_v2.ANSWERING
     ]
-    if faults:
-        raise ValidationError(name, tuple(faults))
+    if field_errors:
+        raise ValidationError(name, tuple(field_errors))
 
 
 def sign_type_of(declared: Schema, *, required: bool) -> str:
@@ -148,7 +148,7 @@ def _fill_merchant(fields: dict[str, str], schema: Schema | None, mchid: str, na
         given = fields.get(field)
         if given and given != mchid:
             message = f"{given[:40]!r} is not this client's merchant {mchid}: its key would sign for another's id"
-            raise ValidationError(name, (Fault(field, message),))
+            raise ValidationError(name, (FieldError(field, message),))
     properties: Mapping[str, Any] = schema.properties if schema is not None else {}
     names = [field for field in MERCHANT_FIELDS if field in properties]
     if not properties and not any(fields.get(field) for field in MERCHANT_FIELDS):
@@ -157,21 +157,21 @@ def _fill_merchant(fields: dict[str, str], schema: Schema | None, mchid: str, na
         fields[field] = mchid
 
 
-def _sign_for_wecom(fields: dict[str, str], schema: Schema, agent_secret: Secret | None, name: str) -> None:
+def _sign_for_wecom(fields: dict[str, str], schema: Schema, wecom_secret: Secret | None, name: str) -> None:
     """``workwx_sign`` of a red packet or a transfer, told apart by what is declared, unless the caller made it.
 
     Raises ConfigurationError without the agent's secret: the service refuses such a request, or pays unsigned by WeCom.
     """
     if fields.get("workwx_sign"):
         return
-    if agent_secret is None:
+    if wecom_secret is None:
         raise ConfigurationError(
-            f"{name}: WeCom signs it as well (workwx_sign): give `agent_secret` (企业微信管理后台-应用管理-企业支付的"
-            f"Secret) as an argument, in the profile, or as WXPAY_AGENT_SECRET in the environment"
+            f"{name}: WeCom signs it as well (workwx_sign): give `wecom_secret` (企业微信管理后台-应用管理-企业支付的"
+            f"Secret) as an argument, in the profile, or as WXPAY_WECOM_SECRET in the environment"
         )
     for names in (signing_v2.WORKWX_RED_PACKET, signing_v2.WORKWX_TRANSFER):
         if schema.properties.keys() >= set(names):
-            fields["workwx_sign"] = signing_v2.workwx_sign(fields, names, agent_secret)
+            fields["workwx_sign"] = signing_v2.workwx_sign(fields, names, wecom_secret)
             return
 
 
@@ -181,7 +181,7 @@ def _signed_query(request: Request, mchid: str, secret: Secret) -> Request:
     pairs = parse_qsl(query, keep_blank_values=True)
     given = dict(pairs)
     if len(given) < len(pairs):
-        raise ValidationError(request.name, (Fault("query", "a name is there twice, which cannot be signed"),))
+        raise ValidationError(request.name, (FieldError("query", "a name is there twice, which cannot be signed"),))
     refuse_hidden_codes(given, request.name, "query.")
     schema = operation.query if operation is not None else None
     fields = complete(given, schema, mchid, request.name, nonce=_nonce(operation))

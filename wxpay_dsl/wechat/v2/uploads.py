@@ -14,20 +14,22 @@ from . import signing as signing_v2
 from .signer import EnvironmentV2, complete, refuse_hidden_codes
 
 if TYPE_CHECKING:
-    from wxpay_dsl.core.dialect import Attach
-    from wxpay_dsl.core.errors import Fault
+    from wxpay_dsl.core.dialect import PrepareFiles
+    from wxpay_dsl.core.errors import FieldError
     from wxpay_dsl.core.specs.model import Operation
 
-__all__ = ["attach_v2"]
+__all__ = ["prepare_files_v2"]
 
 
-def attach_v2(mchid: str, environment: EnvironmentV2) -> Attach:
+def prepare_files_v2(mchid: str, environment: EnvironmentV2) -> PrepareFiles:
     """Fills in ``media_hash``, the merchant's id and the signature of a form.
 
     Raises ValidationError for another merchant's id, ConfigurationError without an APIv2 key.
     """
 
-    async def attach(operation: Operation | None, fields: dict[str, Any], faults: list[Fault]) -> dict[str, Any]:
+    async def prepare_files(
+        operation: Operation | None, fields: dict[str, Any], field_errors: list[FieldError]
+    ) -> dict[str, Any]:
         schema = operation.form if operation is not None else None
         file = next((value for value in fields.values() if isinstance(value, Upload)), None)
         given = dict(fields)
@@ -42,4 +44,4 @@ def attach_v2(mchid: str, environment: EnvironmentV2) -> Attach:
         signed["sign"] = signing_v2.sign(signed, secret, signed.get("sign_type") or signing_v2.MD5)
         return {**fields, **signed}
 
-    return attach
+    return prepare_files

@@ -19,7 +19,7 @@ from wxpay_dsl.core.http.retry import retry_after
 from .sign_error import explain
 
 if TYPE_CHECKING:
-    from wxpay_dsl.core.http.exchange import Exchange, Response
+    from wxpay_dsl.core.http.exchange import Exchange, RawResponse
     from wxpay_dsl.core.specs.model import Operation
 
 __all__ = [
@@ -260,7 +260,7 @@ def error_class(code: str, status: int = 0) -> type[ServiceError]:
     return found
 
 
-def refusal_v3(operation: Operation | None, response: Response) -> SdkError:
+def refusal_v3(operation: Operation | None, response: RawResponse) -> SdkError:
     """The error of an answer that says no."""
     error = json_error(operation, response)
     if not isinstance(error, ServiceError):

@@ -17,7 +17,7 @@ from attrs import evolve
 from wxpay_dsl.core.http.exchange import Exchange
 from wxpay_dsl.core.http.transport import Handler, Middleware
 from wxpay_dsl.wechat.crypto.shangmi import Sm2PublicKey
-from wxpay_dsl.wechat.errors import BadSignatureError, SignatureError
+from wxpay_dsl.wechat.errors import BadSignatureError, VerificationError
 from wxpay_dsl.wechat.platform_keys.keyring import Keyring
 from wxpay_dsl.wechat.signers.local import Credential
 
@@ -37,7 +37,7 @@ def sign_v3(
 ) -> Middleware:
     """Signs a request for APIv3 and verifies its answer.
 
-    Raises SignatureError for a 2xx answer, or one of the operation's own status, that cannot be believed. An answer of
+    Raises VerificationError for a 2xx answer, or one of the operation's own status, that cannot be believed. An answer of
     any other status may be unsigned, and is judged by whoever reads it.
     """
     request = exchange.request
@@ -87,7 +87,7 @@ async def sign_request(
 async def verify_v3(
     exchange: Exchange, keyring: Keyring, clock: Callable[[], float] = time.time, body: bytes | None = None
 ) -> None:
-    """Raises SignatureError unless the exchange's answer is the service's own, and fresh.
+    """Raises VerificationError unless the exchange's answer is the service's own, and fresh.
 
     ``body`` is what was signed, where that is not the answer's own.
     """
@@ -107,7 +107,7 @@ async def verify_v3(
             )
         else:
             check_signature(signed, given, key, answer.name, outcome_unknown=unknown, headers=answer.headers)
-    except SignatureError as error:
+    except VerificationError as error:
         packed = answer.headers.get("Content-Encoding", "identity").strip()[:40]
         if isinstance(error, BadSignatureError) and packed.lower() not in ("", "identity"):
             message = (

@@ -15,13 +15,13 @@ from binascii import a2b_base64
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from wxpay_dsl.core.errors import Fault, SdkError, ValidationError
-from wxpay_dsl.core.specs.memo import derived
+from wxpay_dsl.core.errors import FieldError, SdkError, ValidationError
+from wxpay_dsl.core.specs.memo import memo
 from wxpay_dsl.core.specs.transform import any_field, rewrite
 from wxpay_dsl.wechat.crypto.ciphers import EncryptionError, oaep_encrypt, pkcs1_encrypt
 
 if TYPE_CHECKING:
-    from wxpay_dsl.core.dialect import Incoming, Outgoing
+    from wxpay_dsl.core.dialect import Decrypt, Encrypt
     from wxpay_dsl.core.request.build import Sections
     from wxpay_dsl.core.specs.model import Operation, Schema
     from wxpay_dsl.wechat.crypto.decryptor import Decryptor, Padding
@@ -79,14 +79,14 @@ def padding(operation: Operation) -> Padding:
     return "pkcs1" if operation.path.startswith("/v3/global/") else "oaep"
 
 
-def encrypt_sensitive(keyring: Keyring) -> Outgoing:
+def encrypt_sensitive(keyring: Keyring) -> Encrypt:
     """Encrypts the sensitive fields of a request under the keyring's preferred key, or the one that the call names.
 
-    Raises ValidationError, all faults at once, for values that cannot be encrypted or a key that is not known here,
+    Raises ValidationError, all field_errors at once, for values that cannot be encrypted or a key that is not known here,
     and what finding a key raises. Nothing of a value is in an error.
     """
 
-    async def outgoing(operation: Operation, sections: Sections) -> Sections:
+    async def encrypt(operation: Operation, sections: Sections) -> Sections:
         declared = _sensitive_sections(operation)
         if not declared:
             return sections
@@ -97,7 +97,7 @@ def encrypt_sensitive(keyring: Keyring) -> Outgoing:
         key = await _key(operation, sections, values, keyring)
         public_key = key.rsa
         seal = pkcs1_encrypt if padding(operation) == "pkcs1" else oaep_encrypt
-        faults: list[Fault] = []
+        field_errors: list[FieldError] = []
 
         def encrypt(schema: Schema, value: Any, path: str) -> Any:
             if value is None:
@@ -105,12 +105,12 @@ def encrypt_sensitive(keyring: Keyring) -> Outgoing:
             if isinstance(value, Ciphertext):
                 return str(value)
             if not isinstance(value, str):
-                faults.append(Fault(path, f"expected string, got {type(value).__name__} (not shown)"))
+                field_errors.append(FieldError(path, f"expected string, got {type(value).__name__} (not shown)"))
                 return value
             try:
                 return seal(value, public_key)
             except EncryptionError as error:
-                faults.append(Fault(path, str(error)))
+                field_errors.append(FieldError(path, str(error)))
                 return value
 
         changed = dict(sections)
@@ -118,23 +118,23 @@ def encrypt_sensitive(keyring: Keyring) -> Outgoing:
             schema = operation.section(name)
             if schema is not None:
                 changed[name] = rewrite(schema, sections[name], _is_encrypted, encrypt, name)
-        if faults:
-            raise ValidationError(operation.name, tuple(faults))
+        if field_errors:
+            raise ValidationError(operation.name, tuple(field_errors))
         changed["header"] = {**sections.get("header", {}), _header_name(sections): key.id}
         return changed
 
-    return outgoing
+    return encrypt
 
 
-def decrypt_sensitive(decryptor: Decryptor) -> Incoming:
+def decrypt_sensitive(decryptor: Decryptor) -> Decrypt:
     """Decrypts the sensitive fields of an answer. It was verified before."""
 
-    async def incoming(operation: Operation, data: Any) -> Any:
+    async def decrypt(operation: Operation, data: Any) -> Any:
         if operation.returns is None or not _holds_encrypted(operation.returns):
             return data
         return await decrypt_fields(operation.returns, data, decryptor, padding(operation), operation.name)
 
-    return incoming
+    return decrypt
 
 
 async def decrypt_fields(schema: Schema, data: Any, decryptor: Decryptor, how: Padding, subject: str) -> Any:
@@ -173,13 +173,13 @@ async def _key(operation: Operation, sections: Sections, values: list[Any], keyr
     where = f"header.{_SERIAL}"
     if len(given) > 1:
         message = f"the sensitive fields are encrypted for different keys, {', '.join(sorted(given))}; one can be named"
-        raise ValidationError(operation.name, (Fault(where, message),))
+        raise ValidationError(operation.name, (FieldError(where, message),))
     serial = given.pop()
     key = await keyring.find(serial)
     if key is None:
         known = ", ".join(keyring.known()) or "none"
         message = f"{serial[:80]!r} is no platform key that is known here (known: {known})"
-        raise ValidationError(operation.name, (Fault(where, message),))
+        raise ValidationError(operation.name, (FieldError(where, message),))
     return key
 
 
@@ -206,12 +206,12 @@ def _is_encrypted(schema: Schema) -> bool:
     return schema.encrypted
 
 
-@derived
+@memo
 def _holds_encrypted(schema: Schema) -> bool:
     return any_field(schema, _is_encrypted)
 
 
-@derived
+@memo
 def _sensitive_sections(operation: Operation) -> tuple[str, ...]:
     sections = ((name, operation.section(name)) for name in _SECTIONS)
     return tuple(name for name, schema in sections if schema is not None and _holds_encrypted(schema))

@@ -16,7 +16,7 @@ from wxpay_dsl.core.http.transport import MAX_REPLY
 from wxpay_dsl.wechat.errors import BadSignatureError, MissingHeaderError
 
 if TYPE_CHECKING:
-    from wxpay_dsl.core.http.exchange import Response
+    from wxpay_dsl.core.http.exchange import RawResponse
     from wxpay_dsl.core.specs.model import Operation
 
 __all__ = ["content", "digest_of", "signed_body"]
@@ -41,7 +41,7 @@ def signed_body(digest: Digest) -> bytes:
     return f'{{"sha1":"{digest.value}"}}'.encode()
 
 
-def content(operation: Operation, response: Response) -> bytes:
+def content(operation: Operation, response: RawResponse) -> bytes:
     """The statement, unpacked. Raises BadSignatureError unless it has the digest that was signed."""
     unpacker = Unpacker(digest_of(operation, response.headers), _LIMIT)
     try:

@@ -9,16 +9,16 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from wxpay_dsl.core.errors import Fault, ValidationError
+from wxpay_dsl.core.errors import FieldError, ValidationError
 from wxpay_dsl.core.request.files import File, Upload, prepare
 from wxpay_dsl.core.specs.model import ABSENT
 
 if TYPE_CHECKING:
     from wxpay_dsl.core.chain.node import Node
-    from wxpay_dsl.core.response import Reply
+    from wxpay_dsl.core.response import Response
     from wxpay_dsl.core.specs.model import Operation
 
-__all__ = ["META", "attach", "upload"]
+__all__ = ["META", "prepare_files", "upload"]
 
 #: The part that describes the file.
 META: Final = "meta"
@@ -29,7 +29,9 @@ _USUAL: Final = ("filename", "sha256")
 _ALGORITHM: Final = ("digest_alogrithm", "digest_algorithm")
 
 
-async def attach(operation: Operation | None, fields: dict[str, Any], faults: list[Fault]) -> dict[str, Any]:
+async def prepare_files(
+    operation: Operation | None, fields: dict[str, Any], field_errors: list[FieldError]
+) -> dict[str, Any]:
     """``fields`` with ``meta`` as the JSON text that is signed and sent: what the caller said, completed by the file.
 
     A caller's ``meta`` that is text already stays as it is, byte for byte.
@@ -39,8 +41,8 @@ async def attach(operation: Operation | None, fields: dict[str, Any], faults: li
     if file is None or isinstance(given, str):
         return fields
     if not isinstance(given, Mapping):
-        faults.append(
-            Fault(f"form.{META}", f"expected an object of fields, or its JSON text, got {type(given).__name__}")
+        field_errors.append(
+            FieldError(f"form.{META}", f"expected an object of fields, or its JSON text, got {type(given).__name__}")
         )
         return {**fields, META: ""}
     meta = dict(given)
@@ -51,7 +53,7 @@ async def attach(operation: Operation | None, fields: dict[str, Any], faults: li
         text.encode()
     except (TypeError, ValueError, RecursionError) as error:
         reason = "holds half a character" if isinstance(error, UnicodeEncodeError) else str(error)
-        faults.append(Fault(f"form.{META}", f"cannot be written as JSON: {reason}"))
+        field_errors.append(FieldError(f"form.{META}", f"cannot be written as JSON: {reason}"))
         text = ""
     return {**fields, META: text}
 
@@ -86,7 +88,7 @@ def _example(operation: Operation | None) -> dict[str, Any]:
 
 async def upload(
     root: Node, given: Any, to: Any, *, name: str | None, content_type: str | None, fields: Mapping[str, Any]
-) -> Reply[Any]:
+) -> Response[Any]:
     """Calls ``to``, or the endpoint of images or of videos, with a file. Raises ValidationError."""
     file = given
     if name is not None or content_type is not None:
@@ -96,11 +98,11 @@ async def upload(
             else File(given, name, content_type)
         )
     if to is None:
-        faults: list[Fault] = []
-        file = await prepare(file, faults, "file")
+        field_errors: list[FieldError] = []
+        file = await prepare(file, field_errors, "file")
         if file is None:
-            raise ValidationError("upload", tuple(faults))
+            raise ValidationError("upload", tuple(field_errors))
         media = root.v3.merchant.media
         to = media.video_upload if file.content_type.startswith("video/") else media.upload
-    reply: Reply[Any] = await to(file, **fields)
-    return reply
+    response: Response[Any] = await to(file, **fields)
+    return response
