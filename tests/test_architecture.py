@@ -1,4 +1,4 @@
-"""What the layout promises: imports go one way, the framework knows no WeChat Pay, importing is cheap."""
+"""The layout: imports go one way and in no circle, core knows no API, folders are small, importing is cheap."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -15,75 +17,159 @@ import wxpay_dsl
 
 PACKAGE = Path(wxpay_dsl.__file__).parent
 
-#: What each part may import of the package. What is not named here is the top: it puts the parts together.
-ALLOWED = {
-    "core": {"core"},
-    "wechat": {"core", "wechat"},
-    "sandbox": {"core", "wechat", "sandbox", "top"},
-    "site": {"core", "wechat", "sandbox", "top", "site"},
-    "cli": {"core", "wechat", "notify", "sandbox", "site", "top", "cli"},
-    "notify": {"core", "wechat", "notify", "top"},
-    "top": {"core", "wechat", "top"},
-    # The door, `wxpay_dsl/__init__.py`: it names what is public, and loads it when it is used.
-    "door": {"core", "wechat", "notify", "top"},
+#: The parts of each folder, each of which may import those that stand before it, and no others.
+ORDER: Mapping[str, Sequence[str]] = {
+    "wxpay_dsl": [
+        *("_version", "core", "wechat", "settings", "wiring", "client", "notify", "diagnosis", "sandbox", "typing"),
+        *("site", "cli", "__init__"),
+    ],
+    "wxpay_dsl.core": [
+        *("errors", "secrets", "forking", "files", "origins", "specs", "redaction", "messages", "dialect", "chain", "openapi"),
+        *("request", "http", "response", "observe", "typing", "lint", "client"),
+    ],
+    "wxpay_dsl.wechat": [
+        *("errors", "roles", "chains", "service_hosts", "crypto", "v3", "bills", "signers", "platform_keys", "v2"),
+        *("payment_params", "merchant_keys"),
+    ],
+    "wxpay_dsl.sandbox": [
+        *("keys", "protocol", "domain", "views", "state", "notifications", "flows", "control", "handlers", "explorer"),
+        *("app", "server", "background", "run", "pytest_plugin", "__init__"),
+    ],
+    "wxpay_dsl.cli": [
+        "output",
+        "input",
+        "lazy",
+        "commands",
+        "bulk",
+        "notify",
+        "spec",
+        "program",
+        "__init__",
+        "__main__",
+    ],
 }
-#: What may be imported without loading anything that the layer must not know.
-HARMLESS = {"wxpay_dsl", "wxpay_dsl._version"}
+#: The public door, which names what is below it and loads it when it is used; and the version.
+DOOR = {"wxpay_dsl", "wxpay_dsl._version"}
+
+#: Modules of one folder, its ``__init__`` aside.
+MOST_MODULES = 15
+#: Lines of one module.
+MOST_LINES = 350
 
 
-def part_of(module: str) -> str:
-    if module == "wxpay_dsl":
-        return "door"
-    names = module.split(".")
-    return names[1] if len(names) > 1 and names[1] in ALLOWED else "top"
-
-
-def modules() -> dict[str, Path]:
+@cache
+def modules() -> Mapping[str, Path]:
+    """Every module of the package by its name; what is generated aside."""
     found = {}
-    for file in PACKAGE.rglob("*.py"):
-        names = ("wxpay_dsl", *file.relative_to(PACKAGE).with_suffix("").parts)
-        found[".".join(names).removesuffix(".__init__")] = file
+    for file in sorted(PACKAGE.rglob("*.py")):
+        below = file.relative_to(PACKAGE)
+        if below.parts[0] in ("typed", "specs"):
+            continue
+        found[".".join(("wxpay_dsl", *below.with_suffix("").parts)).removesuffix(".__init__")] = file
     return found
 
 
-def imported(module: str, file: Path) -> Iterator[str]:
-    """Every module of the package that ``file`` imports, wherever in it, for types alone included."""
+@cache
+def imports() -> Mapping[str, frozenset[str]]:
+    """Which modules of the package each module imports, wherever in it, for types alone included."""
+    return {name: frozenset(_imported(name, file)) - {name} for name, file in modules().items()}
+
+
+def _imported(module: str, file: Path) -> Iterator[str]:
     package = module if file.name == "__init__.py" else module.rpartition(".")[0]
     for node in ast.walk(ast.parse(file.read_bytes())):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names if alias.name.partition(".")[0] == "wxpay_dsl")
+            yield from (alias.name for alias in node.names if alias.name in modules())
         elif isinstance(node, ast.ImportFrom):
             base = node.module or ""
             if node.level:
                 above = package.split(".")[: len(package.split(".")) - node.level + 1]
                 base = ".".join([*above, *filter(None, [base])])
-            if base.partition(".")[0] == "wxpay_dsl":
-                # `from wxpay_dsl import core` imports a module, `from wxpay_dsl.core import Name` a name of one.
-                yield from (f"{base}.{alias.name}" if base == "wxpay_dsl" else base for alias in node.names)
+            for alias in node.names:
+                # `from package import module` imports a module, `from module import Name` a name of one.
+                name = f"{base}.{alias.name}"
+                if name in modules():
+                    yield name
+                elif base in modules():
+                    yield base
 
 
-@pytest.mark.parametrize("part", ALLOWED)
-def test_imports_go_one_way(part: str) -> None:
+def part_of(module: str, folder: str) -> str:
+    """The part of ``folder`` that ``module`` belongs to: a module or a folder right below it."""
+    return module.removeprefix(folder).lstrip(".").partition(".")[0] or "__init__"
+
+
+@pytest.mark.parametrize("folder", ORDER)
+def test_imports_go_one_way(folder: str) -> None:
+    order = {part: position for position, part in enumerate(ORDER[folder])}
     wrong = [
         f"{module} imports {name}"
-        for module, file in modules().items()
-        if part_of(module) == part
-        for name in imported(module, file)
-        if name not in HARMLESS and part_of(name) not in ALLOWED[part]
+        for module, names in imports().items()
+        if module == folder or module.startswith(f"{folder}.")
+        for name in names
+        if (name == folder or name.startswith(f"{folder}.")) and name not in DOOR
+        if (ours := part_of(module, folder)) != (theirs := part_of(name, folder))
+        if order[theirs] > order[ours]
     ]
     assert wrong == []
 
 
-def test_every_part_is_looked_at() -> None:
-    assert {part_of(module) for module in modules()} == set(ALLOWED)
+@pytest.mark.parametrize("folder", ORDER)
+def test_the_order_names_what_is_there(folder: str) -> None:
+    there = {part_of(module, folder) for module in modules() if module == folder or module.startswith(f"{folder}.")}
+    assert there - {"__init__"} == set(ORDER[folder]) - {"__init__"}
 
 
-def test_the_framework_has_no_word_of_wechat_pay() -> None:
-    word = re.compile(r"wechat|weixin|tenpay|微信|商户|mchid|\bwxpay\b", re.IGNORECASE)
+def test_there_is_no_circle_of_imports() -> None:
+    try:
+        TopologicalSorter(imports()).prepare()
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
+
+
+def test_no_private_name_crosses_modules() -> None:
+    found = [
+        f"{module}: {alias.name}"
+        for module, file in modules().items()
+        for node in ast.walk(ast.parse(file.read_bytes()))
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if alias.name.startswith("_") and alias.name not in ("__version__", "_version")
+    ]
+    assert found == []
+
+
+def test_no_folder_is_crowded() -> None:
+    counts: dict[Path, int] = {}
+    for file in modules().values():
+        counts[file.parent] = counts.get(file.parent, 0) + (file.name != "__init__.py")
+    assert {str(folder): count for folder, count in counts.items() if count > MOST_MODULES} == {}
+
+
+def test_no_module_is_long() -> None:
+    lines = {name: len(file.read_bytes().splitlines()) for name, file in modules().items()}
+    assert {name: count for name, count in lines.items() if count > MOST_LINES} == {}
+
+
+def test_each_folder_says_what_it_is() -> None:
+    short = [
+        name
+        for name, file in modules().items()
+        if file.name == "__init__.py" and len(ast.get_docstring(ast.parse(file.read_bytes())) or "") < 80
+    ]
+    assert short == []
+
+
+def test_core_knows_no_particular_api() -> None:
+    # Names of WeChat Pay, its parts and its units, and Chinese text at all: core speaks English, and of any API.
+    word = re.compile(
+        r"wechat|weixin|tenpay|mchid|\bwxpay\b|\bfen\b|code_url|auth_code|order number|platform key|[\u4e00-\u9fff]",
+        re.IGNORECASE,
+    )
     found = [
         f"{file.relative_to(PACKAGE)}:{number}: {line.strip()}"
         for file in sorted((PACKAGE / "core").rglob("*.py"))
-        for number, line in enumerate(file.read_text("utf-8").splitlines(), 1)
+        for number, line in enumerate(file.read_text("utf-8").replace("wxpay_dsl.", "").splitlines(), 1)
         if word.search(line)
     ]
     assert found == []

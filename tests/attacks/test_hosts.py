@@ -14,8 +14,8 @@ from tests.wechat.platform_server import APIV3_KEY, MCHID, PUB_KEY_ID, SERIAL, k
 from wxpay_dsl import ConfigurationError, SdkError, SpecError, ValidationError, Wechatpay
 from wxpay_dsl.client import tree
 from wxpay_dsl.core.chain.node import aim
-from wxpay_dsl.core.http.exchange import Exchange
 from wxpay_dsl.core.http.transport import Transport
+from wxpay_dsl.core.messages import Exchange
 from wxpay_dsl.wechat.service_hosts import SERVICE
 from wxpay_dsl.wechat.signers.local import Credential, LocalSigner
 from wxpay_dsl.wechat.v3.middleware import sign_v3

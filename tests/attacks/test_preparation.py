@@ -88,6 +88,6 @@ async def test_what_was_spent_is_missing_afterwards() -> None:
 
 
 def _exchange(request: Any) -> Any:
-    from wxpay_dsl.core.http.exchange import Exchange
+    from wxpay_dsl.core.messages import Exchange
 
     return Exchange(request)

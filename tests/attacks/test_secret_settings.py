@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from tests.core.raw_server import RawServer, json_answer
 from tests.wechat.platform_server import MCHID, PUB_KEY_ID, SERIAL, keys
 from wxpay_dsl import ConfigurationError, SdkError, Wechatpay
-from wxpay_dsl.core.observe.redaction import redact_text
+from wxpay_dsl.core.redaction import redact_text
 from wxpay_dsl.settings.settings import Settings
 
 PASSWORD = "hunter2-is-no-password"

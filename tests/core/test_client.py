@@ -17,7 +17,7 @@ from tests.core.library_api.server import Library
 from wxpay_dsl.core.client import Client
 from wxpay_dsl.core.errors import ServiceError, SpecError
 from wxpay_dsl.core.http.transport import Transport
-from wxpay_dsl.core.request.build import Sections
+from wxpay_dsl.core.messages import Sections
 from wxpay_dsl.core.response import Response
 from wxpay_dsl.core.specs.model import Operation
 

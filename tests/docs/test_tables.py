@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from tests.docs.pages import ROOT
-from wxpay_dsl.cli import COMMANDS
 from wxpay_dsl.cli.output.failure import _KINDS
+from wxpay_dsl.cli.program import COMMANDS
 from wxpay_dsl.settings.settings import ENVIRONMENT, MERCHANT, NAMES
 
 GUIDE = ROOT / "docs" / "guide"

@@ -28,11 +28,10 @@ from tests.fuzz.notifications_v2 import fuzz_notifications_v2
 from wxpay_dsl.client import tree
 from wxpay_dsl.core.errors import ConfigurationError, SdkError, SpecError
 from wxpay_dsl.core.http.decoding import Digest, Unpacker, UnpackError
-from wxpay_dsl.core.http.exchange import Exchange, RawResponse
 from wxpay_dsl.core.http.retry import retry_after
+from wxpay_dsl.core.messages import Exchange, Options, RawResponse, Request
 from wxpay_dsl.core.openapi import parse as parse_document
 from wxpay_dsl.core.openapi import read_document
-from wxpay_dsl.core.request.build import Options, Request
 from wxpay_dsl.core.specs.loader import load, outline
 from wxpay_dsl.core.specs.model import Operation
 from wxpay_dsl.core.specs.yaml12 import read as read_yaml

@@ -28,7 +28,7 @@ from wxpay_dsl import (
     ServiceError,
     Wechatpay,
 )
-from wxpay_dsl.core.observe.redaction import redact_data, redact_headers, redact_url
+from wxpay_dsl.core.redaction import redact_data, redact_headers, redact_url
 from wxpay_dsl.sandbox import Sandbox
 
 PRESIGN = {

@@ -5,26 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Final
 
-__all__ = ["COMMANDS", "main"]
-
-#: Each command and the module below this package, with the function in it, that is imported when the command is named.
-COMMANDS: Final = {
-    "demo": "commands.demo:demo",
-    "call": "commands.call:call",
-    "bulk": "bulk.command:bulk",
-    "bill": "commands.bill:bill",
-    "qr": "commands.qr:qr",
-    "certs": "commands.certs:certs",
-    "sandbox": "commands.sandbox:sandbox",
-    "notify": "notify.group:notify",
-    "init": "commands.init:init",
-    "doctor": "commands.doctor:doctor",
-    "explain": "commands.explain:explain",
-    "drift": "commands.drift:drift",
-    "spec": "spec.group:spec",
-    "stubs": "spec.stubs:stubs",
-    "docs": "commands.docs:docs",
-}
+__all__ = ["main"]
 
 #: What the extra ``cli`` brings.
 _LIBRARIES: Final = ("click", "rich")

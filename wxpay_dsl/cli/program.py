@@ -8,17 +8,36 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from typing import Final
 
 import click
 
 from wxpay_dsl._version import __version__
 from wxpay_dsl.core.errors import SdkError
 
-from . import COMMANDS
 from .input.options import asks_for_json
 from .lazy import LazyGroup
 
-__all__ = ["program", "run"]
+__all__ = ["COMMANDS", "program", "run"]
+
+#: Each command and the module below this package, with the function in it, that is imported when the command is named.
+COMMANDS: Final = {
+    "demo": "commands.demo:demo",
+    "call": "commands.call:call",
+    "bulk": "bulk.command:bulk",
+    "bill": "commands.bill:bill",
+    "qr": "commands.qr:qr",
+    "certs": "commands.certs:certs",
+    "sandbox": "commands.sandbox:sandbox",
+    "notify": "notify.group:notify",
+    "init": "commands.init:init",
+    "doctor": "commands.doctor:doctor",
+    "explain": "commands.explain:explain",
+    "drift": "commands.drift:drift",
+    "spec": "spec.group:spec",
+    "stubs": "spec.stubs:stubs",
+    "docs": "commands.docs:docs",
+}
 
 _HELP = """WeChat Pay on the command line: the whole API, every call signed and verified. 微信支付命令行
 

@@ -26,13 +26,13 @@ from .errors import (
     UndeclaredPathError,
     ValidationError,
 )
-from .http.exchange import Exchange, RawResponse
 from .http.stream import Stream
 from .http.transport import Middleware, Transport
+from .messages import Exchange, Options, RawResponse, Request, Validate
 from .observe.call_log import log_calls, log_failure
 from .observe.hooks import Hook, observed
 from .origins import Origins
-from .request.build import Options, Request, Validate, Warned, build, collect
+from .request.build import Warned, build, collect
 from .request.forms import complete
 from .request.plan import plan_of
 from .response import Response

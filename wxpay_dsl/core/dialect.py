@@ -12,8 +12,7 @@ from .errors import ResponseDecodeError, SdkError, ServiceError
 
 if TYPE_CHECKING:
     from .errors import FieldError
-    from .http.exchange import Exchange, RawResponse
-    from .request.build import Request, Sections
+    from .messages import Exchange, RawResponse, Request, Sections
     from .specs.model import Operation
 
 __all__ = ["Dialect", "decode_json", "encode_json", "json_error"]

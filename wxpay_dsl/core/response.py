@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from attrs import define, field, setters
 
 if TYPE_CHECKING:
-    from .http.exchange import Exchange
+    from .messages import Exchange
 
 __all__ = ["Response"]
 

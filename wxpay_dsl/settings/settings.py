@@ -16,9 +16,9 @@ from attrs import evolve, field, fields, frozen
 from wxpay_dsl._version import __version__
 from wxpay_dsl.core.errors import ConfigurationError
 from wxpay_dsl.core.files.names import is_file_name, shown_file
+from wxpay_dsl.core.messages import Validate
 from wxpay_dsl.core.observe.hooks import Hook
 from wxpay_dsl.core.origins import LOOPBACK, Origins, is_origin
-from wxpay_dsl.core.request.build import Validate
 from wxpay_dsl.core.specs.grammar import nearest
 from wxpay_dsl.wechat.crypto import pem
 from wxpay_dsl.wechat.crypto.decryptor import Decryptor, LocalDecryptor

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from wxpay_dsl.core.dialect import Decrypt, Dialect, Encrypt, SignFields
-    from wxpay_dsl.core.http.exchange import RawResponse
+    from wxpay_dsl.core.messages import RawResponse
     from wxpay_dsl.core.specs.model import Operation
 
 __all__ = ["AUTO_FIELDS", "BASE_URL", "CHAINS", "DEFAULT", "brand", "v3"]

@@ -9,10 +9,9 @@ from attrs import evolve, frozen
 
 from wxpay_dsl.core.dialect import Dialect
 from wxpay_dsl.core.errors import ConfigurationError
-from wxpay_dsl.core.http.exchange import Exchange
 from wxpay_dsl.core.http.transport import Middleware
+from wxpay_dsl.core.messages import Exchange, Request
 from wxpay_dsl.core.origins import Origins
-from wxpay_dsl.core.request.build import Request
 from wxpay_dsl.settings.brand import BrandSettings
 from wxpay_dsl.wechat.dialects import brand
 from wxpay_dsl.wechat.platform_keys.keyring import StaticKeyring

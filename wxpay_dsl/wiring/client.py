@@ -12,10 +12,10 @@ from attrs import field, frozen
 from wxpay_dsl._version import __version__
 from wxpay_dsl.core.chain.tree import Tree
 from wxpay_dsl.core.client import Client
-from wxpay_dsl.core.http.exchange import Exchange
 from wxpay_dsl.core.http.failover import Hosts
 from wxpay_dsl.core.http.retry import RetryPolicy, retry
 from wxpay_dsl.core.http.transport import Middleware, Transport, user_agent
+from wxpay_dsl.core.messages import Exchange
 from wxpay_dsl.core.observe.hooks import Hook
 from wxpay_dsl.settings.settings import Settings
 from wxpay_dsl.wechat.dialects import v3

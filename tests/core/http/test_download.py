@@ -29,9 +29,8 @@ from wxpay_dsl.core.errors import (
 )
 from wxpay_dsl.core.http.decoding import Digest, Unpacker, UnpackError
 from wxpay_dsl.core.http.download import Download, Plan, Progress
-from wxpay_dsl.core.http.exchange import Exchange
 from wxpay_dsl.core.http.transport import Transport
-from wxpay_dsl.core.request.build import Options, Request
+from wxpay_dsl.core.messages import Exchange, Options, Request
 
 CONTENT = b"".join(b"%08d,line\n" % number for number in range(40_000))
 Step = Callable[[web.Request], Awaitable[web.StreamResponse]]

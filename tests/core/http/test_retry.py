@@ -17,11 +17,10 @@ from yarl import URL
 from tests.leap import leap
 from tests.ports import free_port
 from wxpay_dsl.core.errors import ClosedError, ConnectionFailedError, RequestTimeoutError, ResponseTruncatedError
-from wxpay_dsl.core.http.exchange import Exchange
 from wxpay_dsl.core.http.failover import Hosts
 from wxpay_dsl.core.http.retry import RetryPolicy, retry, retry_after
 from wxpay_dsl.core.http.transport import Transport
-from wxpay_dsl.core.request.build import Options, Request
+from wxpay_dsl.core.messages import Exchange, Options, Request
 
 Step = Callable[[web.Request], Awaitable[web.StreamResponse]]
 QUICK = RetryPolicy(attempts=3, pause=0.01, longest_pause=0.02)

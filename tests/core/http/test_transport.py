@@ -34,8 +34,8 @@ from wxpay_dsl.core.errors import (
     ServiceError,
     TransportError,
 )
-from wxpay_dsl.core.http.exchange import Exchange
 from wxpay_dsl.core.http.transport import CONNECT, MAX_REPLY, Handler, Middleware, Transport, user_agent
+from wxpay_dsl.core.messages import Exchange
 
 #: Seconds that a call of these tests may take: more than any machine needs, since they pass at once where they shall.
 TIMEOUT = 60.0

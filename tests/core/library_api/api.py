@@ -12,8 +12,8 @@ from wxpay_dsl.core.chain.tree import Tree
 from wxpay_dsl.core.client import Client
 from wxpay_dsl.core.dialect import Dialect, Encrypt
 from wxpay_dsl.core.errors import SdkError, ServiceError
-from wxpay_dsl.core.http.exchange import RawResponse
 from wxpay_dsl.core.http.transport import Transport, user_agent
+from wxpay_dsl.core.messages import RawResponse
 from wxpay_dsl.core.specs.model import Operation
 
 SPECS = str(Path(__file__).parent / "specs")

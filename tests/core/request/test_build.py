@@ -24,8 +24,9 @@ from tests.core.library_api import api as library_api
 from tests.core.library_api.server import Library
 from wxpay_dsl.core.client import Client
 from wxpay_dsl.core.errors import ConfigurationError, ServiceError, UndeclaredPathError, ValidationError
+from wxpay_dsl.core.messages import Sections
 from wxpay_dsl.core.origins import Origins
-from wxpay_dsl.core.request.build import Sections, SpecWarning
+from wxpay_dsl.core.request.build import SpecWarning
 from wxpay_dsl.core.specs.model import Operation
 
 CASES_FOLDER = Path(__file__).parents[2] / "cases"

@@ -155,7 +155,7 @@ async def test_an_answer_that_its_spec_calls_unsigned_is_read_without_a_signatur
 
 async def test_an_answer_with_lists_in_it_is_read_as_its_spec_says() -> None:
     from wxpay_dsl.client import tree
-    from wxpay_dsl.core.http.exchange import RawResponse
+    from wxpay_dsl.core.messages import RawResponse
     from wxpay_dsl.wechat.v2.dialect import decode
 
     branch = tree().find(("v2", "mmpaymkttransfers", "gethbinfo"))

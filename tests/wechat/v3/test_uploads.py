@@ -17,7 +17,7 @@ from wxpay_dsl import File, ServiceError, ValidationError, Wechatpay
 from wxpay_dsl.client import tree
 from wxpay_dsl.core.chain.node import aim
 from wxpay_dsl.core.errors import FieldError
-from wxpay_dsl.core.http.exchange import Exchange
+from wxpay_dsl.core.messages import Exchange
 from wxpay_dsl.core.request.files import Upload, prepare
 from wxpay_dsl.core.request.forms import file_fields
 from wxpay_dsl.sandbox import Sandbox

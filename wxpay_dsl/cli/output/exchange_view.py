@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 from yarl import URL
 
-from wxpay_dsl.core.http.exchange import Exchange
+from wxpay_dsl.core.messages import Exchange
 from wxpay_dsl.wechat.v3 import authorization
 
 from .terminal import hanging

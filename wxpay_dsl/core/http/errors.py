@@ -7,10 +7,8 @@ from typing import Any, Final
 import aiohttp
 
 from wxpay_dsl.core.errors import ConnectionFailedError, RequestTimeoutError, ResponseTruncatedError, TransportError
-from wxpay_dsl.core.observe.redaction import redact_text
-from wxpay_dsl.core.request.build import Request
-
-from .exchange import Exchange
+from wxpay_dsl.core.messages import Exchange, Request
+from wxpay_dsl.core.redaction import redact_text
 
 __all__ = ["broken", "failure"]
 

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.payload import Payload
 
-from wxpay_dsl.core.request.multipart import Form
+from wxpay_dsl.core.messages import StreamedBody
 
 __all__ = ["FormPayload"]
 
@@ -15,11 +15,11 @@ __all__ = ["FormPayload"]
 class FormPayload(Payload):
     """The body of an upload."""
 
-    _value: Form
+    _value: StreamedBody
     #: No handle is kept between two attempts.
     _autoclose = True
 
-    def __init__(self, form: Form) -> None:
+    def __init__(self, form: StreamedBody) -> None:
         super().__init__(form, content_type=form.content_type)
         self._size = form.size
 

@@ -9,7 +9,7 @@ from typing import Self
 from attrs import field, frozen
 from yarl import URL
 
-from wxpay_dsl.core.observe.redaction import MASK
+from wxpay_dsl.core.redaction import MASK
 from wxpay_dsl.core.secrets import Secret
 
 __all__ = ["Proxy"]

@@ -20,8 +20,8 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_result, wait_random
 from yarl import URL
 
 from wxpay_dsl.core.errors import ConnectionFailedError, ResponseTooLargeError, TransportError
+from wxpay_dsl.core.messages import Exchange
 
-from .exchange import Exchange
 from .failover import Hosts
 from .transport import Handler, Middleware
 

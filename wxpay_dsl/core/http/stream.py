@@ -9,7 +9,7 @@ from typing import Final
 import aiohttp
 
 from wxpay_dsl.core.errors import RequestTimeoutError
-from wxpay_dsl.core.request.build import Request
+from wxpay_dsl.core.messages import Request
 
 from .errors import broken
 

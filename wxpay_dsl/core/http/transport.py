@@ -23,10 +23,9 @@ from aiohttp.tracing import Trace
 from yarl import URL
 
 from wxpay_dsl.core.errors import ClosedError, ResponseTooLargeError, ResponseTruncatedError, SdkError
-from wxpay_dsl.core.request.build import Request
+from wxpay_dsl.core.messages import Exchange, RawResponse, Request
 
 from .errors import failure
-from .exchange import Exchange, RawResponse
 from .payload import FormPayload
 from .proxy import Proxy
 from .stream import Stream

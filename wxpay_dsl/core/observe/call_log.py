@@ -1,6 +1,6 @@
 """Calls in the log, by Python's own ``logging``: a line for each at INFO, what was sent and what came at DEBUG.
 
-Nothing that :mod:`~wxpay_dsl.core.observe.redaction` hides is in it.
+Nothing that :mod:`~wxpay_dsl.core.redaction` hides is in it.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from types import TracebackType
 from typing import Any, Final
 
 from wxpay_dsl.core.errors import on_one_line
+from wxpay_dsl.core.redaction import redact_data, redact_headers, redact_unknown, redact_url
 from wxpay_dsl.core.specs.model import Schema
 
 from .hooks import Call, Hook
-from .redaction import redact_data, redact_headers, redact_unknown, redact_url
 
 __all__ = ["log_calls", "log_failure"]
 

@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import define, field
 
 if TYPE_CHECKING:
-    from wxpay_dsl.core.http.exchange import Exchange
-    from wxpay_dsl.core.request.build import Request
+    from wxpay_dsl.core.messages import Exchange, Request
     from wxpay_dsl.core.response import Response
 
 __all__ = ["Call", "Hook", "observed"]

@@ -13,11 +13,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from attrs import define, field, frozen, setters
-
 from wxpay_dsl.core.chain import node as chain
 from wxpay_dsl.core.dialect import Dialect
 from wxpay_dsl.core.errors import FieldError, ValidationError
+from wxpay_dsl.core.messages import Options, Request, Sections, Validate
 from wxpay_dsl.core.specs.model import Operation
 
 from .body import MAX_BODY, body_of
@@ -27,24 +26,18 @@ from .multipart import Form
 from .multipart import encode as encode_form
 from .params import headers_of, path_of, query_of
 from .plan import Plan, main_section
-from .verdict import OPTIONS, Validate, fits, judge
+from .verdict import OPTIONS, fits, judge
 
 __all__ = [
     "MAX_BODY",
     "OPTIONS",
     "Collected",
-    "Options",
-    "Request",
-    "Sections",
     "SpecWarning",
-    "Validate",
     "Warned",
     "build",
     "collect",
 ]
 
-#: ``{section: {name: value}}`` of one call.
-Sections = dict[str, Any]
 #: ``(name of the operation, path, kind)`` of each mismatch that was warned of.
 Warned = set[tuple[str, str, str]]
 
@@ -62,57 +55,6 @@ class SpecWarning(UserWarning):
 
     A client warns once of each kind of mismatch in each field of an operation.
     """
-
-
-@frozen
-class Options:
-    """What a single call may set beside its fields."""
-
-    headers: Mapping[str, str] = field(factory=dict)
-    #: Added to the query as it is, unvalidated.
-    query: Mapping[str, Any] = field(factory=dict)
-    #: Seconds for the whole call, retries included; None for the client's own.
-    timeout: float | None = None
-    #: None for the client's own.
-    validate: Validate | None = None
-    #: Of an undeclared path: send its fields as they are, though a declared one beside it encrypts some.
-    undeclared: bool = False
-
-
-@define(on_setattr=setters.frozen)  # frozen too, and made in a third of the time
-class Request:
-    """One request, whole: what is signed and what is sent."""
-
-    #: ``POST /v3/…``: the operation for errors and logs, templates unfilled.
-    name: str
-    method: str
-    #: Already percent-encoded.
-    url: str
-    headers: Mapping[str, str] = field(repr=False)
-    body: bytes = field(repr=False)
-    operation: Operation | None
-    dialect: str
-    #: The fields as they were encoded, by section.
-    sections: Sections = field(repr=False)
-    options: Options = field(repr=False)
-    #: It only is_read_only: whatever became of it, nothing was done by it.
-    safe: bool = False
-    #: The body where it is an upload; then ``body`` is empty.
-    form: Form | None = field(default=None, repr=False)
-    #: Sending it twice does what sending it once does.
-    idempotent: bool = False
-    #: Seconds of the call's time that were spent before it was ready: keys were fetched for it, say.
-    spent: float = field(default=0.0, repr=False)
-
-    @property
-    def repeatable(self) -> bool:
-        """Whether sending it again cannot do anything twice."""
-        return self.safe or self.idempotent
-
-    @property
-    def signed_body(self) -> bytes:
-        """What a signature covers of the body: all of it, or the field of an upload that describes its file."""
-        return self.body if self.form is None else self.form.signed
 
 
 #: What a caller gave, sorted: sections, options, field_errors, and the keywords that no section declares, which are in the

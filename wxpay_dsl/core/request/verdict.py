@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from difflib import get_close_matches
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from wxpay_dsl.core.dialect import Dialect
 from wxpay_dsl.core.errors import FieldError
+from wxpay_dsl.core.messages import Validate
 from wxpay_dsl.core.specs.transform import rewrite
 
 from .files import Upload
@@ -21,9 +22,8 @@ from .forms import size_faults
 from .mismatch import Kind, Mismatch
 from .plan import Plan, SectionCheck
 
-__all__ = ["OPTIONS", "Validate", "compare", "fits", "is_refused", "judge"]
+__all__ = ["OPTIONS", "compare", "fits", "is_refused", "judge"]
 
-Validate = Literal[True, False, "strict"]
 
 #: The keywords of a call that are options rather than fields.
 OPTIONS: Final = ("headers", "query", "timeout", "validate", "undeclared")

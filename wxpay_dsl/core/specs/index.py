@@ -13,21 +13,17 @@ import re
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from errno import EINVAL
-from stat import S_ISREG
 from typing import Any, Final, NamedTuple
 from zlib import crc32
 
-__all__ = ["INDEX_NAME", "RACY_NS", "IndexedFile", "digest", "index_folder", "portable_index", "read_regular"]
+from .fingerprint import MAX_BYTES, RACY_NS, digest, read_regular
+
+__all__ = ["INDEX_NAME", "IndexedFile", "index_folder", "portable_index"]
 
 INDEX_NAME: Final = ".index.json"
 #: Grows with the index's meaning, so that an older one is not believed.
 _FORMAT: Final = 3
-#: Two edits within this many nanoseconds may bear one timestamp on a coarse file system.
-RACY_NS: Final = 2_000_000_000
 _SUFFIXES: Final = (".yaml", ".yml")
-#: Bytes of a file that are looked at; the YAML reader refuses what is as large.
-_MOST: Final = 4 * 1024 * 1024 + 1
 #: Bytes of an index that are read; that of a thousand operations has 200 KB.
 _MOST_INDEX: Final = 64 * 1024 * 1024
 #: A line that declares a path, in a file that cannot be read as YAML.
@@ -123,7 +119,7 @@ def _entry(folder: str, found: _Found, default_dialect: str, known: list[Any] | 
     """A file's share of the index, from its bytes; ``known`` is taken over where its hash is theirs."""
     file, *times = found
     try:
-        text = read_regular(os.path.join(folder, file), _MOST)
+        text = read_regular(os.path.join(folder, file), MAX_BYTES + 1)
     except OSError as error:
         return [*times, "", *_broken(b"", file, default_dialect, [f"cannot be read: {error.strerror}", 0, 0])]
     proof = digest(text)
@@ -131,19 +127,6 @@ def _entry(folder: str, found: _Found, default_dialect: str, known: list[Any] | 
     if known is not None and known[3] == proof:
         return [*times, *known[3:]]
     return [*times, proof, *_outline(text, folder, file, default_dialect)]
-
-
-def read_regular(path: str, most: int) -> bytes:
-    """Up to ``most`` bytes of a file. Raises OSError for what is no file: a pipe would be waited for, for ever."""
-    with open(path, "rb", opener=_opened) as stream:
-        if not S_ISREG(os.fstat(stream.fileno()).st_mode):
-            raise OSError(EINVAL, "it is no regular file")
-        return stream.read(most)
-
-
-def _opened(path: str, flags: int) -> int:
-    # Opening a pipe waits for its writer, unless it is told not to.
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _outline(text: bytes, folder: str, file: str, default_dialect: str) -> list[Any]:
@@ -183,14 +166,6 @@ def _broken(text: bytes, file: str, default_dialect: str, error: list[Any]) -> l
 
 def _value(line: bytes) -> str:
     return line.partition(b":")[2].partition(b" #")[0].strip(b" \t'\"").decode("utf-8", "replace")
-
-
-def digest(text: bytes) -> str:
-    """What stands for the bytes of a file."""
-    # Only a file that its times do not prove is hashed: importing this costs as much as the whole index.
-    from hashlib import blake2b
-
-    return blake2b(text, digest_size=16).hexdigest()
 
 
 def _load(folder: str, default_dialect: str) -> tuple[dict[str, Any], int]:

@@ -17,6 +17,7 @@ from wxpay_dsl.core.origins import is_origin
 from . import yaml12
 from .extent import Extents
 from .facts import parse_checked
+from .fingerprint import Seen, read_file, unchanged
 from .grammar import (
     EVENT_WORDS,
     FILE_WORDS,
@@ -29,7 +30,7 @@ from .grammar import (
     parse_section,
 )
 from .model import SECTIONS, VERBS, Event, Operation, Schema
-from .references import Resolver, Seen, escaped, located, read_file, unchanged
+from .references import Resolver, escaped, located
 
 __all__ = ["Outline", "Product", "load", "outline", "read_definitions"]
 

@@ -1,17 +1,11 @@
-"""What follows from a spec, found out when first asked for, and kept with it: every call asks, and no spec changes."""
+"""Caches what functions derive from a schema or an operation, in the value itself: specs never change."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
-
-if TYPE_CHECKING:
-    from .model import Operation, Schema
+from typing import Any, Protocol, TypeVar
 
 __all__ = ["Memo", "memo"]
-
-S = TypeVar("S", bound="Schema | Operation")
-T = TypeVar("T")
 
 
 class Memo(dict[Callable[..., Any], Any]):
@@ -21,6 +15,18 @@ class Memo(dict[Callable[..., Any], Any]):
 
     def __reduce__(self) -> tuple[type[Memo], tuple[()]]:
         return Memo, ()
+
+
+class Memoized(Protocol):
+    """A value that carries a :class:`Memo`: a schema, an operation."""
+
+    @property
+    def memo(self) -> Memo | None:
+        """What was found out about it so far; None for nothing."""
+
+
+S = TypeVar("S", bound=Memoized)
+T = TypeVar("T")
 
 
 def memo(find: Callable[[S], T]) -> Callable[[S], T]:

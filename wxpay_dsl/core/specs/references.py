@@ -3,65 +3,22 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from wxpay_dsl.core.errors import SpecError
 
 from . import yaml12
 from .extent import Extents
+from .fingerprint import ABSENT_FILE, Seen, read_file
 from .grammar import Mistake, nearest, parse_field
-from .index import RACY_NS, digest, read_regular
 from .model import Schema
 
-__all__ = ["MAX_REFS", "Resolver", "Seen", "escaped", "located", "read_file", "unchanged"]
+__all__ = ["MAX_REFS", "Resolver", "escaped", "located"]
 
 #: How many definitions may lead to one another before a field is reached.
 MAX_REFS: Final = 32
-
-
-class Seen(NamedTuple):
-    """A file as it was read: what tells whether it has changed since. All zero and empty where there was none."""
-
-    size: int
-    modified_ns: int
-    altered_ns: int
-    read_ns: int
-    digest: str
-
-
-_ABSENT: Final = Seen(0, 0, 0, 0, "")
-
-
-def read_file(file: str, files: dict[str, Seen]) -> bytes:
-    """The bytes of a file, and in ``files`` what it looked like just before."""
-    read_ns = time.time_ns()
-    try:
-        status = os.stat(file)
-        text = read_regular(file, yaml12.MAX_BYTES + 1)
-    except OSError as error:
-        raise SpecError(f"cannot be read: {error.strerror}", file) from None
-    files[file] = Seen(status.st_size, status.st_mtime_ns, status.st_ctime_ns, read_ns, digest(text))
-    return text
-
-
-def unchanged(file: str, seen: Seen) -> bool:
-    """Whether ``file`` still is what was read."""
-    try:
-        status = os.stat(file)
-    except OSError:
-        return seen is _ABSENT
-    if (status.st_size, status.st_mtime_ns, status.st_ctime_ns) != seen[:3]:
-        return False
-    if max(seen.modified_ns, seen.altered_ns) + RACY_NS < seen.read_ns:
-        return True
-    # Read so soon after it was written that a second edit may bear the same time.
-    try:
-        return digest(read_regular(file, yaml12.MAX_BYTES + 1)) == seen.digest
-    except OSError:
-        return False
 
 
 class Resolver:
@@ -120,7 +77,7 @@ class Resolver:
             if candidate not in self._others:
                 if not os.path.isfile(candidate):
                     # Once it is there, it is what is meant.
-                    self._files[candidate] = _ABSENT
+                    self._files[candidate] = ABSENT_FILE
                     continue
                 text = read_file(candidate, self._files)
                 raw = yaml12.read(text, candidate)

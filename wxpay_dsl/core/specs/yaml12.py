@@ -25,14 +25,13 @@ from yaml.events import (
 
 from wxpay_dsl.core.errors import SpecError
 
+from .fingerprint import MAX_BYTES
 from .nesting import first_deeper_in_yaml
 
 __all__ = ["MAX_BYTES", "MAX_DEPTH", "forbidden_character", "locate", "read"]
 
 #: Deeper than this is a mistake or an attack: the deepest field of the largest known spec is at 24.
 MAX_DEPTH = 64
-#: Bytes of one file; the largest known spec is a thirtieth of it.
-MAX_BYTES = 4 * 1024 * 1024
 
 _TOO_DEEP = f"nested more than {MAX_DEPTH} levels deep"
 #: A plain value neither begins with the first three nor holds a colon before a space.

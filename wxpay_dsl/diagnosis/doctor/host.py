@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
-from wxpay_dsl.core.observe.redaction import redact_text
+from wxpay_dsl.core.redaction import redact_text
 from wxpay_dsl.diagnosis.check import Check
 
 __all__ = ["examine_host"]

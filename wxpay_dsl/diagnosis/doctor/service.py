@@ -16,8 +16,8 @@ import aiohttp
 
 from wxpay_dsl.core.chain.tree import Tree
 from wxpay_dsl.core.errors import SdkError, ServiceError, on_one_line
-from wxpay_dsl.core.http.exchange import Exchange, RawResponse
 from wxpay_dsl.core.http.transport import Handler
+from wxpay_dsl.core.messages import Exchange, RawResponse
 from wxpay_dsl.diagnosis.check import Check
 from wxpay_dsl.settings.settings import Settings
 from wxpay_dsl.wechat.errors import VerificationError

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from wxpay_dsl.notify.acknowledgements import failure
 from wxpay_dsl.notify.notification import LIMIT
-
-if TYPE_CHECKING:
-    from wxpay_dsl.notify.notifications import Notifications
+from wxpay_dsl.notify.receiver import Receiver
 
 __all__ = ["Handler", "handler"]
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
-def handler(notifications: Notifications) -> Handler:
+def handler(notifications: Receiver) -> Handler:
     """A handler of requests; ``{merchant}`` in the route, where it has one, names the merchant."""
 
     # A function, since aiohttp warns of anything else that is called.

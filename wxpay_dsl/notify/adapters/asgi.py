@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from wxpay_dsl.notify.acknowledgements import Answer, failure
 from wxpay_dsl.notify.notification import LIMIT
+from wxpay_dsl.notify.receiver import Receiver
 
 from . import merchant_in
-
-if TYPE_CHECKING:
-    from wxpay_dsl.notify.notifications import Notifications
 
 __all__ = ["AsgiApp"]
 
@@ -22,7 +20,7 @@ Message = MutableMapping[str, Any]
 class AsgiApp:
     """An application that takes POST. A path that ends with a merchant id, ``/wxpay/notify/1900000109``, names it."""
 
-    def __init__(self, notifications: Notifications) -> None:
+    def __init__(self, notifications: Receiver) -> None:
         self._notifications = notifications
 
     async def __call__(

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from wxpay_dsl.notify.acknowledgements import Answer, failure
 from wxpay_dsl.notify.notification import LIMIT
+from wxpay_dsl.notify.receiver import Receiver
 
 from . import merchant_in
-
-if TYPE_CHECKING:
-    from wxpay_dsl.notify.notifications import Notifications
 
 __all__ = ["WsgiApp"]
 
@@ -22,7 +20,7 @@ _PREFIX = "HTTP_"
 class WsgiApp:
     """An application that takes POST. A path that ends with a merchant id, ``/wxpay/notify/1900000109``, names it."""
 
-    def __init__(self, notifications: Notifications) -> None:
+    def __init__(self, notifications: Receiver) -> None:
         self._notifications = notifications
 
     def __call__(self, environ: Mapping[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

@@ -1,110 +1,12 @@
-"""Where it is written down which notifications were handled: in memory, in SQLite, in Redis."""
+"""Stores of which notifications were handled: in memory, in SQLite, in Redis.
+
+Read :mod:`.store` first: it is what every store promises. Stores know nothing of notifications, only of keys; they
+import from ``core`` alone.
+"""
 
 from __future__ import annotations
 
-import secrets
-from pathlib import Path
-from typing import Final, Protocol
-
-from attrs import field, frozen
-
-from wxpay_dsl.core.errors import ConfigurationError, SdkError
+from .opening import open_store
+from .store import KEEP, Claim, ClaimLostError, Finished, Store, StoreUnavailableError
 
 __all__ = ["KEEP", "Claim", "ClaimLostError", "Finished", "Store", "StoreUnavailableError", "open_store"]
-
-#: Seconds that a finished notification is remembered. The service gives up after a day; APIv2's carry no time that
-#: would tell a replay.
-KEEP: Final = 30 * 86400.0
-
-
-@frozen
-class Claim:
-    """The right to handle one notification, until its lease runs out; ``token`` tells it from every other claim."""
-
-    key: str
-    token: str = field(factory=lambda: secrets.token_hex(16), repr=False)
-
-
-@frozen
-class Finished:
-    """It was handled before; ``answer`` is what the service was told then, if anything but yes."""
-
-    answer: bytes = b""
-
-
-class Store(Protocol):
-    """Remembers claims and what is finished, for all processes that share it.
-
-    Every method raises StoreUnavailableError where the store does not answer in time; what it was asked for may
-    have been done nevertheless.
-    """
-
-    @property
-    def keep(self) -> float:
-        """Seconds that what is finished is remembered."""
-
-    async def claim(self, claim: Claim, lease: float) -> Finished | bool:
-        """Takes the claim for ``lease`` seconds, if nobody else holds one on its key: whether that was so.
-
-        Atomic: of any number that ask at once, one is told True. Asking again with the same claim is True again.
-        """
-
-    async def renew(self, claim: Claim, lease: float) -> bool:
-        """Extends the lease from now on, whether it ran out or not. False if somebody else has the key by now."""
-
-    async def done(self, claim: Claim, answer: bytes) -> bool:
-        """Finished, for good. False, and nothing is changed, if somebody else has the key by now."""
-
-    async def release(self, claim: Claim) -> None:
-        """Gives the claim back: the next delivery is handled again. Nothing happens if it is no longer held."""
-
-    async def close(self) -> None:
-        """Lets go of connections and threads."""
-
-
-@frozen(str=False)
-class StoreUnavailableError(SdkError):
-    """The store did not answer in time, or cannot be written. The service is told to send again."""
-
-    message: str
-
-    def __str__(self) -> str:
-        return self.message
-
-
-@frozen(str=False)
-class ClaimLostError(SdkError):
-    """The lease ran out, and the notification is somebody else's now. Roll back: that one does it."""
-
-    key: str
-
-    def __str__(self) -> str:
-        return f"{self.key}: the claim is no longer held: its lease ran out, and another delivery took it"
-
-
-def open_store(where: str | Path | Store | None) -> Store:
-    """The store that is meant: a file (``notifications.db``, ``sqlite:///…``), ``redis://…`` or ``memory``; None for
-    SQLite in the user's state folder.
-
-    Raises ConfigurationError for anything else.
-    """
-    if where is None:
-        from .embedded import EmbeddedStore
-
-        return EmbeddedStore()
-    if where == "memory":
-        from .memory import MemoryStore
-
-        return MemoryStore()
-    if isinstance(where, str) and where.startswith(("redis://", "rediss://", "unix://")):
-        from .redis import RedisStore
-
-        return RedisStore(where)
-    if isinstance(where, str) and "://" in where and not where.startswith("sqlite:///"):
-        scheme = where.partition("://")[0]
-        raise ConfigurationError(f"a store is a file, `sqlite:///file`, `redis://…` or `memory`, not {scheme}://…")
-    if isinstance(where, (str, Path)):
-        from .sqlite import SqliteStore
-
-        return SqliteStore(str(where).removeprefix("sqlite:///"))
-    return where

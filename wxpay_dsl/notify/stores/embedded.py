@@ -12,9 +12,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from . import KEEP, Claim, Finished, Store
 from .memory import MemoryStore
 from .sqlite import SqliteStore
+from .store import KEEP, Claim, Finished, Store
 
 __all__ = ["EmbeddedStore", "state_folder"]
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from wxpay_dsl.core.forking import ForkSafeLock
 
-from . import KEEP, Claim, Finished
+from .store import KEEP, Claim, Finished
 
 __all__ = ["MemoryStore"]
 

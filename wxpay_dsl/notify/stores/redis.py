@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from wxpay_dsl.core.errors import ConfigurationError
 
-from . import KEEP, Claim, Finished, StoreUnavailableError
+from .store import KEEP, Claim, Finished, StoreUnavailableError
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis

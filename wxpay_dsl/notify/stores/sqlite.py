@@ -25,7 +25,7 @@ from typing import Any, Final
 
 from wxpay_dsl.core import forking
 
-from . import KEEP, Claim, ClaimLostError, Finished, StoreUnavailableError
+from .store import KEEP, Claim, ClaimLostError, Finished, StoreUnavailableError
 
 __all__ = ["SqliteStore"]
 

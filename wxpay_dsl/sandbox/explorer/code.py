@@ -17,12 +17,15 @@ from .sending import FILE, environment_of, fault_options
 
 if TYPE_CHECKING:
     from wxpay_dsl.core.chain.tree import Declared
-    from wxpay_dsl.sandbox.server import Sandbox
+
+    from .served import ServedSandbox
 
 __all__ = ["written"]
 
 
-async def written(sandbox: Sandbox, declared: Declared, fields: Mapping[str, Any], fault: str = "") -> dict[str, str]:
+async def written(
+    sandbox: ServedSandbox, declared: Declared, fields: Mapping[str, Any], fault: str = ""
+) -> dict[str, str]:
     """``{"curl", "python", "javascript"}``, each a whole program for the files of the sandbox's home.
 
     ``fault`` is what shall go wrong, as in :func:`.sending.sent`. Raises Refusal for one that is none.

@@ -18,13 +18,16 @@ from .sending import FILE, PICTURE, environment_of, target_of, unknown
 
 if TYPE_CHECKING:
     from wxpay_dsl.core.chain.tree import Declared
-    from wxpay_dsl.core.request.build import Request
-    from wxpay_dsl.sandbox.server import Sandbox
+    from wxpay_dsl.core.messages import Request
+
+    from .served import ServedSandbox
 
 __all__ = ["curl"]
 
 
-async def curl(sandbox: Sandbox, declared: Declared, fields: Mapping[str, Any], options: Mapping[str, Any]) -> str:
+async def curl(
+    sandbox: ServedSandbox, declared: Declared, fields: Mapping[str, Any], options: Mapping[str, Any]
+) -> str:
     """A shell script that signs with openssl. What only a client can do, encrypting and APIv2's sign, is done in it."""
     from wxpay_dsl.client import Wechatpay
 
@@ -45,7 +48,7 @@ async def curl(sandbox: Sandbox, declared: Declared, fields: Mapping[str, Any], 
     return _curl_v3(request, sandbox)
 
 
-def _curl_v3(request: Request, sandbox: Sandbox) -> str:
+def _curl_v3(request: Request, sandbox: ServedSandbox) -> str:
     url = URL(request.url, encoded=True)
     merchant, names = sandbox.merchant, file_fields(request.operation)
     lines = [

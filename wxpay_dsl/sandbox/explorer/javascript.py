@@ -15,7 +15,7 @@ from .literals import IDENTIFIER, JAVASCRIPT, literal
 from .sending import environment_of
 
 if TYPE_CHECKING:
-    from wxpay_dsl.sandbox.server import Sandbox
+    from .served import ServedSandbox
 
 __all__ = ["javascript"]
 
@@ -23,7 +23,9 @@ __all__ = ["javascript"]
 _MERCHANT: Final = ("mch_id", "mchid", "combine_mch_id")
 
 
-def javascript(sandbox: Sandbox, operation: Operation, fields: Mapping[str, Any], options: Mapping[str, Any]) -> str:
+def javascript(
+    sandbox: ServedSandbox, operation: Operation, fields: Mapping[str, Any], options: Mapping[str, Any]
+) -> str:
     """A whole program, for the files of the sandbox's home; where there is none to give, a comment that says why."""
     if file_fields(operation):
         return (

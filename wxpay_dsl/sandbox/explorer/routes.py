@@ -24,7 +24,8 @@ from wxpay_dsl.sandbox.protocol.messages import Call, Refusal, Wire
 
 if TYPE_CHECKING:
     from wxpay_dsl.core.chain.tree import Declared, Tree
-    from wxpay_dsl.sandbox.server import Sandbox
+
+    from .served import ServedSandbox
 
 __all__ = ["PREFIX", "SERVED", "Explorer"]
 
@@ -54,7 +55,7 @@ Respond = Callable[[Call, str | None], Wire]
 class Explorer:
     """The routes of one sandbox's explorer."""
 
-    def __init__(self, sandbox: Sandbox, tree: Tree, otherwise: Respond) -> None:
+    def __init__(self, sandbox: ServedSandbox, tree: Tree, otherwise: Respond) -> None:
         """``otherwise`` answers what is not the explorer's."""
         self._sandbox = sandbox
         self._tree = tree

@@ -27,9 +27,10 @@ from .description import keyword_of
 
 if TYPE_CHECKING:
     from wxpay_dsl.core.chain.tree import Declared
-    from wxpay_dsl.core.http.exchange import Exchange, RawResponse
+    from wxpay_dsl.core.messages import Exchange, RawResponse
     from wxpay_dsl.core.observe.hooks import Call
-    from wxpay_dsl.sandbox.server import Sandbox
+
+    from .served import ServedSandbox
 
 __all__ = ["FILE", "PICTURE", "environment_of", "fault_options", "sent", "target_of", "unknown"]
 
@@ -42,7 +43,7 @@ PICTURE: Final = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYP
 
 
 async def sent(
-    sandbox: Sandbox,
+    sandbox: ServedSandbox,
     declared: Declared,
     fields: Mapping[str, Any],
     files: Mapping[str, Any],

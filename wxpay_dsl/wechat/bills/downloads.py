@@ -22,9 +22,8 @@ from wxpay_dsl.core.chain.node import Node, aim
 from wxpay_dsl.core.errors import FieldError, ValidationError
 from wxpay_dsl.core.http.decoding import Digest
 from wxpay_dsl.core.http.download import Plan
-from wxpay_dsl.core.http.exchange import RawResponse
 from wxpay_dsl.core.http.stream import Stream
-from wxpay_dsl.core.request.build import Options, Request
+from wxpay_dsl.core.messages import Options, RawResponse, Request
 from wxpay_dsl.core.response import Response
 from wxpay_dsl.core.specs.model import Operation
 from wxpay_dsl.wechat.v3.statements import digest_of

@@ -13,11 +13,10 @@ import aiohttp
 from attrs import evolve
 
 from wxpay_dsl.core.errors import SdkError
-from wxpay_dsl.core.http.exchange import Exchange
 from wxpay_dsl.core.http.failover import Hosts
 from wxpay_dsl.core.http.retry import RetryPolicy, retry
 from wxpay_dsl.core.http.transport import Handler, Middleware, Transport
-from wxpay_dsl.core.request.build import Options, Request
+from wxpay_dsl.core.messages import Exchange, Options, Request
 from wxpay_dsl.wechat.signers.local import Credential
 from wxpay_dsl.wechat.v3.errors import explain_refusal, refusal_v3
 from wxpay_dsl.wechat.v3.middleware import sign_request

@@ -21,7 +21,7 @@ from attrs import field, frozen
 
 from wxpay_dsl.core.errors import ConfigurationError, SdkError
 from wxpay_dsl.core.files.names import is_file_name, shown_file
-from wxpay_dsl.core.observe.redaction import redact_text
+from wxpay_dsl.core.redaction import redact_text
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis

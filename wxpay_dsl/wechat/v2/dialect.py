@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from wxpay_dsl.core.dialect import Encrypt, PrepareFiles, SignFields
-    from wxpay_dsl.core.http.exchange import RawResponse
+    from wxpay_dsl.core.messages import RawResponse
     from wxpay_dsl.core.specs.model import Operation, Schema
 
 __all__ = ["MERCHANT_FIELDS", "UNDERSTOOD", "decode", "encode", "is_xml", "read_fields", "refusal", "v2"]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
     from wxpay_dsl.core.dialect import Encrypt
-    from wxpay_dsl.core.request.build import Sections
+    from wxpay_dsl.core.messages import Sections
     from wxpay_dsl.core.specs.model import Operation, Schema
     from wxpay_dsl.wechat.platform_keys.keyring import Keyring
 

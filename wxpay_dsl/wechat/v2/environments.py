@@ -20,7 +20,7 @@ from wxpay_dsl.core.secrets import Secret
 from .cached_value import CachedValue
 
 if TYPE_CHECKING:
-    from wxpay_dsl.core.request.build import Request
+    from wxpay_dsl.core.messages import Request
 
 __all__ = ["KEY_PATHS", "SANDBOXES", "Production", "SandboxName", "SandboxV2"]
 

@@ -26,7 +26,7 @@ from wxpay_dsl.wechat.v3.errors import (
 )
 
 if TYPE_CHECKING:
-    from wxpay_dsl.core.http.exchange import RawResponse
+    from wxpay_dsl.core.messages import RawResponse
 
 __all__ = ["MissingSignError", "ResultCodeError", "ReturnCodeError", "result_code_error", "return_code_error"]
 

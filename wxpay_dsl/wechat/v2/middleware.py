@@ -19,9 +19,8 @@ from .errors import MissingSignError
 from .signer import EnvironmentV2, path_of
 
 if TYPE_CHECKING:
-    from wxpay_dsl.core.http.exchange import Exchange, RawResponse
     from wxpay_dsl.core.http.transport import Handler, Middleware
-    from wxpay_dsl.core.request.build import Request
+    from wxpay_dsl.core.messages import Exchange, RawResponse, Request
     from wxpay_dsl.core.specs.model import Operation
 
 __all__ = ["check_answer", "verify_v2"]

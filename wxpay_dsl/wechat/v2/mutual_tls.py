@@ -25,7 +25,7 @@ from wxpay_dsl.core.errors import ConfigurationError
 from wxpay_dsl.core.files.names import shown_file
 
 if TYPE_CHECKING:
-    from wxpay_dsl.core.request.build import Request
+    from wxpay_dsl.core.messages import Request
 
 __all__ = ["ClientCertificate", "Contexts", "install", "mutual_tls", "presenting", "trusting"]
 

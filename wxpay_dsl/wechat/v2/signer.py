@@ -26,7 +26,7 @@ from .dialect import MERCHANT_FIELDS
 
 if TYPE_CHECKING:
     from wxpay_dsl.core.dialect import SignFields
-    from wxpay_dsl.core.request.build import Request
+    from wxpay_dsl.core.messages import Request
 
 __all__ = ["EnvironmentV2", "complete", "path_of", "refuse_hidden_codes", "seal_v2", "sign_type_of"]
 

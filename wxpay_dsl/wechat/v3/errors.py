@@ -19,7 +19,7 @@ from wxpay_dsl.core.http.retry import retry_after
 from .sign_error import explain
 
 if TYPE_CHECKING:
-    from wxpay_dsl.core.http.exchange import Exchange, RawResponse
+    from wxpay_dsl.core.messages import Exchange, RawResponse
     from wxpay_dsl.core.specs.model import Operation
 
 __all__ = [

@@ -14,8 +14,8 @@ from typing import Final
 import aiohttp
 from attrs import evolve
 
-from wxpay_dsl.core.http.exchange import Exchange
 from wxpay_dsl.core.http.transport import Handler, Middleware
+from wxpay_dsl.core.messages import Exchange
 from wxpay_dsl.wechat.crypto.shangmi import Sm2PublicKey
 from wxpay_dsl.wechat.errors import BadSignatureError, VerificationError
 from wxpay_dsl.wechat.platform_keys.keyring import Keyring

@@ -22,7 +22,7 @@ from wxpay_dsl.wechat.crypto.ciphers import EncryptionError, oaep_encrypt, pkcs1
 
 if TYPE_CHECKING:
     from wxpay_dsl.core.dialect import Decrypt, Encrypt
-    from wxpay_dsl.core.request.build import Sections
+    from wxpay_dsl.core.messages import Sections
     from wxpay_dsl.core.specs.model import Operation, Schema
     from wxpay_dsl.wechat.crypto.decryptor import Decryptor, Padding
     from wxpay_dsl.wechat.platform_keys.keyring import Keyring

@@ -16,7 +16,7 @@ from wxpay_dsl.core.http.transport import MAX_REPLY
 from wxpay_dsl.wechat.errors import BadSignatureError, MissingHeaderError
 
 if TYPE_CHECKING:
-    from wxpay_dsl.core.http.exchange import RawResponse
+    from wxpay_dsl.core.messages import RawResponse
     from wxpay_dsl.core.specs.model import Operation
 
 __all__ = ["content", "digest_of", "signed_body"]
