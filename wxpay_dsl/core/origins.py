@@ -6,12 +6,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from attrs import frozen
-from yarl import URL
 
 from .errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from yarl import URL
 
 __all__ = ["LOOPBACK", "Origins", "is_origin"]
 
@@ -29,13 +32,16 @@ def is_origin(text: str) -> bool:
     if not _ORIGIN.match(text):
         return False
     try:
-        url = URL(text)
-        return bool(url.host) and url.port != 0 and (url.scheme == "https" or url.host in LOOPBACK)
+        # The library that sends requests is not imported for it: specs are also read where only an index is made.
+        parts = urlsplit(text)
+        return bool(parts.hostname) and parts.port != 0 and (parts.scheme == "https" or parts.hostname in LOOPBACK)
     except ValueError:
         return False
 
 
 def _shown(url: str | URL) -> str:
+    from yarl import URL
+
     try:
         return str(URL(url).origin())
     except ValueError:
@@ -51,6 +57,8 @@ def _origin(url: URL) -> _Origin:
 
 
 def _origins(texts: Iterable[str]) -> frozenset[_Origin]:
+    from yarl import URL
+
     return frozenset(_origin(URL(text).origin()) for text in texts)
 
 
@@ -81,6 +89,8 @@ class Origins:
 
     def check(self, url: str | URL, name: str, source: str = "") -> None:
         """Raises ConfigurationError unless the request ``name`` may be sent to ``url``; ``source`` is its spec."""
+        from yarl import URL
+
         try:
             parsed = URL(url, encoded=True) if isinstance(url, str) else url
             permitted = parsed.raw_user is None and self.permit(parsed)

@@ -61,7 +61,7 @@ def fields_of(
             raise click.UsageError(f"-p takes KEY=VALUE, not {pair!r}")
         path, schema = ((key,), None) if operation is None else _find(operation, key)
         known = schema is not None or key in templates
-        _put(fields if known else loose, path, value_of(schema, text), schema)
+        _put(fields if known else loose, path, _converted(schema, key, text), schema)
     return fields, loose
 
 
@@ -76,7 +76,7 @@ def fields_within(schema: Schema | None, given: Sequence[str]) -> dict[str, Any]
         found = schema
         for name in path:
             found = found.properties.get(name) if found is not None else None
-        _put(fields, path, value_of(found, text), found)
+        _put(fields, path, _converted(found, key, text), found)
     return fields
 
 
@@ -111,8 +111,17 @@ def _put(fields: dict[str, Any], path: tuple[str, ...], value: Any, schema: Sche
         raise click.UsageError(f"-p {'.'.join(path)} is given twice")
 
 
+def _converted(schema: Schema | None, key: str, text: str) -> Any:
+    """The text of one ``-p`` as the type that its field has. Raises UsageError for text that is no such value."""
+    value = value_of(schema, text)
+    if schema is not None and schema.type in ("integer", "boolean") and isinstance(value, str):
+        hint = "; a value of another type is given as JSON, by -d" if schema.type == "integer" else ""
+        raise click.UsageError(f"-p {key}: expected {schema.type}, got {text!r:.60}{hint}")
+    return value
+
+
 def value_of(schema: Schema | None, text: str) -> Any:
-    """The text as the schema's type. What does not convert stays text: validation says what is wrong with it."""
+    """The text as the schema's type; text that does not convert stays text."""
     kind = "string" if schema is None else schema.type
     if schema is not None and schema.format == "binary":
         return text.removeprefix("@")  # the name of a file, as curl writes it too
