@@ -74,7 +74,8 @@ def event_page(title: str, events: Sequence[Event], example: Example, guide: str
     for event in events:
         lines += [f"## {_text(event.summary or event.name)} `{event.name}`", ""]
         lines += _links(event.docs)
-        for heading, schema in (("通知内容 Resource", event.resource), ("报文 Body", event.body)):
+        parts = (("通知内容 Resource", event.resource), ("报文 Body", event.body), ("应答 Answer", event.returns))
+        for heading, schema in parts:
             if schema is not None and schema.properties:
                 lines += [f"### {heading}", "", *_table(fields(schema), frozenset()), ""]
                 lines += [_fence("json"), _json(example(schema, "")), "```", ""]
