@@ -21,7 +21,7 @@ from .forms import complete
 from .hooks import Hook, observed
 from .plan import plan_of
 from .reply import Reply
-from .request import Request, Validate, build, collect
+from .request import Collected, Request, Validate, Warned, build, collect
 from .stream import Stream
 from .transport import Middleware, Transport
 from .tree import Tree
@@ -73,6 +73,7 @@ class Client:
         self._timeout = timeout
         self._owns_transport = owns_transport
         self._closed = False
+        self._warned: Warned = set()
         self._log = log
         self._hooks = tuple(hooks) if log is None else (log_calls(log), *hooks)
         self._watched = bool(hooks)
@@ -158,16 +159,17 @@ class Client:
             path = "/" + "/".join(target.segments)
             raise UndeclaredPathError(f"{target.verb.upper()} {path}", self._tree.nearest(path))
         plan = plan_of(operation) if operation is not None else None
-        sections, options, faults = collect(target, plan, data, fields)
+        collected = collect(target, plan, data, fields)
+        sections, options = collected.sections, collected.options
         if "form" in sections and isinstance(sections["form"], Mapping):
-            sections["form"] = await complete(operation, sections["form"], family, faults)
+            sections["form"] = await complete(operation, sections["form"], family, collected.faults)
         validate = self._validate if options.validate is None else options.validate
         base = self._base_url if not self._own_hosts else self._base(target, operation)
-        request = build(target, plan, sections, options, family, base, faults, validate)
+        request = build(target, plan, collected, family, base, validate, self._warned)
         if plan is not None and plan.seals and family.outgoing is not None:
             changed = await family.outgoing(plan.operation, request.sections)
             if changed is not request.sections:
-                request = build(target, plan, changed, options, family, base, [], False)
+                request = build(target, plan, Collected(changed, options, []), family, base, None, self._warned)
         return request if family.seal is None else await family.seal(request)
 
     async def send(self, request: Request) -> Exchange:

@@ -180,10 +180,10 @@ def _at(raw: Mapping[str, Any], place: tuple[str | int, ...], word: str) -> tupl
 
 def _refused(schema: Schema, value: Any, what: str) -> Iterator[str]:
     """Why a schema refuses a value that is its own."""
-    errors, warnings = check(schema, value, "")
-    for fault in (*errors, *warnings):
-        yield f"{what}{fault.path and ', ' + fault.path.lstrip('.')}: {fault.message}"
-    if schema.media_type == "application/json" and isinstance(value, str) and not errors:
+    found = check(schema, value, "")
+    for mismatch in found:
+        yield f"{what}{mismatch.path and ', ' + mismatch.path.lstrip('.')}: {mismatch.message}"
+    if schema.media_type == "application/json" and isinstance(value, str) and not found:
         try:
             json.loads(value)
         except ValueError as error:

@@ -9,11 +9,15 @@ from attrs import field, frozen
 
 from .body import is_embedded
 from .derived import derived
+from .facts import is_official
 from .model import SECTIONS, Operation, Schema
 from .rewrite import any_field
-from .validate import Check, checker
+from .validate import Check, checker, has_roles
 
-__all__ = ["Plan", "main_section", "plan_of"]
+__all__ = ["Plan", "SectionCheck", "main_section", "plan_of"]
+
+#: A section, its schema, its check, and whether that must run where nothing of the section is given.
+SectionCheck = tuple[str, Schema, Check, bool]
 
 
 @frozen
@@ -36,8 +40,10 @@ class Plan:
     places: Mapping[str, tuple[str, str]] = field(repr=False)
     #: The keywords that are fields of ``main`` under their own names.
     plain: frozenset[str] = field(repr=False)
-    #: What finds the faults of each section; nothing found is no fault.
-    checks: tuple[tuple[str, Schema, Check], ...] = field(repr=False)
+    #: The checks of all sections, for each role of the operation; one for all roles where its fields are the same.
+    checks: tuple[tuple[SectionCheck, ...], ...] = field(repr=False)
+    #: Whether its facts were compared with the official pages.
+    official: bool
     #: The body's schema where a field of it holds JSON as text, to be written from values; None elsewhere.
     embeds: Schema | None = field(repr=False)
     #: Whether fields of the request are to be encrypted, and whether fields of the answer come encrypted.
@@ -63,10 +69,21 @@ def plan_of(operation: Operation) -> Plan:
         sections=sections,
         places=places,
         plain=frozenset(name for name, place in places.items() if place == (main, name)),
-        checks=tuple((name, schema, checker(schema)) for name, schema in sections.items()),
+        checks=_checks(operation, sections),
+        official=is_official(operation.checked),
         embeds=operation.body if operation.body is not None and any_field(operation.body, is_embedded) else None,
         seals=any(any_field(schema, _is_encrypted) for schema in sections.values()),
         opens=operation.returns is not None and any_field(operation.returns, _is_encrypted),
+    )
+
+
+def _checks(operation: Operation, sections: Mapping[str, Schema]) -> tuple[tuple[SectionCheck, ...], ...]:
+    differ = bool(operation.roles) and any(map(has_roles, sections.values()))
+    return tuple(
+        tuple(
+            (name, schema, checker(schema, role), bool(schema.required) or differ) for name, schema in sections.items()
+        )
+        for role in (operation.roles if differ else ("",))
     )
 
 

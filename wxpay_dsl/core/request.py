@@ -6,11 +6,12 @@ Everything wrong is found before anything is sent, and reported at once in one :
 from __future__ import annotations
 
 import keyword
+import re
 import sys
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, NamedTuple
 
 from attrs import define, field, frozen, setters
 
@@ -18,23 +19,37 @@ from . import chain
 from .body import MAX_BODY, body_of
 from .errors import Fault, ValidationError
 from .family import Family
-from .files import Upload
-from .forms import file_fields, has_files, size_faults
+from .forms import file_fields, has_files
 from .head import headers_of, path_of, query_of
+from .mismatch import Mismatch
 from .model import Operation
 from .multipart import Form
 from .multipart import encode as encode_form
 from .plan import Plan, main_section
-from .validate import check
+from .verdict import OPTIONS, Validate, judge
 
-__all__ = ["MAX_BODY", "OPTIONS", "Options", "Request", "Sections", "SpecWarning", "build", "collect"]
+__all__ = [
+    "MAX_BODY",
+    "OPTIONS",
+    "Collected",
+    "Options",
+    "Request",
+    "Sections",
+    "SpecWarning",
+    "Validate",
+    "Warned",
+    "build",
+    "collect",
+]
 
 #: ``{section: {name: value}}`` of one call.
 Sections = dict[str, Any]
-#: The keywords of a call that are options rather than fields.
-OPTIONS: Final = ("headers", "query", "timeout", "validate")
-Validate = Literal[True, False, "strict"]
+#: ``(name of the operation, path, kind)`` of each mismatch that was warned of.
+Warned = set[tuple[str, str, str]]
 
+_POSITION: Final = re.compile(r"\[\d+\]")
+#: Mismatches that a client remembers to have warned of.
+_MOST_WARNED: Final = 10_000
 #: Seconds of a call at most: everything ends.
 _LONGEST: Final = 86400
 #: Files of this package are not where a warning belongs.
@@ -42,7 +57,20 @@ _PACKAGE: Final = str(Path(__file__).parent.parent)
 
 
 class SpecWarning(UserWarning):
-    """A value that the published limits do not know; it is sent all the same (``validate="strict"`` refuses it)."""
+    """Something in a request that its spec does not know; it is sent all the same (``validate="strict"`` refuses it).
+
+    A client warns once of each kind of mismatch in each field of an operation.
+    """
+
+
+class Collected(NamedTuple):
+    """What a caller gave, sorted."""
+
+    sections: Sections
+    options: Options
+    faults: list[Fault]
+    #: Keywords that no section declares; they are in the main section.
+    unplaced: Sequence[str] = ()
 
 
 @frozen
@@ -92,12 +120,11 @@ class Request:
         return self.body if self.form is None else self.form.signed
 
 
-def collect(
-    target: chain.Target, plan: Plan | None, data: Any, given: Mapping[str, Any]
-) -> tuple[Sections, Options, list[Fault]]:
-    """Sorts positional data and keywords into sections and options; the faults are names with no place.
+def collect(target: chain.Target, plan: Plan | None, data: Any, given: Mapping[str, Any]) -> Collected:
+    """Sorts positional data and keywords into sections and options.
 
-    Positional data is the body, or the form, or the query of a GET or DELETE. Keywords go where the spec says.
+    Positional data is the body, or the form, or the query of a GET or DELETE. Keywords go where the spec says, and
+    those that it does not know where positional data goes.
     """
     faults: list[Fault] = []
     options: dict[str, Any] = {}
@@ -114,10 +141,11 @@ def collect(
         else:
             faults.append(Fault(main, f"expected an object of fields, got {type(data).__name__}"))
     if not given and plan is not None and not plan.open:
-        return sections, _NO_OPTIONS, faults
+        return Collected(sections, _NO_OPTIONS, faults)
     if plan is not None and data is None and given and given.keys() <= plan.plain:
         sections[main] = dict(given)
-        return sections, _NO_OPTIONS, faults
+        return Collected(sections, _NO_OPTIONS, faults)
+    unplaced: list[str] = []
     places = plan.places if plan is not None else _template_places(target.segments)
     for keyword_name, value in given.items():
         place = places.get(keyword_name)
@@ -126,9 +154,7 @@ def collect(
             continue
         if place is None:
             name = keyword_name.removesuffix("_") if keyword.iskeyword(keyword_name[:-1]) else keyword_name
-            if plan is not None and not plan.open:
-                faults.append(Fault(keyword_name, f"no such field{_nearest(keyword_name, places)}"))
-                continue
+            unplaced.append(name)
             place = main, name
         section, name = place
         fields = sections.setdefault(section, {})
@@ -140,28 +166,30 @@ def collect(
             fields[name] = value
     if (plan is None or plan.open) and has_files(sections.get("body")):
         sections["form"] = sections.pop("body")
-    return sections, _options(options, faults) if options else _NO_OPTIONS, faults
+    return Collected(sections, _options(options, faults) if options else _NO_OPTIONS, faults, unplaced)
 
 
 def build(
     target: chain.Target,
     plan: Plan | None,
-    sections: Sections,
-    options: Options,
+    collected: Collected,
     family: Family,
     base_url: str,
-    faults: list[Fault],
-    validate: Validate,
+    validate: Validate | None,
+    warned: Warned,
 ) -> Request:
-    """The request, or a ValidationError that holds all ``faults``, those found before included."""
+    """The request, or a ValidationError that holds all faults, those found before included.
+
+    ``validate`` is None for fields that were checked before. What is in ``warned`` is not warned of again.
+    """
+    sections, options, faults, unplaced = collected
     operation = plan.operation if plan is not None else None
     pairs = [] if plan is not None and plan.fixed else _pairs(target, operation, family)
     name = plan.name if plan is not None else f"{target.verb.upper()} /{_undeclared_name(pairs)}"
-    doubts: list[Fault] = []
-    if plan is not None and validate is not False:
-        doubts = _validate(plan, sections, family, faults)
-        if validate == "strict":
-            faults += doubts
+    doubts: list[Mismatch] = []
+    if plan is not None and validate is not None:
+        refused, doubts = judge(plan, sections, family, unplaced, validate)
+        faults += refused
     if plan is not None and plan.fixed:
         url_path = plan.path
     else:
@@ -181,7 +209,7 @@ def build(
     if faults:
         raise ValidationError(name, tuple(faults))
     for doubt in doubts:
-        warnings.warn(f"{name}: {doubt}", SpecWarning, stacklevel=_callers_level())
+        _warn(name, doubt, warned)
     accept = (operation.produces if operation else "") or family.accept
     if headers is None:
         headers = {"Content-Type": form.content_type if form is not None else family.content_type, "Accept": accept}
@@ -222,52 +250,16 @@ def _undeclared_name(pairs: list[tuple[str, str]]) -> str:
     return "/".join(segment if segment.isprintable() else ascii(segment)[1:-1] for segment in shown)
 
 
-def _validate(plan: Plan, sections: Sections, family: Family, faults: list[Fault]) -> list[Fault]:
-    """Adds what must not be sent to ``faults``; gives what is only doubtful."""
-    doubtful: list[Fault] = []
-    for section, schema, holds in plan.checks:
-        given = sections.get(section)
-        if given is None:
-            if section == "body" and schema.type != "object":
-                faults.append(Fault(section, f"missing: it is one {schema.type}"))
-            if not schema.required:
-                continue
-            given = {}
-        if section == "form":
-            faults += size_faults(schema, given)
-            given = {name: "" if isinstance(value, Upload) else value for name, value in given.items()}
-        if not holds(given):
-            continue
-        errors, doubts = check(schema, given, section)
-        if errors:
-            faults += _unsupplied(errors, section, given, family)
-            if isinstance(given, Mapping) and schema.additional is None:
-                hint = _hint(plan, section, [name for name in given if name not in schema.properties])
-                if hint:
-                    faults.append(Fault(section, hint.removeprefix(": ")))
-        doubtful += doubts
-    if not plan.open:
-        for section, given in sections.items():
-            if given and section not in plan.sections:
-                faults.append(Fault(section, f"{plan.name} takes no {section}{_hint(plan, section, given)}"))
-    return doubtful
-
-
-def _unsupplied(errors: Iterable[Fault], section: str, given: Any, family: Family) -> list[Fault]:
-    """The errors without those of absent fields that the client itself fills in."""
-    return [
-        fault
-        for fault in errors
-        if (name := fault.path.removeprefix(f"{section}.")).lower() not in family.supplied or name in given
-    ]
-
-
-def _hint(plan: Plan, section: str, names: Iterable[Any]) -> str:
-    """Where the names belong that do not belong to ``section``."""
-    places = plan.places
-    other = {name: places[name][0] for name in names if isinstance(name, str) and name in places}
-    words = [f"{name} belongs to the {place}" for name, place in other.items() if place != section]
-    return f": {', '.join(words)} (give it by keyword)" if words else ""
+def _warn(name: str, doubt: Mismatch, warned: Warned) -> None:
+    """Warns of a mismatch, once for each kind and field."""
+    place = name, _POSITION.sub("[]", doubt.path), doubt.kind
+    if place in warned:
+        return
+    warnings.warn(f"{name}: {Fault(doubt.path, doubt.message)}", SpecWarning, stacklevel=_callers_level())
+    if len(warned) >= _MOST_WARNED:
+        # Unknown names are whatever callers give: what is kept of them is bounded.
+        warned.clear()
+    warned.add(place)
 
 
 def _joined(
@@ -351,10 +343,3 @@ def _options(given: dict[str, Any], faults: list[Fault]) -> Options:
             faults.append(Fault(name, f"expected a mapping, got {type(given[name]).__name__}"))
             given[name] = {}
     return Options(**given)
-
-
-def _nearest(name: str, words: Mapping[str, Any]) -> str:
-    from difflib import get_close_matches
-
-    close = get_close_matches(name, [*words, *OPTIONS], n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""

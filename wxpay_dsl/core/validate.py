@@ -1,8 +1,7 @@
-"""Checks data against a :class:`~wxpay_dsl.core.model.Schema` before it is sent, by closures compiled once a schema.
+"""Compares data with a :class:`~wxpay_dsl.core.model.Schema`, by closures compiled once for each schema and role.
 
-A missing field, a wrong type and an unknown name are errors; a value outside ``enum``, length, limits or pattern is
-a warning, since published facts age and a valid payment must not be blocked. All faults are found at once, each with
-its path.
+It finds every mismatch at once, each with its path and its kind. Whether a mismatch refuses a request is not decided
+here: see :mod:`.verdict`.
 """
 
 from __future__ import annotations
@@ -11,55 +10,68 @@ import math
 import re
 import sys
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
-from typing import Any, Final
+from typing import Any
 
 from .derived import derived
-from .errors import Fault
+from .mismatch import SHOWN, Kind, Mismatch, missing, shown, unknown, wrong
 from .model import Schema
 
-__all__ = ["Findings", "check", "checker"]
+__all__ = ["Check", "Findings", "check", "checker", "has_roles"]
 
-#: What a check finds: None, or ``(path below, message, whether it is an error)`` of each fault.
-Findings = list[tuple[str, str, bool]] | None
+
+#: What a check finds: None, or ``(path below, message, kind)`` of each mismatch.
+Findings = list[tuple[str, str, Kind]] | None
 Check = Callable[[Any], Findings]
 
-#: How much of a wrong value a message shows.
-_SHOWN: Final = 60
-_NAMES: Final = {
-    str: "string",
-    bool: "boolean",
-    int: "integer",
-    float: "number",
-    type(None): "null",
-    bytes: "bytes",
-}
+
+def check(schema: Schema, value: Any, path: str, role: str = "") -> tuple[Mismatch, ...]:
+    """Every mismatch of ``value``, each with its whole path, which begins with ``path``.
+
+    ``role``: the role whose fields these are; without one a field of any role may be there, and what only some roles
+    must give need not.
+    """
+    found = checker(schema, role)(value)
+    return tuple(Mismatch(path + below, message, kind) for below, message, kind in found or ())
 
 
-def check(schema: Schema, value: Any, path: str) -> tuple[tuple[Fault, ...], tuple[Fault, ...]]:
-    """``(errors, warnings)`` of ``value``, each with its whole path, which begins with ``path``."""
-    found = checker(schema)(value)
-    if not found:
-        return (), ()
-    errors = tuple(Fault(path + below, message) for below, message, severe in found if severe)
-    warnings = tuple(Fault(path + below, message) for below, message, severe in found if not severe)
-    return errors, warnings
+def checker(schema: Schema, role: str = "") -> Check:
+    """The compiled check of a schema for a role; it gives None for a value without mismatch."""
+    known = _compiled(schema)
+    if role and not has_roles(schema):
+        role = ""
+    found = known.get(role)
+    if found is None:
+        found = known[role] = _compile(schema, role)
+    return found
 
 
 @derived
-def checker(schema: Schema) -> Check:
-    """The compiled check of a schema; it gives None for a value without fault."""
+def has_roles(schema: Schema) -> bool:
+    """Whether any field below is one of some roles alone, or required of some roles alone."""
+    inner = (*schema.properties.values(), schema.items, schema.additional)
+    return any(below is not None and (below.roles or below.required_by or has_roles(below)) for below in inner)
+
+
+@derived
+def _compiled(schema: Schema) -> dict[str, Check]:
+    """The checks compiled so far, by role."""
+    return {}
+
+
+def _compile(schema: Schema, role: str) -> Check:
     kind = schema.type
     if kind == "any":
         return _anything
     if kind == "object":
-        made = _object(schema)
+        made = _object(schema, role)
     elif kind == "array":
-        made = _array(schema)
+        made = _array(schema, role)
     elif kind == "string" and schema.media_type == "application/json":
         made = _embedded(schema)
     else:
         made = _scalar(schema)
+    if schema.doubt:
+        made = _doubtful(made)
     return _nullable(made) if schema.nullable else made
 
 
@@ -74,16 +86,54 @@ def _nullable(inner: Check) -> Check:
     return check
 
 
-def _object(schema: Schema) -> Check:
-    fields = {name: checker(below) for name, below in schema.properties.items()}
-    get = fields.get
-    quick = {name: good for name, below in schema.properties.items() if (good := _quick(below)) is not None}.get
+def _doubtful(inner: Check) -> Check:
+    """What is missing in, or unknown to, a field whose facts are doubtful is doubtful too."""
+
+    def check(value: Any) -> Findings:
+        found = inner(value)
+        return found and [
+            (path, message, Kind.DOUBT if kind in (Kind.MISSING, Kind.UNKNOWN) else kind)
+            for path, message, kind in found
+        ]
+
+    return check
+
+
+def _foreign(inner: Check, schema: Schema, role: str) -> Check:
+    """A field that the role does not have."""
+    of = ", ".join(schema.roles)
+
+    def check(value: Any) -> Findings:
+        return [
+            ("", f"a field of {of}, and the rest of the request is one of {role}", Kind.ROLE),
+            *(inner(value) or ()),
+        ]
+
+    return check
+
+
+def _object(schema: Schema, role: str) -> Check:
+    fields = {name: checker(below, role) for name, below in schema.properties.items()}
+    quick = {name: good for name, below in schema.properties.items() if (good := _quick(below)) is not None}
     required = schema.required
-    additional = None if schema.additional is None else checker(schema.additional)
+    if role:
+        required = required.union(name for name, below in schema.properties.items() if role in below.required_by)
+        for name, below in schema.properties.items():
+            if below.roles and role not in below.roles:
+                fields[name] = _foreign(fields[name], below, role)
+                quick.pop(name, None)
+    return _fields(schema, fields, quick, required, role)
+
+
+def _fields(
+    schema: Schema, fields: Mapping[str, Check], quickly: Mapping[str, _Quick], required: frozenset[str], role: str
+) -> Check:
+    get, quick = fields.get, quickly.get
+    additional = None if schema.additional is None else checker(schema.additional, role)
 
     def check(value: Any) -> Findings:
         if type(value) is not dict and not isinstance(value, Mapping):
-            return [("", _wrong("object", value, schema), True)]
+            return [("", *wrong("object", value, schema))]
         found: Findings = None
         for name, item in value.items():
             good = quick(name)
@@ -94,40 +144,39 @@ def _object(schema: Schema) -> Check:
             inner = get(name, additional)
             if inner is None:
                 found = found or []
-                found.append(("." + str(name)[:_SHOWN], f"no such field{_nearest(name, fields)}", True))
+                found.append(("." + str(name)[:SHOWN], *unknown(schema, name, value)))
                 continue
             below = inner(item)
             if below:
                 found = found or []
-                found += [(f".{name}{path}", message, severe) for path, message, severe in below]
+                found += [(f".{name}{path}", message, kind) for path, message, kind in below]
         if not required <= value.keys():
             found = found or []
             for name in schema.properties:
                 if name in required and name not in value:
-                    title = schema.properties[name].title
-                    found.append(("." + name, "missing" + (f" ({title})" if title else ""), True))
+                    found.append(("." + name, *missing(schema, name, role)))
         return found
 
     return check
 
 
-def _array(schema: Schema) -> Check:
-    inner = _anything if schema.items is None else checker(schema.items)
+def _array(schema: Schema, role: str) -> Check:
+    inner = _anything if schema.items is None else checker(schema.items, role)
     least, most = schema.min_items, schema.max_items
 
     def check(value: Any) -> Findings:
         if not isinstance(value, (list, tuple)):
-            return [("", _wrong("array", value, schema), True)]
+            return [("", *wrong("array", value, schema))]
         found: Findings = None
         for position, item in enumerate(value):
             below = inner(item)
             if below:
                 found = found or []
-                found += [(f"[{position}]{path}", message, severe) for path, message, severe in below]
+                found += [(f"[{position}]{path}", message, kind) for path, message, kind in below]
         if least is not None and len(value) < least:
-            found = [*(found or ()), ("", f"at least {least} items, got {len(value)}", False)]
+            found = [*(found or ()), ("", f"at least {least} items, got {len(value)}", Kind.ITEMS)]
         if most is not None and len(value) > most:
-            found = [*(found or ()), ("", f"at most {most} items, got {len(value)}", False)]
+            found = [*(found or ()), ("", f"at most {most} items, got {len(value)}", Kind.ITEMS)]
         return found
 
     return check
@@ -159,15 +208,18 @@ def _scalar(schema: Schema) -> Check:
         if type(value) is not exact and not (
             isinstance(value, wide) and (kind == "boolean" or not isinstance(value, bool))
         ):
-            return [("", _wrong(kind, value, schema), True)]
+            return [("", *wrong(kind, value, schema))]
         if kind == "number" and isinstance(value, float) and not math.isfinite(value):
-            return [("", f"expected a finite number, got {value}", True)]
+            return [("", f"expected a finite number, got {value}", Kind.UNENCODABLE)]
         return limits(value) if limits is not None else None
 
     return check
 
 
-def _quick(schema: Schema) -> tuple[type[Any], int, int, frozenset[Any] | None] | None:
+_Quick = tuple[type[Any], int, int, frozenset[Any] | None]
+
+
+def _quick(schema: Schema) -> _Quick | None:
     """The type, of text the lengths, and the enumeration, by which most values are good without calling anything.
 
     Whatever is not good by it is looked at closely. Six fields take 1 µs so, and 5 µs by their lists of limits.
@@ -185,65 +237,36 @@ def _quick(schema: Schema) -> tuple[type[Any], int, int, frozenset[Any] | None] 
 
 
 def _limits(schema: Schema) -> Check | None:
-    """Everything about a scalar that is only warned of."""
-    checks: list[tuple[Callable[[Any], bool], str]] = []
+    """Everything about a scalar beside its type."""
+    checks: list[tuple[Callable[[Any], bool], str, Kind]] = []
     if schema.enum:
         allowed = schema.enum
         words = ", ".join(map(str, allowed[:12])) + (" …" if len(allowed) > 12 else "")
-        checks.append((lambda value: value in allowed, f"expected one of {words}"))
+        checks.append((lambda value: value in allowed, f"expected one of {words}", Kind.ENUM))
     # Encrypted fields are measured in what they will be on the wire, which is not known yet.
     if schema.type == "string" and not schema.encrypted:
         least, most = schema.min_length, schema.max_length
         if least is not None:
-            checks.append((lambda value: len(value) >= least, f"expected at least {least} characters"))
+            checks.append((lambda value: len(value) >= least, f"expected at least {least} characters", Kind.LENGTH))
         if most is not None:
-            checks.append((lambda value: len(value) <= most, f"expected at most {most} characters"))
+            checks.append((lambda value: len(value) <= most, f"expected at most {most} characters", Kind.LENGTH))
         if schema.pattern:
             search = re.compile(schema.pattern).search
-            checks.append((lambda value: search(value) is not None, f"expected to match {schema.pattern}"))
+            checks.append(
+                (lambda value: search(value) is not None, f"expected to match {schema.pattern}", Kind.PATTERN)
+            )
     minimum, maximum = schema.minimum, schema.maximum
     if minimum is not None:
-        checks.append((lambda value: value >= minimum, f"expected at least {minimum}"))
+        checks.append((lambda value: value >= minimum, f"expected at least {minimum}", Kind.LIMIT))
     if maximum is not None:
-        checks.append((lambda value: value <= maximum, f"expected at most {maximum}"))
+        checks.append((lambda value: value <= maximum, f"expected at most {maximum}", Kind.LIMIT))
     if not checks:
         return None
 
     def check(value: Any) -> Findings:
-        found = [("", f"{message}, got {_show(value, schema)}", False) for holds, message in checks if not holds(value)]
+        found = [
+            ("", f"{message}, got {shown(value, schema)}", kind) for holds, message, kind in checks if not holds(value)
+        ]
         return found or None
 
     return check
-
-
-def _wrong(expected: str, value: Any, schema: Schema) -> str:
-    hint = ""
-    if value is None:
-        hint = " (leave an optional field out)"
-    elif expected == "string" and type(value) is bytes:
-        hint = " (decode it)"
-    elif expected == "integer" and type(value) is float:
-        hint = " (money is whole fen)"
-    return f"expected {expected}, got {_show(value, schema)}{hint}"
-
-
-def _show(value: Any, schema: Schema) -> str:
-    if value is None:
-        return "null"
-    name = _NAMES.get(type(value), type(value).__name__)
-    if schema.encrypted:
-        return f"{name} (a sensitive value, not shown)"
-    if isinstance(value, (Mapping, list, tuple)):
-        return "object" if isinstance(value, Mapping) else f"array of {len(value)}"
-    try:
-        shown = repr(value)
-    except ValueError:  # an integer of more digits than Python writes
-        return f"{name} out of range"
-    if len(shown) > _SHOWN:
-        shown = f"{shown[:_SHOWN]}… ({len(value)} long)" if isinstance(value, (str, bytes)) else shown[:_SHOWN] + "…"
-    return shown if isinstance(value, (str, int, float)) else f"{name} {shown}"
-
-
-def _nearest(name: Any, fields: Mapping[str, Check]) -> str:
-    close = get_close_matches(str(name)[:_SHOWN], fields, n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""

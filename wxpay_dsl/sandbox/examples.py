@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
+from wxpay_dsl.core.mismatch import SHAPES
 from wxpay_dsl.core.model import ABSENT, Schema
 from wxpay_dsl.core.validate import check
 
@@ -64,7 +65,7 @@ def _example(schema: Schema, name: str) -> Any:
     for told in (schema.example, *schema.enum[:1], schema.default):
         if told is not ABSENT:
             value = _converted(schema, told)
-            if not check(schema, value, "")[0]:
+            if _fits(schema, value):
                 return value
     if schema.type == "object":
         return {below: example(inner, below) for below, inner in schema.properties.items()}
@@ -76,6 +77,10 @@ def _example(schema: Schema, name: str) -> Any:
     if schema.type == "boolean":
         return True
     return _text(schema, name)
+
+
+def _fits(schema: Schema, value: Any) -> bool:
+    return not any(mismatch.kind in SHAPES for mismatch in check(schema, value, ""))
 
 
 def _converted(schema: Schema, told: Any) -> Any:
@@ -119,6 +124,6 @@ def _echoed(schema: Schema, made: Any, given: Any) -> Any:
         value = given[name]
         if field.type == "object":
             result[name] = _echoed(field, made.get(name), value)
-        elif not check(field, value, "")[0]:
+        elif _fits(field, value):
             result[name] = value
     return result

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from attrs import evolve
+
 from wxpay_dsl.core.client import Client
 from wxpay_dsl.core.errors import SdkError, ServiceError
 from wxpay_dsl.core.exchange import Response
-from wxpay_dsl.core.family import Family
+from wxpay_dsl.core.family import Family, Outgoing
 from wxpay_dsl.core.model import Operation
 from wxpay_dsl.core.transport import Transport, user_agent
 from wxpay_dsl.core.tree import Tree
@@ -54,7 +56,13 @@ def tree(*folders: str) -> Tree:
 
 
 def client(
-    base_url: str, *, transport: Transport | None = None, folders: tuple[str, ...] = (), **options: Any
+    base_url: str,
+    *,
+    transport: Transport | None = None,
+    folders: tuple[str, ...] = (),
+    outgoing: Outgoing | None = None,
+    **options: Any,
 ) -> Client:
-    """A client of the library at ``base_url``."""
-    return Client(tree(*folders), FAMILIES, base_url, transport or Transport(user_agent("library", "1.0")), **options)
+    """A client of the library at ``base_url``; ``outgoing`` encrypts what the specs mark as sensitive."""
+    families = {**FAMILIES, "json": evolve(FAMILIES["json"], outgoing=outgoing)}
+    return Client(tree(*folders), families, base_url, transport or Transport(user_agent("library", "1.0")), **options)
