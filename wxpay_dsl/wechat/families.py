@@ -16,10 +16,11 @@ BASE_URL: Final = "https://api.mch.weixin.qq.com"
 #: The family of a spec that names none.
 DEFAULT: Final = "v3"
 #: Each family's names in the chain that its URLs do not have: ``wxpay.v2.pay.micropay`` is ``/pay/micropay``.
-CHAINS: Final[dict[str, tuple[str, ...]]] = {"v3": (), "v2": ("v2",)}
+CHAINS: Final[dict[str, tuple[str, ...]]] = {"v3": (), "v2": ("v2",), "brand": ()}
 #: Fields and headers (in lower case) that the client fills in, so that a caller need not.
 SUPPLIED: Final = {
     "v3": frozenset({"wechatpay-serial", "meta"}),
+    "brand": frozenset({"wechatpay-serial", "meta"}),
     "v2": frozenset({"mch_id", "mchid", "combine_mch_id", "nonce_str", "sign", "sign_type", "media_hash"}),
 }
 
