@@ -92,7 +92,7 @@ def test_all_of_it_is_there() -> None:
     operations, events = everything()
     assert len({path for path, _ in operations}) == 1_127
     assert len(operations) == 1_222
-    # 114 that the service names, 4 of brands; contracts of APIv2, and its payments that failed, which have no name there.
+    # 114 that the service names, 4 of brands; of APIv2 its contracts and failed payments, which it does not name.
     assert len(events) == 114 + 4 + 3
     sections = ("path", "query", "header", "body", "form")
     schemas = [operation.section(name) for operation in operations.values() for name in sections]

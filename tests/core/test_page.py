@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.core.conftest import Write, tree_of
-from wxpay_dsl.core.page import describe, dotted
+from wxpay_dsl.core.model import Checked
+from wxpay_dsl.core.page import certainty, describe, dotted
 
 PAGE = """\
 发货 — POST /v1/shop-floor/{order_id}/return
@@ -16,6 +17,7 @@ await v1.shopFloor._order_id_.return_.post(…)
   its answer is not signed
   served by https://hk.example
   roles: owner, clerk
+  checked: compared with the official pages (官方文档) on 2026-08-08
   https://shop.example/docs
 
 path
@@ -27,6 +29,9 @@ query
 body
   name: string  姓名 (≤10; encrypted (敏感信息加密))
   kind?: string (a | b)
+  desk?: string (clerk only; required of these)
+  floor?: integer (clerk only)
+  till?: string (required of owner; uncertain (待核实): one SDK alone)
   goods: array of object  货
     id: integer
     tags?: array of array of string
@@ -50,12 +55,16 @@ def test_a_page(folder: Path, write: Write) -> None:
               verify: false
               host: https://hk.example
               roles: [owner, clerk]
+              checked: {source: official, date: 2026-08-08}
               docs: [https://shop.example/docs]
               path: {order_id: {title: 单号, example: '1217'}}
               query: {dry?: {type: boolean}}
               body:
                 name: {title: 姓名, maxLength: 10, encrypted: true}
                 kind?: {enum: [a, b]}
+                desk: {roles: [clerk]}
+                floor?: {type: integer, roles: [clerk]}
+                till?: {required_by: [owner], doubt: one SDK alone}
                 goods: {title: 货, items: {properties: {id: {type: integer}, tags?: {items: {items: {}}}}}}
               returns: {ok: {type: boolean}}
         """,
@@ -64,6 +73,13 @@ def test_a_page(folder: Path, write: Write) -> None:
     operation = declared.operation()
     assert dotted(operation) == "v1.shopFloor._order_id_.return_.post"
     assert describe(operation) == PAGE
+
+
+def test_how_sure_a_page_is() -> None:
+    assert certainty(Checked("sdk", "2026-08-08")) == (
+        "checked: compared with two public SDKs (公开 SDK) on 2026-08-08; what differs is warned of and sent"
+    )
+    assert certainty(None).startswith("unchecked: ")
 
 
 def test_an_operation_that_says_nothing(folder: Path, write: Write) -> None:

@@ -6,6 +6,7 @@ import warnings
 from typing import Any
 
 from wxpay_dsl import SpecWarning, Wechatpay
+from wxpay_dsl.core.mismatch import SHAPES
 from wxpay_dsl.core.model import Operation
 from wxpay_dsl.core.validate import check
 from wxpay_dsl.sandbox import Sandbox
@@ -53,8 +54,8 @@ async def test_every_operation_of_apiv3_is_called_answered_and_verified() -> Non
             if operation.verify:
                 assert reply.headers["Wechatpay-Signature"], operation.name
             if operation.returns is not None and not operation.produces:
-                errors, _ = check(operation.returns, reply.data, "returns")
-                assert errors == (), operation.name
+                found = check(operation.returns, reply.data, "returns")
+                assert [each for each in found if each.kind in SHAPES] == [], operation.name
 
     assert failed == []
     assert called == 1020

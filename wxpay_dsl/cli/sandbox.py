@@ -71,7 +71,9 @@ def _shares(context: click.Context, option: click.Parameter, given: tuple[str, .
     show_default=True,
     help="How the platform signs: 微信支付公钥, 平台证书, or both.",
 )
-@click.option("--strict", is_flag=True, help="Refuse fields that no spec knows.")
+@click.option(
+    "--strict", is_flag=True, help="Refuse whatever differs from a spec: unknown fields, lengths, enumerations …"
+)
 @click.option("--stateless", is_flag=True, help="Answer everything from the specs' examples, whatever happened before.")
 @click.option("--tls", is_flag=True, help="Serve https, and demand the client certificate where the service does.")
 @click.option(

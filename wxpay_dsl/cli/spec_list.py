@@ -143,6 +143,8 @@ def _below(schema: Schema | None, prefix: str) -> Iterator[tuple[str, str]]:
 
 def as_data(operation: Operation) -> dict[str, Any]:
     """What ``--json`` says of an operation, here and wherever one is shown."""
+    from attrs import asdict
+
     from wxpay_dsl.core.page import dotted
 
     return {
@@ -155,6 +157,7 @@ def as_data(operation: Operation) -> dict[str, Any]:
         "tags": list(operation.tags),
         "docs": list(operation.docs),
         "deprecated": operation.deprecated,
+        "checked": asdict(operation.checked) if operation.checked is not None else None,
     }
 
 

@@ -90,6 +90,9 @@ def _fields_below(schema: Schema, prefix: str) -> Iterator[dict[str, Any]]:
             told["enum"] = list(below.enum)
         if below.encrypted:
             told["encrypted"] = True
+        told |= {word: list(roles) for word in ("roles", "required_by") if (roles := getattr(below, word))}
+        if below.doubt:
+            told["doubt"] = below.doubt
         if below.example is not ABSENT:
             told["example"] = below.example
         yield told

@@ -105,6 +105,10 @@ class Schema:
     #: See :mod:`.derived`.
     known: Known | None = field(default=None, init=False, repr=False)
 
+    def required_of(self, role: str) -> frozenset[str]:
+        """The fields that a role must give."""
+        return self.required.union(name for name, below in self.properties.items() if role in below.required_by)
+
 
 @frozen(eq=False)
 class Operation:

@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from .model import ABSENT, SECTIONS, Operation, Schema
+from .model import ABSENT, SECTIONS, Checked, Operation, Schema
 from .tree import spelling
 
-__all__ = ["FieldEntry", "chain_text", "describe", "dotted", "fields", "heading", "remarks", "sections"]
+__all__ = [
+    "FieldEntry",
+    "certainty",
+    "chain_text",
+    "describe",
+    "dotted",
+    "fields",
+    "heading",
+    "of_roles",
+    "remarks",
+    "sections",
+]
+
+_CERTAINTY: Final = {
+    "official": "checked: compared with the official pages (官方文档) on {day}",
+    "sdk": "checked: compared with two public SDKs (公开 SDK) on {day}; what differs is warned of and sent",
+    "community": "checked: compared with users' descriptions (社区资料) on {day}; what differs is warned of and sent",
+}
+_UNCHECKED: Final = "unchecked: compared with no official page (未核对); what differs is warned of and sent"
 
 
 def dotted(operation: Operation) -> str:
@@ -55,7 +73,16 @@ def remarks(operation: Operation) -> list[str]:
         found.append(f"served by {operation.host}")
     if operation.roles:
         found.append("roles: " + ", ".join(operation.roles))
+    if any(operation.section(name) for name in SECTIONS if name != "path") or operation.returns is not None:
+        found.append(certainty(operation.checked))
     return found
+
+
+def certainty(checked: Checked | None) -> str:
+    """How sure the fields of an operation or event are: what they were compared with, and when."""
+    if checked is None:
+        return _UNCHECKED
+    return _CERTAINTY[checked.source].format(day=checked.date)
 
 
 def sections(operation: Operation) -> Iterator[tuple[str, Schema]]:
@@ -112,15 +139,28 @@ def _notes(schema: Schema) -> tuple[str, ...]:
         notes.append(f"{_limit(schema.minimum)}…{_limit(schema.maximum)}")
     if schema.enum:
         notes.append(" | ".join(map(str, schema.enum)))
+    notes += of_roles(schema)
     if schema.encrypted:
         notes.append("encrypted (敏感信息加密)")
     if schema.media:
         notes.append("an uploaded file's " + schema.media)
     if schema.deprecated:
         notes.append("deprecated (已废弃)")
+    if schema.doubt:
+        notes.append(f"uncertain (待核实): {schema.doubt}")
     if schema.example is not ABSENT and schema.type not in ("object", "array"):
         notes.append(f"e.g. {schema.example}")
     return tuple(notes)
+
+
+def of_roles(schema: Schema) -> list[str]:
+    """Which roles have a field, and which must give it, where that is not every role of the operation."""
+    notes = []
+    if schema.roles:
+        notes.append(f"{', '.join(schema.roles)} only")
+    if schema.required_by:
+        notes.append(f"required of {'these' if schema.required_by == schema.roles else ', '.join(schema.required_by)}")
+    return notes
 
 
 def _limit(value: float | None) -> str:

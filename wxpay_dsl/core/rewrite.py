@@ -7,7 +7,7 @@ from typing import Any
 
 from .model import Schema
 
-__all__ = ["any_field", "fewest", "rewrite"]
+__all__ = ["any_field", "fields_of", "names_of", "rewrite"]
 
 
 def any_field(schema: Schema | None, wanted: Callable[[Schema], bool]) -> bool:
@@ -53,14 +53,26 @@ def rewrite(
     return value
 
 
-def fewest(schema: Schema, value: Any) -> Any:
-    """``value`` with its required fields alone, at every depth."""
+def names_of(schema: Schema, role: str, *, whole: bool) -> list[str]:
+    """The fields of an object that a role has; unless ``whole`` those that it must give.
+
+    ``role`` is empty where an operation says nothing of roles: then every role's optional fields count.
+    """
+    required = schema.required_of(role)
+    return [
+        name
+        for name, below in schema.properties.items()
+        if name in required or (whole and (not role or not below.roles or role in below.roles))
+    ]
+
+
+def fields_of(schema: Schema, value: Any, role: str, *, whole: bool) -> Any:
+    """``value`` with the fields alone, at every depth, that :func:`names_of` gives."""
     if isinstance(value, dict) and schema.properties:
+        names = names_of(schema, role, whole=whole)
         return {
-            name: fewest(schema.properties[name], item)
-            for name, item in value.items()
-            if name in schema.required and name in schema.properties
+            name: fields_of(schema.properties[name], value[name], role, whole=whole) for name in value if name in names
         }
     if isinstance(value, list) and schema.items is not None:
-        return [fewest(schema.items, item) for item in value]
+        return [fields_of(schema.items, item, role, whole=whole) for item in value]
     return value

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from .model import Schema
+from .page import of_roles
 
 __all__ = ["Fields", "Types", "literal"]
 
@@ -76,7 +77,7 @@ class Types:
             spell(field): (
                 self.annotation(below, name + camel(field), request=request),
                 field in schema.required and not supplied(field),
-                below.title,
+                "; ".join(filter(None, (below.title, *of_roles(below)))),
             )
             for field, below in schema.properties.items()
         }

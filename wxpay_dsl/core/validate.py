@@ -117,7 +117,7 @@ def _object(schema: Schema, role: str) -> Check:
     quick = {name: good for name, below in schema.properties.items() if (good := _quick(below)) is not None}
     required = schema.required
     if role:
-        required = required.union(name for name, below in schema.properties.items() if role in below.required_by)
+        required = schema.required_of(role)
         for name, below in schema.properties.items():
             if below.roles and role not in below.roles:
                 fields[name] = _foreign(fields[name], below, role)

@@ -8,7 +8,7 @@ every role must give and that is missing, or a name that no page has.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, Final, Literal
 
@@ -20,7 +20,7 @@ from .mismatch import Kind, Mismatch
 from .plan import Plan, SectionCheck
 from .rewrite import rewrite
 
-__all__ = ["OPTIONS", "Validate", "is_refused", "judge"]
+__all__ = ["OPTIONS", "Validate", "compare", "is_refused", "judge"]
 
 Validate = Literal[True, False, "strict"]
 
@@ -54,16 +54,7 @@ def judge(
         faults += size_faults(plan.sections["form"], form)
         plain = {name: "" if isinstance(value, Upload) else value for name, value in form.items()}
         sections = {**sections, "form": plain}
-    best: list[Mismatch] = []
-    cost: tuple[int, int] | None = None
-    for checks in plan.checks:
-        found = _mismatches(plan, checks, sections, family)
-        if not found:
-            best = []
-            break
-        refused = sum(is_refused(mismatch.kind, official=plan.official) for mismatch in found)
-        if cost is None or (refused, len(found)) < cost:
-            best, cost = found, (refused, len(found))
+    best = compare(plan, sections, family.supplied)
     if plan.seals and family.outgoing is None:
         faults += _clear(plan, sections, family)
     if not best:
@@ -74,10 +65,27 @@ def judge(
     return faults, [] if validate == "strict" else [m for m in best if m not in refused_ones]
 
 
+def compare(plan: Plan, sections: Mapping[str, Any], supplied: Container[str] = frozenset()) -> list[Mismatch]:
+    """Everything in which a request differs from its spec, as the role sees it that the request fits best.
+
+    ``supplied``: fields, in lower case, that may be left out since the client fills them in.
+    """
+    best: list[Mismatch] = []
+    cost: tuple[int, int] | None = None
+    for checks in plan.checks:
+        found = _mismatches(plan, checks, sections, supplied)
+        if not found:
+            return []
+        refused = sum(is_refused(mismatch.kind, official=plan.official) for mismatch in found)
+        if cost is None or (refused, len(found)) < cost:
+            best, cost = found, (refused, len(found))
+    return best
+
+
 def _mismatches(
-    plan: Plan, checks: Iterable[SectionCheck], sections: Mapping[str, Any], family: Family
+    plan: Plan, checks: Iterable[SectionCheck], sections: Mapping[str, Any], supplied: Container[str]
 ) -> list[Mismatch]:
-    """Everything in which a request differs from its spec, as one role sees it."""
+    """The same, as one role sees it."""
     all_found: list[Mismatch] = []
     for section, schema, holds, needed in checks:
         given = sections.get(section)
@@ -93,7 +101,7 @@ def _mismatches(
         for below, message, kind in found:
             name = below.removeprefix(".")
             # What the client itself fills in may be left out.
-            if name.lower() not in family.supplied or name in given:
+            if name.lower() not in supplied or name in given:
                 all_found.append(Mismatch(section + below, message, kind))
         if isinstance(given, Mapping) and schema.additional is None:
             hint = _hint(plan, section, [name for name in given if name not in schema.properties])

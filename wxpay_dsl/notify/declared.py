@@ -7,8 +7,9 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from wxpay_dsl.core.errors import SpecError
+from wxpay_dsl.core.errors import Fault, SpecError
 from wxpay_dsl.core.grammar import nearest
+from wxpay_dsl.core.mismatch import SHAPES, Kind
 from wxpay_dsl.core.model import Schema
 from wxpay_dsl.core.request import SpecWarning
 from wxpay_dsl.core.validate import check
@@ -70,8 +71,8 @@ class Declared:
         schema = self.schema(notification.type)
         if schema is None:
             return
-        for fault in check(schema, notification.resource, "resource")[0]:
-            told = notification.type, fault.path
-            if not fault.message.startswith("no such field") and told not in self._told and len(self._told) < _TOLD:
+        for path, message, kind in check(schema, notification.resource, "resource"):
+            told = notification.type, path
+            if kind in SHAPES - {Kind.UNKNOWN} and told not in self._told and len(self._told) < _TOLD:
                 self._told.add(told)
-                _log.warning("%s: not as its spec says: %s", notification.type, fault)
+                _log.warning("%s: not as its spec says: %s", notification.type, Fault(path, message))

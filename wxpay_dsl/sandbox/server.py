@@ -67,9 +67,9 @@ class Sandbox:
     ) -> None:
         """``port``: 0 for any that is free. ``specs``: folders of endpoints on top of the package's own. ``mode``: how
         the platform signs (``"public-key"``, ``"certificate"``, or both, as while a merchant migrates). ``strict``
-        refuses fields that no spec knows. Unless ``stateful`` every operation answers from its spec, whatever happened
-        before. ``tls`` serves https with an authority of its own, and demands the client
-        certificate where the specs say so. ``faults``: of each kind in :data:`wxpay_dsl.sandbox.faults.KINDS`, the
+        refuses whatever differs from a spec. Unless ``stateful`` every operation answers from its spec, whatever
+        happened before. ``tls`` serves https with an authority of its own, and demands the client certificate where
+        the specs say so. ``faults``: of each kind in :data:`wxpay_dsl.sandbox.faults.KINDS`, the
         share of calls that it hits; ``seed`` makes the choice the same each time. ``notifications``: how they are
         delivered. Raises ValueError for a ``host`` beyond loopback unless ``allow_remote``.
         """

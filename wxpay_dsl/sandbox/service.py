@@ -91,10 +91,12 @@ class Service:
         body = {"meta": validation.read_json(signed_body), **_files(parts)} if parts else None
         if body is None and (operation.body is not None or operation.verb not in ("get", "delete")):
             body = validation.read_json(call.body)
-        fields = validation.read(call, operation, route.parameters, body, strict=self._strict)
+        handler = self._handlers.get(operation.name)
+        typed = handler is not None
+        fields = validation.read(call, operation, route.parameters, body, typed=typed, strict=self._strict)
         fields["body"] = self._decrypted(call, operation, fields["body"])
         inquiry = Inquiry(merchant, operation, fields, call, parts)
-        answer = self._handlers.get(operation.name, _from_spec)(inquiry)
+        answer = (handler or _from_spec)(inquiry)
         if answer.signed and not operation.verify:
             answer = evolve(answer, signed=bool(operation.digest_header), digest_header=operation.digest_header)
         if operation.returns is not None and answer.status < 300:
@@ -114,6 +116,8 @@ class Service:
             return body
 
         def decrypt(schema: Schema, value: Any, path: str) -> Any:
+            if value is None:
+                return None
             key_id = call.headers.get("Wechatpay-Serial")
             if not key_id:
                 raise Refusal(400, "PARAM_ERROR", "HTTP header缺少微信支付平台证书序列号(Wechatpay-Serial)")

@@ -19,9 +19,11 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from wxpay_dsl.core.errors import SdkError
+from wxpay_dsl.core.mismatch import Kind
 from wxpay_dsl.core.model import ABSENT, Operation, Schema
+from wxpay_dsl.core.plan import plan_of
 from wxpay_dsl.core.rewrite import any_field, rewrite
-from wxpay_dsl.core.validate import check
+from wxpay_dsl.core.verdict import compare
 from wxpay_dsl.wechat import authorization, ciphers, fields_v2, signing_v2, xml
 from wxpay_dsl.wechat.environments_v2 import KEY_PATHS
 from wxpay_dsl.wechat.family_v2 import MERCHANT_FIELDS
@@ -31,7 +33,7 @@ from .identity import Merchant
 from .inquiry import Handler, Inquiry
 from .messages import Answer, Call, Refusal
 from .platform import Platform
-from .validation import is_loose
+from .validation import counts
 
 __all__ = ["NotUnderstoodError", "ServiceV2", "bank_key", "sandbox_key"]
 
@@ -126,12 +128,9 @@ class ServiceV2:
         fields[section] = fields_v2.read(schema, texts)
         parts = multipart.parse(call) if section == "form" else {}
         if schema is not None:
-            _check_fields(
-                operation,
-                schema,
-                {**fields[section], **{name: part.filename for name, part in parts.items() if part.filename}},
-                strict=self._strict,
-            )
+            given = {**fields[section], **{name: part.filename for name, part in parts.items() if part.filename}}
+            typed = operation.name in self._handlers
+            _check_fields(operation, section, given, typed=typed, strict=self._strict)
             fields[section] = self._decrypted(schema, fields[section])
         return Inquiry(merchant, operation, fields, call, parts)
 
@@ -201,16 +200,14 @@ def _section(operation: Operation) -> str:
     return "form" if operation.form is not None else "body"
 
 
-def _check_fields(operation: Operation, schema: Schema, fields: Mapping[str, Any], *, strict: bool) -> None:
-    """Raises Refusal for what is missing or of another type. Published limits are older than the service's own."""
-    for fault in check(schema, fields, "")[0]:
-        if is_loose(operation, fault):
-            continue
-        name = fault.path.removeprefix(".")
-        if fault.message.startswith("missing"):
-            raise Refusal(400, "PARAM_ERROR", f"缺少参数{name}")
-        if strict or not fault.message.startswith("no such field"):
-            raise Refusal(400, "PARAM_ERROR", f"{name}参数格式错误: {fault.message}")
+def _check_fields(operation: Operation, section: str, fields: Mapping[str, Any], *, typed: bool, strict: bool) -> None:
+    """Raises Refusal for what does not fit, by the rule of :mod:`.validation`."""
+    for mismatch in compare(plan_of(operation), {section: fields}):
+        if counts(operation, mismatch, typed=typed, strict=strict):
+            name = mismatch.path.partition(".")[2]
+            if mismatch.kind is Kind.MISSING:
+                raise Refusal(400, "PARAM_ERROR", f"缺少参数{name}")
+            raise Refusal(400, "PARAM_ERROR", f"{name}参数格式错误: {mismatch.message}")
 
 
 def _check_sign(texts: Mapping[str, str], operation: Operation, key: str) -> str:

@@ -1,8 +1,9 @@
 """Reads a call's fields by its operation's spec, and refuses what does not fit as the service does: PARAM_ERROR.
 
-Unlike a client, whose limits may be older than the service's, a service enforces its own: length, pattern and enum
-too, except for a value that the spec itself gives as the example. Fields that no spec knows are passed over, as the
-service passes over them, unless ``strict``.
+It believes the facts of a spec as far as the client does (:mod:`wxpay_dsl.core.verdict`): where they were compared
+with the official pages, a field that every role must give must be there, and a name must be on a page; published
+limits refuse nothing unless ``strict``. An operation with a life of its own also wants the types that it computes
+with.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
-from wxpay_dsl.core.errors import Fault
+from wxpay_dsl.core.mismatch import SHAPES, Kind, Mismatch
 from wxpay_dsl.core.model import Operation, Schema
-from wxpay_dsl.core.validate import check
+from wxpay_dsl.core.plan import plan_of
+from wxpay_dsl.core.verdict import compare, is_refused
 
 from .messages import Call, Refusal
 
-__all__ = ["LOOSE", "Fields", "is_loose", "read", "read_json"]
+__all__ = ["LOOSE", "Fields", "counts", "read", "read_json"]
 
 #: ``{section: {name: value}}`` of one call.
 Fields = dict[str, dict[str, Any]]
@@ -50,8 +52,19 @@ _KINDS: Final[dict[str, tuple[type, ...]]] = {"boolean": (bool,), "number": (int
 _LOCATIONS: Final = {"path": "url", "query": "query", "body": "body", "form": "body", "header": "header"}
 
 
-def read(call: Call, operation: Operation, parameters: Mapping[str, str], body: Any, *, strict: bool = False) -> Fields:
-    """The call's fields by section, typed as the spec says. Raises Refusal 400 PARAM_ERROR at the first fault."""
+def read(
+    call: Call,
+    operation: Operation,
+    parameters: Mapping[str, str],
+    body: Any,
+    *,
+    typed: bool = True,
+    strict: bool = False,
+) -> Fields:
+    """The call's fields by section, typed as the spec says. Raises Refusal 400 PARAM_ERROR at the first fault.
+
+    ``typed`` refuses values of another type, ``strict`` all that differs from the spec.
+    """
     given: Fields = {"path": _typed(operation.parameters, parameters), "query": {}, "body": {}, "form": {}}
     if call.query or operation.query is not None:
         given["query"] = _typed(operation.query, _query(operation.query, call.query))
@@ -60,11 +73,13 @@ def read(call: Call, operation: Operation, parameters: Mapping[str, str], body: 
     if operation.form is not None:
         # The parts of a form are texts, as those of a URL are.
         given["form"] = _typed(operation.form, given["form"])
-    for name in ("path", "query", section):
-        schema = operation.section(name)
-        # `{post: {}}` says nothing of what may be sent.
-        if schema is not None:
-            _check(operation, schema, given[name], name, strict=strict)
+    for mismatch in compare(plan_of(operation), given):
+        name = mismatch.path.partition(".")[0].partition("[")[0]
+        # Headers are not among the fields that are read here.
+        if name != "header" and counts(operation, mismatch, typed=typed, strict=strict):
+            field, value = _at(operation.section(name), given[name], mismatch.path.removeprefix(name))
+            if mismatch.kind in SHAPES or field is None or value != field.example:
+                raise _refusal(operation.section(name), given[name], name, mismatch)
     return given
 
 
@@ -121,22 +136,12 @@ def _value(schema: Schema | None, value: Any) -> Any:
     return value
 
 
-def is_loose(operation: Operation, fault: Fault) -> bool:
-    """Whether a field is missing that the service can do without."""
-    missing = fault.message.startswith("missing") and operation.name in LOOSE
-    return missing and fault.path.rpartition(".")[2] in LOOSE[operation.name]
-
-
-def _check(operation: Operation, schema: Schema, value: Any, section: str, *, strict: bool) -> None:
-    errors, limits = check(schema, value, section)
-    for fault in errors:
-        unknown = fault.message.startswith("no such field")
-        if (strict or not unknown) and not is_loose(operation, fault):
-            raise _refusal(schema, value, section, fault)
-    for fault in limits:
-        field, given = _at(schema, value, fault.path.removeprefix(section))
-        if field is None or given != field.example:
-            raise _refusal(schema, value, section, fault)
+def counts(operation: Operation, mismatch: Mismatch, *, typed: bool, strict: bool) -> bool:
+    """Whether a mismatch refuses a call."""
+    if mismatch.kind is Kind.MISSING and mismatch.path.rpartition(".")[2] in LOOSE.get(operation.name, ()):
+        return False
+    official = plan_of(operation).official
+    return strict or (typed and mismatch.kind is Kind.TYPE) or is_refused(mismatch.kind, official=official)
 
 
 def _at(schema: Schema | None, value: Any, path: str) -> tuple[Schema | None, Any]:
@@ -151,13 +156,13 @@ def _at(schema: Schema | None, value: Any, path: str) -> tuple[Schema | None, An
     return schema, value
 
 
-def _refusal(schema: Schema, value: Any, section: str, fault: Fault) -> Refusal:
+def _refusal(schema: Schema | None, value: Any, section: str, fault: Mismatch) -> Refusal:
     path = fault.path.removeprefix(section)
     field, given = _at(schema, value, path)
     pointer = "".join(f"/{name or position}" for name, position in _STEP.findall(path))
     location = _LOCATIONS[section]
     title = (field.title if field is not None else "") or pointer.rpartition("/")[2]
-    if fault.message.startswith("missing"):
+    if fault.kind is Kind.MISSING:
         text = f"输入源“/{location}{pointer}”映射到字段“{title}”必填性规则校验失败，此字段为必填项"
     else:
         text = f"输入源“/{location}{pointer}”映射到字段“{title}”规则校验失败，{fault.message}"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from wxpay_dsl.core.model import Event, Operation
-from wxpay_dsl.core.page import FieldEntry, dotted, fields, sections
+from wxpay_dsl.core.page import FieldEntry, certainty, dotted, fields, sections
 from wxpay_dsl.wechat.families import SUPPLIED
 from wxpay_dsl.wechat.roles import ROLES
 
@@ -28,7 +28,7 @@ _OFFICIAL: Final = "pay.weixin.qq.com/"
 _ERRORS: Final = """
 | 何时 When | 异常 Raised |
 | --- | --- |
-| 发送之前：缺字段、类型不符、未知字段 before sending: missing, wrong type, unknown name | `ValidationError` |
+| 发送之前：缺官方必填的字段、文档没有的字段、金额是小数 before sending: missing, unknown name, float as money | `ValidationError` |
 | 连不上、超时、应答残缺 no connection, no answer in time, half an answer | `TransportError`（`outcome_unknown`） |
 | 应答验签失败 an answer that cannot be believed | `SignatureError` |
 | 微信支付拒绝 the service says no | `ServiceError`，及各错误码的子类 and a class for each code |
@@ -73,7 +73,7 @@ def event_page(title: str, events: Sequence[Event], example: Example, guide: str
     lines = [f"# {_text(title)} 通知 Notifications", "", f"怎样接收：[回调通知 Receiving notifications]({guide})", ""]
     for event in events:
         lines += [f"## {_text(event.summary or event.name)} `{event.name}`", ""]
-        lines += _links(event.docs)
+        lines += [*_links(event.docs), f"- 核对 Facts：{certainty(event.checked)}", ""]
         parts = (("通知内容 Resource", event.resource), ("报文 Body", event.body), ("应答 Answer", event.returns))
         for heading, schema in parts:
             if schema is not None and schema.properties:
@@ -106,6 +106,7 @@ def _facts(operation: Operation, product: str) -> list[str]:
     if operation.roles:
         facts.append("- 适用 Roles：" + "、".join(ROLES.get(role, role) for role in operation.roles))
     facts.append("- 产品 Product：" + "、".join([product, *map(_text, operation.tags)]))
+    facts.append(f"- 核对 Facts：{certainty(operation.checked)}")
     if operation.updated:
         facts.append(f"- 文档更新 Updated：{operation.updated}")
     if operation.host:

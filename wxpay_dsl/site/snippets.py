@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from wxpay_dsl.core.model import Event, Operation, Schema
 from wxpay_dsl.core.page import dotted
-from wxpay_dsl.core.rewrite import fewest
+from wxpay_dsl.core.rewrite import fields_of, names_of
 from wxpay_dsl.wechat.environments_v2 import SANDBOXES
 from wxpay_dsl.wechat.families import SUPPLIED
 
@@ -76,29 +76,36 @@ def event_snippet(event: Event) -> str:
 
 
 def _arguments(operation: Operation, example: Example) -> Iterator[tuple[str, Any]]:
-    supplied = SUPPLIED[operation.family]
+    supplied, role = SUPPLIED[operation.family], _role(operation)
     for section in ("path", "query", "header", "body", "form"):
         schema = operation.section(section)
         if schema is None:
             continue
-        for name, below in schema.properties.items():
-            if name not in schema.required or name.lower() in supplied:
+        for name in names_of(schema, role, whole=False):
+            below = schema.properties[name]
+            if name.lower() in supplied:
                 continue
             if section == "form" and below.format == "binary":
                 yield _spelled(name), _FILE
             elif not (section == "form" and below.media_type):
                 argument = name.lower().replace("-", "_") if section == "header" else name
-                yield _spelled(argument), fewest(below, example(below, name))
+                yield _spelled(argument), fields_of(below, example(below, name), role, whole=False)
 
 
 def _optional(operation: Operation) -> Iterator[str]:
     """The arguments that may be left out."""
-    supplied = SUPPLIED[operation.family]
+    supplied, role = SUPPLIED[operation.family], _role(operation)
     for section in ("path", "query", "header", "body", "form"):
         schema = operation.section(section)
-        for name in schema.properties if schema is not None else ():
-            if schema is not None and name not in schema.required and name.lower() not in supplied:
+        required = names_of(schema, role, whole=False) if schema is not None else ()
+        for name in names_of(schema, role, whole=True) if schema is not None else ():
+            if name not in required and name.lower() not in supplied:
                 yield _spelled(name.lower().replace("-", "_") if section == "header" else name)
+
+
+def _role(operation: Operation) -> str:
+    """The role that is shown: an operation's first."""
+    return operation.roles[0] if operation.roles else ""
 
 
 def _spelled(name: str) -> str:

@@ -8,8 +8,8 @@ from attrs import evolve
 
 from wxpay_dsl.core.forms import file_fields
 from wxpay_dsl.core.model import SECTIONS, Operation
-from wxpay_dsl.core.page import dotted, fields, remarks, sections
-from wxpay_dsl.core.rewrite import fewest
+from wxpay_dsl.core.page import certainty, dotted, fields, remarks, sections
+from wxpay_dsl.core.rewrite import fields_of, names_of
 from wxpay_dsl.sandbox import examples
 from wxpay_dsl.wechat.families import SUPPLIED
 from wxpay_dsl.wechat.roles import ROLES
@@ -32,6 +32,7 @@ def described(operation: Operation, mchid: str) -> dict[str, Any]:
         "family": operation.family,
         "docs": list(operation.docs),
         "roles": [[role, ROLES.get(role, role)] for role in operation.roles],
+        "checked": certainty(operation.checked),
         "remarks": remarks(evolve(operation, roles=())),
         "sections": [
             {"name": name, "fields": [entry._asdict() for entry in fields(schema)]}
@@ -51,16 +52,16 @@ def keyword_of(section: str, name: str) -> str:
 
 def _example(operation: Operation, mchid: str, *, whole: bool) -> dict[str, Any]:
     """The fields of a call, in one object, as keywords of the chain; those that the client fills in left out."""
+    role = operation.roles[0] if operation.roles else ""
     supplied, given = SUPPLIED[operation.family] | {_KEY_NAME}, {}
     for section in SECTIONS:
         schema = operation.section(section)
-        for name, below in schema.properties.items() if schema is not None else ():
+        for name in names_of(schema, role, whole=whole) if schema is not None else ():
+            below = schema.properties[name]  # type: ignore[union-attr] # there is one, if it has a name
             if name.lower() in supplied or (section == "form" and below.format == "binary"):
                 continue
-            if not whole and name not in schema.required:  # type: ignore[union-attr] # there is one, if it has a name
-                continue
-            value = examples.example(below, name)
-            given[keyword_of(section, name)] = _of_merchant(name, value if whole else fewest(below, value), mchid)
+            value = fields_of(below, examples.example(below, name), role, whole=whole)
+            given[keyword_of(section, name)] = _of_merchant(name, value, mchid)
     return given
 
 
