@@ -88,7 +88,7 @@ class TestCalls:
 
     async def test_every_fault_at_once_before_anything_is_sent(self, wxpay: Any) -> None:
         with pytest.raises(ValidationError) as raised:
-            await wxpay.v3.eduPapay.contracts.presign.post(appid=1, opnid="x", plan_id=None)
+            await wxpay.v3.eduPapay.contracts.presign.post(appid=1, opnid="x", plan_id=None, validate="strict")
         assert [fault.path for fault in raised.value.faults] == [
             "opnid",
             "body.appid",

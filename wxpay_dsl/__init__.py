@@ -13,6 +13,7 @@ from .client import Wechatpay
 
 if TYPE_CHECKING:
     from .core.download import Download, Progress
+    from .core.drift import Drift
     from .core.errors import (
         ClosedError,
         ConfigurationError,
@@ -95,6 +96,7 @@ __all__ = [
     "ConnectionFailedError",
     "Decryptor",
     "Download",
+    "Drift",
     "Fault",
     "File",
     "FileCorruptedError",
@@ -165,6 +167,7 @@ _HOMES = {
     "Ciphertext": "wechat.sensitive",
     "Decryptor": "wechat.decryptor",
     "Download": "core.download",
+    "Drift": "core.drift",
     "Call": "core.hooks",
     "File": "core.files",
     "Hook": "core.hooks",

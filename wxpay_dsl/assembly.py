@@ -14,6 +14,7 @@ from wxpay_dsl._version import __version__
 from wxpay_dsl.assembly_v2 import assemble_v2
 from wxpay_dsl.core.client import Client
 from wxpay_dsl.core.exchange import Exchange
+from wxpay_dsl.core.hooks import Hook
 from wxpay_dsl.core.hosts import Hosts
 from wxpay_dsl.core.retry import RetryPolicy, retry
 from wxpay_dsl.core.transport import Middleware, Transport, user_agent
@@ -117,10 +118,19 @@ def assemble(settings: Settings, tree: Tree, shared: Shared | None = None) -> Ma
         validate=settings.validate,
         timeout=settings.timeout,
         owns_transport=False,
-        hooks=settings.hooks,
+        hooks=_hooks(settings),
         log=logging.getLogger(LOGGER),
     )
     return Machinery(client, credential, keyring, common, owner=shared is None)
+
+
+def _hooks(settings: Settings) -> Sequence[Hook]:
+    if settings.drift is None:
+        return settings.hooks
+    from wxpay_dsl.core.drift import watch
+    from wxpay_dsl.wechat.shapes import answer_shape
+
+    return (*settings.hooks, watch(settings.drift, answer_shape))
 
 
 def _keyring(settings: Settings, tree: Tree, credential: Credential, shared: Shared) -> Keyring:

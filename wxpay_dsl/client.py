@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from wxpay_dsl.assembly import Machinery
     from wxpay_dsl.core.client import Client
     from wxpay_dsl.core.download import Download, Plan, Progress
+    from wxpay_dsl.core.drift import Drift, Reporter
     from wxpay_dsl.core.files import FileSource
     from wxpay_dsl.core.hooks import Hook
     from wxpay_dsl.core.reply import Reply
@@ -94,6 +95,7 @@ class Wechatpay(Chain):
         certificates_interval: float | None = None,
         certificates_minimum_interval: float | None = None,
         hooks: Sequence[Hook] | None = None,
+        on_drift: Callable[[Drift], None] | str | Path | None = None,
         profile: str | Path | None = None,
     ) -> None:
         """Takes what is not given here from the environment (``WXPAY_MCHID`` …), then from ``profile``, a TOML file.
@@ -118,7 +120,9 @@ class Wechatpay(Chain):
         ``certificates_interval``: seconds between two downloads on schedule (12 hours);
         ``certificates_minimum_interval``: seconds between any two (60), however many answers name an unknown key.
 
-        ``hooks``: functions that are run around each call (:mod:`wxpay_dsl.core.hooks`).
+        ``hooks``: functions that are run around each call (:mod:`wxpay_dsl.core.hooks`). ``on_drift``: a function that
+        is called where an answer or a notification differs from its spec, once for each difference, or the file that
+        differences are added to, for ``wxpay drift`` (:mod:`wxpay_dsl.core.drift`).
 
         Raises ConfigurationError for settings that cannot work together.
         """
@@ -152,6 +156,7 @@ class Wechatpay(Chain):
             "certificates_interval": certificates_interval,
             "certificates_minimum_interval": certificates_minimum_interval,
             "hooks": hooks,
+            "on_drift": on_drift,
         }
         self._settings: Settings | None = Settings.load(given, profile=profile)
         self._tree = tree(self._settings.specs)
@@ -253,6 +258,11 @@ class Wechatpay(Chain):
     def keyring(self) -> Keyring:
         """The platform keys (微信支付公钥 / 平台证书) that this client believes."""
         return self.machinery.keyring
+
+    @property
+    def drift(self) -> Reporter | None:
+        """What ``on_drift`` is told by; None where it is off, or no credentials have been looked for yet."""
+        return self._settings.drift if self._settings is not None else None
 
     @property
     def recipient(self) -> Recipient:

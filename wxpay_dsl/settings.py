@@ -8,11 +8,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import TYPE_CHECKING, Any, Final, get_args
 from urllib.parse import urlsplit
 
 from attrs import evolve, field, fields, frozen
 
+from wxpay_dsl._version import __version__
 from wxpay_dsl.connection_settings import ConnectionSettings
 from wxpay_dsl.core.errors import ConfigurationError
 from wxpay_dsl.core.grammar import nearest
@@ -31,6 +32,9 @@ from wxpay_dsl.wechat.families import BASE_URL
 from wxpay_dsl.wechat.mutual_tls import ClientCertificate
 from wxpay_dsl.wechat.platform_keys import PlatformKeys
 from wxpay_dsl.wechat.signer import LocalSigner, Signer
+
+if TYPE_CHECKING:
+    from wxpay_dsl.core.drift import Reporter
 
 __all__ = ["ENVIRONMENT", "MERCHANT", "NAMES", "Settings", "merge", "named_keys", "read_profile"]
 
@@ -92,6 +96,8 @@ class Settings:
     platform_keys: PlatformKeySettings = field(factory=PlatformKeySettings)
     #: What runs around each call.
     hooks: tuple[Hook, ...] = field(default=(), repr=False)
+    #: What is told where answers and notifications differ from their specs; None: nothing is compared.
+    drift: Reporter | None = field(default=None, repr=False)
 
     @classmethod
     def load(
@@ -148,6 +154,7 @@ def _checked(merged: Mapping[str, Any]) -> Settings:
         connections=ConnectionSettings.of(merged, base_url),
         platform_keys=PlatformKeySettings.of(merged, base_url),
         hooks=_hooks(merged),
+        drift=_drift(merged),
     )
 
 
@@ -156,6 +163,22 @@ def _hooks(merged: Mapping[str, Any]) -> tuple[Hook, ...]:
     if not isinstance(hooks, (list, tuple)) or not all(map(callable, hooks)):
         raise ConfigurationError("`hooks` is a list of functions that take a call and give a context manager")
     return tuple(hooks)
+
+
+def _drift(merged: Mapping[str, Any]) -> Reporter | None:
+    on_drift = merged.get("on_drift")
+    if on_drift is None:
+        return None
+    from wxpay_dsl.core.drift import Reporter, drift_log
+
+    if isinstance(on_drift, (str, os.PathLike)):
+        try:
+            on_drift = drift_log(Path(on_drift), __version__)
+        except OSError as error:
+            raise ConfigurationError(f"`on_drift` {shown(on_drift)} cannot be written: {error.strerror}") from None
+    if not callable(on_drift):
+        raise ConfigurationError("`on_drift` is a function that takes a Drift, or the file that differences go to")
+    return Reporter(on_drift)
 
 
 def _v2_sandbox(merged: Mapping[str, Any]) -> SandboxName | None:

@@ -40,7 +40,7 @@ ENVIRONMENT: Final = {
     "certificates_interval": "WXPAY_CERTIFICATES_INTERVAL",
     "certificates_minimum_interval": "WXPAY_CERTIFICATES_MINIMUM_INTERVAL",
 }
-NAMES: Final = (*ENVIRONMENT, "strict", "validate", "hooks")
+NAMES: Final = (*ENVIRONMENT, "strict", "validate", "hooks", "on_drift")
 #: Settings that are secret as they stand.
 _SECRET: Final = ("apiv3_key", "secret", "agent_secret", "p12_password")
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from wxpay_dsl.client import tree
-from wxpay_dsl.core.model import Event, Operation, Schema
+from wxpay_dsl.core.model import Operation
 from wxpay_dsl.core.stubs import Packaged, Subscription, Vocabulary, generate, overlay
 from wxpay_dsl.wechat.families import SUPPLIED
-from wxpay_dsl.wechat.fields_v2 import shape
 from wxpay_dsl.wechat.roles import ROLES
+from wxpay_dsl.wechat.shapes import carried_by, returned_by
 
 __all__ = ["GENERATED", "PACKAGE", "packaged", "write_overlay", "write_packaged"]
 
@@ -83,11 +83,4 @@ def _vocabulary() -> Vocabulary:
     def supplied(operation: Operation, name: str) -> bool:
         return name.lower() in SUPPLIED[operation.family]
 
-    def returns(operation: Operation) -> Schema | None:
-        return shape(operation.returns) if operation.family == "v2" and operation.returns else operation.returns
-
-    def carries(event: Event) -> Schema | None:
-        schema = event.resource or event.body
-        return shape(schema) if event.family == "v2" and schema is not None else schema
-
-    return Vocabulary(supplied, ROLES, returns, carries, _SUBSCRIPTION)
+    return Vocabulary(supplied, ROLES, returned_by, carried_by, _SUBSCRIPTION)

@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "init": "init:init",
     "doctor": "doctor:doctor",
     "explain": "explain:explain",
+    "drift": "drift:drift",
     "spec": "spec:spec",
     "stubs": "stubs:stubs",
     "docs": "docs:docs",

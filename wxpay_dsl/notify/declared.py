@@ -14,8 +14,10 @@ from wxpay_dsl.core.model import Schema
 from wxpay_dsl.core.request import SpecWarning
 from wxpay_dsl.core.validate import check
 from wxpay_dsl.wechat.notification import Notification
+from wxpay_dsl.wechat.shapes import notification_shape
 
 if TYPE_CHECKING:
+    from wxpay_dsl.core.drift import Reporter
     from wxpay_dsl.core.tree import Tree
 
 __all__ = ["Declared"]
@@ -28,8 +30,19 @@ _TOLD: Final = 1000
 class Declared:
     """The declared notifications. The specs are loaded when first asked for."""
 
-    def __init__(self, folders: Sequence[str], tree: Tree | None) -> None:
-        """``folders``: specs of one's own, on top of the package's; where there are none ``tree``, if that is known."""
+    def __init__(
+        self,
+        folders: Sequence[str],
+        tree: Tree | None,
+        clients: Sequence[object] = (),
+        reporter: Reporter | None = None,
+    ) -> None:
+        """``folders``: specs of one's own, on top of the package's; where there are none ``tree``, if that is known.
+
+        Differences from the specs go to ``reporter``; without one to the first of ``clients`` that has one.
+        """
+        self._clients = clients
+        self._reporter = reporter
         self._folders = tuple(folders)
         self._tree = None if folders else tree
         self._schemas: dict[str, Schema | None] = {}
@@ -71,8 +84,17 @@ class Declared:
         schema = self.schema(notification.type)
         if schema is None:
             return
+        reporter = self._reporter or next(filter(None, (getattr(one, "drift", None) for one in self._clients)), None)
+        if reporter is not None:
+            self._report(reporter, notification)
         for path, message, kind in check(schema, notification.resource, "resource"):
             told = notification.type, path
             if kind in SHAPES - {Kind.UNKNOWN} and told not in self._told and len(self._told) < _TOLD:
                 self._told.add(told)
                 _log.warning("%s: not as its spec says: %s", notification.type, Fault(path, message))
+
+    def _report(self, reporter: Reporter, notification: Notification[Any]) -> None:
+        event = self.tree.event(notification.type)
+        found = notification_shape(event, notification.resource) if event is not None else None
+        if found is not None:
+            reporter.compare(notification.type, *found, "resource")

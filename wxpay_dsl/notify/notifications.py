@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
+from wxpay_dsl.core.drift import OnDrift, Reporter
 from wxpay_dsl.core.errors import ConfigurationError, SdkError
 from wxpay_dsl.wechat import notification_answers as answers
 from wxpay_dsl.wechat.errors import ClockSkewError
@@ -72,6 +73,7 @@ class Notifications(Events):
         run_limit: float = 300.0,
         specs: Sequence[str | Path] = (),
         clock: Callable[[], float] = time.time,
+        on_drift: OnDrift | None = None,
     ) -> None:
         """``recipients``: clients, whose keys are used and kept current, or :class:`Recipient` of keys alone.
 
@@ -83,6 +85,8 @@ class Notifications(Events):
         Seconds: after ``answer_within`` the service is told to send again, while the handler goes on; ``lease`` after
         a crash another delivery may run the handler; one that runs longer than ``run_limit`` is cancelled (a sync one
         cannot be). ``specs``: folders with notifications of one's own, if not the client's. ``clock``: Unix time.
+        ``on_drift`` is called where a notification differs from its spec, once for each difference; by default the
+        client's own.
 
         Raises ConfigurationError.
         """
@@ -94,7 +98,12 @@ class Notifications(Events):
         self._clock = clock
         self._routes = Routes()
         trees = (one.tree for one in recipients if not isinstance(one, Recipient))
-        self._declared = Declared([str(folder) for folder in specs], next(trees, None))
+        self._declared = Declared(
+            [str(folder) for folder in specs],
+            next(trees, None),
+            [one for one in recipients if not isinstance(one, Recipient)],
+            Reporter(on_drift) if on_drift is not None else None,
+        )
         self._threads = Threads()
         self._answer_within = answer_within
 

@@ -28,7 +28,7 @@ _OFFICIAL: Final = "pay.weixin.qq.com/"
 _ERRORS: Final = """
 | 何时 When | 异常 Raised |
 | --- | --- |
-| 发送之前：缺官方必填的字段、文档没有的字段、金额是小数 before sending: missing, unknown name, float as money | `ValidationError` |
+| 发送之前：缺字段、未知字段、金额是小数 before sending: missing, unknown name, a float as money | `ValidationError` |
 | 连不上、超时、应答残缺 no connection, no answer in time, half an answer | `TransportError`（`outcome_unknown`） |
 | 应答验签失败 an answer that cannot be believed | `SignatureError` |
 | 微信支付拒绝 the service says no | `ServiceError`，及各错误码的子类 and a class for each code |
