@@ -2,7 +2,8 @@
 
 The facts are ``tests/cases/official_facts.json.gz``: for each operation its pages, each of one role, with the fields of
 each section (``type``, ``items``, ``maxLength``, ``required``, ``enum``, ``encrypted``, ``fields``), and for each event
-the resources of its pages. Pages of one role that disagree bind to what all of them say.
+the resources of its pages. A page is one of merchants or of partners, whatever their kinds; pages of one role that
+disagree bind to what all of them say.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from wxpay_dsl.core.model import SECTIONS, Event, Operation, Schema
+from wxpay_dsl.wechat.roles import plays
 
 __all__ = ["Contradiction", "compare_event", "compare_operation", "facts", "path_key"]
 
@@ -103,7 +105,7 @@ def _other_case(fields: Mapping[str, Schema], name: str, path: str) -> Schema | 
 def _demanded(always: bool, name: str, field: Schema, tables: Sequence[Table], path: str) -> Iterator[Contradiction]:
     for role in dict.fromkeys(role for role, _ in tables):
         demands = [bool(table.get(name, {}).get("required")) for whose, table in tables if whose == role]
-        ours = always or role in field.required_by
+        ours = always or any(plays(word, "merchant") == (role == "merchant") for word in field.required_by)
         if ours and not all(demands):
             yield Contradiction(f"{path}.{name}", "required")
         elif not ours and all(demands):

@@ -178,6 +178,15 @@ def test_who_asks_for_a_role_means_its_kinds_too(role: str, asked: str, answer: 
     assert plays(role, asked) is answer
 
 
+def test_the_roles_of_a_field_are_roles_of_its_operation() -> None:
+    operations, _ = everything()
+    for operation in operations.values():
+        sections = ("path", "query", "header", "body", "form")
+        for schema in (*(operation.section(name) for name in sections), operation.returns):
+            for way, field in fields(schema):
+                assert {*field.roles, *field.required_by} <= set(operation.roles), f"{operation.name} {way}"
+
+
 def test_links_are_official_pages() -> None:
     operations, events = everything()
     links = [link for item in (*operations.values(), *events.values()) for link in item.docs]
