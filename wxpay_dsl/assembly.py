@@ -11,6 +11,7 @@ from typing import Final
 from attrs import field, frozen
 
 from wxpay_dsl._version import __version__
+from wxpay_dsl.assembly_brand import assemble_brand
 from wxpay_dsl.assembly_v2 import assemble_v2
 from wxpay_dsl.core.client import Client
 from wxpay_dsl.core.exchange import Exchange
@@ -95,10 +96,13 @@ def assemble(settings: Settings, tree: Tree, shared: Shared | None = None) -> Ma
     credential = Credential(settings.mchid, settings.serial, settings.signer)
     keyring = _keyring(settings, tree, credential, common)
     parts_v2 = assemble_v2(settings, keyring, lambda: client.chain)
+    parts_brand = assemble_brand(settings.brand)
 
     def middlewares(exchange: Exchange) -> Sequence[Middleware]:
         if exchange.request.family == "v2":
             speak = verify_v2(exchange, parts_v2.environment)
+        elif exchange.request.family == "brand":
+            speak = parts_brand.sign(exchange)
         else:
             speak = sign_v3(exchange, credential, keyring)
         again = retry(exchange, common.retries, common.hosts)
@@ -108,7 +112,7 @@ def assemble(settings: Settings, tree: Tree, shared: Shared | None = None) -> Ma
     incoming = decrypt_sensitive(decryptor) if decryptor is not None else None
     client = Client(
         tree,
-        {"v3": v3(encrypt_sensitive(keyring), incoming), "v2": parts_v2.family},
+        {"v3": v3(encrypt_sensitive(keyring), incoming), "v2": parts_v2.family, "brand": parts_brand.family},
         settings.base_url,
         common.transport,
         middlewares=middlewares,

@@ -78,6 +78,11 @@ class Wechatpay(Chain):
         apiv3_key: str | bytes | None = None,
         secret: str | None = None,
         agent_secret: str | None = None,
+        brand_id: str | None = None,
+        brand_serial: str | None = None,
+        brand_private_key: Any = None,
+        brand_certs: Mapping[str, Any] | None = None,
+        brand_api_key: str | bytes | None = None,
         v2_sandbox: str | None = None,
         base_url: str | None = None,
         specs: Sequence[str | Path] | None = None,
@@ -110,6 +115,10 @@ class Wechatpay(Chain):
         (企业微信应用), for ``workwx_sign``; ``v2_sandbox``: ``"sandboxnew"`` or ``"apiv2sandbox"``, WeChat Pay's own
         sandbox environments. A client that calls APIv2 alone needs ``mchid`` and ``secret`` only.
 
+        品牌直连 (``wxpay.brand.…``) is signed by the brand: ``brand_id``, ``brand_serial`` and ``brand_private_key`` of
+        its API certificate (品牌API证书), ``brand_certs`` (its 微信支付公钥, as ``certs``), and ``brand_api_key``
+        (品牌API密钥), which opens its notifications.
+
         ``max_connections``: connections at once (100); ``retries``: how often a call that is safe to repeat is sent
         again (2; 0 for never); ``backup_url``: the origin that stands in while ``base_url`` cannot be reached (the
         service's own second host by default, ``"none"`` for none).
@@ -139,6 +148,11 @@ class Wechatpay(Chain):
             "apiv3_key": apiv3_key,
             "secret": secret,
             "agent_secret": agent_secret,
+            "brand_id": brand_id,
+            "brand_serial": brand_serial,
+            "brand_private_key": brand_private_key,
+            "brand_certs": brand_certs,
+            "brand_api_key": brand_api_key,
             "v2_sandbox": v2_sandbox,
             "base_url": base_url,
             "specs": specs,
@@ -186,6 +200,11 @@ class Wechatpay(Chain):
         apiv3_key: str | bytes | None = None,
         secret: str | None = None,
         agent_secret: str | None = None,
+        brand_id: str | None = None,
+        brand_serial: str | None = None,
+        brand_private_key: Any = None,
+        brand_certs: Mapping[str, Any] | None = None,
+        brand_api_key: str | bytes | None = None,
     ) -> Self:
         """A client of another merchant that shares this one's connections, specs and all other settings.
 
@@ -206,6 +225,11 @@ class Wechatpay(Chain):
             "apiv3_key": apiv3_key,
             "secret": secret,
             "agent_secret": agent_secret,
+            "brand_id": brand_id,
+            "brand_serial": brand_serial,
+            "brand_private_key": brand_private_key,
+            "brand_certs": brand_certs,
+            "brand_api_key": brand_api_key,
         }
         other = type(self).__new__(type(self))
         other._settings = self.settings.for_merchant(given)  # noqa: SLF001 (of the same class)
@@ -271,6 +295,21 @@ class Wechatpay(Chain):
 
         settings = self.settings
         return Recipient(settings.mchid, self.keyring, settings.apiv3_key, settings.secret)
+
+    @property
+    def brand_recipient(self) -> Recipient:
+        """The brand as a receiver of notifications: ``Notifications(wxpay, wxpay.brand_recipient)``.
+
+        Raises ConfigurationError where the client has no brand.
+        """
+        from wxpay_dsl.core.errors import ConfigurationError
+        from wxpay_dsl.wechat.keyring import StaticKeyring
+        from wxpay_dsl.wechat.recipient import Recipient
+
+        brand = self.settings.brand
+        if brand is None:
+            raise ConfigurationError("this client has no brand: give `brand_id` and the brand's keys")
+        return Recipient(brand.credential.mchid, StaticKeyring(brand.keys), brand.api_key)
 
     def call(self, target: Target, data: Any, fields: Mapping[str, Any]) -> Coroutine[Any, Any, Reply[Any]]:
         """What the chain does when it is called."""

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from attrs import evolve, field, fields, frozen
 
 from wxpay_dsl._version import __version__
+from wxpay_dsl.brand_settings import BrandSettings
 from wxpay_dsl.connection_settings import ConnectionSettings
 from wxpay_dsl.core.errors import ConfigurationError
 from wxpay_dsl.core.grammar import nearest
@@ -50,14 +51,20 @@ MERCHANT: Final = (
     "apiv3_key",
     "secret",
     "agent_secret",
+    "brand_id",
+    "brand_serial",
+    "brand_private_key",
+    "brand_certs",
+    "brand_api_key",
 )
 #: Settings that name a file which is secret.
 _SECRET_FILES: Final = {
     "private_key": "the merchant's private key (商户API私钥)",
     "p12": "the merchant's private key (商户API私钥), under a password that everybody knows",
+    "brand_private_key": "the brand's private key (品牌API证书私钥)",
 }
 #: What becomes of a merchant's own.
-_OWN: Final = tuple(each.name for each in fields(Credentials))
+_OWN: Final = (*(each.name for each in fields(Credentials)), "brand")
 
 
 @frozen
@@ -77,6 +84,8 @@ class Settings:
     secret: str | None = field(default=None, repr=False)
     #: 商户API证书 with its key, for the operations of APIv2 that demand mutual TLS.
     client_certificate: ClientCertificate | None = field(default=None, repr=False)
+    #: 品牌直连: the brand's own keys, where there is one.
+    brand: BrandSettings | None = None
     #: 企业微信应用的secret
     agent_secret: str | None = field(default=None, repr=False)
     #: The sandbox environment of APIv2 (仿真测试系统) where its calls go; None for the real service.
@@ -141,7 +150,8 @@ def _checked(merged: Mapping[str, Any]) -> Settings:
     if validate not in get_args(Validate):
         raise ConfigurationError(f"`validate` is True, False or 'strict', not {shown(validate)}")
     return Settings(
-        **{name: getattr(credentials, name) for name in _OWN},
+        **{each.name: getattr(credentials, each.name) for each in fields(Credentials)},
+        brand=BrandSettings.of(merged),
         v2_sandbox=_v2_sandbox(merged),
         base_url=base_url or BASE_URL,
         one_host=base_url is not None,

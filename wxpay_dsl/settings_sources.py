@@ -39,10 +39,15 @@ ENVIRONMENT: Final = {
     "certificates_path": "WXPAY_CERTIFICATES_PATH",
     "certificates_interval": "WXPAY_CERTIFICATES_INTERVAL",
     "certificates_minimum_interval": "WXPAY_CERTIFICATES_MINIMUM_INTERVAL",
+    "brand_id": "WXPAY_BRAND_ID",
+    "brand_serial": "WXPAY_BRAND_SERIAL",
+    "brand_private_key": "WXPAY_BRAND_PRIVATE_KEY",
+    "brand_certs": "WXPAY_BRAND_CERTS",
+    "brand_api_key": "WXPAY_BRAND_API_KEY",
 }
 NAMES: Final = (*ENVIRONMENT, "strict", "validate", "hooks", "on_drift")
 #: Settings that are secret as they stand.
-_SECRET: Final = ("apiv3_key", "secret", "agent_secret", "p12_password")
+_SECRET: Final = ("apiv3_key", "secret", "agent_secret", "p12_password", "brand_api_key")
 
 
 def merge(given: Mapping[str, Any], environment: Mapping[str, str], profile: str | Path | None) -> dict[str, Any]:
@@ -71,20 +76,21 @@ def read_profile(file: str | Path) -> Mapping[str, Any]:
     for name in raw:
         if name not in NAMES:
             raise ConfigurationError(f"{path}: {name!r} is not a setting{nearest(name, NAMES)}")
-    if any(name in raw for name in _SECRET) or "-----BEGIN" in str(raw.get("private_key")):
+    keys = str(raw.get("private_key")), str(raw.get("brand_private_key"))
+    if any(name in raw for name in _SECRET) or any("-----BEGIN" in key for key in keys):
         warn_if_exposed(path, "secrets of the merchant (密钥)")
     folder = path.resolve().parent
-    for name in ("private_key", "certificate", "p12", "ca"):
+    for name in ("private_key", "certificate", "p12", "ca", "brand_private_key"):
         if name in raw:
             raw[name] = _beside(folder, raw[name])
     store = raw.get("certificate_store")
     if isinstance(store, str) and "://" not in store:
         raw["certificate_store"] = str(folder / Path(store).expanduser())
-    certs = raw.get("certs", {})
-    if not isinstance(certs, dict):
-        raise ConfigurationError(f"{path}: `certs` is a table of platform key id to file")
-    if "certs" in raw:
-        raw["certs"] = {key: _beside(folder, value) for key, value in certs.items()}
+    for name in ("certs", "brand_certs"):
+        if name in raw and not isinstance(raw[name], dict):
+            raise ConfigurationError(f"{path}: `{name}` is a table of platform key id to file")
+        if name in raw:
+            raw[name] = {key: _beside(folder, value) for key, value in raw[name].items()}
     if "specs" in raw:
         try:
             raw["specs"] = beside(path, raw["specs"])

@@ -31,7 +31,10 @@ def arguments(operation: Operation) -> dict[str, Any]:
 
 async def test_every_operation_of_apiv3_is_called_answered_and_verified() -> None:
     called, failed = 0, []
-    async with Sandbox(stateful=False) as sandbox, Wechatpay(**sandbox.credentials) as wxpay:
+    async with (
+        Sandbox(stateful=False) as sandbox,
+        Wechatpay(**sandbox.credentials, **sandbox.brand_credentials) as wxpay,
+    ):
         for declared in wxpay.tree.declared():
             operation = declared.operation()
             if operation.family != "v3":
@@ -50,7 +53,10 @@ async def test_every_operation_of_apiv3_is_called_answered_and_verified() -> Non
             called += 1
             assert reply.status == operation.status, operation.name
             if operation.sign:
-                assert reply.exchange.request_headers["Authorization"].startswith("WECHATPAY2-SHA256-RSA2048 ")
+                scheme = (
+                    "WECHATPAY-BRAND-SHA256-RSA2048 " if operation.family == "brand" else "WECHATPAY2-SHA256-RSA2048 "
+                )
+                assert reply.exchange.request_headers["Authorization"].startswith(scheme)
             if operation.verify:
                 assert reply.headers["Wechatpay-Signature"], operation.name
             if operation.returns is not None and not operation.produces:

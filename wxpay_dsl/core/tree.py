@@ -217,13 +217,17 @@ class Tree:
             file.product()
 
     def family_of(self, segments: Sequence[str]) -> str:
-        """The family of an undeclared path: the one whose prefix begins the chain, or the default."""
+        """The family of an undeclared path: the one whose prefix begins the chain, that of the declared paths which
+        begin with the same name, or the default.
+        """
         best = self.default_family
         longest = 0
         for family, prefix in self.chains.items():
             if len(prefix) > longest and tuple(segments[: len(prefix)]) == prefix:
                 best, longest = family, len(prefix)
-        return best
+        beside = self.root.children.get(segments[0]) if segments and not longest else None
+        declared = next(beside.walk(), None) if beside is not None else None
+        return best if declared is None else declared.file.family
 
     def host_of(self, segments: Sequence[str]) -> str:
         """The host of an undeclared path: that of the declared ones nearest to it, where they agree."""

@@ -21,8 +21,16 @@ CLOCK_WINDOW: Final = 300
 _SHOWN: Final = 8
 
 
-def authenticate(call: Call, signed_body: bytes, merchants: Mapping[str, Merchant], now: float) -> Merchant:
+def authenticate(
+    call: Call,
+    signed_body: bytes,
+    merchants: Mapping[str, Merchant],
+    now: float,
+    scheme: str = authorization.RSA_SCHEME,
+) -> Merchant:
     """The merchant who signed the call; ``signed_body`` is the body, or of an upload the part ``meta``.
+
+    ``scheme`` is the only one that is taken: brands (品牌直连) have their own, and ``merchants`` are brands then.
 
     Raises Refusal: 400 INVALID_REQUEST without Accept or User-Agent, 401 SIGN_ERROR for everything else, unsigned
     as the service's own are.
@@ -30,7 +38,7 @@ def authenticate(call: Call, signed_body: bytes, merchants: Mapping[str, Merchan
     if not call.headers.get("User-Agent") or not call.headers.get("Accept"):
         raise Refusal(400, "INVALID_REQUEST", "Http头缺少Accept或User-Agent", signed=False)
     header = call.headers.get("Authorization", "")
-    if header.partition(" ")[0].startswith("WECHATPAY2-") and not header.startswith(authorization.RSA_SCHEME + " "):
+    if header.partition(" ")[0].startswith("WECHATPAY") and not header.startswith(scheme + " "):
         raise _refusal("Http头Authorization认证类型不正确")
     try:
         given = authorization.parse(header)

@@ -22,6 +22,7 @@ from cryptography.x509.oid import NameOID
 from wxpay_dsl.wechat.certificates import certificate_serial
 
 __all__ = [
+    "BRAND_ID",
     "MCHID",
     "Merchant",
     "PlatformKeyPair",
@@ -36,6 +37,8 @@ __all__ = [
 
 #: The merchant id of a sandbox that is told none.
 MCHID: Final = "1900000109"
+#: The id of the sandbox's brand (品牌直连), whose certificate and keys are like a merchant's.
+BRAND_ID: Final = "100001"
 
 _LETTERS: Final = string.ascii_letters + string.digits
 _YEARS: Final = timedelta(days=5 * 365)

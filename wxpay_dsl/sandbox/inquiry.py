@@ -16,7 +16,25 @@ if TYPE_CHECKING:
 
     from .validation import Fields
 
-__all__ = ["Handler", "Inquiry", "own_mchid"]
+__all__ = ["Handler", "Inquiry", "needed", "own_mchid"]
+
+
+class _Needed(dict[str, Any]):
+    """Fields of a call: one that an operation cannot do without is refused where it asks for it."""
+
+    def __missing__(self, name: str) -> Any:
+        detail = {"field": f"/{name}", "value": "", "issue": "missing", "location": "body"}
+        raise Refusal(400, "PARAM_ERROR", f"缺少参数{name}", detail)
+
+
+def needed(value: Any) -> Any:
+    """The same data; asking it for a field that is not there (``body["amount"]``) raises Refusal PARAM_ERROR.
+
+    What refuses a call beforehand are checked facts alone, and an operation with a life of its own needs more.
+    """
+    if isinstance(value, dict):
+        return _Needed({name: needed(item) for name, item in value.items()})
+    return [needed(item) for item in value] if isinstance(value, list) else value
 
 
 @frozen

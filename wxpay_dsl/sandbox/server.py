@@ -17,6 +17,7 @@ from .delivery import Courier, Manner
 from .explorer import Explorer
 from .faults import Faults
 from .identity import (
+    BRAND_ID,
     MCHID,
     Merchant,
     PlatformKeyPair,
@@ -130,6 +131,18 @@ class Sandbox:
     def credentials(self) -> dict[str, Any]:
         """What ``Wechatpay(**…)`` takes to call this sandbox as its merchant."""
         return self.credentials_of(self.merchant)
+
+    @property
+    def brand_credentials(self) -> dict[str, Any]:
+        """What ``Wechatpay(**sandbox.credentials, **…)`` takes beside to call ``wxpay.brand`` (品牌直连)."""
+        brand, public_key = throwaway_merchant(BRAND_ID), self.platform.public_key
+        return {
+            "brand_id": brand.mchid,
+            "brand_serial": brand.serial,
+            "brand_private_key": brand.private_key,
+            "brand_certs": {public_key.id: public_key.private_key.public_key()},
+            "brand_api_key": brand.apiv3_key,
+        }
 
     @property
     def client(self) -> Wechatpay:

@@ -19,13 +19,14 @@ from wxpay_dsl.core.errors import SdkError, SpecError
 from wxpay_dsl.core.model import Operation, Schema
 from wxpay_dsl.core.rewrite import any_field, rewrite
 from wxpay_dsl.wechat import ciphers
+from wxpay_dsl.wechat.authorization import BRAND_SCHEME
 from wxpay_dsl.wechat.sensitive import padding
 
 from . import examples, multipart, routing, validation
 from .authentication import authenticate
 from .faults import Fault, Faults, instead, mangled
-from .identity import Merchant
-from .inquiry import Handler, Inquiry
+from .identity import BRAND_ID, Merchant, throwaway_merchant
+from .inquiry import Handler, Inquiry, needed
 from .messages import Answer, Call, Refusal, Wire
 from .platform import Platform
 
@@ -75,10 +76,10 @@ class Service:
         except SpecError as error:
             answer = Refusal(500, "SYSTEM_ERROR", str(error), signed=False).answer()
         if not drawn:
-            return self.sealed(answer, call.headers.get("Wechatpay-Serial"))
+            return self.sealed(answer, call.headers.get("Wechatpay-Serial"), call.path)
         if any(fault.kind == "rotate-key" for fault in drawn):
             self._platform.rotate()
-        return mangled(self.sealed(answer, call.headers.get("Wechatpay-Serial")), drawn, self._platform)
+        return mangled(self.sealed(answer, call.headers.get("Wechatpay-Serial"), call.path), drawn, self._platform)
 
     def _answer(self, call: Call) -> Answer:
         route = routing.find(self._tree, call.method, call.path)
@@ -95,7 +96,7 @@ class Service:
         typed = handler is not None
         fields = validation.read(call, operation, route.parameters, body, typed=typed, strict=self._strict)
         fields["body"] = self._decrypted(call, operation, fields["body"])
-        inquiry = Inquiry(merchant, operation, fields, call, parts)
+        inquiry = Inquiry(merchant, operation, needed(fields) if typed else fields, call, parts)
         answer = (handler or _from_spec)(inquiry)
         if answer.signed and not operation.verify:
             answer = evolve(answer, signed=bool(operation.digest_header), digest_header=operation.digest_header)
@@ -107,6 +108,9 @@ class Service:
         """Who signed; of what is called unsigned, the merchant that was here first. Raises Refusal 401."""
         if not operation.sign:
             return next(iter(self._merchants.values()))
+        if operation.family == "brand":
+            brand = throwaway_merchant(BRAND_ID)
+            return authenticate(call, signed_body, {BRAND_ID: brand}, self._clock(), BRAND_SCHEME)
         return authenticate(call, signed_body, self._merchants, self._clock())
 
     def _decrypted(self, call: Call, operation: Operation, body: Any) -> Any:
@@ -141,8 +145,8 @@ class Service:
     def _certificates(self, inquiry: Inquiry) -> Answer:
         return Answer(data=self._platform.download(inquiry.merchant))
 
-    def sealed(self, answer: Answer, wanted: str | None) -> Wire:
-        """An answer serialised, and signed with the key that a request's ``Wechatpay-Serial`` asks for."""
+    def sealed(self, answer: Answer, wanted: str | None, path: str = "") -> Wire:
+        """An answer to ``path`` serialised, and signed with the key that a request's ``Wechatpay-Serial`` asks for."""
         data = answer.data
         if data is None:
             body = b""
@@ -158,7 +162,12 @@ class Service:
             if answer.digest_header:
                 headers[answer.digest_header] = hashlib.sha1(body, usedforsecurity=False).hexdigest()
                 vouched = f'{{"sha1":"{headers[answer.digest_header]}"}}'.encode()
-            headers |= self._platform.sign(self._platform.signing(wanted), vouched, int(self._clock()))
+            # Brands have no platform certificates, whatever mode the merchant is in.
+            brand = path.startswith("/brand/")
+            pair = self._platform.public_key if brand else self._platform.signing(wanted)
+            headers |= self._platform.sign(pair, vouched, int(self._clock()))
+            if brand:
+                headers["Wechatpay-Signature-Type"] = BRAND_SCHEME
         return Wire(answer.status, headers, body)
 
 

@@ -30,7 +30,7 @@ from wxpay_dsl.wechat.family_v2 import MERCHANT_FIELDS
 
 from . import examples_v2, multipart
 from .identity import Merchant
-from .inquiry import Handler, Inquiry
+from .inquiry import Handler, Inquiry, needed
 from .messages import Answer, Call, Refusal
 from .platform import Platform
 from .validation import counts
@@ -132,7 +132,7 @@ class ServiceV2:
             typed = operation.name in self._handlers
             _check_fields(operation, section, given, typed=typed, strict=self._strict)
             fields[section] = self._decrypted(schema, fields[section])
-        return Inquiry(merchant, operation, fields, call, parts)
+        return Inquiry(merchant, operation, needed(fields), call, parts)
 
     def _decrypted(self, schema: Schema, body: dict[str, Any]) -> dict[str, Any]:
         """The body with its sensitive fields in clear: under the key of ``/risk/getpublickey``, or the platform's own

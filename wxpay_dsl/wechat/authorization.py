@@ -12,14 +12,17 @@ from attrs import field, frozen
 
 from wxpay_dsl.core.errors import SdkError
 
-__all__ = ["RSA_SCHEME", "SM2_SCHEME", "Authorization", "AuthorizationError", "build", "nonce", "parse"]
+__all__ = ["BRAND_SCHEME", "RSA_SCHEME", "SM2_SCHEME", "Authorization", "AuthorizationError", "build", "nonce", "parse"]
 
 RSA_SCHEME = "WECHATPAY2-SHA256-RSA2048"
 SM2_SCHEME = "WECHATPAY2-SM2-WITH-SM3"
-_SCHEMES = (RSA_SCHEME, SM2_SCHEME)
+#: 品牌直连: the brand signs, with its own certificate; its part `brand_id` stands where others have `mchid`.
+BRAND_SCHEME = "WECHATPAY-BRAND-SHA256-RSA2048"
+_SCHEMES = (RSA_SCHEME, SM2_SCHEME, BRAND_SCHEME)
 
 #: In the order in which they are sent; the receiver takes any.
 _NAMES = ("mchid", "nonce_str", "timestamp", "serial_no", "signature")
+_BRAND_NAMES = ("brand_id", *_NAMES[1:])
 #: Room for a 4096-bit signature; a real header is 550 characters.
 _LIMIT = 2048
 
@@ -43,6 +46,7 @@ class AuthorizationError(SdkError):
 class Authorization:
     """What an ``Authorization`` header says. ``timestamp`` is Unix time in seconds."""
 
+    #: The merchant's id, or by the scheme of brands the brand's.
     mchid: str
     serial: str
     timestamp: int
@@ -60,7 +64,8 @@ def nonce() -> str:
 def build(
     mchid: str, serial: str, timestamp: int | str, nonce: str, signature: str, *, scheme: str = RSA_SCHEME
 ) -> str:
-    """The header's value. ``serial`` is that of the merchant's certificate, ``signature`` base64.
+    """The header's value. ``serial`` is that of the merchant's certificate, ``signature`` base64. By the scheme of
+    brands ``mchid`` and ``serial`` are the brand's.
 
     Raises :class:`AuthorizationError` for an empty value or one with a quote, a backslash, white space, a
     line break or anything beyond ASCII in it: each could end the header early and start another.
@@ -71,10 +76,11 @@ def build(
     text = "".join(values)
     plain = text.isascii() and text.isprintable() and not (" " in text or '"' in text or "\\" in text)
     if not plain or not all(values):
-        name = next(n for n, v in zip(_NAMES, values, strict=True) if _VALUE.fullmatch(v) is None)
+        name = next(n for n, v in zip(_names(scheme), values, strict=True) if _VALUE.fullmatch(v) is None)
         raise AuthorizationError(f"{name} is empty or has a character in it that a quoted value must not have")
+    who = "brand_id" if scheme == BRAND_SCHEME else "mchid"
     return (
-        f'{scheme} mchid="{mchid}",nonce_str="{nonce}",timestamp="{timestamp}",'
+        f'{scheme} {who}="{mchid}",nonce_str="{nonce}",timestamp="{timestamp}",'
         f'serial_no="{serial}",signature="{signature}"'
     )
 
@@ -90,14 +96,15 @@ def parse(header: str) -> Authorization:
     scheme, _, rest = header.partition(" ")
     if scheme not in _SCHEMES:
         raise AuthorizationError(f"the scheme is {scheme[:40]!r}; expected {' or '.join(_SCHEMES)}")
-    parts = _pairs(rest)
-    for name in _NAMES:
+    names = _names(scheme)
+    parts = _pairs(rest, names)
+    for name in names:
         if not parts.get(name):
             raise AuthorizationError(f"{name} is {'empty' if name in parts else 'missing'}")
     if _SECONDS.fullmatch(parts["timestamp"]) is None:
         raise AuthorizationError(f"timestamp is {parts['timestamp'][:40]!r}; expected Unix time in seconds")
     return Authorization(
-        mchid=parts["mchid"],
+        mchid=parts[names[0]],
         serial=parts["serial_no"],
         timestamp=int(parts["timestamp"]),
         nonce=parts["nonce_str"],
@@ -106,7 +113,11 @@ def parse(header: str) -> Authorization:
     )
 
 
-def _pairs(text: str) -> dict[str, str]:
+def _names(scheme: str) -> tuple[str, ...]:
+    return _BRAND_NAMES if scheme == BRAND_SCHEME else _NAMES
+
+
+def _pairs(text: str, names: tuple[str, ...]) -> dict[str, str]:
     parts: dict[str, str] = {}
     position, more = 0, True
     while more:
@@ -115,8 +126,8 @@ def _pairs(text: str) -> dict[str, str]:
             after = f" after {next(reversed(parts))}" if parts else ""
             raise AuthorizationError(f'expected name="value"{after}')
         name, value, separator = match.groups()
-        if name not in _NAMES:
-            raise AuthorizationError(f"unknown part {name}; the parts are {', '.join(_NAMES)}")
+        if name not in names:
+            raise AuthorizationError(f"unknown part {name}; the parts are {', '.join(names)}")
         if name in parts:
             raise AuthorizationError(f"{name} is there twice")
         parts[name] = value

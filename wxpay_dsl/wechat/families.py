@@ -1,4 +1,4 @@
-"""The two families of WeChat Pay's endpoints, as the framework's vocabulary: APIv3 (JSON) and APIv2 (XML)."""
+"""The families of WeChat Pay's endpoints, as the framework's vocabulary: APIv3 (JSON), APIv2 (XML), and 品牌直连."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from wxpay_dsl.core.exchange import Response
-    from wxpay_dsl.core.family import Family, Incoming, Outgoing
+    from wxpay_dsl.core.family import Family, Incoming, Outgoing, Seal
     from wxpay_dsl.core.model import Operation
 
-__all__ = ["BASE_URL", "CHAINS", "DEFAULT", "SUPPLIED", "v3"]
+__all__ = ["BASE_URL", "CHAINS", "DEFAULT", "SUPPLIED", "brand", "v3"]
 
 #: The service's primary host.
 BASE_URL: Final = "https://api.mch.weixin.qq.com"
@@ -51,3 +51,10 @@ def v3(outgoing: Outgoing | None = None, incoming: Incoming | None = None) -> Fa
         attach=attach,
         signed_field=META,
     )
+
+
+def brand(outgoing: Outgoing | None = None, incoming: Incoming | None = None, seal: Seal | None = None) -> Family:
+    """品牌直连: as APIv3, but signed by the brand, under a scheme of its own (``/brand/…``)."""
+    from attrs import evolve
+
+    return evolve(v3(outgoing, incoming), name="brand", supplied=SUPPLIED["brand"], seal=seal)

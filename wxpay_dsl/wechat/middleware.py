@@ -75,7 +75,7 @@ async def sign_request(
     exchange.signed_message = message
     signature = await credential.signer.sign(message)
     wire.headers["Authorization"] = authorization.build(
-        credential.mchid, credential.serial, timestamp, nonce, signature, scheme=credential.signer.scheme
+        credential.mchid, credential.serial, timestamp, nonce, signature, scheme=credential.scheme
     )
 
 

@@ -153,8 +153,16 @@ class LocalSigner:
 
 @frozen
 class Credential:
-    """Who a request is from: the merchant, the serial of its certificate, and who signs for it."""
+    """Who a request is from: the merchant, the serial of its certificate, and who signs for it; or a brand."""
 
+    #: The merchant's id, or the brand's.
     mchid: str
     serial: str
     signer: Signer
+    #: The scheme of the Authorization header, where it is not the signer's own.
+    own_scheme: str = ""
+
+    @property
+    def scheme(self) -> str:
+        """The scheme of the Authorization header."""
+        return self.own_scheme or self.signer.scheme

@@ -68,6 +68,8 @@ async def sent(
     # What no spec knows goes where most fields go, for the sandbox to say what it thinks of it.
     strange = {} if check else {name: given.pop(name) for name in unknown(declared.operation(), fields)}
     settings = {**sandbox.credentials, **environment_of(declared.operation())}
+    if declared.operation().family == "brand":
+        settings |= sandbox.brand_credentials
     async with Wechatpay(**settings, retries=0, hooks=[noted]) as client:
         try:
             reply = await client.call(

@@ -1,0 +1,65 @@
+"""Puts together what 品牌直连 needs of a client: the family ``brand``, signed and verified with the brand's keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, NoReturn
+
+from attrs import frozen
+
+from wxpay_dsl.brand_settings import BrandSettings
+from wxpay_dsl.core.errors import ConfigurationError
+from wxpay_dsl.core.exchange import Exchange
+from wxpay_dsl.core.family import Family
+from wxpay_dsl.core.request import Request
+from wxpay_dsl.core.transport import Middleware
+from wxpay_dsl.wechat.families import brand
+from wxpay_dsl.wechat.keyring import StaticKeyring
+from wxpay_dsl.wechat.middleware import sign_v3
+from wxpay_dsl.wechat.sensitive import decrypt_sensitive, encrypt_sensitive
+from wxpay_dsl.wechat.signer import LocalSigner
+
+__all__ = ["BrandParts", "assemble_brand"]
+
+_MISSING: Final = (
+    "a call of a brand (品牌直连) is signed with the brand's own key: give `brand_id`, `brand_serial`, "
+    "`brand_private_key` and `brand_certs`"
+)
+
+
+@frozen
+class BrandParts:
+    """The brand's share of a client."""
+
+    family: Family
+    #: Signs a request of the family, and verifies its answer.
+    sign: Callable[[Exchange], Middleware]
+
+
+def assemble_brand(settings: BrandSettings | None) -> BrandParts:
+    """Without settings every call of the family raises ConfigurationError before anything is sent."""
+    if settings is None:
+        return BrandParts(brand(_refuse_fields, seal=_refuse_request), _refuse)
+    keyring = StaticKeyring(settings.keys)
+    signer = settings.credential.signer
+    incoming = None
+    if isinstance(signer, LocalSigner):
+        from wxpay_dsl.wechat.decryptor import LocalDecryptor
+
+        incoming = decrypt_sensitive(LocalDecryptor(signer.private_key))
+    credential = settings.credential
+    return BrandParts(
+        brand(encrypt_sensitive(keyring), incoming), lambda exchange: sign_v3(exchange, credential, keyring)
+    )
+
+
+async def _refuse_fields(*_: object) -> NoReturn:
+    raise ConfigurationError(_MISSING)
+
+
+async def _refuse_request(request: Request) -> NoReturn:
+    raise ConfigurationError(_MISSING)
+
+
+def _refuse(exchange: Exchange) -> NoReturn:
+    raise ConfigurationError(_MISSING)

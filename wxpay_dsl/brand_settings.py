@@ -1,0 +1,89 @@
+"""The brand (品牌直连) as settings: its id, its key, and the platform's public key that answers it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from attrs import field, frozen
+
+from wxpay_dsl.core.errors import ConfigurationError
+from wxpay_dsl.settings_sources import missing, named_keys
+from wxpay_dsl.shown import shown
+from wxpay_dsl.wechat.authorization import BRAND_SCHEME
+from wxpay_dsl.wechat.keys import load_private_key
+from wxpay_dsl.wechat.platform_keys import PlatformKeys, platform_key
+from wxpay_dsl.wechat.signer import Credential, LocalSigner, Signer
+
+__all__ = ["BrandSettings"]
+
+_BRAND_ID: Final = re.compile(r"[0-9]{1,16}\Z")
+_SERIAL: Final = re.compile(r"[0-9A-F]{8,40}\Z")
+
+
+@frozen
+class BrandSettings:
+    """What a brand has beside its merchant, loaded. Nothing secret is in its repr."""
+
+    credential: Credential
+    keys: PlatformKeys = field(repr=False)
+    #: 品牌API密钥, 32 bytes: opens notifications.
+    api_key: bytes | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(cls, merged: Mapping[str, Any]) -> BrandSettings | None:
+        """From the settings as given; None where there is no brand. Raises ConfigurationError."""
+        given = [name for name in merged if name.startswith("brand_") and merged[name] is not None]
+        if not given:
+            return None
+        brand_id = str(merged.get("brand_id") or "")
+        if not brand_id:
+            raise ConfigurationError(missing("brand_id", "the brand's id (品牌ID)"))
+        if not _BRAND_ID.match(brand_id):
+            raise ConfigurationError(f"`brand_id` (品牌ID) is digits only, not {shown(brand_id)}")
+        serial = str(merged.get("brand_serial") or "").replace(":", "").upper()
+        if not _SERIAL.match(serial):
+            raise ConfigurationError(
+                f"`brand_serial` is the serial of the brand's API certificate (品牌API证书序列号), up to 40 "
+                f"hexadecimal digits, not {shown(serial)}"
+            )
+        credential = Credential(brand_id, serial, _signer(merged), BRAND_SCHEME)
+        return cls(credential, _keys(merged), _api_key(merged))
+
+
+def _signer(merged: Mapping[str, Any]) -> Signer:
+    thing = merged.get("brand_private_key")
+    if thing is None:
+        raise ConfigurationError(missing("brand_private_key", "the key of the brand's API certificate (品牌API证书)"))
+    if isinstance(thing, Signer):
+        return thing
+    try:
+        return LocalSigner(load_private_key(thing))
+    except ConfigurationError as error:
+        raise ConfigurationError(f"`brand_private_key`: {error}") from None
+
+
+def _keys(merged: Mapping[str, Any]) -> PlatformKeys:
+    try:
+        named = named_keys({"certs": merged.get("brand_certs")})
+        keys = [platform_key(str(key_id), thing) for key_id, thing in named.items()]
+    except ConfigurationError as error:
+        raise ConfigurationError(f"`brand_certs`: {error}") from None
+    if not keys:
+        raise ConfigurationError(
+            "`brand_certs` is missing: {'PUB_KEY_ID_…': 'pub_key.pem'}, the public key of WeChat Pay for the brand "
+            "(微信支付公钥), by which answers are verified"
+        )
+    return PlatformKeys(keys)
+
+
+def _api_key(merged: Mapping[str, Any]) -> bytes | None:
+    value = merged.get("brand_api_key")
+    if value is None:
+        return None
+    key = value.encode() if isinstance(value, str) else value
+    if not isinstance(key, bytes) or len(key) != 32:
+        length = f"{len(key)} bytes" if isinstance(key, bytes) else type(value).__name__
+        raise ConfigurationError(f"`brand_api_key` (品牌API密钥) is 32 bytes, not {length}")
+    return key
