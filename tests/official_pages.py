@@ -60,13 +60,15 @@ def compare_operation(operation: Operation, name: str, pages: Sequence[Facts]) -
     names = dict(zip(re.findall(r"\{([^}]*)\}", name), re.findall(r"\{([^}]*)\}", operation.path), strict=True))
     for section in (*SECTIONS, "returns"):
         schema = operation.returns if section == "returns" else operation.section(section)
+        # A page that prints no query prints that there is none; one without an answer may have left it out.
+        silent = section in ("query", "body", "form") and any(section in page for page in pages)
         tables = [
             (
                 page["role"],
                 {names.get(field, field) if section == "path" else field: fact for field, fact in table.items()},
             )
             for page in pages
-            if (table := page.get(section))
+            if (table := page.get(section, {})) or silent
         ]
         if tables:
             yield from _object(schema, tables, section)
