@@ -30,8 +30,8 @@ class Contradiction(NamedTuple):
     """Where specs and pages disagree: a field with its section (``body.amount.total``), and in what.
 
     ``unknown``: a page has it, the specs do not; ``required``: the specs demand of a role what one of its pages does
-    not; ``optional``: every page of a role demands what the specs do not; ``type``, ``maxLength``, ``enum``,
-    ``encrypted``, ``status``: the pages' is another, or reaches further.
+    not; ``optional``: every page of a role demands what the specs do not, or every page what they demand of some roles;
+    ``type``, ``maxLength``, ``enum``, ``encrypted``, ``status``: the pages' is another, or reaches further.
     """
 
     field: str
@@ -105,13 +105,15 @@ def _other_case(fields: Mapping[str, Schema], name: str, path: str) -> Schema | 
 
 
 def _demanded(always: bool, name: str, field: Schema, tables: Sequence[Table], path: str) -> Iterator[Contradiction]:
-    for role in dict.fromkeys(role for role, _ in tables):
-        demands = [bool(table.get(name, {}).get("required")) for whose, table in tables if whose == role]
+    demands = [(role, bool(table.get(name, {}).get("required"))) for role, table in tables]
+    if not always and all(demanded for _, demanded in demands):
+        yield Contradiction(f"{path}.{name}", "optional")
+        return
+    for role in dict.fromkeys(role for role, _ in demands):
         ours = always or any(plays(word, "merchant") == (role == "merchant") for word in field.required_by)
-        if ours and not all(demands):
-            yield Contradiction(f"{path}.{name}", "required")
-        elif not ours and all(demands):
-            yield Contradiction(f"{path}.{name}", "optional")
+        its = all(demanded for whose, demanded in demands if whose == role)
+        if ours != its:
+            yield Contradiction(f"{path}.{name}", "required" if ours else "optional")
 
 
 def _field(own: Schema, said: Sequence[Table], path: str) -> Iterator[Contradiction]:

@@ -110,7 +110,7 @@ GOOD = {
     ("changed", "required", "kind"),
     [
         ({}, {"sub_mchid", "amount"}, None),
-        ({"sub_mchid": Schema(max_length=32, required_by=("partner",))}, {"amount"}, None),
+        ({"sub_mchid": Schema(max_length=32, required_by=("partner",))}, {"amount"}, "optional"),
         ({"sub_mchid": Schema(max_length=32, required_by=("merchant",))}, {"amount"}, "optional"),
         ({"sub_mchid": Schema(max_length=31)}, {"sub_mchid", "amount"}, "maxLength"),
         ({}, {"sub_mchid", "amount", "name"}, "required"),
