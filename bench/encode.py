@@ -30,8 +30,7 @@ def run(quick: bool) -> dict[str, Any]:  # noqa: FBT001 (every measure's signatu
 
     def once() -> None:
         plan = plan_of(declared.operation())
-        sections, options, faults = collect(target, plan, None, PRESIGN)
-        build(target, plan, sections, options, family, BASE_URL, faults, True)
+        build(target, plan, collect(target, plan, None, PRESIGN), family, BASE_URL, True, set())
 
     once()
     best = float("inf")

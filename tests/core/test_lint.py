@@ -36,6 +36,18 @@ def in_body(fields: str) -> str:
         ("a: {items: {type: integer, example: q}}", "36: error: the example: expected integer, got 'q'"),
         ("o: {properties: {x?: {type: boolean, example: 1}}}", "46: error: the example: expected boolean, got 1"),
         ("o: {properties: {x: X}, example: {x: 1}}", "33: error: the example, x: expected string, got 1"),
+        ("d: {format: date, example: '20260319'}", "27: error: the example: '20260319' is no date"),
+        ("d: {format: date, example: '2026-02-30'}", "27: error: the example: '2026-02-30' is no date"),
+        (
+            "d: {format: date-time, example: '2026-03-19T12:30+08:00'}",
+            "32: error: the example: '2026-03-19T12:30+08:00' is no date-time",
+        ),
+        ("u: {format: uri, example: pay.weixin.qq.com}", "26: error: the example: 'pay.weixin.qq.com' is no uri"),
+        ("s: {example: AA或者BB}", "13: error: the example: 'AA或者BB' is several values in one text"),
+        (
+            "o: {properties: {d: {format: date}}, example: {d: soon}}",
+            "46: error: the example: 'soon' is no date",
+        ),
         ("o: {additionalProperties: {type: integer, example: a}}", "51: error: the example: expected integer, got 'a'"),
     ],
 )  # fmt: skip
@@ -48,6 +60,11 @@ def test_a_field_whose_own_words_it_refuses(folder: Path, write: Write, fields: 
     "fields",
     [
         "s: {enum: [A, B], example: A, default: B}",
+        "d: {format: date, example: '2026-03-19'}",
+        "d: {format: date-time, example: '2026-03-19T12:30:00+08:00'}",
+        "d: {format: date-time, example: '2026-03-19T12:30:00.123Z'}",
+        "u: {format: uri, example: 'https://pay.weixin.qq.com/x?a=b'}",
+        "s: {example: SUCCESS}",
         "n: {type: integer, nullable: true, example: null}",
         "s: {encrypted: true, maxLength: 2, example: plain text}",
         "j: {contentMediaType: application/json, example: '{\"a\": 1}'}",
@@ -60,6 +77,30 @@ def test_a_field_whose_own_words_it_refuses(folder: Path, write: Write, fields: 
 def test_nothing_is_said_of_what_is_right(folder: Path, write: Write, fields: str) -> None:
     write("shop.yaml", in_body(fields))
     assert found(folder) == []
+
+
+def test_fields_of_roles_that_the_operation_has_not(folder: Path, write: Write) -> None:
+    write(
+        "shop.yaml",
+        """
+        path: /v1
+        roles: [merchant]
+        definitions: {Sub: {properties: {id: {roles: [partner]}}}}
+        operations:
+          /a:
+            post:
+              summary: s
+              body:
+                a: {roles: [partner]}
+                b?: {properties: {c?: {required_by: [merchnt]}}}
+                d?: {$ref: '#/definitions/Sub'}
+                e?: {required_by: [merchant]}
+        """,
+    )
+    assert found(folder) == [
+        "shop.yaml:10:13: error: 'partner' is no role of the operation (its roles: merchant)",
+        "shop.yaml:11:32: error: 'merchnt' is no role of the operation (its roles: merchant)",
+    ]
 
 
 def test_an_example_that_should_be_json(folder: Path, write: Write) -> None:

@@ -16,6 +16,7 @@ from attrs import field, frozen
 from . import yaml12
 from .chain import Node
 from .errors import SpecError
+from .lint_facts import impossible, roles_of_fields
 from .loader import Product, read_definitions
 from .model import ABSENT, SECTIONS, VERBS, Operation, Schema
 from .request import OPTIONS
@@ -89,6 +90,7 @@ def _product(source: _Source, product: Product) -> Iterator[Finding]:
         place = ("operations", source.written(path), verb)
         if not operation.summary:
             yield source.finding((place, f"{operation.name} has no `summary`: the official name"), "warning")
+        yield from map(source.finding, roles_of_fields(operation, raw, place))
         for fault in _parameters(operation):
             yield source.finding(((*place, *fault[0]), fault[1]))
         for name in (*SECTIONS, "returns"):
@@ -183,6 +185,8 @@ def _refused(schema: Schema, value: Any, what: str) -> Iterator[str]:
     found = check(schema, value, "")
     for mismatch in found:
         yield f"{what}{mismatch.path and ', ' + mismatch.path.lstrip('.')}: {mismatch.message}"
+    if not found and (reason := impossible(schema, value)):
+        yield f"{what}: {reason}"
     if schema.media_type == "application/json" and isinstance(value, str) and not found:
         try:
             json.loads(value)

@@ -17,6 +17,7 @@ from wxpay_dsl.wechat import authorization, ciphers, fields_v2, signing_v2, xml
 
 from .domain.deliveries import Delivery
 from .examples import example
+from .examples_v2 import first_name
 from .identity import Merchant
 from .platform import Platform
 from .state import Event
@@ -69,7 +70,7 @@ def example_event(declared: Declared, mchid: str, notify_url: str) -> Event:
         if name in made:
             made[name] = mchid
     if declared.family == "v2":
-        made = {name: value for name, value in made.items() if name not in ("sign", "nonce_str")}
+        made = {first_name(name): value for name, value in made.items() if name not in ("sign", "nonce_str")}
         # An old one would be taken for a replay.
         present = datetime.now(_CHINA)
         made |= {name: f"{present:{form}}" for name, form in _TIMES.items() if name in made}

@@ -37,7 +37,7 @@ _QUERY_WORDS: Final = re.compile(r"\[\.\.\.\w+\((\w+),this\.index\.invertedIndex
 _ORDER: Final = (
     *("endpoint", "settings", "keys", "notifications", "frontend", "errors", "reliability", "going-live", "doctor"),
     *("command-line", "sandbox", "bulk", "sensitive", "uploads", "bills", "merchants", "overseas"),
-    *("v2", "signers", "observability", "speed"),
+    *("v2", "signers", "observability", "drift", "speed"),
 )
 #: Characters of a title that is one word.
 _LONGEST_WORD: Final = 4

@@ -32,6 +32,10 @@ _SHAPES: Final[Mapping[str, tuple[tuple[type, ...], type]]] = {
     "oneOf": ((list,), object),
     "anyOf": ((list,), object),
 }
+#: Of a shape, or a field: whose it is.
+_ROLES: Final = "x-roles"
+#: Words that a definition can be added to with.
+_ADDED: Final = frozenset({"type", "properties", "required"})
 #: Words that may differ without changing what is allowed.
 _ANNOTATIONS: Final = frozenset({"title", "description", "example", "examples", "default", "deprecated"})
 
@@ -75,22 +79,37 @@ class References:
             if some and all(isinstance(option, Mapping) and "const" in option for option in some):
                 null = {"nullable": True} if len(some) < len(options) else {}
                 return self.merged({"enum": [option["const"] for option in some], **rest, **null}, at)
+            if all(isinstance(option, Mapping) and option.get(_ROLES) for option in some):
+                # Each shape is a role's: nothing is lost.
+                return self.merged({**rest, "allOf": [*rest.get("allOf", ()), *some]}, at)
             self._losses.add((*at, choice), f"`{choice}`: a choice of {len(options)} shapes")
-            return self.merged({"type": "object", **rest} if _all_objects(some) else rest, at)
+            if not _all_objects(some):
+                return self.merged(rest, at)
+            shapes = self._variants([self._flat(option, at) for option in some])
+            return self.merged({"type": "object", **rest, "allOf": [*rest.get("allOf", ()), shapes]}, at)
         parts: list[Any] | None = schema.get("allOf")
         if parts is None:
             return schema
         rest = {word: value for word, value in schema.items() if word != "allOf"}
+        of_roles = [part for part in parts if isinstance(part, Mapping) and part.get(_ROLES)]
+        if len(of_roles) > 1:
+            # Variants for roles: a caller is one of them, so that what each requires is not required of all.
+            shapes = self._variants([self._flat(part, at) for part in of_roles])
+            parts = [*(part for part in parts if part not in of_roles), shapes]
         every: list[Any] = [*parts, rest]
         first, others = every[0], every[1:]
         together: dict[str, Any] = {}
         for part in others:
             self._merge(together, rest if part is rest else self._flat(part, at), at)
         fields = together.get("properties", {})
-        if isinstance(first, Mapping) and set(first) == {"$ref"} and set(together.get("required", ())) <= set(fields):
+        base = self._flat(first, at)
+        refers = isinstance(first, Mapping) and set(first) == {"$ref"}
+        # A field beside a reference stands in the place of the definition's own of that name.
+        apart = not set(fields) & set(base.get("properties", ())) and not {"items", *_SHAPES} & set(together) - _ADDED
+        if refers and apart and set(together.get("required", ())) <= set(fields):
             return {**first, **together}
         whole: dict[str, Any] = {}
-        self._merge(whole, self._flat(first, at), at)
+        self._merge(whole, base, at)
         self._merge(whole, together, at)
         return whole
 
@@ -114,20 +133,48 @@ class References:
                 target = self._flat(self.resolve({"$ref": ref}, at), at)
             finally:
                 self._open.pop()
-            return {**target, **{word: value for word, value in schema.items() if word != "$ref"}}
+            whole: dict[str, Any] = {}
+            self._merge(whole, target, at, quietly=True)
+            self._merge(whole, {word: value for word, value in schema.items() if word != "$ref"}, at, quietly=True)
+            return whole
         flat = self.merged(schema, at)
         return self._flat(flat, at) if "$ref" in flat else flat
 
-    def _merge(self, into: dict[str, Any], schema: Mapping[str, Any], at: At) -> None:
+    def _variants(self, options: list[Mapping[str, Any]]) -> dict[str, Any]:
+        """One object of several, of which a value is any: the fields of all, required where all require them.
+
+        Where each says whose it is, so does each field that not all of them have, or require.
+        """
+        properties: dict[str, Any] = {}
+        required: list[str] = []
+        named = all(option.get(_ROLES) for option in options)
+        for name in dict.fromkeys(name for option in options for name in option.get("properties", ())):
+            having = [option for option in options if name in option.get("properties", ())]
+            demanding = [option for option in having if name in option.get("required", ())]
+            shapes = [option["properties"][name] for option in having]
+            field = shapes[0] if all(shape == shapes[0] for shape in shapes) else {"allOf": shapes}
+            if len(demanding) == len(options):
+                required.append(name)
+            elif named:
+                words = {_ROLES: having if len(having) < len(options) else [], "x-required-by": demanding}
+                said = {word: _roles(of) for word, of in words.items() if of}
+                field = {"allOf": [field], **said} if said else field
+            properties[name] = field
+        return {"type": "object", "properties": properties, **({"required": required} if required else {})}
+
+    def _merge(self, into: dict[str, Any], schema: Mapping[str, Any], at: At, *, quietly: bool = False) -> None:
+        """Adds what ``schema`` says; ``quietly`` where it says it beside a reference, and is meant to win."""
         for word, value in schema.items():
             if word == "properties":
                 fields = into["properties"] = dict(into.get("properties", {}))
                 for name, inner in value.items():
                     fields[name] = {"allOf": [fields[name], inner]} if name in fields else inner
+            elif word in ("items", "additionalProperties") and _both_shapes(into.get(word), value):
+                into[word] = {"allOf": [into[word], value]}
             elif word == "required":
                 into["required"] = [*dict.fromkeys([*into.get("required", ()), *value])]
             else:
-                if word in into and into[word] != value and word not in _ANNOTATIONS:
+                if word in into and into[word] != value and word not in _ANNOTATIONS and not quietly:
                     self._losses.add((*at, "allOf"), f"`{word}` is said twice: {into[word]!r:.40} and {value!r:.40}")
                 into[word] = value
 
@@ -151,6 +198,14 @@ class References:
 def _shaped(value: Any, shape: tuple[tuple[type, ...], type]) -> bool:
     outer, inner = shape
     return isinstance(value, outer) and (not isinstance(value, list) or all(isinstance(item, inner) for item in value))
+
+
+def _both_shapes(one: Any, other: Any) -> bool:
+    return isinstance(one, Mapping) and isinstance(other, Mapping) and one != other
+
+
+def _roles(options: Iterable[Mapping[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(role for option in options for role in option[_ROLES]))
 
 
 def _all_objects(options: Iterable[Any]) -> bool:
