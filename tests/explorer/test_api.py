@@ -80,7 +80,7 @@ async def test_the_environments_of_apiv2_have_their_own_key(ask: Ask) -> None:
 
 
 async def test_what_apiv2_did_not_understand_is_not_called_verified(ask: Ask) -> None:
-    told = await ask("send", {"chain": "v2.pay.unifiedorder.post", "fields": {"body": "x"}, "check": False})
+    told = await ask("send", {"chain": "v2.pay.unifiedorder.post", "fields": {"trade_type": "NATIVE"}, "check": False})
     assert told["error"]["kind"] == "ReturnCodeError"
     assert told["answer"]["verified"] is None
 

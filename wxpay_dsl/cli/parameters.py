@@ -17,6 +17,7 @@ from wxpay_dsl.core.model import SECTIONS, Operation, Schema
 __all__ = ["fields_of", "fields_within", "read_data", "value_of"]
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9]+\Z")
+_DECIMAL: Final = re.compile(r"[+-]?[0-9]*\.[0-9]+\Z")
 _BOOLEANS: Final = {"true": True, "false": False}
 
 
@@ -117,6 +118,9 @@ def value_of(schema: Schema | None, text: str) -> Any:
         return text.removeprefix("@")  # the name of a file, as curl writes it too
     if kind == "integer" and _INTEGER.match(text):
         return int(text)
+    if kind == "integer" and _DECIMAL.match(text):
+        # Yuan where fen belong: as a fraction it is refused before anything is sent.
+        return float(text)
     if kind == "boolean":
         return _BOOLEANS.get(text.lower(), text)
     if kind in ("number", "object", "any"):

@@ -21,7 +21,7 @@ from .forms import complete
 from .hooks import Hook, observed
 from .plan import plan_of
 from .reply import Reply
-from .request import Collected, Request, Validate, Warned, build, collect
+from .request import Request, Validate, Warned, build, collect
 from .stream import Stream
 from .transport import Middleware, Transport
 from .tree import Tree
@@ -160,16 +160,16 @@ class Client:
             raise UndeclaredPathError(f"{target.verb.upper()} {path}", self._tree.nearest(path))
         plan = plan_of(operation) if operation is not None else None
         collected = collect(target, plan, data, fields)
-        sections, options = collected.sections, collected.options
+        sections, options, faults, _ = collected
         if "form" in sections and isinstance(sections["form"], Mapping):
-            sections["form"] = await complete(operation, sections["form"], family, collected.faults)
+            sections["form"] = await complete(operation, sections["form"], family, faults)
         validate = self._validate if options.validate is None else options.validate
         base = self._base_url if not self._own_hosts else self._base(target, operation)
         request = build(target, plan, collected, family, base, validate, self._warned)
         if plan is not None and plan.seals and family.outgoing is not None:
             changed = await family.outgoing(plan.operation, request.sections)
             if changed is not request.sections:
-                request = build(target, plan, Collected(changed, options, []), family, base, None, self._warned)
+                request = build(target, plan, (changed, options, [], ()), family, base, None, self._warned)
         return request if family.seal is None else await family.seal(request)
 
     async def send(self, request: Request) -> Exchange:

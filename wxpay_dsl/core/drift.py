@@ -1,6 +1,6 @@
 """Differences between what a service answers and what its specs say, noticed while a program runs; never a value.
 
-``Wechatpay(on_drift=…)`` switches it on. Each difference is reported once for each client: by operation, path and
+Each difference is reported once for each client: by operation, path and
 kind. A report holds names of fields and of types, and nothing that was in them.
 """
 
@@ -149,7 +149,7 @@ class _Watched:
 
 
 def drift_log(path: str | Path, version: str = "") -> OnDrift:
-    """An ``on_drift`` that adds a line of JSON to a file for each difference: what ``wxpay drift`` reads.
+    """An ``on_drift`` that adds a line of JSON to a file for each difference: what the command ``drift`` reads.
 
     A line is ``{"time", "version", "operation", "path", "kind", "expected", "found"}``; ``version`` is that of the
     specs. Raises OSError for a file that cannot be written; later, what goes wrong is logged.

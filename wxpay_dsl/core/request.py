@@ -11,7 +11,7 @@ import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from attrs import define, field, frozen, setters
 
@@ -26,7 +26,7 @@ from .model import Operation
 from .multipart import Form
 from .multipart import encode as encode_form
 from .plan import Plan, main_section
-from .verdict import OPTIONS, Validate, judge
+from .verdict import OPTIONS, Validate, fits, judge
 
 __all__ = [
     "MAX_BODY",
@@ -61,16 +61,6 @@ class SpecWarning(UserWarning):
 
     A client warns once of each kind of mismatch in each field of an operation.
     """
-
-
-class Collected(NamedTuple):
-    """What a caller gave, sorted."""
-
-    sections: Sections
-    options: Options
-    faults: list[Fault]
-    #: Keywords that no section declares; they are in the main section.
-    unplaced: Sequence[str] = ()
 
 
 @frozen
@@ -120,6 +110,11 @@ class Request:
         return self.body if self.form is None else self.form.signed
 
 
+#: What a caller gave, sorted: sections, options, faults, and the keywords that no section declares, which are in the
+#: main section. A tuple, since it is made for every call.
+Collected = tuple[Sections, Options, list[Fault], Sequence[str]]
+
+
 def collect(target: chain.Target, plan: Plan | None, data: Any, given: Mapping[str, Any]) -> Collected:
     """Sorts positional data and keywords into sections and options.
 
@@ -141,10 +136,10 @@ def collect(target: chain.Target, plan: Plan | None, data: Any, given: Mapping[s
         else:
             faults.append(Fault(main, f"expected an object of fields, got {type(data).__name__}"))
     if not given and plan is not None and not plan.open:
-        return Collected(sections, _NO_OPTIONS, faults)
+        return sections, _NO_OPTIONS, faults, ()
     if plan is not None and data is None and given and given.keys() <= plan.plain:
         sections[main] = dict(given)
-        return Collected(sections, _NO_OPTIONS, faults)
+        return sections, _NO_OPTIONS, faults, ()
     unplaced: list[str] = []
     places = plan.places if plan is not None else _template_places(target.segments)
     for keyword_name, value in given.items():
@@ -166,7 +161,7 @@ def collect(target: chain.Target, plan: Plan | None, data: Any, given: Mapping[s
             fields[name] = value
     if (plan is None or plan.open) and has_files(sections.get("body")):
         sections["form"] = sections.pop("body")
-    return Collected(sections, _options(options, faults) if options else _NO_OPTIONS, faults, unplaced)
+    return sections, _options(options, faults) if options else _NO_OPTIONS, faults, unplaced
 
 
 def build(
@@ -186,8 +181,8 @@ def build(
     operation = plan.operation if plan is not None else None
     pairs = [] if plan is not None and plan.fixed else _pairs(target, operation, family)
     name = plan.name if plan is not None else f"{target.verb.upper()} /{_undeclared_name(pairs)}"
-    doubts: list[Mismatch] = []
-    if plan is not None and validate is not None:
+    doubts: Sequence[Mismatch] = ()
+    if plan is not None and validate is not None and (validate is False or not fits(plan, sections, family)):
         refused, doubts = judge(plan, sections, family, unplaced, validate)
         faults += refused
     if plan is not None and plan.fixed:

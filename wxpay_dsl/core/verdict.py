@@ -20,7 +20,7 @@ from .mismatch import Kind, Mismatch
 from .plan import Plan, SectionCheck
 from .rewrite import rewrite
 
-__all__ = ["OPTIONS", "Validate", "compare", "is_refused", "judge"]
+__all__ = ["OPTIONS", "Validate", "compare", "fits", "is_refused", "judge"]
 
 Validate = Literal[True, False, "strict"]
 
@@ -35,6 +35,20 @@ _COMPARED: Final = frozenset({Kind.MISSING, Kind.UNKNOWN})
 def is_refused(kind: Kind, *, official: bool) -> bool:
     """Whether a mismatch of this kind keeps a request from being sent."""
     return kind in _CERTAIN or (official and kind in _COMPARED)
+
+
+def fits(plan: Plan, sections: Mapping[str, Any], family: Family) -> bool:
+    """Whether a request is plainly right: most are, and :func:`judge` looks closely at the others."""
+    if "form" in sections or (plan.seals and family.outgoing is None):
+        return False
+    for section, schema, holds, needed in plan.checks[0]:
+        given = sections.get(section)
+        if given is None:
+            if needed or (section == "body" and schema.type != "object"):
+                return False
+        elif holds(given):
+            return False
+    return plan.open or sections.keys() <= plan.sections.keys()
 
 
 def judge(

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
     from .validation import Fields
 
-__all__ = ["Handler", "Inquiry", "needed", "own_mchid"]
+__all__ = ["Handler", "Inquiry", "MissingFieldRefusal", "needed", "own_mchid"]
+
+
+class MissingFieldRefusal(Refusal):
+    """An operation needs a field that is not there."""
 
 
 class _Needed(dict[str, Any]):
@@ -24,7 +28,7 @@ class _Needed(dict[str, Any]):
 
     def __missing__(self, name: str) -> Any:
         detail = {"field": f"/{name}", "value": "", "issue": "missing", "location": "body"}
-        raise Refusal(400, "PARAM_ERROR", f"缺少参数{name}", detail)
+        raise MissingFieldRefusal(400, "PARAM_ERROR", f"缺少参数{name}", detail)
 
 
 def needed(value: Any) -> Any:

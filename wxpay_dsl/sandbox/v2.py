@@ -30,7 +30,7 @@ from wxpay_dsl.wechat.family_v2 import MERCHANT_FIELDS
 
 from . import examples_v2, multipart
 from .identity import Merchant
-from .inquiry import Handler, Inquiry, needed
+from .inquiry import Handler, Inquiry, MissingFieldRefusal, needed
 from .messages import Answer, Call, Refusal
 from .platform import Platform
 from .validation import counts
@@ -106,6 +106,8 @@ class ServiceV2:
         handler = self._handlers.get(operation.name, examples_v2.answer)
         try:
             return handler(inquiry)
+        except MissingFieldRefusal as refusal:
+            raise NotUnderstoodError(refusal.message) from None
         except Refusal as refusal:
             owner = {name: merchant.mchid for name in MERCHANT_FIELDS if name in texts}
             appid = {"appid": texts["appid"]} if "appid" in texts else {}

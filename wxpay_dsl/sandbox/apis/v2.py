@@ -15,7 +15,7 @@ from wxpay_dsl.sandbox.domain.moments import read_compact
 from wxpay_dsl.sandbox.domain.refunds import Refund
 from wxpay_dsl.sandbox.domain.transactions import Transaction
 from wxpay_dsl.sandbox.flows import payments
-from wxpay_dsl.sandbox.inquiry import Handler, Inquiry
+from wxpay_dsl.sandbox.inquiry import Handler, Inquiry, MissingFieldRefusal
 from wxpay_dsl.sandbox.messages import Answer, Refusal
 from wxpay_dsl.sandbox.payment_codes import by_code
 from wxpay_dsl.sandbox.state import State
@@ -65,6 +65,8 @@ def _translated(handler: Handler) -> Handler:
     def translated(inquiry: Inquiry) -> Answer:
         try:
             return handler(inquiry)
+        except MissingFieldRefusal:
+            raise  # APIv2 did not understand the call: its codes are of those that it did
         except Refusal as refusal:
             code = _CODES.get(refusal.code, refusal.code)
             raise Refusal(200, code, refusal.message, keeps=refusal.keeps) from None
