@@ -61,7 +61,8 @@ def test_required_fields_are_asked_for_on_a_terminal(profile: Path, tmp_path: Pa
 
 
 def test_in_a_pipe_nothing_is_asked_for(wxpay: Wxpay, profile: Path) -> None:
-    ran = wxpay("call", PRESIGN, "-p", "appid=wx8888888888888888", "--profile", str(profile), stdin="oUpF8uMuAJO\n")
+    given = ("-p", "appid=wx8888888888888888", "--validate", "strict", "--profile", str(profile))
+    ran = wxpay("call", PRESIGN, *given, stdin="oUpF8uMuAJO\n")
     assert ran.code == 4
     assert "body.openid: missing" in ran.err
 

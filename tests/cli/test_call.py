@@ -141,7 +141,8 @@ def test_configuration_is_exit_code_3(wxpay: Wxpay) -> None:
 
 
 def test_an_invalid_request_is_exit_code_4_and_shows_every_fault(wxpay: Wxpay, profile: Path) -> None:
-    ran = wxpay("call", CHAIN, "-d", '{"apid": "wx", "openid": 5}', "--profile", str(profile))
+    body = '{"apid": "wx", "openid": 5}'
+    ran = wxpay("call", CHAIN, "-d", body, "--validate", "strict", "--profile", str(profile))
     assert ran.code == 4
     assert "body.apid: no such field; did you mean 'appid'?" in ran.err
     assert "body.openid: expected string, got 5" in ran.err
@@ -185,7 +186,7 @@ def test_a_refusal_is_exit_code_7(wxpay: Wxpay, profile: Path) -> None:
 
 
 def test_debug_shows_the_traceback(wxpay: Wxpay, profile: Path) -> None:
-    ran = wxpay("call", CHAIN, "-d", "{}", "--debug", "--profile", str(profile))
+    ran = wxpay("call", CHAIN, "-d", "{}", "--debug", "--validate", "strict", "--profile", str(profile))
     assert ran.code == 1
     assert "Traceback" in ran.err
     assert "ValidationError" in ran.err

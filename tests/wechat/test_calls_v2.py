@@ -232,5 +232,5 @@ async def test_a_client_of_apiv2_alone_says_what_apiv3_needs() -> None:
 async def test_what_cannot_be_sent_is_refused_with_the_fields_name(given: dict[str, Any], message: str) -> None:
     async with answering(signed()) as loopback, wechatpay(loopback) as wxpay:
         with pytest.raises(ValidationError, match=message):
-            await wxpay.v2.pay.micropay({**ORDER, **given})
+            await wxpay.v2.pay.micropay({**ORDER, **given}, validate="strict")
         assert not loopback.requests

@@ -61,7 +61,7 @@ async def test_without_a_certificate_not_even_the_key_is_asked_for() -> None:
                 await wxpay.v2.mmpaysptrans.pay_bank(PAYMENT)
 
 
-@pytest.mark.parametrize("changes", [{"enc_bank_no": "9" * 300}, {"enc_bank_no": 6222}, {"enc_true_name": None}])
+@pytest.mark.parametrize("changes", [{"enc_bank_no": "9" * 300}, {"enc_bank_no": 6222}, {"enc_true_name": 7}])
 async def test_a_value_that_cannot_be_encrypted_is_not_shown(changes: dict[str, Any]) -> None:
     async with Sandbox(tls=True) as sandbox, Wechatpay(**sandbox.credentials) as wxpay:
         with pytest.raises(SdkError) as caught:

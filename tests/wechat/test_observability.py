@@ -43,7 +43,7 @@ PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
 
 @pytest.fixture
 async def sandbox() -> AsyncIterator[Sandbox]:
-    async with Sandbox(stateful=False) as sandbox:
+    async with Sandbox(stateful=False, strict=True) as sandbox:
         yield sandbox
 
 

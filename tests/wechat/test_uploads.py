@@ -246,9 +246,11 @@ async def test_an_asynchronous_handle_is_told_from_a_file(wxpay: Wechatpay) -> N
 
 async def test_a_missing_file_and_a_bad_meta_are_named_together(wxpay: Wechatpay) -> None:
     with pytest.raises(ValidationError, match=r"form\.file: missing"):
-        await wxpay.v3.merchant.media.upload.post()
+        await wxpay.v3.merchant.media.upload.post(validate="strict")
     with pytest.raises(ValidationError) as caught:
-        await wxpay.v3.merchant.media.upload.post(file=File(PNG, "a.png"), meta={"x": float("nan")}, extra=1)
+        await wxpay.v3.merchant.media.upload.post(
+            file=File(PNG, "a.png"), meta={"x": float("nan")}, extra=1, validate="strict"
+        )
     assert {fault.path for fault in caught.value.faults} == {"form.meta", "extra"}
 
 
