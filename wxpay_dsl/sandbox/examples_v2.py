@@ -43,7 +43,8 @@ def answer(inquiry: Inquiry) -> Answer:
     if operation.produces == "application/json":
         return Answer(200, examples.answer(schema, given), signed=False)
     made = examples.answer(schema, given) if schema is not None and schema.properties else {}
-    fields = {first_name(name): value for name, value in made.items() if not _ERROR.fullmatch(name) and value is not None}
+    said = {name: value for name, value in made.items() if not _ERROR.fullmatch(name) and value is not None}
+    fields = {first_name(name): value for name, value in said.items()}
     for name in ("mch_id", "mchid", "combine_mch_id"):
         if name in fields or name in given:
             fields[name] = inquiry.merchant.mchid
