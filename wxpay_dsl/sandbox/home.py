@@ -150,17 +150,15 @@ def _profile(
         # A TOML basic string takes what a JSON string takes.
         return json.dumps(str(value), ensure_ascii=False)
 
-    said_of_brand = (
-        ()
-        if brand is None
-        else (
+    said_of_brand = []
+    if brand is not None:
+        said_of_brand = [
             f"brand_id = {text(brand.mchid)}",
             f"brand_serial = {text(brand.serial)}",
             f"brand_private_key = {text(home / _BRAND_KEY)}",
             f"brand_api_key = {text(brand.apiv3_key)}",
-        )
-    )
-    keys_of_brand = () if brand is None else ("", "[brand_certs]", f"{public_key_id} = {text(home / 'pub_key.pem')}")
+            f"brand_certs = {{{public_key_id} = {text(home / 'pub_key.pem')}}}",
+        ]
     return "\n".join(
         (
             "# The profile of a sandbox: written at each of its starts. Nothing in it is worth anything elsewhere.",
@@ -177,7 +175,6 @@ def _profile(
             "[certs]",
             f"{public_key_id} = {text(home / 'pub_key.pem')}",
             f"{certificate_id} = {text(home / 'platform_cert.pem')}",
-            *keys_of_brand,
             "",
         )
     )
