@@ -2,6 +2,7 @@
 
 A measure is a module of this package with ``run(quick: bool, **options) -> dict``, and, where it takes options,
 ``arguments(parser)``. ``--json -`` leaves stdout to the JSON alone; what a measure says meanwhile goes to stderr.
+Processes that are measured find compiled bytecode, whatever ``PYTHONDONTWRITEBYTECODE`` says.
 Without a name all of them run, some minutes long, and ``--plot FILE`` draws what came of it as SVG.
 """
 
@@ -18,6 +19,7 @@ from typing import Any
 
 import bench
 from bench import _report
+from bench._bytecode import compiled
 
 
 def _measures() -> list[str]:
@@ -42,7 +44,7 @@ def main() -> None:
     options = vars(parser.parse_args())
     name, target, picture = options.pop("name"), options.pop("json"), options.pop("plot")
     result: dict[str, Any]
-    with contextlib.redirect_stdout(sys.stderr):
+    with compiled(), contextlib.redirect_stdout(sys.stderr):
         if name is None:
             result = _report.everything(_measures(), **options)
             print(_report.show(result))

@@ -51,6 +51,7 @@ Answer = tuple[int, dict[str, str], bytes]
 
 def run(*, quick: bool) -> dict[str, Any]:
     """The figures."""
+    _start()  # compiles
     starts = [_start() for _ in range(3 if quick else 9)]
     with tempfile.TemporaryDirectory() as home, _served(home) as server:
         calls = 500 if quick else 5000

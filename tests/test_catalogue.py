@@ -229,6 +229,7 @@ def test_a_post_that_may_be_repeated_names_a_number_or_only_reads() -> None:
             assert any(map(number.search, names)) or reads.search(operation.path), operation.name
 
 
+@pytest.mark.slow
 def test_the_whole_api_goes_to_openapi_and_back(tmp_path: Path) -> None:
     operations, events = everything()
     media_types = {"v2": "application/xml"}

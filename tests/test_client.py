@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 import wxpay_dsl
+from tests.ports import free_port
 from wxpay_dsl import (
     ClosedError,
     ConfigurationError,
@@ -176,12 +177,12 @@ class TestTheObject:
     def test_one_client_in_one_event_loop_after_the_other(self) -> None:
         """As a module-level client lives in scripts that call `asyncio.run` more than once."""
         clients: list[Any] = []
+        port = free_port()
 
         async def once() -> int:
-            async with Sandbox() as sandbox:
+            async with Sandbox(port) as sandbox:
                 if not clients:
                     clients.append(Wechatpay(**sandbox.credentials))
-                clients[0].client._base_url = sandbox.url
                 return int((await clients[0].v3.eduPapay.contracts.presign(PRESIGN)).status)
 
         assert [asyncio.run(once()) for _ in range(3)] == [200, 200, 200]

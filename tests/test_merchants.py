@@ -12,7 +12,8 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests.wechat.platform_server import APIV3_KEY, PUB_KEY_ID, Platform, cert, keys, newer_key, serving, wechatpay
-from wxpay_dsl import ClosedError, ConfigurationError, Wechatpay
+from wxpay_dsl import ClosedError, ConfigurationError, ServiceError, Wechatpay, assembly
+from wxpay_dsl.wechat.signer import LocalSigner, SignerError
 
 CERTS = {PUB_KEY_ID: keys()[1].public_key()}
 FIRST = cert(1)
@@ -50,6 +51,7 @@ async def test_each_merchant_signs_for_itself_over_the_same_connections() -> Non
     assert [text.split('serial_no="')[1].split('"')[0] for text in signed[1:]] == [f"{n:040X}" for n in range(1, 51)]
 
 
+@pytest.mark.slow
 async def test_a_merchant_costs_at_most_30_kb_and_no_session() -> None:
     platform = Platform()
     async with serving(platform), wechatpay(platform, certs=CERTS) as wxpay:
@@ -107,6 +109,59 @@ async def test_a_merchant_made_for_each_request_downloads_its_certificates_once(
             async with wxpay.as_merchant(**merchant(1, certs=None)) as one:
                 await call(one)
     assert platform.downloads == 1
+
+
+async def test_a_wrong_key_that_was_tried_first_spoils_nothing_for_the_right_one() -> None:
+    """The service refuses what is signed with a key that is not the merchant's."""
+    platform = Platform(signing=FIRST)
+    async with serving(platform), wechatpay(platform, certs=CERTS, retries=0) as wxpay:
+        platform.refuse = 401, b'{"code":"SIGN_ERROR"}'
+        with pytest.raises(ServiceError, match="SIGN_ERROR"):
+            await call(wxpay.as_merchant(**merchant(1, certs=None, private_key=newer_key())))
+        platform.refuse = None
+        assert (await call(wxpay.as_merchant(**merchant(1, certs=None)))).status == 200
+    signed = [headers["Authorization"] for line, headers, _ in platform.requests if line.endswith("/certificates")]
+    assert len(signed) == 2
+
+
+class Session:
+    """A signer in a module that is elsewhere, until its session is closed."""
+
+    scheme = "WECHATPAY2-SHA256-RSA2048"
+
+    def __init__(self) -> None:
+        self.open = True
+        self._signer = LocalSigner(keys()[0])
+
+    async def sign(self, message: bytes) -> str:
+        if not self.open:
+            raise SignerError("the session is closed")
+        return await self._signer.sign(message)
+
+
+async def test_a_session_that_was_closed_is_not_asked_again_by_who_has_another() -> None:
+    platform = Platform(signing=FIRST)
+    async with serving(platform), wechatpay(platform, certs=CERTS, certificates_minimum_interval=0.1) as wxpay:
+        old, new = Session(), Session()
+        one = wxpay.as_merchant(**merchant(1, certs=None, private_key=old))
+        await call(one)
+        old.open = False
+        platform.signing, platform.certs = cert(2), [FIRST, cert(2)]
+        other = wxpay.as_merchant(**merchant(1, certs=None, private_key=new))
+        assert (await call(other)).status == 200  # signed by a certificate that has to be downloaded
+        await other.keyring.refresh()  # type: ignore[attr-defined]
+        with pytest.raises(SignerError):
+            await one.keyring.refresh()  # type: ignore[attr-defined]
+
+
+async def test_the_keyrings_that_are_kept_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(assembly, "_KEYRINGS", 3)
+    async with serving(Platform(signing=FIRST)) as platform, wechatpay(platform, certs=CERTS) as wxpay:
+        kept = [wxpay.as_merchant(**merchant(number, certs=None)) for number in range(1, 9)]
+        assert len(wxpay.machinery.shared.keyrings) == 3
+        await asyncio.gather(*map(call, kept))
+        again = wxpay.as_merchant(**merchant(8, certs=None))
+        assert again.keyring is kept[-1].keyring
 
 
 async def test_each_merchant_has_certificates_of_its_own() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import datetime as dt
 import os
 import pickle
+import re
 import traceback
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,9 @@ from cryptography.x509.oid import NameOID
 
 from wxpay_dsl import ConfigurationError, Wechatpay
 from wxpay_dsl.settings import ENVIRONMENT, NAMES, Settings, read_profile
+from wxpay_dsl.spec_folders import at_import
 from wxpay_dsl.wechat.certificates import certificate_serial
+from wxpay_dsl.wechat.keys import load_private_key
 
 MCHID = "1900000109"
 SERIAL = "5157F09EFDC096DE15EBE81A47057A7232F1B8E1"
@@ -217,6 +221,67 @@ class TestForms:
         vault = Vault()
         assert Settings.load(keys.given(private_key=vault), {}).signer is vault
 
+    def test_a_private_key_in_base64_of_its_pem(self, keys: Keys, tmp_path: Path) -> None:
+        """As ``base64 apiclient_key.pem`` makes it for a variable or a mounted secret."""
+        lines = base64.encodebytes(private_pem(keys.merchant).encode())
+        file = tmp_path / "key.b64"
+        file.write_bytes(lines)
+        for form in (lines.decode(), base64.b64encode(private_pem(keys.merchant).encode()).decode(), file):
+            assert Settings.load(keys.given(private_key=form), {}).mchid == MCHID
+        certs = {PUBLIC_KEY_ID: base64.b64encode(public_pem(keys.platform).encode()).decode()}
+        assert [key.id for key in Settings.load(keys.given(certs=certs), {}).keys] == [PUBLIC_KEY_ID]
+
+    def test_base64_of_base64_is_not_read(self, keys: Keys) -> None:
+        twice = base64.b64encode(base64.b64encode(private_pem(keys.merchant).encode())).decode()
+        with pytest.raises(ConfigurationError, match=r"`private_key`: "):
+            Settings.load(keys.given(private_key=twice), {})
+
+    def test_an_encrypted_private_key_is_taken_loaded(self, keys: Keys) -> None:
+        encrypted = keys.merchant.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(b"hunter2"),
+        )
+        with pytest.raises(ConfigurationError, match=r"encrypted: .*load_private_key.*openssl pkey -in"):
+            Settings.load(keys.given(private_key=encrypted), {})
+        assert Settings.load(keys.given(private_key=load_private_key(encrypted, "hunter2")), {}).mchid == MCHID
+
+    @pytest.mark.parametrize(
+        "form",
+        [
+            '{{"{id}": "{file}"}}',
+            ' {{ "{id}" : "{file}" }} \n',
+            "{id}={file}",
+            "\n{id} = {file}\n",
+            "pub_key_id_" + PUBLIC_KEY_ID[11:] + "={file}",
+            "{id}={pem}",
+            "{id}={pem},",
+        ],
+        ids=["JSON", "JSON with blanks", "pair", "lines", "lower case", "PEM", "PEM with a comma"],
+    )
+    def test_platform_keys_in_a_variable(self, keys: Keys, form: str, tmp_path: Path) -> None:
+        (tmp_path / "pub.pem").write_text(public_pem(keys.platform))
+        text = form.format(id=PUBLIC_KEY_ID, file=tmp_path / "pub.pem", pem=public_pem(keys.platform))
+        settings = Settings.load(keys.given(certs=None), {"WXPAY_CERTS": text})
+        assert [key.id for key in settings.keys] == [PUBLIC_KEY_ID]
+
+    def test_a_platform_certificates_serial_as_openssl_writes_it(self, keys: Keys) -> None:
+        serial = "6" + SERIAL[1:]
+        colons = ":".join(serial[i : i + 2] for i in range(0, 40, 2)).lower()
+        settings = Settings.load(keys.given(certs={colons: certificate_pem(keys.platform, serial)}), {})
+        assert [key.id for key in settings.keys] == [serial]
+
+    def test_apiv2_alone_takes_a_certificate_and_its_key(self, keys: Keys) -> None:
+        pair = {"private_key": private_pem(keys.merchant), "certificate": certificate_pem(keys.merchant)}
+        settings = Settings.load({"mchid": MCHID, "secret": SECRET, **pair}, {})
+        assert settings.client_certificate is not None
+        assert (settings.serial, len(settings.keys), settings.apiv3_key) == (SERIAL, 0, None)
+
+    def test_a_private_key_and_a_serial_are_those_of_apiv3(self, keys: Keys) -> None:
+        given = {**keys.given(certs=None, apiv3_key=None), "secret": SECRET}
+        with pytest.raises(ConfigurationError, match="nothing to verify answers with"):
+            Settings.load(given, {})
+
     def test_certificate_mode_needs_no_certificate_yet(self, keys: Keys) -> None:
         assert len(Settings.load(keys.given(certs=None), {}).keys) == 0
 
@@ -242,13 +307,50 @@ REFUSALS: dict[str, tuple[dict[str, Any], str]] = {
         {"serial": PUBLIC_KEY_ID},
         "`serial` is WeChat Pay's public key id .*; here belongs the serial of the merchant's own certificate",
     ),
-    "a serial that is none": ({"serial": "not hex"}, "`serial` is up to 40 hexadecimal digits, .* not 'NOT HEX'"),
+    "a serial that is none": ({"serial": "not hex"}, "`serial` is 8 to 40 hexadecimal digits, .* not 'NOT HEX'"),
     "nothing to verify with": ({"certs": None, "apiv3_key": None}, "nothing to verify answers with: give `certs`"),
     "an APIv3 key of 31 characters": ({"apiv3_key": "x" * 31}, "`apiv3_key` .* is 32 bytes, .* not 31 bytes"),
     "an APIv3 key of 32 Chinese characters": ({"apiv3_key": "密" * 32}, "`apiv3_key` .* is 32 bytes, .* not 96 bytes"),
     "an APIv3 key that is a number": ({"apiv3_key": 32}, "`apiv3_key` .* not int"),
-    "an APIv2 key that is too short": ({"secret": "x" * 31}, "`secret` .* is 32 ASCII characters"),
-    "certs that are a list": ({"certs": ["pub_key.pem"]}, "`certs` is a mapping of platform key id"),
+    "an APIv2 key that is too short": (
+        {"secret": "x" * 31},
+        "`secret` .* is 32 ASCII characters, .* not 31 characters",
+    ),
+    "an APIv2 key with a line break": (
+        {"secret": SECRET + "\n"},
+        "not 33 characters .there are blanks or a line break",
+    ),
+    "an APIv3 key with a blank": ({"apiv3_key": " " + APIV3_KEY}, "not 33 bytes .there are blanks or a line break"),
+    "certs that are a list": ({"certs": ["pub_key.pem"]}, "`certs` is a mapping of .* not a value of list"),
+    "certs without an id": (
+        {"certs": "pub_key.pem"},
+        "`certs` .* as text is ID=FILE,ID=FILE, .*'pub_key.pem' has no `=`",
+    ),
+    "certs that nearly are JSON": ({"certs": "{'PUB_KEY_ID_1': 'a.pem'}"}, "begins as JSON and is none"),
+    "certs of JSON lists": ({"certs": '{"PUB_KEY_ID_1": ["a.pem"]}'}, "a JSON object of texts"),
+    "one id twice": ({"certs": "PUB_KEY_ID_1=a.pem,PUB_KEY_ID_1=b.pem"}, "'PUB_KEY_ID_1' is there twice"),
+    "a file's name for a platform key's id": (
+        {"certs": {"pub_key.pem": PUBLIC_KEY_ID}},
+        "platform key 'pub_key.pem': an id is PUB_KEY_ID_… .*; here id and file have changed places",
+    ),
+    "half an id": (
+        {"certs": {"PUB_KEY_ID_": "/nowhere.pem"}},
+        "platform key 'PUB_KEY_ID_': an id is PUB_KEY_ID_… with",
+    ),
+    "a word for a platform key's id": ({"certs": {"wechatpay": "/nowhere.pem"}}, "platform key 'wechatpay': an id is"),
+    "the merchant id for a platform key's id": (
+        {"certs": {MCHID: "/nowhere.pem"}},
+        f"`certs`: {MCHID} is the merchant id",
+    ),
+    "a text for strict": ({"strict": "false"}, "`strict` is true or false, without quotes, not 'false'"),
+    "a number for the WeCom secret": ({"agent_secret": 7}, "`agent_secret` is text, in quotes in a profile, not int"),
+    "a password that is a number": ({"p12": "/nowhere.p12", "p12_password": 1}, "`p12_password` is text, in quotes"),
+    "authorities that are a number": ({"ca": 7}, "`ca` is a PEM file, or its text, not int"),
+    "a backup of half an address": ({"backup_url": "http://[::1"}, "`backup_url` is an origin"),
+    "a number with a separator": ({"max_connections": "1_0"}, "`max_connections` is a whole number .* not '1_0'"),
+    "a number in other digits": ({"retries": "٣"}, "`retries` is a whole number"),
+    "a time with an exponent": ({"timeout": "1e1"}, "`timeout` is seconds above 0, not '1e1'"),
+    "a time that is true": ({"timeout": True}, "`timeout` is seconds above 0, not True"),
     "a file that is not there": (
         {"private_key": "/nowhere/key.pem"},
         "`private_key`: .*no such file: /nowhere/key.pem",
@@ -282,6 +384,48 @@ def test_what_cannot_work_is_refused_with_a_reason(keys: Keys, changes: dict[str
     shown = "".join(traceback.format_exception(raised.value))
     for secret in (APIV3_KEY, "hunter2", private_pem(keys.merchant).splitlines()[3]):
         assert secret not in shown
+
+
+class TestContentsInTheWrongPlace:
+    """What is long is counted, whatever it is and wherever it was put: it may be the merchant's secrets."""
+
+    LONG = "hunter2 " * 40_000
+
+    @pytest.mark.parametrize(
+        "place",
+        [
+            *("mchid", "serial", "private_key", "certificate", "p12", "p12_password", "certs", "apiv3_key", "secret"),
+            *("ca", "proxy", "base_url", "backup_url", "specs", "timeout", "certificate_store", "certificates_path"),
+            *("v2_sandbox", "validate", "retries", "public_key_ratio", "hooks", "strict", "id", "name", "profile"),
+        ],
+    )
+    @pytest.mark.parametrize("form", ["text", "path", "null"])
+    def test_an_error_is_short_and_shows_none_of_it(self, keys: Keys, place: str, form: str, tmp_path: Path) -> None:
+        text = "\0" + self.LONG if form == "null" else self.LONG
+        value: Any = Path(text) if form == "path" else text
+        given, profile = keys.given(), None
+        if place == "profile":
+            profile = value
+        elif place in ("id", "name"):
+            given |= {"certs": {text: "pub_key.pem"}} if place == "id" else {text: "1"}
+        else:
+            given[place] = {PUBLIC_KEY_ID: value} if place == "certs" else [value] if place == "specs" else value
+        if place == "p12_password":
+            given["p12"] = tmp_path / "nowhere.p12"
+        with pytest.raises(ConfigurationError) as raised:
+            Settings.load(given, environment={}, profile=profile)
+        assert len(str(raised.value)) < 600
+        assert str(raised.value).count("hunter2") <= 10  # of a setting's unknown name the beginning
+
+    def test_the_text_of_a_profile_for_its_name(self, profile: Path) -> None:
+        with pytest.raises(ConfigurationError, match=r"`profile` is the name of a TOML file, not .a text of") as raised:
+            Settings.load({}, environment={}, profile=profile.read_text())
+        assert APIV3_KEY not in str(raised.value)
+
+    def test_a_redis_whose_password_is_not_encoded(self, keys: Keys) -> None:
+        with pytest.raises(ConfigurationError, match=r"no URL of a Redis, .*: percent-encode") as raised:
+            Settings.load(keys.given(certificate_store="redis://:hunt/er2@127.0.0.1:6379/0"), environment={})
+        assert "hunt" not in str(raised.value)
 
 
 class TestKeysInTheWrongPlace:
@@ -336,6 +480,11 @@ class TestProfiles:
             ("mch_id = '1'", "'mch_id' is not a setting; did you mean 'mchid'?"),
             ("certs = 'pub_key.pem'", "`certs` is a table of platform key id to file"),
             ("specs = 7", "`specs` is a list of folders"),
+            ("[certs]\nPUB_KEY_ID_1 = 'a.pem'\napiv3_key = 'x'", "`apiv3_key` stands below [certs], .* move it above"),
+            ("[certs]\ntimeout = 5", "`timeout` stands below [certs]"),
+            ("[wxpay]\nmchid = '1'", "'wxpay' is not a setting; settings stand at the top of a profile"),
+            ("a = " + "[" * 100_000, "is not TOML"),
+            ("x" * 300_000 + " = 1", "is not a setting"),
         ],
     )
     def test_mistakes_name_the_profile(self, tmp_path: Path, text: str, message: str) -> None:
@@ -343,16 +492,32 @@ class TestProfiles:
         file.write_text(text)
         with pytest.raises(ConfigurationError) as raised:
             read_profile(file)
-        assert message in str(raised.value)
+        assert re.search(message.replace("[", r"\["), str(raised.value)) or message in str(raised.value)
         assert str(file) in str(raised.value)
+        assert len(str(raised.value)) < 500
 
     def test_one_that_is_not_there(self, tmp_path: Path) -> None:
         with pytest.raises(ConfigurationError, match="cannot be read: No such file"):
             read_profile(tmp_path / "nothing.toml")
 
     def test_one_that_is_not_utf_8(self, tmp_path: Path) -> None:
-        (tmp_path / "wxpay.toml").write_bytes("mchid = '商'".encode("gbk"))
-        with pytest.raises(ConfigurationError, match="is not TOML"):
+        (tmp_path / "wxpay.toml").write_bytes("mchid = '1'\n# 商".encode("gbk"))
+        with pytest.raises(ConfigurationError, match=r"is not TOML, .* another encoding .line 2.; save it as UTF-8"):
+            read_profile(tmp_path / "wxpay.toml")
+        (tmp_path / "wxpay.toml").write_text("mchid = '1'", "utf-16")
+        with pytest.raises(ConfigurationError, match="in UTF-16"):
+            read_profile(tmp_path / "wxpay.toml")
+
+    def test_one_with_a_byte_order_mark_is_read(self, profile: Path) -> None:
+        plain = Settings.load({}, {}, profile=profile)
+        profile.write_bytes(b"\xef\xbb\xbf" + profile.read_bytes())
+        settings = Settings.load({}, {}, profile=profile)
+        assert (settings.mchid, settings.specs) == (plain.mchid, plain.specs)
+        assert at_import({"WXPAY_PROFILE": str(profile)}) == list(plain.specs)
+
+    def test_one_that_has_no_end(self, tmp_path: Path) -> None:
+        (tmp_path / "wxpay.toml").write_bytes(b"#" * (2 << 20))
+        with pytest.raises(ConfigurationError, match="is larger than 1048576 bytes"):
             read_profile(tmp_path / "wxpay.toml")
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from bench.soak import run
 
 
+@pytest.mark.slow
 def test_everything_goes_wrong_and_no_result_is() -> None:
     measured = run(quick=True, calls=1000)
     assert measured["wrong_results"] == []

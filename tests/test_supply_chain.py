@@ -58,6 +58,13 @@ def test_the_pinned_environment_has_all_of_pyproject() -> None:
     assert {name: low for name, low in wanted.items() if have.get(name, (-1,)) < low} == {}, "bash requirements/renew"
 
 
+def test_what_builds_is_pinned_to_the_same_versions() -> None:
+    """``requirements/install`` builds without isolation, which would fetch whatever is newest."""
+    have, developed = pinned("build.txt"), pinned("dev.txt")
+    assert have.keys() >= {"editables", "hatchling", "pip", "setuptools"}
+    assert {name: found for name, found in have.items() if developed.get(name) != found} == {}
+
+
 def test_at_run_time_the_same_versions_are_pinned() -> None:
     have, developed = pinned("run.txt"), pinned("dev.txt")
     assert asked_for(*EXTRAS).keys() <= have.keys()
@@ -110,6 +117,7 @@ def builds(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, bytes], 
     return made[0], made[1]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_build_is_the_same_to_the_byte(builds: tuple[dict[str, bytes], dict[str, bytes]], tmp_path: Path) -> None:
     one, other = builds

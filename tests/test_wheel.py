@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.requirements import require
+
 ROOT = Path(__file__).parents[1]
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 CALL = """
 import asyncio, json, sys
@@ -44,6 +46,7 @@ def run(*command: str | Path, cwd: Path) -> str:
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the sdist and the wheel that was built from it."""
+    require("package index")
     folder = tmp_path_factory.mktemp("dist")
     run(sys.executable, "-m", "build", "--outdir", folder, ".", cwd=ROOT)
     return folder

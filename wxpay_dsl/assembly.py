@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Sequence
-from functools import partial
-from typing import Final
+from typing import Final, NoReturn
 
 from attrs import field, frozen
 
@@ -27,16 +26,19 @@ from wxpay_dsl.wechat.families import v3
 from wxpay_dsl.wechat.keyring import Keyring, Preference, StaticKeyring
 from wxpay_dsl.wechat.middleware import sign_v3
 from wxpay_dsl.wechat.middleware_v2 import verify_v2
-from wxpay_dsl.wechat.mutual_tls import mutual_tls, trusting
-from wxpay_dsl.wechat.platform_keys import RefreshPolicy, decrypt_certificates, is_public_key_id
+from wxpay_dsl.wechat.mutual_tls import Contexts, mutual_tls, trusting
+from wxpay_dsl.wechat.platform_keys import CertificateOpener, RefreshPolicy, is_public_key_id
 from wxpay_dsl.wechat.refreshing_keyring import RefreshingKeyring
 from wxpay_dsl.wechat.sensitive import decrypt_sensitive, encrypt_sensitive
-from wxpay_dsl.wechat.signer import Credential
+from wxpay_dsl.wechat.signer import Credential, LocalSigner, Signer
 
 __all__ = ["LOGGER", "Machinery", "Shared", "assemble"]
 
 #: The logger of calls, below that of the package.
 LOGGER: Final = "wxpay_dsl.calls"
+_PICKLED: Final = "a client's parts hold keys and connections and are never pickled: make a client in the other process"
+#: Keyrings that are kept for merchants who come again.
+_KEYRINGS: Final = 10_000
 
 
 @frozen
@@ -46,8 +48,11 @@ class Shared:
     transport: Transport
     retries: RetryPolicy
     hosts: Hosts | None
-    #: The keyrings that download, by merchant: whoever comes again finds his certificates.
+    #: The keyrings that download, by merchant and signing key: whoever comes again finds his certificates. One of
+    #: another key is another keyring, whose failures are its own: that key may be wrong, or its session closed.
     keyrings: dict[bytes, RefreshingKeyring] = field(factory=dict, repr=False)
+    #: The TLS contexts that present client certificates.
+    contexts: Contexts = field(factory=Contexts, repr=False)
 
     @classmethod
     def of(cls, settings: Settings) -> Shared:
@@ -62,9 +67,12 @@ class Shared:
         hosts = Hosts(settings.base_url, connections.backup_url) if connections.backup_url else None
         return cls(transport, RetryPolicy(attempts=1 + connections.retries), hosts)
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(_PICKLED)
+
     async def close(self) -> None:
         """Ends what runs in the background, and closes the connections."""
-        for keyring in self.keyrings.values():
+        for keyring in list(self.keyrings.values()):
             await keyring.close()
         await self.transport.close()
 
@@ -80,6 +88,9 @@ class Machinery:
     #: Whether the connections are its own, to be closed with it.
     owner: bool = True
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(_PICKLED)
+
     async def close(self) -> None:
         """Ends the client; the connections only where it is the one that made them."""
         await self.client.close()
@@ -93,10 +104,10 @@ def assemble(settings: Settings, tree: Tree, shared: Shared | None = None) -> Ma
     ``shared`` is another client's, whose connections are used, and left open.
     """
     common = Shared.of(settings) if shared is None else shared
-    credential = Credential(settings.mchid, settings.serial, settings.signer)
+    credential = Credential(settings.mchid, settings.serial, settings.signer, settings.origins)
     keyring = _keyring(settings, tree, credential, common)
     parts_v2 = assemble_v2(settings, keyring, lambda: client.chain)
-    parts_brand = assemble_brand(settings.brand)
+    parts_brand = assemble_brand(settings.brand, settings.origins)
 
     def middlewares(exchange: Exchange) -> Sequence[Middleware]:
         if exchange.request.family == "v2":
@@ -116,9 +127,16 @@ def assemble(settings: Settings, tree: Tree, shared: Shared | None = None) -> Ma
         settings.base_url,
         common.transport,
         middlewares=middlewares,
-        tls=mutual_tls(settings.client_certificate, settings.ca, demanded=settings.v2_sandbox is None),
+        tls=mutual_tls(
+            settings.client_certificate,
+            settings.ca,
+            demanded=settings.v2_sandbox is None,
+            contexts=common.contexts,
+        ),
         own_hosts=not settings.one_host,
+        origins=settings.origins,
         strict=settings.strict,
+        undeclared=settings.undeclared,
         validate=settings.validate,
         timeout=settings.timeout,
         owns_transport=False,
@@ -144,11 +162,26 @@ def _keyring(settings: Settings, tree: Tree, credential: Credential, shared: Sha
     digest = hashlib.sha256(settings.apiv3_key)
     for key in settings.keys:
         digest.update(f"{key.id} {key.fingerprint}".encode())
-    identity = f"{settings.mchid} {settings.serial} ".encode() + digest.digest()
-    found = shared.keyrings.get(identity)
+    identity = f"{settings.mchid} {settings.serial} {_signing_key(settings.signer)} ".encode() + digest.digest()
+    found = shared.keyrings.pop(identity, None)
     if found is None:
-        found = shared.keyrings[identity] = _refreshing(settings, tree, credential, shared, preference)
+        found = _refreshing(settings, tree, credential, shared, preference)
+        while len(shared.keyrings) >= _KEYRINGS:
+            # Whoever has it keeps it; it is only not found by others any more.
+            shared.keyrings.pop(next(iter(shared.keyrings)), None)
+    # The last is the one that was asked for last.
+    shared.keyrings[identity] = found
     return found
+
+
+def _signing_key(signer: Signer) -> str:
+    """What tells the key of a signer from others: the key where it is known; elsewhere, in an HSM, the object itself.
+
+    The keyring holds its signer, so that no other object gets its number while the keyring is kept.
+    """
+    if isinstance(signer, LocalSigner):
+        return f"{signer.private_key.public_key().public_numbers().n:x}"
+    return f"{type(signer).__qualname__} {id(signer)}"
 
 
 def certificates_url(settings: Settings, tree: Tree) -> str:
@@ -163,11 +196,11 @@ def certificates_url(settings: Settings, tree: Tree) -> str:
 def _refreshing(
     settings: Settings, tree: Tree, credential: Credential, shared: Shared, preference: Preference
 ) -> RefreshingKeyring:
-    apiv3_key = settings.apiv3_key or b""
+    open_answer = CertificateOpener(settings.apiv3_key or b"")
     download = certificate_download(
         shared.transport,
         credential,
-        apiv3_key,
+        open_answer,
         certificates_url(settings, tree),
         timeout=settings.timeout,
         policy=shared.retries,
@@ -187,5 +220,5 @@ def _refreshing(
         preference=preference,
         store=configured.certificate_store,
         name=f"platform-certificates-{settings.mchid}",
-        open_answer=partial(decrypt_certificates, apiv3_key=apiv3_key),
+        open_answer=open_answer,
     )

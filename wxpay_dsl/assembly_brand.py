@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NoReturn
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from wxpay_dsl.brand_settings import BrandSettings
 from wxpay_dsl.core.errors import ConfigurationError
 from wxpay_dsl.core.exchange import Exchange
 from wxpay_dsl.core.family import Family
+from wxpay_dsl.core.origins import Origins
 from wxpay_dsl.core.request import Request
 from wxpay_dsl.core.transport import Middleware
 from wxpay_dsl.wechat.families import brand
@@ -36,8 +37,11 @@ class BrandParts:
     sign: Callable[[Exchange], Middleware]
 
 
-def assemble_brand(settings: BrandSettings | None) -> BrandParts:
-    """Without settings every call of the family raises ConfigurationError before anything is sent."""
+def assemble_brand(settings: BrandSettings | None, origins: Origins) -> BrandParts:
+    """Without settings every call of the family raises ConfigurationError before anything is sent.
+
+    ``origins``: where requests that the brand signs may go.
+    """
     if settings is None:
         return BrandParts(brand(_refuse_fields, seal=_refuse_request), _refuse)
     keyring = StaticKeyring(settings.keys)
@@ -47,7 +51,7 @@ def assemble_brand(settings: BrandSettings | None) -> BrandParts:
         from wxpay_dsl.wechat.decryptor import LocalDecryptor
 
         incoming = decrypt_sensitive(LocalDecryptor(signer.private_key))
-    credential = settings.credential
+    credential = evolve(settings.credential, origins=origins)
     return BrandParts(
         brand(encrypt_sensitive(keyring), incoming), lambda exchange: sign_v3(exchange, credential, keyring)
     )

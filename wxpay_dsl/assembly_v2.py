@@ -12,6 +12,7 @@ from wxpay_dsl.core.chain import Node
 from wxpay_dsl.core.errors import ReplyDecodeError
 from wxpay_dsl.core.family import Family
 from wxpay_dsl.core.reply import Reply
+from wxpay_dsl.core.secrets import Secret
 from wxpay_dsl.settings import Settings
 from wxpay_dsl.wechat.cached import Cached
 from wxpay_dsl.wechat.encryption_v2 import encrypt_v2
@@ -43,17 +44,18 @@ def assemble_v2(settings: Settings, keyring: Keyring, chain: Callable[[], Node])
         reply = await chain().v2.risk.getpublickey.post()
         return load_public_key(_field(reply, "pub_key"))
 
-    environment: EnvironmentV2 = Production(settings.secret)
+    key = None if settings.secret is None else Secret.of(settings.secret)
+    environment: EnvironmentV2 = Production(key)
     if settings.v2_sandbox is not None:
         path = KEY_PATHS[settings.v2_sandbox]
 
-        async def exchange() -> str:
+        async def exchange() -> Secret:
             node = chain().v2
             for segment in path.split("/")[1:]:
                 node = node[segment]
-            return _field(await node.post(), "sandbox_signkey")
+            return Secret(_field(await node.post(), "sandbox_signkey"))
 
-        environment = SandboxV2(settings.v2_sandbox, settings.base_url, settings.secret, exchange)
+        environment = SandboxV2(settings.v2_sandbox, settings.base_url, key, exchange)
     family = v2(
         encrypt_v2(Cached(bank_key, _BANK_KEY_LIFETIME), keyring),
         seal_v2(settings.mchid, environment, settings.agent_secret),

@@ -9,6 +9,8 @@ from typing import Any, Final
 from attrs import field, frozen
 
 from wxpay_dsl.core.errors import ConfigurationError
+from wxpay_dsl.core.secrets import Secret
+from wxpay_dsl.secret_settings import loaded, masked, revealed
 from wxpay_dsl.settings_sources import missing, named_keys
 from wxpay_dsl.shown import shown
 from wxpay_dsl.wechat.authorization import BRAND_SCHEME
@@ -37,6 +39,7 @@ class BrandSettings:
         given = [name for name in merged if name.startswith("brand_") and merged[name] is not None]
         if not given:
             return None
+        merged = masked(merged)
         brand_id = str(merged.get("brand_id") or "")
         if not brand_id:
             raise ConfigurationError(missing("brand_id", "the brand's id (品牌ID)"))
@@ -48,7 +51,7 @@ class BrandSettings:
                 f"`brand_serial` is the serial of the brand's API certificate (品牌API证书序列号), up to 40 "
                 f"hexadecimal digits, not {shown(serial)}"
             )
-        credential = Credential(brand_id, serial, _signer(merged), BRAND_SCHEME)
+        credential = Credential(brand_id, serial, _signer(merged), own_scheme=BRAND_SCHEME)
         return cls(credential, _keys(merged), _api_key(merged))
 
 
@@ -58,10 +61,7 @@ def _signer(merged: Mapping[str, Any]) -> Signer:
         raise ConfigurationError(missing("brand_private_key", "the key of the brand's API certificate (品牌API证书)"))
     if isinstance(thing, Signer):
         return thing
-    try:
-        return LocalSigner(load_private_key(thing))
-    except ConfigurationError as error:
-        raise ConfigurationError(f"`brand_private_key`: {error}") from None
+    return LocalSigner(loaded(lambda: load_private_key(revealed(thing)), "brand_private_key"))
 
 
 def _keys(merged: Mapping[str, Any]) -> PlatformKeys:
@@ -82,8 +82,12 @@ def _api_key(merged: Mapping[str, Any]) -> bytes | None:
     value = merged.get("brand_api_key")
     if value is None:
         return None
-    key = value.encode() if isinstance(value, str) else value
-    if not isinstance(key, bytes) or len(key) != 32:
-        length = f"{len(key)} bytes" if isinstance(key, bytes) else type(value).__name__
+    size = len(_utf8(revealed(value))) if isinstance(value, Secret) else -1
+    if size != 32:
+        length = f"{size} bytes" if size >= 0 else "empty" if value == "" else type(value).__name__
         raise ConfigurationError(f"`brand_api_key` (品牌API密钥) is 32 bytes, not {length}")
-    return key
+    return _utf8(revealed(value))
+
+
+def _utf8(value: str | bytes) -> bytes:
+    return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value

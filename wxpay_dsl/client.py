@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
 from wxpay_dsl.core.chain import Node, Target
 from wxpay_dsl.core.tree import Tree
@@ -64,6 +64,8 @@ class Wechatpay(Chain):
     """
 
     _closed: bool = False
+    #: None until a deferred client looks for them, and in one that settings could not make.
+    _settings: Settings | None = None
 
     def __init__(
         self,
@@ -85,8 +87,10 @@ class Wechatpay(Chain):
         brand_api_key: str | bytes | None = None,
         v2_sandbox: str | None = None,
         base_url: str | None = None,
+        hosts: Sequence[str] | None = None,
         specs: Sequence[str | Path] | None = None,
         strict: bool | None = None,
+        undeclared: bool | None = None,
         validate: bool | str | None = None,
         timeout: float | None = None,
         proxy: str | None = None,
@@ -107,13 +111,17 @@ class Wechatpay(Chain):
 
         ``private_key``: PEM, DER, a path, a key object, or a :class:`~wxpay_dsl.wechat.signer.Signer`; ``certs``:
         platform key id (``PUB_KEY_ID_…``) or certificate serial to key; ``timeout``: seconds for a whole call;
-        ``strict`` refuses paths that no spec declares; ``validate``: True, False or ``"strict"``; ``ca``: a PEM file of
+        ``strict`` refuses paths that no spec declares, ``undeclared`` sends even to those that are nearly a declared
+        one whose fields are encrypted; ``validate``: True, False or ``"strict"``; ``ca``: a PEM file of
         authorities trusted beside the system's.
 
         APIv2: ``secret`` is its key (APIv2密钥); ``p12`` (``apiclient_cert.p12``, its password the merchant id unless
         ``p12_password`` says another) or ``certificate`` with ``private_key`` for mutual TLS; ``agent_secret`` WeCom's
         (企业微信应用), for ``workwx_sign``; ``v2_sandbox``: ``"sandboxnew"`` or ``"apiv2sandbox"``, WeChat Pay's own
         sandbox environments. A client that calls APIv2 alone needs ``mchid`` and ``secret`` only.
+
+        ``hosts``: origins (``https://pay.example.com``) beside WeChat Pay's own to which signed calls may go, where a
+        spec names one; a call to any other is refused, as whoever receives a signature can use it.
 
         品牌直连 (``wxpay.brand.…``) is signed by the brand: ``brand_id``, ``brand_serial`` and ``brand_private_key`` of
         its API certificate (品牌API证书), ``brand_certs`` (its 微信支付公钥, as ``certs``), and ``brand_api_key``
@@ -135,6 +143,7 @@ class Wechatpay(Chain):
 
         Raises ConfigurationError for settings that cannot work together.
         """
+        from wxpay_dsl.secret_settings import masked
         from wxpay_dsl.settings import Settings
 
         given = {
@@ -155,8 +164,10 @@ class Wechatpay(Chain):
             "brand_api_key": brand_api_key,
             "v2_sandbox": v2_sandbox,
             "base_url": base_url,
+            "hosts": hosts,
             "specs": specs,
             "strict": strict,
+            "undeclared": undeclared,
             "validate": validate,
             "timeout": timeout,
             "proxy": proxy,
@@ -172,7 +183,11 @@ class Wechatpay(Chain):
             "hooks": hooks,
             "on_drift": on_drift,
         }
-        self._settings: Settings | None = Settings.load(given, profile=profile)
+        given = masked(given)
+        # Error trackers send the variables of every frame that an error passes through.
+        del private_key, p12, p12_password, apiv3_key, secret, agent_secret, proxy, certificate_store
+        del brand_private_key, brand_api_key
+        self._settings = Settings.load(given, profile=profile)
         self._tree = tree(self._settings.specs)
         self._machinery: Machinery | None = None
         self._root = Node(self)
@@ -213,6 +228,7 @@ class Wechatpay(Chain):
         ``sub_mchid`` is a field. Raises ConfigurationError for settings that cannot work.
         """
         from wxpay_dsl.assembly import assemble
+        from wxpay_dsl.secret_settings import masked
 
         given = {
             "mchid": mchid,
@@ -231,6 +247,8 @@ class Wechatpay(Chain):
             "brand_certs": brand_certs,
             "brand_api_key": brand_api_key,
         }
+        given = masked(given)
+        del private_key, p12, p12_password, apiv3_key, secret, agent_secret, brand_private_key, brand_api_key
         other = type(self).__new__(type(self))
         other._settings = self.settings.for_merchant(given)  # noqa: SLF001 (of the same class)
         other._tree = self._tree  # noqa: SLF001
@@ -406,6 +424,15 @@ class Wechatpay(Chain):
         if self._settings is None:
             return "<Wechatpay, credentials from the environment or profile at the first call>"
         return f"<Wechatpay {self._settings.mchid} at {self._settings.base_url}>"
+
+    def __copy__(self) -> Self:
+        # Shares everything: connections too.
+        other = type(self).__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        return other
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a client holds keys and connections and is never pickled: make one in the other process")
 
     async def close(self) -> None:
         """Closes the connections; further calls raise ClosedError."""

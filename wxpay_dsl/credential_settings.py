@@ -10,6 +10,8 @@ from attrs import field, frozen
 from cryptography import x509
 
 from wxpay_dsl.core.errors import ConfigurationError
+from wxpay_dsl.core.secrets import Secret
+from wxpay_dsl.secret_settings import loaded, masked, revealed
 from wxpay_dsl.settings_sources import missing, named_keys
 from wxpay_dsl.shown import shown
 from wxpay_dsl.wechat.absent import AbsentSigner
@@ -26,10 +28,11 @@ from wxpay_dsl.wechat.platform_keys import PlatformKey, PlatformKeys, platform_k
 from wxpay_dsl.wechat.shangmi import is_sm2
 from wxpay_dsl.wechat.signer import LocalSigner, Signer
 
-__all__ = ["Credentials"]
+__all__ = ["MCHID", "SERIAL", "Credentials", "apiv2_alone", "p12_password"]
 
-_MCHID: Final = re.compile(r"[0-9]{6,16}\Z")
-_SERIAL: Final = re.compile(r"[0-9A-F]{8,40}\Z")
+#: The form of a merchant id (商户号), and of the serial of a merchant's certificate in upper case.
+MCHID: Final = re.compile(r"[0-9]{6,16}\Z")
+SERIAL: Final = re.compile(r"[0-9A-F]{8,40}\Z")
 
 
 @frozen
@@ -51,10 +54,11 @@ class Credentials:
         mchid = str(merged.get("mchid") or "")
         if not mchid:
             raise ConfigurationError(missing("mchid", "the merchant id (商户号)"))
-        if not _MCHID.match(mchid):
+        if not MCHID.match(mchid):
             raise ConfigurationError(f"`mchid` (商户号) is digits only, such as 1900000109, not {shown(mchid)}")
-        # APIv2 alone needs its own key, and a container for some operations; APIv3 says what it lacks when called.
-        alone = merged.get("private_key") is None and merged.get("secret") is not None
+        # APIv3 says what it lacks when called.
+        alone = apiv2_alone(merged)
+        merged = masked(merged)
         container = _container(merged, mchid)
         if container is not None:
             merged = {"private_key": container.private_key, "certificate": container.certificate, **merged}
@@ -67,8 +71,21 @@ class Credentials:
             apiv3_key=_apiv3_key(merged),
             secret=_secret(merged),
             client_certificate=_client_certificate(merged, signer, container),
-            agent_secret=merged.get("agent_secret"),
+            agent_secret=_text(merged, "agent_secret"),
         )
+
+
+def apiv2_alone(merged: Mapping[str, Any]) -> bool:
+    """Whether merged settings set up APIv2 and not APIv3.
+
+    APIv2 needs its own key, and the merchant's certificate with its key for some operations: ``p12``, or
+    ``certificate`` and ``private_key``. What verifies answers (``certs``, ``apiv3_key``) is of APIv3.
+    """
+    if merged.get("secret") is None:
+        return False
+    if merged.get("private_key") is None:
+        return True
+    return merged.get("certificate") is not None and not merged.get("certs") and merged.get("apiv3_key") is None
 
 
 def _signing(merged: Mapping[str, Any]) -> tuple[Signer, str]:
@@ -88,20 +105,17 @@ def _signing(merged: Mapping[str, Any]) -> tuple[Signer, str]:
             "`serial` is WeChat Pay's public key id (微信支付公钥ID); here belongs the serial of the merchant's own "
             "certificate: openssl x509 -in apiclient_cert.pem -noout -serial"
         )
-    if not _SERIAL.match(serial):
-        raise ConfigurationError(f"`serial` is up to 40 hexadecimal digits, leading zeros kept, not {shown(serial)}")
+    if not SERIAL.match(serial):
+        raise ConfigurationError(f"`serial` is 8 to 40 hexadecimal digits, leading zeros kept, not {shown(serial)}")
     if certificate is not None and certificate_serial(certificate) != serial:
         raise ConfigurationError(f"`serial` is {serial}, but the certificate's is {certificate_serial(certificate)}")
     if isinstance(thing, Signer):
         return thing, serial
-    if is_sm2(thing):
+    if is_sm2(revealed(thing)):
         from wxpay_dsl.wechat.signers.sm2 import Sm2Signer
 
-        return Sm2Signer(thing), serial
-    try:
-        private_key = load_private_key(thing)
-    except ConfigurationError as error:
-        raise ConfigurationError(f"`private_key`: {error}") from None
+        return Sm2Signer(revealed(thing)), serial
+    private_key = loaded(lambda: load_private_key(revealed(thing)), "private_key")
     if certificate is not None and not public_key_matches(private_key, certificate):
         raise ConfigurationError(
             "`private_key` and `certificate` do not belong together: take both, apiclient_key.pem and "
@@ -119,6 +133,10 @@ def _own(signer: Signer) -> str:
 def _platform_keys(merged: Mapping[str, Any], serial: str, signer: Signer, *, alone: bool) -> PlatformKeys:
     keys = []
     for key_id, thing in named_keys(merged).items():
+        if str(key_id) == str(merged.get("mchid")):
+            raise ConfigurationError(
+                f"`certs`: {key_id} is the merchant id (商户号); here belongs the id of WeChat Pay's key, PUB_KEY_ID_…"
+            )
         if str(key_id).upper() == serial:
             raise ConfigurationError(
                 f"`certs` holds the merchant's own certificate {serial}: here belong WeChat Pay's public key "
@@ -146,30 +164,69 @@ def _apiv3_key(merged: Mapping[str, Any]) -> bytes | None:
     value = merged.get("apiv3_key")
     if value is None:
         return None
-    key = value.encode() if isinstance(value, str) else value
-    if not isinstance(key, bytes) or len(key) != 32:
-        length = f"{len(key)} bytes" if isinstance(key, bytes) else type(value).__name__
+    size = len(_utf8(revealed(value))) if isinstance(value, Secret) else -1
+    if size != 32:
+        length = f"{size} bytes{_blanks(value)}" if size >= 0 else "empty" if value == "" else type(value).__name__
         raise ConfigurationError(f"`apiv3_key` (APIv3密钥) is 32 bytes, as set on the merchant platform, not {length}")
-    return key
+    return _utf8(revealed(value))
+
+
+def _utf8(value: str | bytes) -> bytes:
+    return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
 
 
 def _secret(merged: Mapping[str, Any]) -> str | None:
     value = merged.get("secret")
     if value is None:
         return None
-    if not isinstance(value, str) or not value.isascii() or len(value) != 32:
-        raise ConfigurationError("`secret` (APIv2密钥) is 32 ASCII characters, as set on the merchant platform")
-    return value
+    if not _is_apiv2_key(revealed(value)):
+        given = type(value).__name__
+        if isinstance(value, Secret):
+            given = f"{len(value.reveal())} characters{_blanks(value)}"
+            given += "" if value.reveal().isascii() else ", some of them not ASCII"
+        elif value == "":
+            given = "empty"
+        raise ConfigurationError(
+            f"`secret` (APIv2密钥) is 32 ASCII characters, as set on the merchant platform, not {given}"
+        )
+    key: str = revealed(value)
+    return key
+
+
+def _is_apiv2_key(value: object) -> bool:
+    return isinstance(value, str) and value.isascii() and len(value) == 32
+
+
+def _blanks(value: Any) -> str:
+    """What a key of the wrong length that was copied with too much is told."""
+    return " (there are blanks or a line break around it)" if len(revealed(value).strip()) == 32 else ""
+
+
+def _text(merged: Mapping[str, Any], name: str) -> str | None:
+    value = merged.get(name)
+    if value is not None and not isinstance(revealed(value), str):
+        raise ConfigurationError(f"`{name}` is text, in quotes in a profile, not {type(revealed(value)).__name__}")
+    text: str | None = revealed(value)
+    return text
+
+
+def p12_password(merged: Mapping[str, Any], mchid: str) -> str | bytes | Secret:
+    """The password of ``p12``, masked where it was; the merchant id unless another is given.
+
+    Raises ConfigurationError for what is no text.
+    """
+    value = merged.get("p12_password")
+    if value is not None and not isinstance(revealed(value), (str, bytes)):
+        raise ConfigurationError(f"`p12_password` is text, in quotes in a profile, not {type(value).__name__}")
+    password: str | bytes | Secret = value or mchid
+    return password
 
 
 def _container(merged: Mapping[str, Any], mchid: str) -> Pkcs12 | None:
     """What ``p12`` holds; its password is the merchant id unless the merchant changed it."""
     if merged.get("p12") is None:
         return None
-    try:
-        return load_pkcs12(merged["p12"], merged.get("p12_password") or mchid)
-    except ConfigurationError as error:
-        raise ConfigurationError(f"`p12`: {error}") from None
+    return loaded(lambda: load_pkcs12(revealed(merged["p12"]), revealed(p12_password(merged, mchid))), "p12")
 
 
 def _certificate(merged: Mapping[str, Any]) -> x509.Certificate | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import stat
-import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -45,11 +44,6 @@ def exposure(file: Path) -> str:
 
 def write_private(file: Path, content: bytes) -> None:
     """Writes ``file`` whole or not at all, for its owner only (mode 0600). Raises OSError."""
-    descriptor, beside = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as opened:
-            opened.write(content)
-        Path(beside).replace(file)
-    except BaseException:
-        Path(beside).unlink(missing_ok=True)
-        raise
+    from wxpay_dsl.core.whole_file import write_whole
+
+    write_whole(file, content, private=True)

@@ -9,6 +9,7 @@ from attrs import field, frozen
 
 from wxpay_dsl.connection_settings import number
 from wxpay_dsl.core.errors import ConfigurationError
+from wxpay_dsl.secret_settings import loaded, revealed
 from wxpay_dsl.wechat.key_store import KeyStore, key_store
 
 __all__ = ["PlatformKeySettings"]
@@ -43,7 +44,7 @@ class PlatformKeySettings:
             raise ConfigurationError(message)
         return cls(
             public_key_ratio=number(merged, "public_key_ratio", 1.0, 0.0, 1.0),
-            certificate_store=key_store(store) if store is not None else None,
+            certificate_store=loaded(lambda: key_store(revealed(store))) if store is not None else None,
             certificates_path=path,
             certificates_interval=number(merged, "certificates_interval", 12 * 3600.0, 1, 7 * 86400),
             certificates_minimum_interval=number(merged, "certificates_minimum_interval", 60.0, 0.1, 86400),

@@ -15,15 +15,25 @@ from attrs import evolve, field, fields, frozen
 
 from wxpay_dsl._version import __version__
 from wxpay_dsl.brand_settings import BrandSettings
-from wxpay_dsl.connection_settings import ConnectionSettings
+from wxpay_dsl.connection_settings import ConnectionSettings, number_of
 from wxpay_dsl.core.errors import ConfigurationError
+from wxpay_dsl.core.file_names import is_file_name, shown_file
 from wxpay_dsl.core.grammar import nearest
 from wxpay_dsl.core.hooks import Hook
+from wxpay_dsl.core.origins import LOOPBACK, Origins, is_origin
 from wxpay_dsl.core.request import Validate
 from wxpay_dsl.credential_settings import Credentials
 from wxpay_dsl.file_permissions import warn_if_exposed
 from wxpay_dsl.platform_key_settings import PlatformKeySettings
-from wxpay_dsl.settings_sources import ENVIRONMENT, NAMES, merge, named_keys, read_profile
+from wxpay_dsl.secret_settings import masked, revealed
+from wxpay_dsl.settings_sources import (
+    ENVIRONMENT,
+    NAMES,
+    masked_environment,
+    merge,
+    named_keys,
+    read_profile,
+)
 from wxpay_dsl.shown import shown
 from wxpay_dsl.spec_folders import as_list
 from wxpay_dsl.wechat import pem
@@ -32,6 +42,7 @@ from wxpay_dsl.wechat.environments_v2 import SANDBOXES, SandboxName
 from wxpay_dsl.wechat.families import BASE_URL
 from wxpay_dsl.wechat.mutual_tls import ClientCertificate
 from wxpay_dsl.wechat.platform_keys import PlatformKeys
+from wxpay_dsl.wechat.service_hosts import service_and
 from wxpay_dsl.wechat.signer import LocalSigner, Signer
 
 if TYPE_CHECKING:
@@ -93,8 +104,12 @@ class Settings:
     base_url: str = BASE_URL
     #: Whether ``base_url`` was chosen: then every call goes there, whatever host its spec names.
     one_host: bool = False
+    #: Origins beside WeChat Pay's own hosts, ``base_url`` and ``backup_url`` to which signed calls may go.
+    hosts: tuple[str, ...] = ()
     specs: tuple[str, ...] = ()
     strict: bool = False
+    #: Send fields to an undeclared path though a declared one beside it encrypts some.
+    undeclared: bool = False
     validate: Validate = True
     #: Seconds for a whole call.
     timeout: float = 30.0
@@ -110,19 +125,31 @@ class Settings:
 
     @classmethod
     def load(
-        cls, given: Mapping[str, Any], environment: Mapping[str, str] = os.environ, profile: str | Path | None = None
+        cls,
+        given: Mapping[str, Any],
+        environment: Mapping[str, str] | None = None,
+        profile: str | Path | None = None,
     ) -> Settings:
         """Merges what is given over the environment over the profile, and checks the whole.
 
-        ``profile`` is a TOML file; where it is None ``WXPAY_PROFILE`` may name one. Raises ConfigurationError.
+        ``environment`` None is the process's own. ``profile`` is a TOML file; where it is None ``WXPAY_PROFILE`` may
+        name one. Raises ConfigurationError.
         """
+        # No frame that an error passes through holds a secret in the clear.
+        given, environment = masked(given), None if environment is None else masked_environment(environment)
         merged = merge(given, environment, profile)
         settings = _checked(merged)
         for name, what in _SECRET_FILES.items():
-            named = pem.file_of(merged.get(name))
+            named = pem.file_of(revealed(merged.get(name)))
             if named is not None:
                 warn_if_exposed(named, what)
         return settings
+
+    @property
+    def origins(self) -> Origins:
+        """Where the merchant's signature may go."""
+        backup = self.connections.backup_url
+        return service_and([self.base_url, *([backup] if backup else []), *self.hosts])
 
     @property
     def decryptor(self) -> Decryptor | None:
@@ -136,6 +163,7 @@ class Settings:
 
         Neither the environment nor the profile is looked at: they are the first merchant's. Raises ConfigurationError.
         """
+        given = masked(given)
         own = Settings.load(given, environment={})
         return evolve(self, **{name: getattr(own, name) for name in _OWN})
 
@@ -149,23 +177,47 @@ def _checked(merged: Mapping[str, Any]) -> Settings:
     validate = merged.get("validate", True)
     if validate not in get_args(Validate):
         raise ConfigurationError(f"`validate` is True, False or 'strict', not {shown(validate)}")
+    if merged.get("strict") and merged.get("undeclared"):
+        raise ConfigurationError("`strict` and `undeclared` exclude each other: a strict client refuses such paths")
     return Settings(
         **{each.name: getattr(credentials, each.name) for each in fields(Credentials)},
         brand=BrandSettings.of(merged),
         v2_sandbox=_v2_sandbox(merged),
         base_url=base_url or BASE_URL,
         one_host=base_url is not None,
+        hosts=_hosts(merged),
         specs=_specs(merged),
-        strict=bool(merged.get("strict", False)),
+        strict=_switch(merged, "strict"),
+        undeclared=_switch(merged, "undeclared"),
         validate=validate,
         timeout=_timeout(merged),
         proxy=_proxy(merged),
-        ca=os.fspath(merged["ca"]).removeprefix("file://") if merged.get("ca") is not None else None,
+        ca=_ca(merged),
         connections=ConnectionSettings.of(merged, base_url),
         platform_keys=PlatformKeySettings.of(merged, base_url),
         hooks=_hooks(merged),
         drift=_drift(merged),
     )
+
+
+def _switch(merged: Mapping[str, Any], name: str) -> bool:
+    value = merged.get(name, False)
+    if not isinstance(value, bool):
+        # The text "false" is true to Python.
+        raise ConfigurationError(f"`{name}` is true or false, without quotes, not {shown(value)}")
+    return value
+
+
+def _ca(merged: Mapping[str, Any]) -> str | None:
+    value = merged.get("ca")
+    if value is None:
+        return None
+    if not isinstance(value, (str, os.PathLike)):
+        raise ConfigurationError(f"`ca` is a PEM file, or its text, not {type(value).__name__}")
+    text = os.fsdecode(value).removeprefix("file://")
+    if "-----BEGIN" not in text and not is_file_name(text):
+        raise ConfigurationError(f"`ca` is a PEM file, or its text, not {shown_file(text)}")
+    return text
 
 
 def _hooks(merged: Mapping[str, Any]) -> tuple[Hook, ...]:
@@ -195,7 +247,7 @@ def _v2_sandbox(merged: Mapping[str, Any]) -> SandboxName | None:
     value = merged.get("v2_sandbox")
     if value is not None and value not in SANDBOXES:
         raise ConfigurationError(
-            f"`v2_sandbox` is one of {', '.join(SANDBOXES)}, not {shown(value)}{nearest(str(value), SANDBOXES)}"
+            f"`v2_sandbox` is one of {', '.join(SANDBOXES)}, not {shown(value)}{nearest(str(value)[:80], SANDBOXES)}"
         )
     return value
 
@@ -212,31 +264,45 @@ def _base_url(merged: Mapping[str, Any]) -> str | None:
         raise wrong from None
     if not whole or parts.query or parts.fragment:
         raise wrong
-    if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         raise ConfigurationError(f"`base_url` {shown(value)}: only a loopback address is called without TLS")
     return str(value).rstrip("/")
+
+
+def _hosts(merged: Mapping[str, Any]) -> tuple[str, ...]:
+    value = merged.get("hosts", ())
+    if isinstance(value, str):  # from the environment: separated by commas
+        value = [origin.strip() for origin in value.split(",") if origin.strip()]
+    if not isinstance(value, (list, tuple)):
+        raise ConfigurationError(f"`hosts` is a list of origins such as https://pay.example.com, not {shown(value)}")
+    for origin in value:
+        if not isinstance(origin, str) or not is_origin(origin):
+            message = "is an origin such as https://pay.example.com, without a path (http:// for loopback alone)"
+            raise ConfigurationError(f"`hosts`: each {message}, not {shown(origin)}")
+    return tuple(value)
 
 
 def _proxy(merged: Mapping[str, Any]) -> str | None:
     value = merged.get("proxy")
     if value is None:
         return None
+    if not _is_proxy(revealed(value)):
+        # Never the value: it may hold a password.
+        raise ConfigurationError("`proxy` is the URL of a forward proxy, such as http://user:password@127.0.0.1:3128")
+    return str(revealed(value))
+
+
+def _is_proxy(value: object) -> bool:
     try:
         parts = urlsplit(str(value))
         whole = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError:
-        whole = False
-    if not whole or not str(value).isprintable():
-        # Never the value: it may hold a password.
-        raise ConfigurationError("`proxy` is the URL of a forward proxy, such as http://user:password@127.0.0.1:3128")
-    return str(value)
+        return False
+    return bool(whole) and str(value).isprintable()
 
 
 def _timeout(merged: Mapping[str, Any]) -> float:
-    try:
-        seconds = float(merged.get("timeout", 30.0))
-    except (TypeError, ValueError):
-        seconds = 0.0
+    seconds = number_of(merged.get("timeout", 30.0))
     if not 0 < seconds < 86400:
         raise ConfigurationError(f"`timeout` is seconds above 0, not {shown(merged['timeout'])}")
     return seconds
@@ -248,6 +314,6 @@ def _specs(merged: Mapping[str, Any]) -> tuple[str, ...]:
     except TypeError:
         raise ConfigurationError(f"`specs` is a list of folders, not {shown(merged['specs'])}") from None
     for folder in folders:
-        if not Path(folder).is_dir():
-            raise ConfigurationError(f"`specs`: {folder} is no folder, seen from {Path.cwd()}")
+        if not is_file_name(folder) or not os.path.isdir(folder):  # noqa: PTH112 (Path's raises for long names)
+            raise ConfigurationError(f"`specs`: {shown_file(folder)} is no folder, seen from {Path.cwd()}")
     return folders

@@ -45,7 +45,7 @@ def at_import(environment: Mapping[str, str]) -> list[str]:
 
         profile = Path(environment[PROFILE])
         try:
-            folders = beside(profile, tomllib.loads(profile.read_text("utf-8")).get("specs", ()))
-        except (OSError, ValueError, TypeError):
+            folders = beside(profile, tomllib.loads(profile.read_text("utf-8-sig")).get("specs", ()))
+        except (OSError, ValueError, TypeError, RecursionError):
             folders = []
-    return [folder for folder in folders if Path(folder).is_dir()]
+    return [folder for folder in folders if os.path.isdir(folder)]  # noqa: PTH112 (Path's raises for long names)

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from wxpay_dsl.client import tree
 from wxpay_dsl.core.model import Operation
 from wxpay_dsl.core.stubs import Packaged, Subscription, Vocabulary, generate, overlay
+from wxpay_dsl.core.whole_file import whole_folder
 from wxpay_dsl.wechat.families import SUPPLIED
 from wxpay_dsl.wechat.roles import ROLES
 from wxpay_dsl.wechat.shapes import carried_by, returned_by
 
-__all__ = ["GENERATED", "PACKAGE", "packaged", "write_overlay", "write_packaged"]
+__all__ = ["OVERLAY_FILES", "PACKAGE", "packaged", "write_overlay", "write_packaged"]
 
 #: The package that the generated stubs are: only type checkers ever import it.
 PACKAGE = "wxpay_dsl.typed"
-#: The file that tells a folder of these types from any other: such a folder may be written again.
-GENERATED = "chain.pyi"
+#: The files of an overlay package. A folder that holds nothing else may be written again.
+OVERLAY_FILES = ("__init__.py", "chain.pyi", "py.typed")
 
 #: ``@notifications.on("TRANSACTION.SUCCESS")``
 _SUBSCRIPTION = Subscription(
@@ -65,18 +65,15 @@ def write_overlay(specs: Sequence[str], folder: Path) -> None:
     Raises SpecError for a spec that cannot be read, FileNotFoundError for a folder that is not there.
     """
     chain = overlay(tree(specs), _vocabulary(), packaged(), PACKAGE)
-    _write(folder, {"__init__.py": _OVERLAY.format(package=folder.name), GENERATED: chain, "py.typed": ""})
+    contents = _OVERLAY.format(package=folder.name), chain, ""
+    _write(folder, dict(zip(OVERLAY_FILES, contents, strict=True)))
 
 
 def _write(folder: Path, files: Mapping[str, str]) -> None:
-    # Written aside and moved in whole: a type checker that looks meanwhile sees the old or the new.
-    fresh = folder.with_name(f".{folder.name}.new")
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(parents=True)
-    for name, text in files.items():
-        (fresh / name).write_text(text, "utf-8")
-    shutil.rmtree(folder, ignore_errors=True)
-    fresh.rename(folder)
+    # Whole: a type checker that looks meanwhile sees the old or the new.
+    with whole_folder(folder) as fresh:
+        for name, text in files.items():
+            (fresh / name).write_text(text, "utf-8")
 
 
 def _vocabulary() -> Vocabulary:

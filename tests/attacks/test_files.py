@@ -168,9 +168,108 @@ class TestCommandLine:
         from wxpay_dsl.cli.bulk import _told
 
         evil = ["=cmd|'/c calc'!A0", "@SUM(1)", "+cmd|x!A0", "-2+3+cmd|x!A0", "\t=1", "\r=1", "=HYPERLINK(1)"]
-        plain = ["+8613800000000", "-1", "+QUJD/4==", "", "OK", "付款", 5, None]
-        told = _told(dict(enumerate([*evil, *plain])))  # type: ignore[arg-type]  # the names do not matter
+        evil += [
+            "＝1+1",
+            "＋1",
+            "－1",
+            "＠SUM（1）",
+            "+cmd｜x！A0",
+            "\n=1",
+            " =1",
+            "\u3000=1",
+            "\ufeff=1",
+            "\0=1",
+            "\tx",
+        ]
+        plain = ["+8613800000000", "-1", "+QUJD/4==", "", "OK", "付款", 5, None, "a=1", "付款＝1"]
+        told = _told({str(number): value for number, value in enumerate([*evil, *plain])})
         assert list(told.values()) == [*[f"'{text}" for text in evil], *plain]
+
+    @pytest.mark.parametrize(
+        ("command", "name", "mode"),
+        [
+            (("call", "v3.certificates.get", "--out"), "got.json", 0o600),
+            (("qr", "weixin://wxpay/bizpayurl?pr=x", "--out"), "pay.svg", 0o644),
+            (("qr", "weixin://wxpay/bizpayurl?pr=x", "--out"), "pay.png", 0o644),
+            (("spec", "export", "--openapi"), "api.json", 0o644),
+        ],
+        ids=lambda value: value if isinstance(value, str) else "",
+    )
+    def test_no_output_goes_through_a_link_or_is_for_others_unasked(
+        self, command: tuple[str, ...], name: str, mode: int, sandbox: Any, tmp_path: Path
+    ) -> None:
+        victim, out = tmp_path / "victim", tmp_path / name
+        victim.write_text("mine")
+        out.symlink_to(victim)
+        profile = ("--profile", str(sandbox[1])) if command[0] == "call" else ()
+        before = os.umask(0o022)
+        try:
+            ran = wxpay_command(tmp_path, *command, name, *profile)
+        finally:
+            os.umask(before)
+        assert ran.returncode == 0, ran.stderr.decode()
+        assert victim.read_text() == "mine"
+        assert (out.is_symlink(), stat.S_IMODE(out.stat().st_mode)) == (False, mode)
+        assert sorted(each.name for each in tmp_path.iterdir()) == sorted([name, "victim"])
+
+    def test_certificates_and_specs_are_written_through_no_link(self, sandbox: Any, tmp_path: Path) -> None:
+        victim = tmp_path / "victim"
+        victim.write_text("mine")
+        command = ("certs", "--out", "certs", "--profile", str(sandbox[1]))
+        assert wxpay_command(tmp_path, *command).returncode == 0
+        pems = sorted((tmp_path / "certs").glob("*.pem"))
+        assert pems
+        for pem in pems:
+            pem.unlink()
+            pem.symlink_to(victim)
+        assert wxpay_command(tmp_path, *command).returncode == 0
+        document = {"openapi": "3.1.0", "info": {"title": "x", "version": "1"}, "paths": {"/v3/x": {"get": {}}}}
+        (tmp_path / "api.json").write_text(json.dumps(document))
+        assert wxpay_command(tmp_path, "spec", "import", "api.json", "--into", "into").returncode == 0
+        specs = sorted((tmp_path / "into").rglob("*.yaml"))
+        assert specs
+        for spec in specs:
+            spec.unlink()
+            spec.symlink_to(victim)
+        ran = wxpay_command(tmp_path, "spec", "import", "api.json", "--into", "into", "--force")
+        assert ran.returncode == 0, ran.stderr.decode()
+        assert not any(file.is_symlink() for file in (*pems, *specs))
+        assert victim.read_text() == "mine"
+
+    def test_types_are_written_where_nothing_else_is(self, tmp_path: Path) -> None:
+        (tmp_path / "specs").mkdir()
+        (tmp_path / "specs" / "mine.yaml").write_text("path: /v3/my\noperations:\n  /thing: {post: {}}\n")
+        command = ("stubs", "--specs", "specs", "--out", "shop_pay")
+        for _ in range(2):  # its own files may be written again
+            assert wxpay_command(tmp_path, *command).returncode == 0
+        (tmp_path / "shop_pay" / "orders.py").write_text("mine")
+        ran = wxpay_command(tmp_path, *command)
+        assert (ran.returncode, b"holds other files" in ran.stderr) == (2, True)
+        assert (tmp_path / "shop_pay" / "orders.py").read_text() == "mine"
+        (tmp_path / "shop_pay" / "orders.py").unlink()
+        (tmp_path / "shop_pay").rename(tmp_path / "real")
+        (tmp_path / "shop_pay").symlink_to("real")
+        ran = wxpay_command(tmp_path, *command)
+        assert (ran.returncode, b"is a link" in ran.stderr) == (2, True)
+
+    @pytest.mark.parametrize(
+        ("arguments", "option"),
+        [
+            (("call", "v3.certificates.get", "--out", "wxpay.toml"), "--profile"),
+            (("call", "v3.pay.transactions.native.post", "-d", "@order.json", "--out", "./order.json"), "-d"),
+            (("call", "v3.merchant.media.upload.post", "-p", "file=@a.png", "--out", "hard.png"), "-p file"),
+            (("bill", "trade", "--out", "wxpay.toml"), "--profile"),
+        ],
+    )
+    def test_no_output_replaces_what_the_command_reads(
+        self, arguments: tuple[str, ...], option: str, tmp_path: Path
+    ) -> None:
+        for name in ("wxpay.toml", "order.json", "a.png"):
+            (tmp_path / name).write_text("mine")
+        (tmp_path / "hard.png").hardlink_to(tmp_path / "a.png")
+        ran = wxpay_command(tmp_path, *arguments, "--profile", "wxpay.toml")
+        assert (ran.returncode, f"is the file of {option}".encode() in ran.stderr) == (2, True), ran.stderr.decode()
+        assert {each.read_text() for each in tmp_path.iterdir()} == {"mine"}
 
 
 @pytest.mark.parametrize("how", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA], ids=["bzip2", "LZMA"])

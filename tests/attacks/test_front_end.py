@@ -75,6 +75,19 @@ def test_what_cannot_be_read_otherwise_is_signed(value: str, sender: Sender) -> 
     assert signing_v2.verify(page, sender.merchant.secret)
 
 
+async def test_nor_by_a_request(sender: Sender) -> None:
+    """What is sent could come back as its own answer, in other fields."""
+    async with Wechatpay(mchid="1900000109", secret=sender.merchant.secret) as wxpay:
+        for value in (PAID, "x&return_code=SUCCESS", "x&event_ciphertext=A"):
+            with pytest.raises(ValidationError, match=r"attach: it has &\w+= in it"):
+                await wxpay.client.prepare(
+                    wxpay.v2.pay.closeorder._target(), {"out_trade_no": "1", "attach": value}, {"validate": False}
+                )
+        given = {"out_trade_no": "1", "attach": "a=1&total_fee=2"}
+        request = await wxpay.client.prepare(wxpay.v2.pay.closeorder._target(), given, {"validate": False})
+        assert request.sections["body"]["attach"] == "a=1&total_fee=2"
+
+
 async def test_nor_by_a_link_for_a_browser(sender: Sender) -> None:
     async with Wechatpay(mchid="1900000109", secret=sender.merchant.secret) as wxpay:
         contract: dict[str, Any] = {"appid": "wx8888888888888888", "plan_id": 12535}
@@ -82,6 +95,16 @@ async def test_nor_by_a_link_for_a_browser(sender: Sender) -> None:
         for account in (PAID, f"https://{PAID}"):
             with pytest.raises(ValidationError, match=r"query\.contract_display_account"):
                 await wxpay.signed_url(entrust, contract_display_account=account, **contract)
+        for address in (
+            f"https://shop.example/back?user={PAID}",
+            "https://shop.example/back?user=x&return_code=SUCCESS",
+            "https://shop.example/back?user=x&vehicle_event_type=NORMAL",
+            "https://shop.example/back?user=x&out_trade_no=ORDER",
+        ):
+            with pytest.raises(
+                ValidationError, match=r"query\.notify_url: it.* would (also )?be that of (GET|POST|an answer)"
+            ):
+                await wxpay.signed_url(entrust, contract_display_account="A", notify_url=address, **contract)
         address = "https://shop.example/back?a=1&b=2"
         url = await wxpay.signed_url(entrust, contract_display_account="M&M", notify_url=address, **contract)
     assert dict(parse_qsl(urlsplit(url).query))["notify_url"] == address

@@ -79,6 +79,7 @@ def attack() -> int:
     return len(patterns)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(PATIENCE + 100)
 def test_none_of_them_runs_for_ever() -> None:
     command = [sys.executable, "-c", "from tests.attacks.test_patterns import attack; print(attack())"]

@@ -239,3 +239,65 @@ async def test_its_home_is_written_through_no_link_that_was_waiting(tmp_path: Pa
         file = home / name
         assert not file.is_symlink()
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+DEEP = "[" * 200_000
+WRONG = [
+    DEEP,
+    '{"order": ' + DEEP + "}",
+    '{"order": ' + "[" * 900 + "]" * 900 + "}",
+    '{"advance": 1e999}',
+    '{"advance": ' + "9" * 400 + "}",
+    '{"mchid": "1900000109", "amount": 1e999}',
+    '{"order": "\\ud800"}',
+    "[1]",
+    "null",
+    "\xff",
+]
+
+
+@pytest.mark.parametrize("body", WRONG, ids=lambda body: ascii(body[:30]))
+@pytest.mark.parametrize("name", ["pay", "clock", "balance", "faults", "notifications"])
+async def test_no_body_breaks_its_control(name: str, body: str, sandbox: Sandbox) -> None:
+    """It is answered as what it is, wrong, in JSON: no 500, and the sandbox goes on."""
+    async with aiohttp.ClientSession() as session:
+        url = f"{sandbox.url}/sandbox/{name}"
+        async with session.post(url, data=body.encode("latin-1")) as response:
+            assert response.status in (400, 404)
+            assert (await response.json())["code"] in ("PARAM_ERROR", "RESOURCE_NOT_EXISTS", "ORDER_NOT_EXIST")
+        async with session.get(f"{sandbox.url}/sandbox/status") as response:
+            assert response.status == 200
+
+
+async def test_half_a_character_in_a_fault_is_refused_or_told(sandbox: Sandbox) -> None:
+    async with aiohttp.ClientSession() as session:
+        fault = b'{"kind": "lost", "path": "\\ud800"}'
+        async with session.post(f"{sandbox.url}/sandbox/faults", data=fault) as response:
+            assert response.status in (200, 400)
+            await response.json()
+        async with session.get(f"{sandbox.url}/sandbox/status") as response:
+            assert response.status == 200
+            await response.json()
+
+
+@pytest.mark.parametrize("name", ["send", "code"])
+@pytest.mark.parametrize("fields", [DEEP, '{"a": "\\ud800"}', '{"\\ud800": 1}'], ids=["deep", "value", "name"])
+async def test_nor_does_one_break_the_explorer(name: str, fields: str, sandbox: Sandbox) -> None:
+    body = '{"chain": "v3.eduPapay.contracts.presign.post", "fields": ' + fields + "}"
+    async with aiohttp.ClientSession() as session:
+        async with session.post(f"{sandbox.url}/sandbox/explorer/{name}", data=body) as response:
+            assert response.status in (400, 404)
+        for path in (
+            "/sandbox/list/%ED%A0%80",
+            "/sandbox/pay/%ED%A0%80",
+            "/sandbox/explorer/operation?chain=%ED%A0%80",
+        ):
+            async with session.get(URL(sandbox.url + path, encoded=True)) as response:
+                assert response.status in (400, 404)
+
+
+async def test_a_deep_value_in_a_query_is_no_value_of_its_type(sandbox: Sandbox) -> None:
+    async with aiohttp.ClientSession() as session:
+        url = URL(f"{sandbox.url}/v3/certificates?x={'[' * 3000}", encoded=True)
+        async with session.get(url) as response:
+            assert response.status < 500

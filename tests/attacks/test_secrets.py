@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import inspect
+import json
 import logging
 import os
 import pickle
@@ -88,8 +90,11 @@ async def test_a_pickle_holds_none(sandbox: Sandbox) -> None:
         for name, part in (await parts_of(wxpay)).items():
             try:
                 pickled = pickle.dumps(part)
-            except (TypeError, AttributeError, pickle.PicklingError):
-                continue  # is never pickled
+            except TypeError as error:
+                # What holds a secret says so. What came and went holds none; its spec cannot be pickled.
+                if name not in ("reply", "exchange", "request"):
+                    assert "never pickled" in str(error) or "cannot be pickled" in str(error), name  # noqa: PT017
+                continue
             assert_clean(f"{name}: {pickled!r}", secrets_of(sandbox))
             assert name in ("reply", "exchange", "request"), "only what came and went can be handed to another process"
 
@@ -168,6 +173,71 @@ async def test_nor_does_that_of_a_notification(forged: str, sandbox: Sandbox) ->
         report = traceback.TracebackException.from_exception(error, capture_locals=True)
         report.stack[:] = [frame for frame in report.stack if "/wxpay_dsl/" in frame.filename]
         assert_clean("".join(report.format(chain=False)), secrets)
+
+
+def openings(sandbox: Sandbox, key: str) -> dict[str, Callable[[], Any]]:
+    """What fails while a key of the merchant's is being used, each in another place."""
+    from tests.notify.conftest import make_sender
+    from wxpay_dsl.wechat import ciphers, shangmi
+    from wxpay_dsl.wechat.notifications_v3 import open_v3
+    from wxpay_dsl.wechat.platform_keys import decrypt_certificates
+
+    pair = make_sender().pair
+    certs = {pair.id: pair.private_key.public_key()}
+    sealed = {"algorithm": "AEAD_AES_256_GCM", "nonce": "0" * 12, "ciphertext": "QUJD" * 9}
+    entry = {"serial_no": "0A", "encrypt_certificate": sealed}
+    sm4 = {"resource": {**sealed, "algorithm": shangmi.ALGORITHM}, "id": "1", "event_type": "X"}
+
+    async def download() -> None:
+        async with Wechatpay(**{**sandbox.credentials, "certs": {}, "retries": 0}) as wxpay:
+            await wxpay.keyring.preferred()
+
+    return {
+        "SM4": lambda: shangmi.aead_decrypt("QUJD" * 9, key, "0" * 12, ""),
+        "SM4, no base64": lambda: shangmi.aead_decrypt("?", key, "0" * 12, ""),
+        "GCM": lambda: ciphers.aead_decrypt("QUJD" * 9, key, "0" * 12, ""),
+        "GCM, too short a key": lambda: ciphers.aead_decrypt("QUJD" * 9, key[:-1], "0" * 12, ""),
+        "GCM, too short a key to encrypt": lambda: ciphers.aead_encrypt("x", key[:-1], "0" * 12, ""),
+        "GCM, no nonce": lambda: ciphers.aead_encrypt("x", key, "", ""),
+        "a notification under SM4": lambda: open_v3(
+            json.dumps(sm4).encode(), (Recipient.of("1900000109", certs=certs, apiv3_key=key),)
+        ),
+        "certificates": lambda: decrypt_certificates({"data": [entry]}, key),
+        "certificates, too short a key": lambda: decrypt_certificates({"data": [entry]}, key[:-1]),
+        "certificates, none": lambda: decrypt_certificates(b"{}", key),
+        "a recipient's key": lambda: Recipient.of("1900000109", certs=certs, apiv3_key=key[:-1]),
+        "a recipient's certificate": lambda: Recipient.of("1900000109", certs={"PUB_KEY_ID_1": "x"}, apiv3_key=key),
+        "a recipient's secret": lambda: Recipient.of("1900000109", certs={"?": "x"}, secret=key),
+        "a recipient of nobody": lambda: Recipient.of("1900000109", apiv3_key=key),
+        "a download": download,
+    }
+
+
+OPENINGS = [
+    *("SM4", "SM4, no base64", "GCM", "GCM, too short a key", "GCM, too short a key to encrypt", "GCM, no nonce"),
+    *("a notification under SM4", "certificates", "certificates, too short a key", "certificates, none"),
+    *("a recipient's key", "a recipient's certificate", "a recipient's secret", "a recipient of nobody", "a download"),
+]
+
+
+@pytest.mark.parametrize("name", OPENINGS)
+async def test_nor_does_that_of_a_key_in_use(name: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forged(*_: object, **__: object) -> bool:
+        return False
+
+    monkeypatch.setattr("wxpay_dsl.wechat.signing_v3.verify", forged)
+    key = sandbox.merchant.apiv3_key
+    opening = openings(sandbox, key)[name]
+    with pytest.raises(SdkError) as raised:
+        await opened if inspect.isawaitable(opened := opening()) else opened
+    chain: list[BaseException] = [raised.value]
+    while (below := chain[-1].__cause__ or chain[-1].__context__) is not None:
+        chain.append(below)
+    for error in chain:
+        report = traceback.TracebackException.from_exception(error, capture_locals=True)
+        report.stack[:] = [frame for frame in report.stack if "/wxpay_dsl/" in frame.filename]
+        assert report.stack or error is not raised.value
+        assert_clean("".join(report.format(chain=False)), [key[:-1]])
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ SECRET = {"sign", "signature", "digest", "hash_value", "hexdigest", "mac", "apiv
 #: Digests that tell whether something changed, and ASN.1's tags: who knows them may know them.
 PUBLIC = {
     "cli/bulk.py": "row.digest != entry.digest",
-    "core/references.py": "digest(stream.read(yaml12.MAX_BYTES + 1)) == seen.digest",
+    "core/references.py": "digest(read_regular(file, yaml12.MAX_BYTES + 1)) == seen.digest",
     "sandbox/domain/media.py": "told.lower() != digest",
     "wechat/der.py": "found != tag",
     "wechat/request_diagnosis.py": "taken(other).digest() == digest",

@@ -94,6 +94,20 @@ async def test_json_is_the_same_json(server: RawServer, profile: Path) -> None:
     assert "茶" in out
 
 
+async def test_half_a_character_ends_no_command(server: RawServer, profile: Path) -> None:
+    """JSON can say one, UTF-8 cannot; what else is said stays readable."""
+    half = rb'{"code": "\udc00", "message": "\ud800 no", "detail": {"\ud800": "\udfff"}, "name": "\ud800"}'
+    for how in ((), ("--json",), ("--verbose",)):
+        for body in (json_answer(half, "400 Bad"), signed(half)):
+            server.script = [body]
+            code, out, error = await wxpay("call", "v3.certificates.get", *how, "--profile", str(profile))
+            assert code == (7 if body.startswith(b"HTTP/1.1 400") else 0), error
+            assert "Traceback" not in error
+    server.script = [signed('{"茶": "\\ud800"}'.encode())]
+    _, out, _ = await wxpay("call", "v3.certificates.get", "--profile", str(profile))
+    assert out == '{"茶": "\\ud800"}\n'
+
+
 async def test_nor_is_what_a_spec_says(tmp_path: Path) -> None:
     from wxpay_dsl.core.spec_text import write
 

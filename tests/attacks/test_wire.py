@@ -142,6 +142,7 @@ ENDLESS: dict[str, Say] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ENDLESS)
 async def test_what_never_ends_is_ended(kind: str, server: RawServer) -> None:
     import tracemalloc

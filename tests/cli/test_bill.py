@@ -83,6 +83,18 @@ async def test_rows_are_written_to_a_file(run: Run, tmp_path: Path) -> None:
     assert not list(tmp_path.glob(".*.part"))  # noqa: ASYNC240 (a test may)
 
 
+async def test_a_bill_is_for_its_owner_and_written_through_no_link(run: Run, tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    for name, form in (("trade.csv", "csv"), ("trade.jsonl", "jsonl")):
+        (tmp_path / name).symlink_to(victim)
+        ran = await run("trade", DAY, "--out", name, "--format", form)
+        assert ran.code == 0, ran.err
+        assert not (tmp_path / name).is_symlink()
+        assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
+    assert victim.read_text() == "mine"
+
+
 async def test_csv_may_go_to_stdout(run: Run) -> None:
     ran = await run("trade", DAY, "--format", "csv")
     assert ran.out.lstrip("\ufeff").startswith("交易时间,")
@@ -98,13 +110,15 @@ async def test_a_day_without_a_bill_is_the_service_s_refusal(run: Run) -> None:
     ("arguments", "message"),
     [
         (["trade", "18.3.2026"], "DATE is yyyy-mm-dd"),
+        (["trade", "2026-02-30"], "DATE is yyyy-mm-dd"),
+        (["trade", "٢٠٢٦-03-18"], "DATE is yyyy-mm-dd"),
         (["fund-flow", DAY, "--type", "ALL"], "--type is for trade bills"),
         (["trade", DAY, "--account", "BASIC"], "--account is for fund-flow bills"),
         (["everything"], "everything"),
         (["trade", DAY, "--out", "no/such/folder/a.csv"], "No such file"),
         (["trade", DAY, "--out", "no/such/folder/a.jsonl", "--format", "jsonl"], "No such file"),
     ],
-    ids=["date", "type", "account", "kind", "folder", "folder of rows"],
+    ids=["date", "no such day", "other digits", "type", "account", "kind", "folder", "folder of rows"],
 )
 async def test_wrong_usage_is_said(run: Run, arguments: list[str], message: str) -> None:
     ran = await run(*arguments)

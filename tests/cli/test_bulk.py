@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import json
+import os
 import random
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -13,8 +16,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from tests.cli.shell import Wxpay, environment
+from tests.core.raw_server import RawServer, json_answer
+from tests.wechat.platform_server import PUB_KEY_ID, Platform, keys, serving, wechatpay
+from wxpay_dsl.cli.bulk_journal import Entry, Journal
+from wxpay_dsl.cli.bulk_rows import Row
+from wxpay_dsl.cli.bulk_run import Plan, run
+from wxpay_dsl.cli.chain_text import target_of
 from wxpay_dsl.sandbox.background import BackgroundSandbox
 
 TRANSFER = "v3.fundApp.mchTransfer.transferBills.post"
@@ -24,7 +34,7 @@ CONSTANTS = (
 )
 PRESIGN = "v3.eduPapay.contracts.presign.post"
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")
@@ -233,6 +243,242 @@ def test_a_query_tells_what_became_of_a_row(
     query = "v3.fundApp.mchTransfer.transferBills.outBillNo._out_bill_no_.get"
     assert wxpay(*command, "--query", query).code == 0
     assert len(sandbox.control.list("transfers")) == 3
+
+
+def test_a_query_says_that_a_row_failed(wxpay: Wxpay, sandbox: BackgroundSandbox, profile: str, tmp_path: Path) -> None:
+    table(tmp_path / "rows.csv", 2)
+    # A queried row is one whose answer was lost; the query comes at once, and says what the payee did meanwhile.
+    command = ("bulk", TRANSFER, "rows.csv", "--out", "out.csv", *CONSTANTS, "--profile", profile)
+    sandbox.control.faults.add("lost", times=50, path="/v3/fund-app/mch-transfer/transfer-bills")
+    assert wxpay(*command).code == 5
+    sandbox.control.decline("B00000000")
+    query = "v3.fundApp.mchTransfer.transferBills.outBillNo._out_bill_no_.get"
+    ran = wxpay(*command, "--query", query)
+    assert ran.code == 7, ran.err
+    first, second = results(tmp_path / "out.csv")
+    assert (first["result.state"], second["result.state"]) == ("refused", "done")
+    assert "state FAIL" in first["result.message"]
+
+
+def test_a_query_that_finds_nothing_settles_nothing(
+    wxpay: Wxpay, sandbox: BackgroundSandbox, profile: str, tmp_path: Path
+) -> None:
+    table(tmp_path / "rows.csv", 1)
+    command = ("bulk", TRANSFER, "rows.csv", "--out", "out.csv", *CONSTANTS, "--profile", profile)
+    sandbox.control.faults.add("system-error", times=50, path="/v3/fund-app/mch-transfer/transfer-bills")
+    query = "v3.fundApp.mchTransfer.transferBills.outBillNo._out_bill_no_.get"
+    assert wxpay(*command, "--query", query).code == 5
+    (row,) = results(tmp_path / "out.csv")
+    assert row["result.state"] == "unknown"
+    assert row["result.message"].startswith("the query: ")
+
+
+def test_a_query_about_something_else_is_refused_before_anything_is_sent(
+    wxpay: Wxpay, sandbox: BackgroundSandbox, profile: str, tmp_path: Path
+) -> None:
+    """A paid order says nothing of its refund."""
+    (tmp_path / "rows.csv").write_text("out_trade_no,out_refund_no,amount.refund\nT1,R1,1\n")
+    command = ("bulk", "v3.refund.domestic.refunds.post", "rows.csv", "--out", "out.csv", "--profile", profile)
+    constants = ("-p", "amount.total=1", "-p", "amount.currency=CNY")
+    order = "v3.pay.transactions.outTradeNo._out_trade_no_.get"
+    ran = wxpay(*command, *constants, "--query", order)
+    assert (ran.code, "does not say out_refund_no" in ran.err) == (2, True), ran.err
+    assert not (tmp_path / "out.csv.journal").exists()
+
+
+def test_a_rate_limit_which_nobody_signs_does_not_send_twice_what_may_not_be_repeated(
+    wxpay: Wxpay, sandbox: BackgroundSandbox, profile: str, tmp_path: Path
+) -> None:
+    (tmp_path / "rows.csv").write_text("user_id\nuser1\n")
+    constants = ("-p", "appid=wx8888888888888888", "-p", "openid=o", "-p", "plan_id=1")
+    constants += ("-p", "period_start_date=2026-03-19", "-p", "trade_scene=EDUCATION_PERIOD")
+    command = ("bulk", PRESIGN, "rows.csv", "--out", "out.csv", *constants, "--profile", profile)
+    sandbox.control.faults.add("rate-limit", times=50, path="/v3/edu-papay/*")
+    assert wxpay(*command).code == 5
+    sandbox.control.faults.clear()
+    ran = wxpay(*command)
+    assert (ran.code, sandbox.control.list("contracts")) == (5, [])
+    (row,) = results(tmp_path / "out.csv")
+    assert (row["result.state"], row["result.code"]) == ("unknown", "FREQUENCY_LIMITED")
+    assert "not signed" in row["result.message"]
+
+
+def test_a_rate_limit_leaves_unsent_what_may_be_repeated(
+    wxpay: Wxpay, sandbox: BackgroundSandbox, profile: str, tmp_path: Path
+) -> None:
+    (tmp_path / "rows.csv").write_text("out_trade_no,amount.total\norder-0001,1\n")
+    constants = ("-p", "appid=wx8888888888888888", "-p", f"mchid={sandbox.merchant.mchid}", "-p", "description=茶")
+    constants += ("-p", "notify_url=https://127.0.0.1/none")
+    command = ("bulk", "v3.pay.transactions.native.post", "rows.csv", "--out", "out.csv", *constants)
+    command += ("--profile", profile)
+    sandbox.control.faults.add("rate-limit", times=50, value=0, path="/v3/pay/*")
+    ran = wxpay(*command, "--json")
+    assert json.loads(ran.out)["unsent"] == 1, ran.err
+    sandbox.control.faults.clear()
+    assert wxpay(*command).code == 0
+    assert len(sandbox.control.list("transactions")) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--out", "rows.csv"), "--out rows.csv is the file of ROWS.CSV"),
+        (("--out", "there/rows.csv"), "is the file of ROWS.CSV"),
+        (("--out", "hard.csv"), "is the file of ROWS.CSV"),
+        (("--out", "link.csv"), "is the file of ROWS.CSV"),
+        (("--out", "out.csv", "--journal", "rows.csv"), "--journal rows.csv is the file of ROWS.CSV"),
+        (("--out", "out.csv", "--journal", "out.csv"), "--out out.csv is the file of --journal"),
+        (("--out", "out.csv", "--journal", "there/out.csv"), "--out out.csv is the file of --journal"),
+        (("--out", "wxpay.toml"), "is the file of --profile"),
+        (("--out", "out.csv", "--journal", "wxpay.toml"), "is the file of --profile"),
+        (("--out", "out.csv", "--journal", "notes.txt"), "is no journal"),
+        (("--out", "out.csv", "--journal", "half.txt"), "is no journal"),
+        (("--out", "out.csv", "--journal", "lines.json"), "is no journal"),
+        (("--out", "out.csv", "--journal", "deep.json"), "is no journal"),
+    ],
+)
+def test_no_file_of_the_users_is_destroyed(
+    options: tuple[str, ...], said: str, wxpay: Wxpay, sandbox: BackgroundSandbox, profile: str, tmp_path: Path
+) -> None:
+    table(tmp_path / "rows.csv", 2)
+    with (tmp_path / "rows.csv").open("a") as file:
+        file.write("B9,o-9,30")  # the last line has no end, as editors leave it
+    (tmp_path / "wxpay.toml").write_text(Path(profile).read_text())
+    (tmp_path / "there").symlink_to(".")
+    (tmp_path / "link.csv").symlink_to("rows.csv")
+    (tmp_path / "hard.csv").hardlink_to(tmp_path / "rows.csv")
+    (tmp_path / "notes.txt").write_text("to do: pay the bills\nand half a line")
+    (tmp_path / "half.txt").write_text("half a line")
+    (tmp_path / "lines.json").write_text('[1]\n{"row": 1, "digest": "", "state": "done"}\n"half')
+    (tmp_path / "deep.json").write_text("[" * 100_000 + "\n")
+    before = {each.name: each.read_bytes() for each in tmp_path.iterdir() if each.is_file()}
+    ran = wxpay("bulk", TRANSFER, "rows.csv", *options, *CONSTANTS, "--profile", "wxpay.toml")
+    assert (ran.code, said in ran.err) == (2, True), ran.err
+    assert {each.name: each.read_bytes() for each in tmp_path.iterdir() if each.is_file()} == before
+    assert (tmp_path / "link.csv").is_symlink()
+    assert sandbox.control.list("transfers") == []
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        '{"row":"1","digest":"","state":"done"}',
+        '{"row":0,"digest":"","state":"done"}',
+        '{"row":1,"digest":"","state":"paid"}',
+        '{"row":1,"digest":5,"state":"done"}',
+        '{"row":1,"state":"done"}',
+        '{"row":1,"digest":"","state":"done","more":1}',
+        "[]",
+        "{",
+        "",
+    ],
+)
+def test_a_damaged_journal_is_refused_and_left_as_it_is(
+    entry: str, wxpay: Wxpay, sandbox: BackgroundSandbox, profile: str, tmp_path: Path
+) -> None:
+    command = ("bulk", TRANSFER, "rows.csv", "--out", "out.csv", *CONSTANTS, "--profile", profile)
+    table(tmp_path / "rows.csv", 1)
+    assert wxpay(*command).code == 0
+    journal = tmp_path / "out.csv.journal"
+    damaged = journal.read_bytes() + entry.encode() + b"\nand half"
+    journal.write_bytes(damaged)
+    ran = wxpay(*command)
+    assert (ran.code, "damaged" in ran.err) == (2, True), ran.err
+    assert journal.read_bytes() == damaged
+
+
+def test_a_journal_that_was_cut_short_goes_on(
+    wxpay: Wxpay, sandbox: BackgroundSandbox, profile: str, tmp_path: Path
+) -> None:
+    """In its first line, before anything was sent, or in its last."""
+    command = ("bulk", TRANSFER, "rows.csv", "--out", "out.csv", *CONSTANTS, "--profile", profile)
+    table(tmp_path / "rows.csv", 2)
+    assert wxpay(*command).code == 0
+    journal = tmp_path / "out.csv.journal"
+    whole = journal.read_bytes()
+    for cut in (len(whole) - 3, 10, 0):
+        journal.write_bytes(whole[:cut])
+        assert wxpay(*command).code == 0
+        assert journal.read_bytes().startswith(whole.partition(b"\n")[0] + b"\n")
+    assert len(sandbox.control.list("transfers")) == 2
+
+
+def test_a_pipe_is_no_journal(wxpay: Wxpay, sandbox: BackgroundSandbox, profile: str, tmp_path: Path) -> None:
+    table(tmp_path / "rows.csv", 1)
+    os.mkfifo(tmp_path / "pipe")
+    ran = wxpay("bulk", TRANSFER, "rows.csv", "--out", "out.csv", "--journal", "pipe", *CONSTANTS, "--profile", profile)
+    assert (ran.code, "no regular file" in ran.err) == (2, True), ran.err
+
+
+async def test_no_refusal_keeps_the_results_from_being_written(
+    wxpay: Wxpay, sandbox: BackgroundSandbox, profile: str, tmp_path: Path
+) -> None:
+    """Nobody signs it, and JSON can say half a character, which UTF-8 cannot."""
+    table(tmp_path / "rows.csv", 1)
+    refusal = rb'{"code": "\udc00", "message": "=1 \ud800", "detail": {"\ud800": "\udfff"}}'
+    command = ("bulk", TRANSFER, "rows.csv", "--out", "out.csv", *CONSTANTS, "--profile", profile)
+    async with RawServer() as server:
+        server.script = [json_answer(refusal, "400 Bad Request")]
+        ran = await asyncio.to_thread(wxpay, *command, env={"WXPAY_BASE_URL": server.url})
+    assert ran.code == 7, ran.err
+    (row,) = results(tmp_path / "out.csv")
+    assert (row["result.code"], row["result.message"]) == ("\ufffd", "'=1 \ufffd")
+    # And from then on, with what the journal has.
+    ran = wxpay(*command, env={"WXPAY_BASE_URL": server.url})
+    assert ran.code == 7, ran.err
+
+
+def test_a_call_leaves_only_when_the_disk_has_the_row(tmp_path: Path) -> None:
+    """The disk has what the journal held when it was last synced: after a power failure nothing else is left."""
+    disk = b""
+    seen: list[tuple[str, bytes]] = []
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        nonlocal disk
+        real(descriptor)
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            disk = (tmp_path / "journal").read_bytes()
+
+    async def answer(request: web.Request, body: bytes) -> web.StreamResponse:
+        number = json.loads(body)["out_bill_no"]
+        seen.append((number, disk))
+        return platform.signed(json.dumps({"out_bill_no": number, "state": "ACCEPTED"}).encode())
+
+    def settled(entry: Entry) -> None:
+        told = [json.loads(line) for line in disk.splitlines()[1:]]
+        assert [each["state"] for each in told if each["row"] == entry.row] == ["sent", "done"]
+
+    platform = Platform(answer=answer)
+
+    async def run_all() -> None:
+        async with serving(platform):
+            client = wechatpay(platform, certs={PUB_KEY_ID: keys()[1].public_key()}, validate=False)
+            target = target_of(client, TRANSFER)
+            rows = [Row(number, {}, {"out_bill_no": f"B{number}"}, {}) for number in range(1, 21)]
+            with Journal(tmp_path / "journal", {}) as journal:
+                assert disk.startswith(b'{"journal":')
+                async with client:
+                    await run(Plan(target, repeatable=True), client, rows, journal, settled, asyncio.Event())
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", fsync)
+        asyncio.run(run_all())
+    assert len(seen) == 20
+    for number, had in seen:
+        states = [
+            json.loads(line)["state"] for line in had.splitlines()[1:] if json.loads(line)["row"] == int(number[1:])
+        ]
+        assert states == ["sent"], number
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+def test_a_new_journals_name_is_on_the_disk_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(Path(f"/proc/self/fd/{descriptor}").resolve()))
+    with Journal(tmp_path / "journal", {}):
+        pass
+    assert synced == [tmp_path / "journal", tmp_path]
 
 
 def test_ctrl_c_ends_after_the_calls_that_are_under_way(

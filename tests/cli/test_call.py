@@ -190,3 +190,11 @@ def test_debug_shows_the_traceback(wxpay: Wxpay, profile: Path) -> None:
     assert ran.code == 1
     assert "Traceback" in ran.err
     assert "ValidationError" in ran.err
+
+
+@pytest.mark.parametrize("text", ["9" * 5000, "1_0", "1.0", "1e3", "٣"])
+def test_a_number_that_is_none_is_told_and_not_sent(text: str, wxpay: Wxpay, profile: Path) -> None:
+    ran = wxpay("call", "v3.eduPapay.transactions.post", "-p", f"amount.total={text}", "--profile", str(profile))
+    assert ran.code == 4
+    assert "body.amount.total: expected integer" in ran.err
+    assert len(ran.err) < 3000

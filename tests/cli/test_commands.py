@@ -13,6 +13,7 @@ import click
 import pytest
 
 from tests.cli.shell import Serve, Wxpay, environment
+from tests.requirements import require
 from wxpay_dsl.cli.program import program
 
 
@@ -133,7 +134,7 @@ def test_an_unknown_command_names_the_nearest(wxpay: Wxpay) -> None:
 def test_a_reader_that_goes_away_ends_the_command_quietly(tmp_path: Path) -> None:
     pipeline = f"set -o pipefail; {sys.executable} -m wxpay_dsl.cli spec list | true; echo ${{PIPESTATUS[0]}}"
     ran = subprocess.run(
-        ["bash", "-c", pipeline], capture_output=True, text=True, env=environment(), cwd=tmp_path, check=False
+        [require("bash"), "-c", pipeline], capture_output=True, text=True, env=environment(), cwd=tmp_path, check=False
     )
     assert ran.stderr == ""
     assert ran.stdout.strip() in ("0", "1")

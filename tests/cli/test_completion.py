@@ -6,7 +6,6 @@ import fcntl
 import os
 import pty
 import select
-import shutil
 import subprocess
 import sys
 import termios
@@ -18,16 +17,16 @@ from pathlib import Path
 import pytest
 
 from tests.cli.shell import Wxpay, environment
-from tests.missing import missing
+from tests.requirements import require
 
 pytestmark = pytest.mark.timeout(900)
 
 PRESIGN = "v3.eduPapay.contracts.presign.post"
 #: How each shell is started without anybody's settings, and how it learns to complete.
 SHELLS = {
-    "bash": (["bash", "--norc", "--noprofile", "-i"], 'eval "$(_WXPAY_COMPLETE=bash_source wxpay)"'),
-    "zsh": (["zsh", "-f", "-i"], 'autoload -U compinit; compinit -u; eval "$(_WXPAY_COMPLETE=zsh_source wxpay)"'),
-    "fish": (["fish", "--no-config", "-i"], "_WXPAY_COMPLETE=fish_source wxpay | source"),
+    "bash": (["--norc", "--noprofile", "-i"], 'eval "$(_WXPAY_COMPLETE=bash_source wxpay)"'),
+    "zsh": (["-f", "-i"], 'autoload -U compinit; compinit -u; eval "$(_WXPAY_COMPLETE=zsh_source wxpay)"'),
+    "fish": (["--no-config", "-i"], "_WXPAY_COMPLETE=fish_source wxpay | source"),
 }
 #: Seconds that a busy machine may take for one step.
 PATIENCE = 200
@@ -108,11 +107,10 @@ def terminal(command: list[str], folder: Path) -> Iterator[Callable[[str, str], 
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_a_shell_completes_what_is_begun(shell: str, tmp_path: Path) -> None:
-    if shutil.which(shell) is None:
-        missing(f"apt-get install {shell}")
+    program = require(shell)
     (tmp_path / "presign.json").write_text("{}")
-    command, learn = SHELLS[shell]
-    with terminal(command, tmp_path) as type_in:
+    options, learn = SHELLS[shell]
+    with terminal([program, *options], tmp_path) as type_in:
         type_in(f"{learn}; echo REA''DY\n", "READY")
         # A dot and a sign of equality are gone on from: no space stands after them. What is typed next shows it.
         type_in("echo begun\n", "begun")

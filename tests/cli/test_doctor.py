@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +18,8 @@ from wxpay_dsl.doctor import examine
 from wxpay_dsl.sandbox import Sandbox, home
 from wxpay_dsl.sandbox.identity import make_merchant, make_platform_certificate, throwaway_merchant
 from wxpay_dsl.sandbox.identity import throwaway_public_key as platform
+
+pytestmark = pytest.mark.slow  # a process, a browser or a server for each test
 
 Steps = list[dict[str, Any]]
 
@@ -85,7 +88,17 @@ def _stranger(folder: Path, name: str) -> None:
     (folder / name).write_bytes(content)
 
 
-def _line(name: str, value: str | None) -> Callable[[Path], None]:
+def _below_certs(line: str) -> Callable[[Path], None]:
+    """A line at the end of the profile, which is its table of platform keys."""
+
+    def change(folder: Path) -> None:
+        file = folder / "wxpay.toml"
+        file.write_text(f"{file.read_text()}\n{line}\n")
+
+    return change
+
+
+def _line(name: str, value: str | float | None) -> Callable[[Path], None]:
     """A line of the profile, changed or left out."""
 
     def change(folder: Path) -> None:
@@ -94,6 +107,11 @@ def _line(name: str, value: str | None) -> Callable[[Path], None]:
         file.write_text("\n".join([*([f"{name} = {json.dumps(value)}"] if value is not None else []), *kept]))
 
     return change
+
+
+def _number_as_password(folder: Path) -> None:
+    _line("p12", "apiclient_cert.p12")(folder)
+    _line("p12_password", 7)(folder)
 
 
 def _lost_zeros(folder: Path) -> None:
@@ -114,6 +132,12 @@ def _lost_zeros(folder: Path) -> None:
         (_line("apiv3_key", "short"), "APIv3 key", "5 bytes; it must be 32"),
         (_line("apiv3_key", " " + "x" * 32), "APIv3 key", "blanks around it"),
         (_line("secret", "short"), "APIv2 key", "5 bytes; it must be 32"),
+        (_line("apiv3_key", 7), "APIv3 key", "`apiv3_key` (APIv3密钥) is text of 32 characters"),
+        (_number_as_password, "p12", "`p12_password` is text, in quotes in a profile"),
+        (_line("serial", "hunter2 " * 5000), "serial", "8 to 40 hexadecimal digits, not a text of 40000 characters"),
+        (_line("mchid", "１９００００１０９"), "merchant", "digits only"),
+        (_below_certs("timeout = 5"), "profile", "`timeout` stands below [certs]"),
+        (_below_certs("pub_key = 'pub_key.pem'"), "platform key", "'pub_key': an id is PUB_KEY_ID_…"),
         (_line("mchidd", "1"), "profile", "did you mean 'mchid'"),
         (lambda folder: (folder / "wxpay.toml").write_text("= 1"), "profile", "not TOML"),
         (
@@ -125,6 +149,7 @@ def _lost_zeros(folder: Path) -> None:
     ids=[
         *("another's key", "another's certificate", "public key id as serial", "another's mchid", "no mchid", "no key"),
         *("public key as private", "key as certificate", "short APIv3 key", "blank in APIv3 key", "short APIv2 key"),
+        *("a number as APIv3 key", "a number as password", "a text as serial", "other digits", "below certs", "no id"),
         *("unknown setting", "no TOML", "certificate as public key"),
     ],
 )
@@ -208,6 +233,7 @@ class Stranger(ThreadingHTTPServer):
     """Something else than WeChat Pay, whose clock stands still."""
 
     body: bytes = b"<html>nginx</html>"
+    status = 404
     date = "Mon, 01 Jan 2024 00:00:00 GMT"
 
     def __init__(self) -> None:
@@ -215,7 +241,7 @@ class Stranger(ThreadingHTTPServer):
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                self.send_response(404)
+                self.send_response(outer.status)
                 self.send_header("Content-Length", str(len(outer.body)))
                 self.end_headers()
                 self.wfile.write(outer.body)
@@ -255,6 +281,54 @@ def test_something_else_than_the_service_answers(wxpay: Wxpay, folder: Path, str
     assert "was it WeChat Pay that answered" in told(ran, "service", good=False)
 
 
+LIST = {"serial_no": "5F00", "encrypt_certificate": {"algorithm": "AEAD_AES_256_GCM", "nonce": "n" * 12}}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "title", "good", "said"),
+    [
+        (200, b"<html>Please log in</html>", "service", False, "not with certificates: .*<html>Please log in"),
+        (200, b"", "service", False, "not with certificates"),
+        (200, b"\xff\x00\x1b[31m", "service", False, "not with certificates"),
+        (200, b'{"message":"ok"}', "service", False, "not with certificates"),
+        (200, json.dumps({"data": [LIST]}).encode(), "certificates", False, "cannot be read: .* lacks serial_no or"),
+        (401, b"<html>Proxy says no</html>", "service", False, "401.*was it WeChat Pay that answered"),
+        (401, b'{"code":"SIGN_ERROR","message":"no"}', "signature", False, "refuses it, SIGN_ERROR: no"),
+        (403, b'{"code":"NO_AUTH","message":"this address is not allowed"}', "service", False, "NO_AUTH: this address"),
+        (429, b'{"code":"FREQUENCY_LIMITED","message":"slow"}', "service", None, "FREQUENCY_LIMITED: slow.*not known"),
+        (503, b'{"code":"SERVICE_BUSY","message":"later"}', "service", None, "SERVICE_BUSY: later.*not known"),
+        (500, b'{"code":"SYSTEM_ERROR","message":"none"}', "mode", True, "no platform certificates .*500 SYSTEM_ERROR"),
+    ],
+)
+def test_doctor_repeats_what_was_answered_and_blames_no_key(
+    status: int,
+    body: bytes,
+    title: str,
+    good: bool | None,
+    said: str,
+    wxpay: Wxpay,
+    folder: Path,
+    stranger: Stranger,
+) -> None:
+    stranger.status, stranger.body = status, body
+    _line("base_url", stranger.url)(folder)
+    _line("retries", 0)(folder)
+    ran = wxpay("doctor", "--json", "--profile", "wxpay.toml")
+    assert re.search(said, told(ran, title, good=good))
+    assert "set it anew" not in ran.out
+    assert "APIv3密钥) ends the old one" not in ran.out
+    assert len(ran.out) < 6000
+    if status != 500:
+        assert "the service takes it" not in told(ran, "signature", good=True) or title == "certificates"
+
+
+def test_another_apiv3_key_is_to_be_compared_before_it_is_replaced(wxpay: Wxpay, profile: Path) -> None:
+    ran = wxpay("doctor", "--json", "--profile", str(profile), env={"WXPAY_APIV3_KEY": "x" * 32})
+    mend = told(ran, "APIv3 key", good=False).partition(" → ")[2]
+    assert mend.startswith("compare it with the one that is in use elsewhere")
+    assert "ends the old one for every program" in mend
+
+
 async def test_tls_is_verified(tmp_path: Path) -> None:
     async with Sandbox(tls=True, home=tmp_path) as sandbox:
         file = tmp_path / "wxpay.toml"
@@ -274,3 +348,12 @@ def test_of_apiv2_alone_no_certificate_is_missed(wxpay: Wxpay, folder: Path) -> 
     ran = wxpay("doctor", "--json", "--profile", "v2.toml", env={"WXPAY_PROXY": "http://127.0.0.1:1"})
     assert ran.code == 0, ran.out
     assert "APIv2 alone" in told(ran, "private key")
+
+
+def test_of_apiv2_alone_with_a_pair_for_mutual_tls_nothing_is_missed(wxpay: Wxpay, folder: Path) -> None:
+    pair = 'private_key = "apiclient_key.pem"\ncertificate = "apiclient_cert.pem"\n'
+    (folder / "v2.toml").write_text(f'mchid = "1900000109"\nsecret = "{"x" * 32}"\n{pair}')
+    ran = wxpay("doctor", "--json", "--profile", "v2.toml", env={"WXPAY_PROXY": "http://127.0.0.1:1"})
+    assert ran.code == 0, ran.out
+    assert "belong together" in told(ran, "pair", good=True)
+    assert "APIv2 alone is set up" in told(ran, "service")

@@ -67,3 +67,16 @@ def test_a_panel_says_what_happened(
     assert said in printed.err
     assert f"{type(error).__name__} · exit {code}" in printed.err
     failure.stderr.cache_clear()
+
+
+def test_a_line_of_an_error_is_bounded(capsys: pytest.CaptureFixture[str]) -> None:
+    """What was given for a file's name may be the whole of a picture."""
+    failure.stderr.cache_clear()
+    picture = "iVBORw0KGgo" * 24_000
+    for error in (wxpay_dsl.ConfigurationError(f"{picture}: no such file"), click.UsageError(f"--out {picture}: no")):
+        failure.report(error)
+        assert len(capsys.readouterr().err) < 20_000
+        failure.report(error, as_json=True)
+        printed = capsys.readouterr().out
+        assert len(printed) < 3_000
+        assert f"({len(str(error))} characters)" in printed

@@ -23,6 +23,8 @@ from wxpay_dsl.sandbox import home
 from wxpay_dsl.sandbox.identity import make_platform_certificate, throwaway_merchant
 from wxpay_dsl.sandbox.identity import throwaway_public_key as platform
 
+pytestmark = pytest.mark.slow  # a process, a browser or a server for each test
+
 APIV3 = "0123456789abcdef0123456789ABCDEF"
 NAMES = ("apiclient_cert.p12", "apiclient_cert.pem", "apiclient_key.pem")
 

@@ -11,6 +11,8 @@ import pytest
 from tests.cli.shell import PRESIGN, Ran, Serve, Wxpay
 from tests.cli.test_commands import leaves
 
+pytestmark = pytest.mark.slow  # a process, a browser or a server for each test
+
 OPENAPI = '{"openapi": "3.0.3", "info": {"title": "x", "version": "1"}, "paths": {"/v3/shop/a": {"get": {}}}}'
 OWN = "path: /v3/my\noperations:\n  /thing: {post: {summary: 事}}\n"
 

@@ -16,6 +16,8 @@ from tests.cli.shell import Wxpay
 from wxpay_dsl.sandbox import home
 from wxpay_dsl.sandbox.identity import make_platform_certificate, throwaway_merchant, throwaway_public_key
 
+pytestmark = pytest.mark.slow  # a process, a browser or a server for each test
+
 
 class Receiver(ThreadingHTTPServer):
     """A server that keeps what it gets, and answers what it is told to."""

@@ -9,6 +9,8 @@ import pytest
 
 from tests.cli.shell import Serve, Wxpay
 
+pytestmark = pytest.mark.slow  # a process, a browser or a server for each test
+
 ORDER = {
     "appid": "wx8888888888888888",
     "mchid": "1900000109",

@@ -9,6 +9,8 @@ import pytest
 
 from tests.cli.shell import Serve, Wxpay
 
+pytestmark = pytest.mark.slow  # a process, a browser or a server for each test
+
 PRESIGN = "v3.eduPapay.contracts.presign.post\tPOST /v3/edu-papay/contracts/presign\t预签约\t教育续费通"
 
 

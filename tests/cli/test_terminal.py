@@ -18,6 +18,8 @@ from rich.cells import cell_len
 
 from tests.cli.shell import environment
 
+pytestmark = pytest.mark.slow  # a process, a browser or a server for each test
+
 
 def screen(columns: int, *arguments: str) -> list[str]:
     """The lines that the command prints on a terminal so wide."""

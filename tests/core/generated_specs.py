@@ -152,6 +152,8 @@ OPERATIONS = st.one_of(
                 "digest_header": TEXTS,
                 "sign": FLAGS,
                 "nonce": FLAGS,
+                "sign_type": FLAGS,
+                "outcome": st.just("query"),
                 "idempotent": FLAGS,
                 "updated": TEXTS,
                 "version": TEXTS,

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -286,16 +286,25 @@ class TestBrokenFiles:
     def test_a_file_that_may_not_be_read_now_may_be_later(
         self, folder: Path, shop: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def refuse(file: str, mode: str = "r") -> object:
+        def refuse(file: str, *given: Any, **named: Any) -> object:
             if file.endswith("shop.yaml"):
                 raise PermissionError(13, "Permission denied", file)
-            return Path(file).open(mode)
+            return open(file, *given, **named)  # noqa: PTH123 (what is patched)
 
         with monkeypatch.context() as patch:
             patch.setattr(index, "open", refuse, raising=False)
             entry = next(entry for entry in index_folder(str(folder), "json") if entry.file == "shop.yaml")
             assert entry.error == ["cannot be read: Permission denied", 0, 0]
         assert indexed(folder) == {"b/books.yaml": "书", "shop.yaml": "一"}
+
+    @pytest.mark.timeout(60)
+    def test_a_pipe_holds_up_nobody(self, folder: Path, shop: Path) -> None:
+        os.mkfifo(folder / "pipe.yaml")
+        os.mkfifo(folder / INDEX_NAME)
+        tree = tree_of(folder)
+        assert [declared.path for declared in tree.declared()] == ["/v1/books/a", "/v1/shop/a"]
+        with pytest.raises(SpecError, match=r"pipe\.yaml: cannot be read: it is no regular file"):
+            tree.preload()
 
     def test_a_folder_that_may_not_be_listed(self, folder: Path, shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         scandir = os.scandir

@@ -62,6 +62,7 @@ def unpacked(files: Mapping[str, str], folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(SPECS)
 def test_a_round_trip_loses_nothing(spec: dict[str, Any]) -> None:
@@ -134,6 +135,8 @@ def test_a_definition_becomes_a_component_and_a_use_of_it_a_ref(tmp_path: Path) 
         ("verify: false", "x-verify", False),
         ("sign: false", "x-sign", False),
         ("nonce: false", "x-nonce", False),
+        ("sign_type: false", "x-sign-type", False),
+        ("outcome: query", "x-outcome", "query"),
         ("mutual_tls: true", "x-mutual-tls", True),
         ("idempotent: false", "x-idempotent", False),
         ("roles: [partner]", "x-roles", ["partner"]),

@@ -124,8 +124,8 @@ def test_half_a_character_is_named() -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("{", "document.yaml:1:2: not JSON: Expecting property name enclosed in double quotes"),
-        ("a: [1\n", "document.yaml:2:1: not YAML: did not find expected ',' or ']'"),
+        ("{", "document.yaml:1:2: not JSON: "),
+        ("a: [1\n", "document.yaml:2:1: not YAML: "),
         ("- a", "document.yaml: not an OpenAPI document: it is no mapping"),
         (b"\xff", "document.yaml: not UTF-8 (byte 0)"),
     ],
@@ -133,28 +133,29 @@ def test_half_a_character_is_named() -> None:
 def test_what_is_no_document_says_where(text: str | bytes, says: str) -> None:
     with pytest.raises(SpecError) as caught:
         parse(text, "document.yaml")
-    assert str(caught.value) == says
+    assert str(caught.value).startswith(says)
 
 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("a: \0", "document.yaml: not YAML: unacceptable character #x0000: control characters are not allowed in "),
+        ("a: \0", "document.yaml:1:4: the character U+0000 is not allowed"),
         (
             "a: !!python/object:os.system x",
-            "document.yaml:1:4: not YAML: could not determine a constructor for the tag",
+            "document.yaml:1:4: not YAML: the tag 'tag:yaml.org,2002:python/object:os.system' is not allowed",
         ),
-        ("a: !!timestamp soon", "document.yaml:1:4: not YAML: could not determine a constructor for the tag"),
-        ("? !!binary QUJD\n: 1", "document.yaml:1:3: not YAML: could not determine a constructor for the tag"),
-        ("a: !!bool [b]", "document.yaml:1:4: not YAML: expected a scalar node, but found sequence"),
-        (f"a: {'1' * 5000}", "document.yaml: not YAML: Exceeds the limit (4300"),
-        (f'{{"a": {"1" * 5000}}}', "document.yaml: not JSON: Exceeds the limit (4300"),
-        ("a: &a [*a]", "document.yaml: not YAML: maximum recursion depth exceeded"),
+        ("a: !!timestamp soon", "document.yaml:1:4: not YAML: the tag 'tag:yaml.org,2002:timestamp' is not allowed"),
+        ("? !!binary QUJD\n: 1", "document.yaml:1:3: not YAML: the tag 'tag:yaml.org,2002:binary' is not allowed"),
+        ("a: !!bool [b]", "document.yaml:1:4: not YAML: the tag 'tag:yaml.org,2002:bool' is for one value"),
+        (f"a: {'1' * 5000}", "document.yaml: not YAML: a number of more than 4300 digits"),
+        (f'{{"a": {"1" * 5000}}}', "document.yaml: not JSON: a number of more than 4300 digits"),
+        ("a: &a [*a]", "document.yaml: not YAML: its anchors nest more than 200 levels deep, or within themselves"),
         ("- " * 500_000, "document.yaml:1:401: not YAML: nested more than 200 levels deep"),
         (f"a: {'[' * 500_000}", "document.yaml:1:203: not YAML: nested more than 200 levels deep"),
-        (f'{{"a": {"[" * 500_000}', "document.yaml: not JSON: maximum recursion depth exceeded"),
+        (f'{{"a": {"[" * 500_000}', "document.yaml:1:206: not JSON: nested more than 200 levels deep"),
+        (f'{{"]": {"[" * 500}1{"]" * 500}}}', "document.yaml:1:206: not JSON: nested more than 200 levels deep"),
     ],
-    ids=range(11),
+    ids=range(12),
 )
 def test_hostile_documents_are_told_on_one_line(text: str, says: str) -> None:
     with pytest.raises(SpecError) as caught:
@@ -176,6 +177,7 @@ def test_anchors_that_redouble_are_not_written_out() -> None:
         parse("\n".join(lines))
 
 
+@pytest.mark.slow
 def test_references_that_redouble_are_not_followed() -> None:
     schemas: dict[str, Any] = {
         f"A{n}": {"allOf": [{"$ref": f"#/components/schemas/A{n + 1}"}] * 9, "properties": {"a": {}}} for n in range(40)

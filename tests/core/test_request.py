@@ -23,8 +23,9 @@ from hypothesis import strategies as st
 from tests.core.library_api import api as library_api
 from tests.core.library_api.server import Library
 from wxpay_dsl.core.client import Client
-from wxpay_dsl.core.errors import ServiceError, UndeclaredPathError, ValidationError
+from wxpay_dsl.core.errors import ConfigurationError, ServiceError, UndeclaredPathError, ValidationError
 from wxpay_dsl.core.model import Operation
+from wxpay_dsl.core.origins import Origins
 from wxpay_dsl.core.request import Sections, SpecWarning
 
 CASES_FOLDER = Path(__file__).parent.parent / "cases"
@@ -370,6 +371,12 @@ class TestUndeclaredPaths:
 
 async def test_a_spec_may_name_another_host(library: Library) -> None:
     async with library_api.client(library.url) as api:
+        with pytest.raises(
+            ConfigurationError, match=r"loans\.yaml to http://127\.0\.0\.1:9, .* not one of this client's"
+        ):
+            await api.chain.v1.loans.abroad.desk.get()
+    origins = Origins.of([library.url, "http://127.0.0.1:9"])
+    async with library_api.client(library.url, origins=origins) as api:
         node = api.chain.v1.loans.abroad.desk
         assert (await api.prepare(node._target(), None, {})).url == "http://127.0.0.1:9/v1/loans/abroad/desk"
     async with library_api.client(library.url, own_hosts=False) as api:

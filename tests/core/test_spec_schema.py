@@ -80,12 +80,14 @@ def test_each_word_says_what_it_is_for() -> None:
     assert [*silent(SCHEMA["$defs"]["field"])] == []
 
 
+@pytest.mark.slow
 def test_every_file_of_the_package() -> None:
     files = sorted(ROOT.rglob("*.yaml"))
     assert len(files) > 100
     assert {str(file): refusals(yaml12.read(file.read_bytes())) for file in files} == {str(file): [] for file in files}
 
 
+@pytest.mark.slow
 @given(SPECS)
 def test_whatever_loads(spec: dict[str, Any]) -> None:
     assert refusals(yaml12.read(write(spec))) == []

@@ -571,6 +571,44 @@ class TestEventLoops:
 
         asyncio.run(main())
 
+    def test_two_threads_make_their_sessions_at_once(self) -> None:
+        """One looks through the loops that have ended, while the other adds its own."""
+        transport = Transport("test")
+        failures: list[BaseException] = []
+
+        async def session() -> None:
+            transport.session()
+
+        def other() -> None:
+            try:
+                asyncio.run(session())
+            except BaseException as error:  # noqa: BLE001 (whatever it is, the test tells it)
+                failures.append(error)
+
+        class Slow(asyncio.SelectorEventLoop):
+            thread: threading.Thread | None = None
+
+            def is_closed(self) -> bool:
+                if watching and self.thread is None:
+                    self.thread = threading.Thread(target=other)
+                    self.thread.start()
+                    # Whoever has to wait for us does so.
+                    self.thread.join(2)
+                return super().is_closed()
+
+        watching = False
+        slow = Slow()
+        slow.run_until_complete(session())
+        watching = True
+        asyncio.run(session())
+        assert slow.thread is not None
+        slow.thread.join(100)
+        assert failures == []
+        watching = False
+        slow.run_until_complete(slow.shutdown_asyncgens())
+        slow.close()
+        asyncio.run(transport.close())
+
     def test_closing_in_one_closes_what_another_has(self) -> None:
         async def main() -> None:
             async with RawServer() as server:

@@ -86,8 +86,9 @@ def test_the_line_breaks_of_yaml_1_1_are_refused_rather_than_guessed_at(characte
         "{a: " * 10_000 + "1" + "}" * 10_000,
         "- " * 10_000 + "1",
         "\n".join(" " * depth + "a:" for depth in range(1_000)),
+        "a: ']'\nb: \"[\"\nc: " + "[" * 10_000,
     ],
-    ids=["flow lists", "flow mappings", "block lists", "block mappings"],
+    ids=["flow lists", "flow mappings", "block lists", "block mappings", "flow lists after strings with brackets"],
 )
 def test_ten_thousand_levels_are_refused_at_once(text: str) -> None:
     with pytest.raises(SpecError, match=f"nested more than {MAX_DEPTH} levels deep"):

@@ -34,6 +34,7 @@ from typing import Any, Final
 
 from attrs import define, field, frozen
 
+from tests.requirements import require
 from wxpay_dsl import Wechatpay
 from wxpay_dsl.core.loader import load
 from wxpay_dsl.sandbox import Sandbox
@@ -170,9 +171,9 @@ class _Runner:
 
     async def _shell(self, block: Block) -> str:
         if "serve" not in block.said:
-            return await self._process(block, "bash", "-euo", "pipefail", "-c", block.text)
+            return await self._process(block, require("bash"), "-euo", "pipefail", "-c", block.text)
         process = await asyncio.create_subprocess_exec(
-            *("bash", "-c", f"exec env {block.text}"), env=self.environment, stdout=asyncio.subprocess.PIPE
+            *(require("bash"), "-c", f"exec env {block.text}"), env=self.environment, stdout=asyncio.subprocess.PIPE
         )
         self.serving.append(process)
         assert process.stdout is not None

@@ -134,6 +134,7 @@ def test_the_service_hands_out_what_the_page_needs_and_asks_for_late_orders(
     until(lambda: json.loads(call(f"{url}/orders/{told['number']}")[1])["state"] == "SUCCESS")
 
 
+@pytest.mark.slow
 def test_killed_workers_lose_no_transfer_and_double_none(
     sandbox: BackgroundSandbox, start: Callable[..., subprocess.Popen[bytes]], tmp_path: Path
 ) -> None:

@@ -5,17 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import shutil
 from pathlib import Path
 
-import pytest
-
 from tests.docs.pages import ROOT, blocks
+from tests.requirements import require
 from wxpay_dsl.sandbox import Sandbox, control_api
 from wxpay_dsl.sandbox.faults import KINDS
 
 GUIDE = ROOT / "docs" / "guide" / "sandbox.md"
-MODULES = ROOT / "tests" / "interop" / "node_modules"
 
 
 def rows(heading: str) -> list[list[str]]:
@@ -41,16 +38,13 @@ def test_every_fault_is_told_with_its_value() -> None:
 
 
 async def test_its_javascript_runs(tmp_path: Path) -> None:
-    node = shutil.which("node")
-    if node is None or not (MODULES / "wechatpay-axios-plugin").is_dir():
-        missing = pytest.fail if os.environ.get("WXPAY_INTEROP") else pytest.skip
-        missing("no node, or no npm ci --prefix tests/interop")
+    modules = require("npm packages")
     (program,) = [block.text for block in blocks(GUIDE) if block.language == "js"]
     async with Sandbox(home=tmp_path / "sandbox") as sandbox:
         process = await asyncio.create_subprocess_exec(
-            *(str(node), "-e", program),
+            *(require("node"), "-e", program),
             cwd=tmp_path,
-            env={**os.environ, "NODE_PATH": str(MODULES)},
+            env={**os.environ, "NODE_PATH": modules},
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )

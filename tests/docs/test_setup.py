@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.pages import ROOT, Block, blocks
+from tests.requirements import require
 
 THIS = "tests/docs/test_setup.py"
 
@@ -22,10 +23,12 @@ def commands() -> list[Block]:
     return [block for block in blocks(ROOT / "README.md") if block.said.get("run by") == THIS]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_the_first_command_ends_in_a_verified_call(tmp_path: Path) -> None:
+    require("package index")
     clone = tmp_path / "wxpay_dsl"
-    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
+    subprocess.run([require("git"), "clone", "--quiet", str(ROOT), str(clone)], check=True)
     environment = {
         name: value
         for name, value in os.environ.items()
@@ -33,7 +36,7 @@ def test_the_first_command_ends_in_a_verified_call(tmp_path: Path) -> None:
     }
     first, _ = commands()
     ran = subprocess.run(
-        ["bash", "-c", first.text], cwd=clone, env=environment, capture_output=True, text=True, check=False
+        [require("bash"), "-c", first.text], cwd=clone, env=environment, capture_output=True, text=True, check=False
     )
     assert ran.returncode == 0, ran.stderr
     token = re.search(r'"presign_token": "([^"]+)"', ran.stdout)
@@ -44,7 +47,7 @@ def test_the_first_command_ends_in_a_verified_call(tmp_path: Path) -> None:
 def test_the_second_command_is_what_the_project_s_own_checks_run() -> None:
     _, second = commands()
     found = subprocess.run(
-        ["bash", "-c", "source .ci/run --functions-only && readme_command"],
+        [require("bash"), "-c", "source .ci/run --functions-only && readme_command"],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -1,9 +1,7 @@
-"""A sandbox, and a real browser in front of its page. Without Chromium these tests fail, as nothing can be seen."""
+"""A sandbox, and a real browser in front of its page."""
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +10,7 @@ import aiohttp
 import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
 
+from tests.requirements import require
 from wxpay_dsl.sandbox import Sandbox
 
 #: What keeps a browser from talking to anybody but the page it is shown.
@@ -36,9 +35,7 @@ async def sandbox(tmp_path: Path) -> AsyncIterator[Sandbox]:
 
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
-    found = shutil.which(os.environ.get("WXPAY_CHROMIUM", "chromium"))
-    if found is None:
-        pytest.fail("no Chromium: apt-get install chromium, or WXPAY_CHROMIUM=/path/to/it")
+    found = require("chromium")
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=found, args=_QUIET, timeout=_PATIENCE)
         yield browser

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -11,7 +12,10 @@ import pytest
 
 from wxpay_dsl.client import tree
 from wxpay_dsl.core.page import dotted
+from wxpay_dsl.core.tree import Tree
 from wxpay_dsl.sandbox import Sandbox
+from wxpay_dsl.sandbox.explorer.description import described
+from wxpay_dsl.wechat.families import CHAINS, DEFAULT
 
 Ask = Callable[..., Awaitable[Any]]
 PRESIGN = "v3.eduPapay.contracts.presign.post"
@@ -85,6 +89,7 @@ async def test_what_apiv2_did_not_understand_is_not_called_verified(ask: Ask) ->
     assert told["answer"]["verified"] is None
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 async def test_every_example_of_every_operation_can_be_sent(ask: Ask) -> None:
     """It may be refused, as an order may that is not there; but it is sent, and what verifies does."""
@@ -183,3 +188,11 @@ async def test_the_page_may_load_its_own_only(sandbox: Sandbox) -> None:
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     assert "frame-ancestors 'none'" in policy
+
+
+def test_only_web_pages_are_given_to_link_to() -> None:
+    """A spec may name a script's URL as its official page."""
+    specs = Tree([str(Path(__file__).parents[1] / "site" / "hostile")], CHAINS, DEFAULT)
+    docs = {page for operation in specs.operations() for page in described(operation, "1900000109")["docs"]}
+    assert len(docs) == 2
+    assert all(page.startswith("https://example.com/") for page in docs)

@@ -6,7 +6,6 @@ import ast
 import asyncio
 import json
 import os
-import shutil
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -14,12 +13,13 @@ from typing import Any
 
 import pytest
 
+from tests.requirements import require
 from wxpay_dsl.sandbox import Sandbox
 from wxpay_dsl.sandbox.explorer.code import written
 from wxpay_dsl.sandbox.platform import Mode
 
 Ask = Callable[..., Awaitable[Any]]
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).parents[2]
 MODULES = ROOT / "tests" / "interop" / "node_modules"
@@ -55,11 +55,15 @@ CALLS = [
 
 @pytest.fixture
 def node() -> str:
-    found = shutil.which("node")
-    if found is None or not (MODULES / "wechatpay-axios-plugin").is_dir():
-        missing = pytest.fail if os.environ.get("WXPAY_INTEROP") else pytest.skip
-        missing("no node, or no npm ci --prefix tests/interop")
-    return str(found)
+    require("npm packages")
+    return require("node")
+
+
+def shell() -> str:
+    """bash, with the two programs that its scripts call."""
+    require("curl")
+    require("openssl")
+    return require("bash")
 
 
 async def ran(home: Path, command: list[str], stdin: str = "", *, succeeds: bool = True) -> str:
@@ -95,7 +99,7 @@ async def test_in_each_language_it_is_the_same_call(
     else:
         assert said in await ran(home, [node], code["javascript"], succeeds=succeeds)
     assert said in await ran(home, [sys.executable, "-"], code["python"], succeeds=succeeds)
-    assert said in await ran(home, ["bash"], code["curl"])  # it verifies nothing
+    assert said in await ran(home, [shell()], code["curl"])  # it verifies nothing
 
 
 async def test_what_shall_go_wrong_goes_wrong_in_each_language(ask: Ask, tmp_path: Path, node: str) -> None:
@@ -103,10 +107,10 @@ async def test_what_shall_go_wrong_goes_wrong_in_each_language(ask: Ask, tmp_pat
     code = await ask("code", {"chain": chain, "fields": {**fields, "out_trade_no": "T3"}, "fault": "system-error"})
     assert "SYSTEM_ERROR" in await ran(home, [node], code["javascript"], succeeds=False)
     assert "SYSTEM_ERROR" in await ran(home, [sys.executable, "-"], code["python"], succeeds=False)
-    assert "SYSTEM_ERROR" in await ran(home, ["bash"], code["curl"])
+    assert "SYSTEM_ERROR" in await ran(home, [shell()], code["curl"])
     chain, fields, *_ = CALLS[-1]
     code = await ask("code", {"chain": chain, "fields": fields, "fault": "system-error"})
-    assert "SYSTEM" in await ran(home, ["bash"], code["curl"])
+    assert "SYSTEM" in await ran(home, [shell()], code["curl"])
 
 
 async def test_over_tls_with_the_client_certificate_where_it_is_wanted(tmp_path: Path, node: str) -> None:
@@ -121,7 +125,7 @@ async def test_over_tls_with_the_client_certificate_where_it_is_wanted(tmp_path:
             trusting = ["env", "NODE_EXTRA_CA_CERTS=ca.pem", node]
             assert said in await ran(home, trusting, code["javascript"], succeeds=succeeds)
             assert said in await ran(home, [sys.executable, "-"], code["python"], succeeds=succeeds)
-            assert said in await ran(home, ["bash"], code["curl"])
+            assert said in await ran(home, [shell()], code["curl"])
 
 
 @pytest.mark.parametrize("mode", ["public-key", "certificate"])
@@ -132,7 +136,7 @@ async def test_whichever_way_the_platform_signs(mode: Mode, tmp_path: Path, node
         code = await written(sandbox, declared, {**ORDER, "out_trade_no": "T2"})
         assert "code_url" in await ran(home, [node], code["javascript"])
         assert "code_url" in await ran(home, [sys.executable, "-"], code["python"])
-        assert "code_url" in await ran(home, ["bash"], code["curl"])
+        assert "code_url" in await ran(home, [shell()], code["curl"])
 
 
 async def test_the_code_of_every_operation_is_code(ask: Ask, tmp_path: Path, node: str) -> None:
@@ -146,7 +150,7 @@ async def test_the_code_of_every_operation_is_code(ask: Ask, tmp_path: Path, nod
     check = "const all = JSON.parse(require('fs').readFileSync(0)); all.forEach(one => new (require('vm').Script)(one))"
     assert await ran(tmp_path, [node, "-e", check], json.dumps(scripts)) == ""
     (tmp_path / "all.sh").write_text("\n".join(shells))
-    assert await ran(tmp_path, ["bash", "-n", "all.sh"]) == ""
+    assert await ran(tmp_path, [shell(), "-n", "all.sh"]) == ""
 
 
 async def test_what_cannot_be_written_is_told_in_its_place(ask: Ask) -> None:

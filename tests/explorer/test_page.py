@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,12 @@ import pytest
 from playwright.async_api import CDPSession, Page, expect
 
 from tests.explorer.conftest import Show
+from tests.requirements import require
 from wxpay_dsl.client import tree
 from wxpay_dsl.sandbox import Sandbox
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-MODULES = Path(__file__).parents[1] / "interop" / "node_modules"
 PRESIGN = "v3.eduPapay.contracts.presign.post"
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 
@@ -287,10 +286,7 @@ async def test_the_systems_colours_with_contrast(scheme: str, shown: Show, tmp_p
 @pytest.mark.parametrize("window", [{}, {"color_scheme": "dark"}, PHONE], ids=["light", "dark", "phone"])
 async def test_nothing_shuts_anybody_out(window: dict[str, Any], shown: Show) -> None:
     """Names, roles, order and contrast, as axe-core sees them, before and after a call."""
-    axe = MODULES / "axe-core" / "axe.min.js"
-    if not axe.is_file():
-        missing = pytest.fail if os.environ.get("WXPAY_INTEROP") else pytest.skip
-        missing("npm ci --prefix tests/interop")
+    axe = Path(require("npm packages")) / "axe-core" / "axe.min.js"
     page = await shown(f"/#{PRESIGN}", **window)
     await expect(page.locator("#code .hljs-keyword").first).to_be_visible()
     await page.get_by_role("button", name="发送").click()

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
 import pytest
 
 import wxpay_dsl.sandbox.explorer
+from tests.requirements import require
 
-MODULES = Path(__file__).parents[1] / "interop" / "node_modules"
 ASSETS = Path(wxpay_dsl.sandbox.explorer.__file__).parent / "assets"
 #: Where each file comes from.
 SOURCES = {
@@ -36,10 +35,7 @@ def test_where_all_of_it_comes_from_is_known() -> None:
 
 @pytest.mark.parametrize("name", SOURCES)
 def test_it_is_as_published(name: str) -> None:
-    published = MODULES / SOURCES[name]
-    if not published.parent.is_dir():
-        missing = pytest.fail if os.environ.get("WXPAY_INTEROP") else pytest.skip
-        missing("npm ci --prefix tests/interop")
+    published = Path(require("npm packages")) / SOURCES[name]
     assert (ASSETS / "vendor" / name).read_bytes() == published.read_bytes()
 
 

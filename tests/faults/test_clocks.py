@@ -22,6 +22,8 @@ from wxpay_dsl.notify.stores.sqlite import SqliteStore
 from wxpay_dsl.sandbox import Sandbox
 from wxpay_dsl.sandbox.background import BackgroundSandbox
 
+pytestmark = pytest.mark.slow  # a process, a browser or a server for each test
+
 HOUR = 3600.0
 
 

@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 
 from tests.faults.processes import ROOT
+from tests.requirements import require
 from wxpay_dsl import Wechatpay
 from wxpay_dsl.sandbox.background import BackgroundSandbox
 
-MODULE = "/usr/lib/softhsm/libsofthsm2.so"
+pytestmark = pytest.mark.slow  # a process, a browser or a server for each test
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +62,10 @@ def test_a_token_that_the_parent_has_open_is_the_parent_s(home: Path, tmp_path: 
         ("--init-token", "--free", "--label", "merchant", "--so-pin", "12345678", "--pin", "1234"),
         ("--import", str(home / "apiclient_key.pem"), "--token", "merchant", "--label", "wxpay", "--id", "01"),
     ):
-        subprocess.run(["softhsm2-util", *command, "--pin", "1234"], check=True, capture_output=True, env=environment)
-    child, parent = forked(home, "token", MODULE, "merchant", SOFTHSM2_CONF=environment["SOFTHSM2_CONF"])
+        subprocess.run(
+            [require("softhsm2-util"), *command, "--pin", "1234"], check=True, capture_output=True, env=environment
+        )
+    child, parent = forked(home, "token", require("softhsm2"), "merchant", SOFTHSM2_CONF=environment["SOFTHSM2_CONF"])
     assert parent == "parent 200"
     assert child.startswith("child ConfigurationError PKCS#11")
     assert "forked" in child

@@ -8,7 +8,7 @@ import pytest
 
 from tests.faults.killing import ROUNDS
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 @pytest.mark.parametrize("name", ROUNDS)

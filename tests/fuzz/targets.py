@@ -24,6 +24,7 @@ from typing import Any, Final
 
 from multidict import CIMultiDict
 
+from tests.fuzz.notifications_v2 import fuzz_notifications_v2
 from wxpay_dsl.client import tree
 from wxpay_dsl.core.errors import ConfigurationError, SdkError, SpecError
 from wxpay_dsl.core.exchange import Exchange, Response
@@ -368,4 +369,5 @@ TARGETS: Final[dict[str, Target]] = {
     "certificates": fuzz_certificates,
     "openapi": fuzz_openapi,
     "archives": fuzz_archives,
+    "notifications_v2": fuzz_notifications_v2,
 }

@@ -1,7 +1,6 @@
 """Clients that no one here wrote, run unmodified against the sandbox.
 
-The JavaScript original comes from npm (``npm ci --prefix tests/interop``), the others with the extra ``test``. What is
-missing is skipped on a developer's machine, and is a failure where ``WXPAY_INTEROP`` is set, as ``.ci/run`` does.
+The JavaScript original comes from npm (``npm ci --prefix tests/interop``), the others with the extra ``test``.
 """
 
 from __future__ import annotations
@@ -9,35 +8,23 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.missing import missing
+from tests.requirements import require
 from wxpay_dsl.sandbox import Sandbox
 
 HERE = Path(__file__).parent
 Scenario = Callable[..., Awaitable[Any]]
 
 
-def foreign(module: str) -> Any:
-    """A module of somebody else's."""
-    try:
-        return import_module(module)
-    except ModuleNotFoundError:
-        missing(f"pip install --editable '.[dev]' brings {module}")
-
-
 @pytest.fixture(scope="session")
 def node() -> str:
-    found = shutil.which("node")
-    if found is None or not (HERE / "node_modules" / "wechatpay-axios-plugin").is_dir():
-        missing("node, or what npm ci --prefix tests/interop brings")
-    return str(found)
+    require("npm packages")
+    return require("node")
 
 
 @pytest.fixture(params=["public-key", "certificate"])

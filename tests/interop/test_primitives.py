@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -14,9 +15,9 @@ from hypothesis import strategies as st
 
 from wxpay_dsl.wechat import ciphers, signing_v2, signing_v3, xml
 
-from .conftest import HERE, foreign, run
+from .conftest import HERE, run
 
-theirs = foreign("wechatpayv3.utils")
+theirs = import_module("wechatpayv3.utils")
 
 PRIVATE = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 PUBLIC = PRIVATE.public_key()
@@ -40,6 +41,7 @@ def javascript(node: str, requests: list[dict[str, Any]]) -> list[Any]:
     return found
 
 
+@pytest.mark.slow
 class TestJavascript:
     @NODE
     @given(texts=st.lists(TEXT, min_size=1, max_size=20))

@@ -11,6 +11,7 @@ import hashlib
 import inspect
 import json
 from collections.abc import AsyncIterator, Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,10 @@ import pytest
 from tests.noon import to_noon
 from wxpay_dsl.sandbox import Sandbox
 
-from .conftest import foreign
 from .test_javascript import PNG, Inbox
 
-wechatpayv3 = foreign("wechatpayv3")
-asynchronous = foreign("wechatpayv3.async_")
+wechatpayv3 = import_module("wechatpayv3")
+asynchronous = import_module("wechatpayv3.async_")
 
 # It compares certificates by properties that cryptography has deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
@@ -55,8 +55,8 @@ def settings(sandbox: Sandbox, folder: Path, *, public_key: bool) -> dict[str, A
 @pytest.fixture
 def reach(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its one address is an attribute that its constructor sets before the first call, which is in there too."""
-    core = foreign("wechatpayv3.core")
-    core_async = foreign("wechatpayv3.async_.core")
+    core = import_module("wechatpayv3.core")
+    core_async = import_module("wechatpayv3.async_.core")
     for kind in (core.Core, core_async.AsyncCore):
         fixed = property(lambda self: sandbox.url, lambda self, value: None)
         monkeypatch.setattr(kind, "_gate_way", fixed, raising=False)

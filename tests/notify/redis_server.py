@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -15,6 +14,7 @@ from pathlib import Path
 import redis
 
 from tests.ports import free_port
+from tests.requirements import require
 
 __all__ = ["RedisServer", "own_redis", "running_redis"]
 
@@ -23,12 +23,7 @@ class RedisServer:
     """A redis-server process that keeps its data over restarts."""
 
     def __init__(self, folder: Path) -> None:
-        program = shutil.which("redis-server")
-        if program is None:
-            raise RuntimeError(
-                "these tests need a Redis: apt-get install redis-server, or name one in WXPAY_TEST_REDIS (redis://…)"
-            )
-        self._program = program
+        self._program = require("redis-server")
         self._folder = folder
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"

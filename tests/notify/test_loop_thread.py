@@ -86,3 +86,37 @@ def test_each_process_has_its_own_and_closes_it_at_its_end(before: str) -> None:
     )
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.splitlines() == ["closed in child", "closed in parent"]
+
+
+def test_greenlets_of_gevent_go_on_and_have_loops_of_their_own() -> None:
+    """A worker of gunicorn's that gevent has patched: each request is a greenlet, all in one thread."""
+    pytest.importorskip("gevent")
+    program = """
+from gevent import monkey
+monkey.patch_all()
+import asyncio
+import gevent
+from wxpay_dsl.notify.loop_thread import LoopThread
+
+async def close():
+    print("closed")
+
+async def work(number):
+    await asyncio.sleep(0)
+    if number == 7:
+        raise LookupError(number)
+    return number
+
+threads = LoopThread(close)
+print(threads.run(work(1)))
+print(gevent.spawn(lambda: asyncio.run(work(2))).get(timeout=60))
+many = [gevent.spawn(lambda n=number: threads.run(work(n))) for number in range(100, 400)]
+gevent.joinall(many, timeout=60, raise_error=True)
+print(sum(one.value for one in many))
+try:
+    threads.run(work(7))
+except LookupError:
+    print("raised")
+"""
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=100, check=False)
+    assert ran.stdout.split() == ["1", "2", str(sum(range(100, 400))), "raised", "closed"], ran.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.requirements import require
 
 
 def measured(*arguments: str) -> dict[str, Any]:
@@ -20,8 +23,11 @@ def measured(*arguments: str) -> dict[str, Any]:
     return result
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("store", ["sqlite", "redis", "memory"])
 def test_four_processes_with_fifty_deliveries_each_have_each_effect_once(store: str) -> None:
+    if store == "redis" and "WXPAY_TEST_REDIS" not in os.environ:
+        require("redis-server")
     figures = measured("once", "--store", store)[store]
     assert figures["events"] == figures["effects"] == 2000
     assert figures["deliveries"] >= 6000
@@ -29,6 +35,7 @@ def test_four_processes_with_fifty_deliveries_each_have_each_effect_once(store: 
     assert figures["events_per_s"] > 0
 
 
+@pytest.mark.slow
 def test_a_notification_costs_little_beside_the_bare_primitives() -> None:
     # Other tests run beside this one, and a busy machine is rarely busy for all alike: one quiet round of many counts.
     tried = [measured("notify", "--quick")]

@@ -81,11 +81,15 @@ async def test_its_time_is_china_s(
         ({"trade_state": "SUCCESS"}, "v2/transaction-success"),
         ({"trade_state": "PAY_FAIL"}, "v2/transaction-fail"),
         ({"result_code": "FAIL", "err_code": "NOTENOUGH"}, "v2/transaction-fail"),
-        ({"result_code": ""}, "v2/transaction-fail"),
+        ({"return_code": "FAIL"}, "v2/transaction-fail"),
+        ({"trade_state": "success"}, "v2/transaction-fail"),
+        ({"trade_state": "SUCCESS "}, "v2/transaction-fail"),
+        ({"result_code": ""}, "v2/unknown"),
+        ({"return_code": ""}, "v2/unknown"),
         ({"combine_out_trade_no": "1"}, "v2/combined-transactions-success"),
         ({"combine_out_trade_no": "1", "result_code": "FAIL"}, "v2/combined-transactions-fail"),
         ({"change_type": "ADD", "contract_id": "Wx15463511252015071056489715"}, "v2/contract-changed"),
-        ({"vehicle_event_type": "NORMAL"}, "v2/vehicle-state-changed-for-parking"),
+        ({"vehicle_event_type": "NORMAL", "plate_number": "粤A00000"}, "v2/vehicle-state-changed-for-parking"),
         ({"trade_state": "PAY_BACK"}, "v2/transaction-pay-back"),
     ],
     ids=str,
@@ -106,6 +110,7 @@ async def test_what_nobody_knows_is_unknown_and_has_an_id_of_its_content(
     other = await notifications.parse({}, sender.xml({**fields, "brand_new": "2"}).body)
     assert first.type == "v2/unknown"
     assert first.id == again.id != other.id
+    assert not first.signed, "the same key signs pages, links and requests"
 
 
 class TestRefund:
@@ -142,7 +147,7 @@ class TestRefund:
         self, sealed: str, sender: Sender, notifications: Notifications
     ) -> None:
         wire = sender.xml({"mch_id": "1900000109", "req_info": sealed}, sign_type=None)
-        with pytest.raises((NotificationDecryptionError, MalformedNotificationError)):
+        with pytest.raises((NotificationDecryptionError, MalformedNotificationError, BadSignatureError)):
             await notifications.parse({}, wire.body)
 
     @pytest.mark.parametrize("plaintext", ["", "{}", "<xml><a>1</a></xml>", "<!DOCTYPE root><root/>", "<root>"])
@@ -279,7 +284,7 @@ class TestRefused:
         except xml.XmlError:
             return
         event = await Notifications(sender.recipient).parse({}, wire.body)
-        assert event.signed
+        assert event.signed is (event.type != "v2/unknown")
 
 
 def test_the_official_check_value_verifies() -> None:

@@ -22,6 +22,8 @@ from tests.ports import free_port
 from wxpay_dsl.sandbox import home
 from wxpay_dsl.sandbox.platform import Platform
 
+pytestmark = pytest.mark.slow  # a process, a browser or a server for each test
+
 ROOT = Path(__file__).parents[2]
 SERVERS = {
     "notify_aiohttp": [sys.executable, "notify_aiohttp.py"],

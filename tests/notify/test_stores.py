@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import multiprocessing
 import sqlite3
 import threading
@@ -10,13 +11,16 @@ import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from redis.asyncio import Redis
 
 from wxpay_dsl import ConfigurationError
 from wxpay_dsl.notify import Claim, ClaimLostError, Store, StoreUnavailableError
 from wxpay_dsl.notify.stores import Finished, open_store
 from wxpay_dsl.notify.stores.memory import MemoryStore
+from wxpay_dsl.notify.stores.redis import RedisStore
 from wxpay_dsl.notify.stores.sqlite import SqliteStore
 
 KEY = "1900000109/EV-1"
@@ -181,6 +185,16 @@ class TestSqlite:
         with sqlite3.connect(tmp_path / "n.db") as connection:
             assert connection.execute("SELECT key FROM wxpay_notifications").fetchall() == [("new",)]
 
+    async def test_each_commit_is_on_the_disk_before_anybody_is_told(self, tmp_path: Path) -> None:
+        """FULL, which is 2: with NORMAL a power failure takes back the last marks of a WAL, and effects come twice."""
+        store = SqliteStore(tmp_path / "n.db")
+        await store.claim(Claim(KEY), 60)
+        for pragma, value in (("synchronous", 2), ("journal_mode", "wal")):
+            assert await store._do(lambda connection, of=pragma: connection.execute(f"PRAGMA {of}").fetchone()) == (
+                value,
+            )
+        await store.close()
+
     async def test_a_file_that_cannot_be_written_is_told(self, tmp_path: Path) -> None:
         store = SqliteStore(tmp_path / "nowhere" / "n.db")
         with pytest.raises(StoreUnavailableError, match="cannot be written"):
@@ -281,6 +295,44 @@ class TestSqlite:
         assert [results.get(), results.get()] == [False, True]
         assert asyncio.run(store.claim(Claim("child"), 60)) is False
         asyncio.run(store.close())
+
+
+class TestRedis:
+    async def test_an_event_loop_that_ends_leaves_no_connection(self, redis_url: str) -> None:
+        """A server that runs `asyncio.run` for each notification has as many loops as notifications."""
+        store = RedisStore(redis_url, prefix=f"{uuid4().hex}:", timeout=60)
+        asking = Redis.from_url(redis_url, socket_timeout=60)
+
+        async def connections() -> int:
+            return int((await asking.info("clients"))["connected_clients"])
+
+        before = await connections()
+        for number in range(5):
+            assert await asyncio.to_thread(lambda n=number: asyncio.run(store.claim(Claim(str(n)), 60))) is True
+        assert len(store._clients) == 0
+
+        left = await connections()
+        while left > before:  # Redis notices the end of a connection a moment later
+            await asyncio.sleep(0.01)
+            left = await connections()
+        await asking.aclose()
+
+    @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+    async def test_nor_does_one_that_is_closed_without_its_leave(self, redis_url: str) -> None:
+        store = RedisStore(redis_url, prefix=f"{uuid4().hex}:", timeout=60)
+
+        def claim(number: int) -> None:
+            loop = asyncio.new_event_loop()
+            assert loop.run_until_complete(store.claim(Claim(str(number)), 60)) is True
+            loop.close()
+
+        for number in range(5):
+            await asyncio.to_thread(claim, number)
+        assert await store.claim(Claim("here"), 60) is True
+        assert list(store._clients) == [asyncio.get_running_loop()]
+        await store.close()
+        assert store._clients == {}
+        gc.collect()
 
 
 @pytest.mark.parametrize(

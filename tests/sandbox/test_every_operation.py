@@ -5,6 +5,8 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+import pytest
+
 from wxpay_dsl import SpecWarning, Wechatpay
 from wxpay_dsl.core.mismatch import SHAPES
 from wxpay_dsl.core.model import Operation
@@ -29,6 +31,7 @@ def arguments(operation: Operation) -> dict[str, Any]:
     return given
 
 
+@pytest.mark.slow
 async def test_every_operation_of_apiv3_is_called_answered_and_verified() -> None:
     called, failed = 0, []
     async with (

@@ -10,6 +10,8 @@ import pytest
 
 import wxpay_dsl
 
+pytestmark = pytest.mark.slow  # a process, a browser or a server for each test
+
 ROOT = Path(wxpay_dsl.__file__).parent.parent
 
 pytest_plugins = "pytester"

@@ -129,6 +129,7 @@ async def shop() -> AsyncIterator[Shop]:
         await runner.cleanup()
 
 
+@pytest.mark.slow
 async def test_a_whole_day(shop: Shop) -> None:
     sandbox, books = shop.sandbox, shop.books
     mchid, day = sandbox.merchant.mchid, to_noon(sandbox)

@@ -11,6 +11,8 @@ import pytest
 from attrs import frozen
 
 ROOT = Path(__file__).parents[2]
+#: Each text of these specs would be a script, a tag or a script's URL, if it were anything but text.
+HOSTILE = Path(__file__).parent / "hostile"
 
 
 @frozen
@@ -27,11 +29,11 @@ class Site:
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
-    """``wxpay docs build --out DIR``, in an empty folder."""
+    """``wxpay docs build --out DIR``, in an empty folder; specs that mean harm are documented with the rest."""
     folder = tmp_path_factory.mktemp("site")
     before = _processor_time()
     built = subprocess.run(
-        [sys.executable, "-m", "wxpay_dsl.cli", "docs", "build", "--out", "out"],
+        [sys.executable, "-m", "wxpay_dsl.cli", "docs", "build", "--out", "out", "--specs", str(HOSTILE)],
         cwd=folder,
         env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"},
         capture_output=True,

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
+from tests.requirements import require
+
 from .conftest import Site
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 PRESIGN = "api/v3/eduPapay/contracts/presign.html"
 #: Milliseconds that a busy machine may take for anything.
@@ -24,10 +24,8 @@ expect.set_options(timeout=_PATIENCE)
 @pytest.fixture
 def page() -> Iterator[Page]:
     """A page of Chromium; a request to anywhere but a file ends the test."""
+    found = require("chromium")
     with sync_playwright() as playwright:
-        found = shutil.which(os.environ.get("WXPAY_CHROMIUM", "chromium"))
-        if found is None:
-            pytest.fail("no Chromium: apt-get install chromium, or WXPAY_CHROMIUM=/path/to/it")
         browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"], timeout=_PATIENCE)
         page = browser.new_page()
         page.set_default_timeout(_PATIENCE)

@@ -12,10 +12,11 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from wxpay_dsl.client import tree
+from wxpay_dsl.site.build import build
 
 from .conftest import Site
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 #: What a browser fetches by itself to show a page.
 LOADED = {("script", "src"), ("img", "src"), ("iframe", "src"), ("source", "src"), ("video", "src")}
@@ -84,6 +85,62 @@ def broken(file: Path, page: Page, pages: dict[Path, Page]) -> Iterator[str]:
         anchor = unquote(url.fragment)
         if not target.exists() or (anchor and page_there is not None and anchor not in page_there.anchors | {"__top"}):
             yield link
+
+
+class Harm(HTMLParser):
+    """What a browser would run of a page, beside the theme's own scripts."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self._script = False
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._script = tag == "script"
+        for name, value in attrs:
+            scheme = (value or "").strip().lower().partition(":")[0]
+            if name.startswith("on") or (name in ("href", "src", "action") and scheme in ("javascript", "data")):
+                self.found.append(f"<{tag} {name}={value!r}>")
+        if tag in ("img", "iframe", "object", "embed", "base") and ("src", "x") in attrs:
+            self.found.append(f"<{tag}>")
+
+    def handle_data(self, data: str) -> None:
+        if self._script and "alert(" in data:
+            self.found.append(data)
+
+    def handle_endtag(self, tag: str) -> None:
+        self._script = False
+
+
+def test_no_text_of_a_spec_is_run(site: Site, pages: dict[Path, Page]) -> None:
+    """An imported document may say anything: in titles, the navigation, names, examples, links and code."""
+    html = {file: file.read_text("utf-8") for file in pages}
+    shown = [file for file, text in html.items() if "alert(" in text]
+    assert len(shown) > 4
+    assert {
+        str(file.relative_to(site.folder)): Harm(text).found for file, text in html.items() if Harm(text).found
+    } == {}
+    index = json.loads((site.folder / "search" / "search_index.json").read_text("utf-8"))
+    assert [entry for entry in index["docs"] if re.search(r"<(script|img)", entry["title"] + entry["text"])] == []
+
+
+def test_only_web_pages_are_linked(site: Site) -> None:
+    (page,) = (site.folder / "api" / "v3" / "evil").glob("x~*/_a_.html")
+    html = page.read_text("utf-8")
+    assert "<code>javascript:alert('docs')</code>" in html
+    assert 'href="https://example.com/%29%3Cscript%3Ealert%2812%29%3C/script%3E"' in html
+
+
+def test_a_folder_with_anything_else_in_it_is_not_built_over(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(FileExistsError, match="holds other files than this site"):
+        build(tmp_path)
+    assert [each.name for each in tmp_path.iterdir()] == ["thesis.txt"]
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    (tmp_path / "real").mkdir()
+    with pytest.raises(NotADirectoryError):
+        build(tmp_path / "link")
 
 
 def test_nothing_is_fetched_from_elsewhere(site: Site, pages: dict[Path, Page]) -> None:

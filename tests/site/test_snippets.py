@@ -51,6 +51,7 @@ def run(operation: Operation) -> str:
     return "" if printed.getvalue().strip() else f"{operation.name}: printed nothing"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mutual_tls", [False, True])
 def test_every_program_of_every_page_runs(mutual_tls: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     operations = [operation for operation in tree().operations() if operation.mutual_tls is mutual_tls]

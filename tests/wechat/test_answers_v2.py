@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from wxpay_dsl import (
     BadSignatureError,
     MissingSignError,
     OrderPaidError,
+    RateLimitError,
     ReplyDecodeError,
     ResultCodeError,
     ReturnCodeError,
@@ -20,6 +22,9 @@ from wxpay_dsl import (
     ServiceError,
     ServiceSystemError,
     SignatureError,
+    StatementCreatingError,
+    StatementNotExistError,
+    Wechatpay,
 )
 from wxpay_dsl.wechat import signing_v2, xml
 
@@ -157,7 +162,8 @@ async def test_an_answer_with_lists_in_it_is_read_as_its_spec_says() -> None:
     operation = branch.verbs["post"].operation()
 
     def decoded(hblist: str) -> Any:
-        body = f"<xml><return_code>SUCCESS</return_code><total_num>2</total_num>{hblist}</xml>".encode()
+        codes = "<return_code>SUCCESS</return_code><result_code>SUCCESS</result_code>"
+        body = f"<xml>{codes}<total_num>2</total_num>{hblist}</xml>".encode()
         return decode(operation, Response("POST /x", 200, {}, body, safe=True))
 
     one, two = "<hbinfo><openid>a</openid><amount>1</amount></hbinfo>", "<hbinfo><openid>b</openid></hbinfo>"
@@ -206,3 +212,153 @@ async def test_no_error_shows_the_key() -> None:
         assert SECRET not in f"{caught.value}{caught.value!r}"
     assert signing_v2.verify(xml.loads(signed()), SECRET)
     assert MCHID.isdigit()
+
+
+ORDER = {"appid": APPID, "body": "茶", "out_trade_no": "A1", "total_fee": 1, "spbill_create_ip": "8.8.8.8"}
+CALLS: dict[str, Callable[[Wechatpay], Awaitable[Any]]] = {
+    "micropay": lambda wxpay: wxpay.v2.pay.micropay({**ORDER, "auth_code": "120061098828009406"}),
+    "closeorder": lambda wxpay: wxpay.v2.pay.closeorder(appid=APPID, out_trade_no="A1"),
+    "orderquery": lambda wxpay: wxpay.v2.pay.orderquery(appid=APPID, out_trade_no="A1"),
+    "refundquery": lambda wxpay: wxpay.v2.pay.refundquery(appid=APPID, out_trade_no="A1"),
+    "unifiedorder": lambda wxpay: wxpay.v2.pay.unifiedorder(
+        {**ORDER, "notify_url": "https://shop.example/n", "trade_type": "NATIVE"}
+    ),
+    "undeclared": lambda wxpay: wxpay.v2.pay.something(appid=APPID, out_trade_no="A1"),
+    # whose answers are not signed
+    "transfers": lambda wxpay: wxpay.v2.mmpaymkttransfers.gethbinfo(appid=APPID, mch_billno="1", bill_type="MCHT"),
+}
+
+
+class TestEchoes:
+    """The same key signs requests and answers: whoever sends a request back has answered nothing."""
+
+    @pytest.mark.parametrize("name", [name for name in CALLS if name != "transfers"])
+    async def test_a_request_that_comes_back_is_no_answer(self, name: str) -> None:
+        async with answering(lambda request, body: body) as loopback, wechatpay(loopback) as wxpay:
+            with pytest.raises(BadSignatureError, match="sent back what was sent") as caught:
+                await CALLS[name](wxpay)
+        assert caught.value.outcome_unknown is (name in ("micropay", "closeorder", "unifiedorder", "undeclared"))
+
+    @pytest.mark.parametrize("name", [name for name in CALLS if name != "transfers"])
+    async def test_nor_is_another_request_of_the_merchants(self, name: str) -> None:
+        other = {"appid": APPID, "mch_id": MCHID, "out_trade_no": "A1", "nonce_str": "n", "total_fee": "1"}
+        echo = xml.dumps({**other, "sign": signing_v2.sign(other, SECRET)})
+        async with answering(echo) as loopback, wechatpay(loopback) as wxpay:
+            with pytest.raises(ReplyDecodeError, match="no `return_code`") as caught:
+                await CALLS[name](wxpay)
+        assert caught.value.outcome_unknown is (name in ("micropay", "closeorder", "unifiedorder", "undeclared"))
+
+    @pytest.mark.parametrize("missing", ["return_code", "result_code"])
+    @pytest.mark.parametrize("empty", [True, False])
+    async def test_both_codes_are_signed_and_say_success(self, missing: str, empty: bool) -> None:
+        fields = {"return_code": "SUCCESS", "result_code": "SUCCESS", "mch_id": MCHID}
+        del fields[missing]
+        signed_fields = {**fields, "sign": signing_v2.sign(fields, SECRET)}
+        with pytest.raises(ReplyDecodeError, match=f"no `{missing}`"):
+            await queried(xml.dumps({**signed_fields, missing: ""} if empty else signed_fields))
+
+    async def test_an_unsigned_answer_needs_its_codes_too(self) -> None:
+        async with answering(lambda request, body: body) as loopback, wechatpay(loopback) as wxpay:
+            wxpay_call = wxpay.v2.payitil.report(
+                appid=APPID, interface_url="https://a.example", user_ip="8.8.8.8", trades=[{"out_trade_no": "1"}]
+            )
+            with pytest.raises(ReplyDecodeError, match="no `return_code`"):
+                await wxpay_call
+
+    async def test_an_answer_whose_spec_has_no_result_code_needs_none(self) -> None:
+        fields = {"return_code": "SUCCESS", "mch_id": MCHID, "appid": APPID, "fee_type": "USD", "rate": "650000000"}
+        answer = xml.dumps({**fields, "sign": signing_v2.sign(fields, SECRET)})
+        async with answering(answer) as loopback, wechatpay(loopback) as wxpay:
+            reply = await wxpay.v2.pay.queryexchagerate(appid=APPID, fee_type="USD", date="20261201", validate=False)
+        assert reply.data["fee_type"] == "USD"
+
+
+class TestDoubt:
+    """Whether the outcome is known follows from status and signature, not from what an unsigned body says."""
+
+    PAID = xml.dumps({"return_code": "SUCCESS", "result_code": "FAIL", "err_code": "ORDERPAID", "err_code_des": "x"})
+
+    @pytest.mark.parametrize("status", [500, 502, 503, 504])
+    @pytest.mark.parametrize(
+        "body",
+        [
+            PAID,
+            xml.dumps({"return_code": "FAIL", "return_msg": "签名错误"}),
+            signed(result_code="FAIL", err_code="NOTENOUGH"),
+            signed(),
+            PAGE,
+            b"",
+        ],
+        ids=["unsigned refusal", "not understood", "signed refusal", "signed success", "page", "nothing"],
+    )
+    async def test_after_a_5xx_the_outcome_is_unknown_whatever_its_body_says(self, status: int, body: bytes) -> None:
+        async with (
+            answering(lambda request, _: web.Response(status=status, body=body)) as loopback,
+            wechatpay(loopback, retries=0) as wxpay,
+        ):
+            with pytest.raises(ServiceError) as caught:
+                await CALLS["micropay"](wxpay)
+            assert (caught.value.outcome_unknown, caught.value.status) == (True, status)
+            with pytest.raises(ServiceError) as asked:
+                await CALLS["orderquery"](wxpay)
+            assert not asked.value.outcome_unknown
+        assert caught.value.body == body
+
+    @pytest.mark.parametrize("status", [302, 400, 403, 404, 429, 500])
+    async def test_an_unsigned_code_is_shown_and_raises_no_class_of_its_own(self, status: int) -> None:
+        async with (
+            answering(lambda request, _: web.Response(status=status, body=self.PAID)) as loopback,
+            wechatpay(loopback, retries=0) as wxpay,
+        ):
+            with pytest.raises(ServiceError, match="unverified: SUCCESS FAIL ORDERPAID x") as caught:
+                await CALLS["orderquery"](wxpay)
+        assert not isinstance(caught.value, (ResultCodeError, OrderPaidError))
+        assert caught.value.code == ""
+        assert isinstance(caught.value, RateLimitError) is (status == 429)
+
+    @pytest.mark.parametrize("code", ["SYSTEMERROR", "SYSTEM_ERROR", "BANKERROR", "USERPAYING", "ORDERPAID"])
+    async def test_a_signed_refusal_says_what_is_known(self, code: str) -> None:
+        async with answering(signed(result_code="FAIL", err_code=code)) as loopback, wechatpay(loopback) as wxpay:
+            with pytest.raises(ResultCodeError) as caught:
+                await CALLS["micropay"](wxpay)
+            assert caught.value.outcome_unknown is (code != "ORDERPAID")
+            with pytest.raises(ResultCodeError) as asked:
+                await CALLS["orderquery"](wxpay)
+            assert not asked.value.outcome_unknown
+
+    @pytest.mark.parametrize("words", [{"return_msg": "SYSTEMERROR"}, {"error_code": "SYSTEMERROR"}])
+    async def test_a_system_error_that_is_not_signed_leaves_doubt(self, words: dict[str, str]) -> None:
+        body = xml.dumps({"return_code": "FAIL", **words})
+        async with answering(body) as loopback, wechatpay(loopback) as wxpay:
+            with pytest.raises(ReturnCodeError) as caught:
+                await CALLS["micropay"](wxpay)
+            assert caught.value.outcome_unknown
+
+
+@pytest.mark.parametrize(
+    ("message", "kind"),
+    [
+        ("No Bill Exist", StatementNotExistError),
+        ("NO Bill Exist", StatementNotExistError),
+        ("Bill Creating", StatementCreatingError),
+    ],
+)
+async def test_a_bill_that_is_not_there_has_a_class_and_a_hint(message: str, kind: type[ServiceError]) -> None:
+    answer = xml.dumps({"return_code": "FAIL", "return_msg": message, "error_code": "20002"})
+    async with answering(answer) as loopback, wechatpay(loopback) as wxpay:
+        with pytest.raises(kind, match=f"20002 {message}; the") as caught:
+            await wxpay.v2.pay.downloadbill(appid=APPID, bill_date="20140603", bill_type="ALL")
+    assert isinstance(caught.value, ReturnCodeError)
+    copied = pickle.loads(pickle.dumps(caught.value))  # noqa: S301 - made here
+    assert (type(copied), str(copied)) == (type(caught.value), str(caught.value))
+
+
+async def test_what_nobody_signed_raises_no_class_of_an_order() -> None:
+    with pytest.raises(ReturnCodeError) as caught:
+        await queried(xml.dumps({"return_code": "FAIL", "error_code": "ORDERPAID", "return_msg": "ORDERPAID"}))
+    assert not isinstance(caught.value, OrderPaidError)
+
+
+async def test_the_message_beside_return_code_has_two_names() -> None:
+    with pytest.raises(ReturnCodeError, match="200 FAIL 参数错误"):
+        await queried("<xml><return_code>FAIL</return_code><retmsg>参数错误</retmsg></xml>".encode())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import time
 from collections.abc import AsyncIterator
 from datetime import datetime
 from decimal import Decimal
@@ -16,7 +17,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wxpay_dsl.wechat import bills
-from wxpay_dsl.wechat.bill_values import read_fen
 
 CASES = yaml.load((Path(__file__).parents[1] / "cases" / "bills.yaml").read_text("utf-8"), yaml.BaseLoader)  # noqa: S506 (it makes texts only)
 FLOW = CASES[-1]["bill"].partition("\n")[0]
@@ -101,6 +101,14 @@ async def test_an_error_shows_nothing_of_what_customers_bought() -> None:
     assert "secret" not in str(caught.value)
 
 
+async def test_the_text_of_a_bill_is_no_name_of_a_file() -> None:
+    with pytest.raises(
+        bills.BillFormatError, match=r"not the name of a file.: give the contents .* as bytes"
+    ) as caught:
+        [row async for row in bills.rows(CASES[0]["bill"])]
+    assert len(str(caught.value)) < 200
+
+
 async def test_a_line_without_end_is_given_up() -> None:
     async def endless() -> AsyncIterator[bytes]:
         yield written(f"{FLOW}\n")
@@ -153,21 +161,102 @@ def yuan(fen: int) -> str:
     return f"{sign}{abs(fen) // 100}.{abs(fen) % 100:02}"
 
 
-@given(st.integers(-(10**12), 10**12))
-def test_yuan_become_fen_exactly(fen: int) -> None:
-    assert read_fen(yuan(fen)) == fen
-    assert read_fen(yuan(fen) + "000") == fen
+#: Each is a number to Python, or was taken for one.
+NO_NUMBERS = [
+    *("12.3 ", " 12.30", "1._5", "1_000.00", "1,000.00", "+1.00", "1.", ".5", "１.00", "٣", "1e2", "9e999999", "NaN"),
+    *("Infinity", "-Infinity", "0x1f", "--1.00", "1.-1", "1.2.3", "\u22121.00", "1.00\n", "9" * 5000),
+]
 
 
-@pytest.mark.parametrize(("text", "fen"), [("", 0), ("0", 0), ("12", 1200), ("0.1", 10), ("-0.5", -50), ("1.230", 123)])
-def test_yuan_may_be_written_short_or_long(text: str, fen: int) -> None:
-    assert read_fen(text) == fen
+@pytest.mark.parametrize("text", NO_NUMBERS)
+@pytest.mark.parametrize("column", ["手续费", "订单金额", "费率", "应结订单金额", "退款金额"])
+async def test_what_is_no_number_names_line_and_column(text: str, column: str) -> None:
+    header, payment, refund, *rest = CASES[0]["bill"].split("\n")
+    at = header.split(",").index(column)
+    cells = refund.split(",`")
+    cells[at] = text
+    bill = "\n".join([header, payment, ",`".join(cells), *rest])
+    with pytest.raises(bills.BillFormatError, match=f"line 3: {column}: ") as caught:
+        [row async for row in bills.rows(bill.encode())]
+    assert (caught.value.line, caught.value.column) == (3, column)
+    assert len(str(caught.value)) < 200
 
 
-@pytest.mark.parametrize("text", ["1.2.3", "x", "1.005", "1,00", "0.0x", "--1.00", "1.-1"])
-def test_what_is_no_amount_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"literal|fen"):
-        read_fen(text)
+@pytest.mark.parametrize("text", NO_NUMBERS)
+async def test_what_is_no_number_among_the_sums(text: str) -> None:
+    *lines, names, sums = CASES[0]["bill"].rstrip("\n").split("\n")
+    for at in range(len(names.split(","))):
+        cells = sums.split(",`")
+        cells[at] = f"{'`' if at == 0 else ''}{text}"
+        bill = "\n".join([*lines, names, ",`".join(cells)])
+        if "," not in text and "\n" not in text:
+            with pytest.raises(bills.BillFormatError, match="line 5: ") as caught:
+                [row async for row in bills.rows(bill.encode())]
+            assert caught.value.column == names.split(",")[at]
+
+
+@pytest.mark.parametrize(
+    ("case", "column"),
+    [(0, "应结订单金额"), (0, "交易状态"), (3, "收支金额"), (3, "账户结余"), (3, "收支类型"), (4, "分账金额")],
+)
+async def test_an_amount_that_a_bill_does_not_have_is_not_taken_for_0(case: int, column: str) -> None:
+    bill = CASES[case]["bill"].replace(column, "另一列", 1)
+    with pytest.raises(bills.BillFormatError, match=f"line 1: {column}: the header lacks this column"):
+        [row async for row in bills.rows(written(bill))]
+
+
+async def test_a_column_that_is_there_twice_is_neither() -> None:
+    bill = CASES[0]["bill"].replace("代金券金额", "订单金额", 1)
+    with pytest.raises(bills.BillFormatError, match="line 1: 订单金额: the header names this column twice"):
+        [row async for row in bills.rows(written(bill))]
+
+
+async def test_money_that_neither_came_nor_went_has_no_sign() -> None:
+    rows = [row async for row in bills.rows(written(CASES[3]["bill"].replace("收入,`0.01", "冻结,`0.01", 1)))]
+    assert rows[0].direction == "冻结"
+    with pytest.raises(ValueError, match="收支类型 is '冻结', neither"):
+        _ = rows[0].change
+
+
+@pytest.mark.parametrize("after", [3, 0], ids=["rows follow", "the sums follow"])
+async def test_a_short_row_is_told_at_its_own_line(after: int) -> None:
+    row = "`2026-03-18 13:54:01,`42,`50,`交易,`交易,`收入,`0.01,`0.01,`api,`,`S2026\n"
+    short = "`2026-03-18 13:54:02,`42,`50\n"
+    sums = "资金流水总笔数,收入笔数,收入金额,支出笔数,支出金额\n`6,`6,`0.06,`0,`0.00\n"
+    with pytest.raises(bills.BillFormatError, match="line 4: 3 values where the header names 11 columns"):
+        [each async for each in bills.rows(written(f"{FLOW}\n{row}{row}{short}{row * after}{sums}"))]
+
+
+async def test_a_value_of_a_trade_bill_is_not_cut_at_its_commas() -> None:
+    """Values without a backtick are in bills of shares alone; elsewhere commas belong to a customer's text."""
+    line = "`2026-03-18 13:54:01,`42,`50,`交易,`交易,`收入,`0.01,`0.01,`api,`a,b\nc,`S2026\n"
+    (row,) = [row async for row in bills.rows(written(f"{FLOW}\n{line}"))]
+    assert (row.remark, row.voucher_id) == ("a,b\nc", "S2026")
+
+
+async def test_lines_that_never_become_a_row_take_time_in_proportion() -> None:
+    spent = time.thread_time()
+    with pytest.raises(bills.BillFormatError, match="line 2: 1 values in lines 2 to "):
+        [row async for row in bills.rows(written(f"{FLOW}\n") + b"x\n" * 100_000)]
+    # Reading the open row anew with each of its lines took 5 s.
+    assert time.thread_time() - spent < 2
+
+
+async def test_a_source_that_gives_all_at_once_leaves_the_loop_to_others_too() -> None:
+    line = "`2026-03-18 13:54:01,`42,`50,`交易,`交易,`收入,`0.01,`0.01,`api,`,`S2026\n"
+    data = written(f"{FLOW}\n" + line * 20_000)
+    turns = 0
+
+    async def watch() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    watching = asyncio.create_task(watch())
+    assert sum([row.amount async for row in bills.rows(cut(data, len(data)))]) == 20_000
+    watching.cancel()
+    assert turns > len(data) // 65536 // 2
 
 
 async def test_reading_leaves_the_loop_to_others() -> None:

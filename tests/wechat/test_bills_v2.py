@@ -92,6 +92,7 @@ async def test_a_bill_cut_short_is_an_error() -> None:
                 await download.read()
 
 
+@pytest.mark.slow
 async def test_a_large_bill_is_never_whole_in_memory() -> None:
     lines = "\r\n".join(ROW.format(n=n) for n in range(1_000)).encode() + b"\r\n"
 

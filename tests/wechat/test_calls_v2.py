@@ -165,34 +165,37 @@ async def test_a_path_that_no_spec_declares_is_signed_sent_and_verified() -> Non
         assert "mch_id" not in loopback.fields
 
 
+RED_PACKET: dict[str, Any] = {
+    "mch_billno": "123456",
+    "wxappid": "wx8888888888888888",
+    "sender_name": "XX活动",
+    "re_openid": "oxTWIuGaIt6gTKsQRLau2M0yL16E",
+    "total_amount": 1000,
+    "wishing": "感谢您参加猜灯谜活动",
+    "act_name": "猜灯谜抢红包活动",
+    "remark": "猜越多得越多",
+}
+TRANSFER: dict[str, Any] = {
+    "appid": "wx8888888888888888",
+    "partner_trade_no": "100000982017072019616",
+    "openid": "ohO4Gt7wVPxIT1A9GjFaMYMiZY1s",
+    "check_name": "FORCE_CHECK",
+    "amount": 100,
+    "desc": "六月出差报销费用",
+    "spbill_create_ip": "10.2.3.10",
+    "ww_msg_type": "NORMAL_MSG",
+    "act_name": "示例项目",
+}
+WECOM = (
+    ("mmpaymkttransfers.sendworkwxredpack", RED_PACKET, signing_v2.WORKWX_RED_PACKET),
+    ("mmpaymkttransfers.promotion.paywwsptrans2pocket", TRANSFER, signing_v2.WORKWX_TRANSFER),
+)
+
+
 async def test_wecoms_signature_is_made_where_it_is_declared() -> None:
-    packet = {
-        "mch_billno": "123456",
-        "wxappid": "wx8888888888888888",
-        "sender_name": "XX活动",
-        "re_openid": "oxTWIuGaIt6gTKsQRLau2M0yL16E",
-        "total_amount": 1000,
-        "wishing": "感谢您参加猜灯谜活动",
-        "act_name": "猜灯谜抢红包活动",
-        "remark": "猜越多得越多",
-    }
-    transfer = {
-        "appid": "wx8888888888888888",
-        "partner_trade_no": "100000982017072019616",
-        "openid": "ohO4Gt7wVPxIT1A9GjFaMYMiZY1s",
-        "check_name": "FORCE_CHECK",
-        "amount": 100,
-        "desc": "六月出差报销费用",
-        "spbill_create_ip": "10.2.3.10",
-        "ww_msg_type": "NORMAL_MSG",
-        "act_name": "示例项目",
-    }
     async with answering(signed()) as loopback:
         wxpay = wechatpay(loopback, agent_secret="agent-secret")
-        for chain, given, names in (
-            ("mmpaymkttransfers.sendworkwxredpack", packet, signing_v2.WORKWX_RED_PACKET),
-            ("mmpaymkttransfers.promotion.paywwsptrans2pocket", transfer, signing_v2.WORKWX_TRANSFER),
-        ):
+        for chain, given, names in WECOM:
             node: Any = wxpay.v2
             for segment in chain.split("."):
                 node = node[segment]
@@ -201,6 +204,22 @@ async def test_wecoms_signature_is_made_where_it_is_declared() -> None:
             assert fields["workwx_sign"] == signing_v2.workwx_sign(fields, names, "agent-secret")
             assert signing_v2.verify(fields, SECRET)
         await wxpay.close()
+
+
+@pytest.mark.parametrize(("chain", "given"), [(chain, given) for chain, given, _ in WECOM])
+@pytest.mark.parametrize("agent_secret", [None, ""])
+async def test_without_the_agents_secret_nothing_is_sent(
+    chain: str, given: dict[str, Any], agent_secret: str | None
+) -> None:
+    async with answering(signed()) as loopback, wechatpay(loopback, agent_secret=agent_secret) as wxpay:
+        node: Any = wxpay.v2
+        for segment in chain.split("."):
+            node = node[segment]
+        with pytest.raises(ConfigurationError, match=r"workwx_sign.*`agent_secret`"):
+            await node.post(given)
+        assert loopback.requests == []
+        request = await wxpay.client.prepare(node._target(), {**given, "workwx_sign": "A" * 32}, {})
+        assert request.sections["body"]["workwx_sign"] == "A" * 32
 
 
 async def test_without_the_apiv2_key_the_error_names_the_setting() -> None:

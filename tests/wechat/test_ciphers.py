@@ -12,6 +12,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.requirements import require
 from wxpay_dsl.core.errors import ConfigurationError, SdkError
 from wxpay_dsl.wechat import ciphers
 from wxpay_dsl.wechat.ciphers import (
@@ -115,7 +116,7 @@ class TestSensitiveFields:
     def test_openssl_decrypts_what_is_encrypted_here(self, padding: str, encrypt: Any, tmp_path: Path) -> None:
         (tmp_path / "key.pem").write_text(M["pkcs8"])
         done = subprocess.run(
-            ["openssl", "pkeyutl", "-decrypt", "-inkey", "key.pem", "-pkeyopt", f"rsa_padding_mode:{padding}"],
+            [require("openssl"), "pkeyutl", "-decrypt", "-inkey", "key.pem", "-pkeyopt", f"rsa_padding_mode:{padding}"],
             cwd=tmp_path,
             input=base64.b64decode(encrypt("张三", PUBLIC)),
             capture_output=True,

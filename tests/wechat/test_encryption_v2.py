@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from enum import Enum
 from typing import Any
 
 import pytest
@@ -32,6 +33,26 @@ async def test_a_bank_card_is_encrypted_under_the_key_that_was_asked_for_once() 
         assert ciphers.oaep_decrypt(sent["enc_true_name"], bank_key()) == "张三"
         assert given == PAYMENT
         assert "6222" not in repr(replies[0].exchange)
+
+
+class Card(str, Enum):  # noqa: UP042 - what people still write
+    MINE = "6222020200112233445"
+
+
+@pytest.mark.parametrize("number", [6222020200112233445, Card.MINE])
+async def test_it_is_encrypted_whatever_its_type_and_unchecked_too(number: Any) -> None:
+    async with Sandbox(tls=True) as sandbox, Wechatpay(**sandbox.credentials) as wxpay:
+        reply = await wxpay.v2.mmpaysptrans.pay_bank({**PAYMENT, "enc_bank_no": number}, validate=False)
+        sent = xml.loads(reply.exchange.request_body)
+        assert ciphers.oaep_decrypt(sent["enc_bank_no"], bank_key()) == PAYMENT["enc_bank_no"]
+
+
+@pytest.mark.parametrize("number", [True, 6222.0, ["6222020200112233445"], {"a": "6222020200112233445"}, b"6222"])
+async def test_what_cannot_be_encrypted_does_not_leave_in_the_clear(number: Any) -> None:
+    async with Sandbox(tls=True) as sandbox, Wechatpay(**sandbox.credentials) as wxpay:
+        with pytest.raises((ValidationError, TypeError), match="enc_bank_no") as caught:
+            await wxpay.v2.mmpaysptrans.pay_bank({**PAYMENT, "enc_bank_no": number}, validate=False)
+        assert "6222" not in str(caught.value)
 
 
 async def test_the_key_is_not_asked_for_where_nothing_is_encrypted() -> None:

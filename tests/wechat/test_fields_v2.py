@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from enum import Enum
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from wxpay_dsl.core.model import Schema
 from wxpay_dsl.core.validate import check
+from wxpay_dsl.wechat import signing_v2, xml
 from wxpay_dsl.wechat.fields_v2 import read, shape, written
 from wxpay_dsl.wechat.numbered import collect
 
@@ -53,6 +55,19 @@ def test_what_has_no_text_is_refused_by_name(value: object) -> None:
 def test_what_json_cannot_say_is_refused(value: object) -> None:
     with pytest.raises((TypeError, ValueError)):
         written({"detail": {"price": [value]}})
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("12.5", 12.5),
+        ("-3", -3.0),
+        *((text, text) for text in ("1_000", "1e3", "1e999", "nan", "inf", "٣", " 1", "1.")),
+    ],
+)
+def test_a_number_is_written_in_decimal_digits(text: str, number: float | str) -> None:
+    read_number = read(an_object(number=Schema(type="number")), {"number": text})["number"]
+    assert (type(read_number), read_number) == (type(number), number)
 
 
 @given(st.text())
@@ -122,3 +137,22 @@ def test_the_shape_of_what_is_read_is_what_types_say() -> None:
         data = read(schema, fields)
         declared = {name: value for name, value in data.items() if name in made.properties}
         assert check(made, declared, "data") == ()
+
+
+class Trade(str, Enum):  # noqa: UP042 - what people still write
+    NATIVE = "NATIVE"
+
+
+class Fee(int, Enum):
+    ONE = 1
+
+
+def test_a_member_of_an_enumeration_is_its_value() -> None:
+    """``f"{Trade.NATIVE}"`` is ``Trade.NATIVE``."""
+    texts = written({"trade_type": Trade.NATIVE, "total_fee": Fee.ONE, "scene_info": {"type": Trade.NATIVE}})
+    assert texts == {"trade_type": "NATIVE", "total_fee": "1", "scene_info": '{"type":"NATIVE"}'}
+    assert [type(text) for text in texts.values()] == [str, str, str]
+    members = {"trade_type": Trade.NATIVE, "total_fee": Fee.ONE}
+    plain = {"trade_type": "NATIVE", "total_fee": "1"}
+    assert signing_v2.sign(members, "k" * 32) == signing_v2.sign(plain, "k" * 32)
+    assert xml.dumps(members) == xml.dumps(plain)

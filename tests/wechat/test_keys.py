@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
+from tests.requirements import require
 from wxpay_dsl.core.errors import ConfigurationError
 from wxpay_dsl.wechat.certificates import (
     certificate_serial,
@@ -127,7 +128,17 @@ class TestPrivateKey:
             (M["spki"], None, "this is a public key"),
             (der(M["spki"]), None, "this is a public key"),
             (M["pkcs1_public"], None, "this is a public key"),
-            (PKCS12, None, "PKCS#12"),
+            (PKCS12, None, "PKCS#12.*give it as `p12`"),
+            (M["pkcs8_encrypted"], None, r"load_private_key\(key, password\).*openssl pkey"),
+            (M["pkcs8"].replace("PRIVATE KEY", "EC PRIVATE KEY"), None, "a key of elliptic curves"),
+            (M["pkcs8"].replace("PRIVATE KEY", "CERTIFICATE REQUEST"), None, "the request for a certificate"),
+            (M["pkcs8"].replace("PRIVATE KEY", "A" * 50_000), None, "no matching END line"),
+            (b"PK\x03\x04" + bytes(40), None, "this is a zip: unpack it"),
+            (b"<html>404</html>", None, "a page of HTML"),
+            (b'{"key": 1}', None, "this is JSON"),
+            (M["pkcs8"].encode("utf-16"), None, "UTF-16: save it as UTF-8"),
+            (b"ssh-rsa AAAA", None, "a key of SSH"),
+            (base64.b64encode(b"-----BEGIN nothing"), None, "neither PEM|no matching END"),
             (M["pkcs8_encrypted"], None, "encrypted: give its password"),
             (M["pkcs1_encrypted"], None, "encrypted: give its password"),
             (der(M["pkcs8_encrypted"]), None, "encrypted: give its password"),
@@ -240,7 +251,10 @@ class TestCertificate:
 
     def test_the_serial_keeps_its_leading_zero_as_openssl_shows_it(self) -> None:
         shown = subprocess.run(
-            ["openssl", "x509", "-noout", "-serial"], input=M["certificate"].encode(), capture_output=True, check=True
+            [require("openssl"), "x509", "-noout", "-serial"],
+            input=M["certificate"].encode(),
+            capture_output=True,
+            check=True,
         ).stdout
         certificate = load_certificate(M["certificate"])
         assert shown.decode().strip() == f"serial={certificate_serial(certificate)}"
@@ -287,6 +301,8 @@ class TestPkcs12:
         [
             (PKCS12, "wrong", "wrong password .*商户号"),
             (PKCS12[:-20], M["p12_password"], "or damaged"),
+            (der(M["pkcs8"]), M["p12_password"], "DER of something else, not a PKCS#12 container"),
+            (der(M["certificate"]), M["p12_password"], "DER of something else"),
             (base64.b64decode(M["p12_without_key"]), M["p12_password"], "holds no"),
             (M["certificate"], M["p12_password"], "PEM of CERTIFICATE"),
         ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -269,6 +270,25 @@ class TestAnswers:
         with pytest.raises(BadSignatureError, match="over these 11 bytes: the body was changed on its way") as raised:
             await wxpay.v3.my.thing.get()
         assert raised.value.serial == PUB_KEY_ID
+
+    @pytest.mark.parametrize(
+        ("packed", "encoding", "name"),
+        [(gzip.compress(b'{"total":1}'), "gzip", "gzip"), (b"\x8b\x02\x80", "br", "br")],
+        ids=["gzip", "brotli"],
+    )
+    async def test_a_body_that_a_proxy_packed_unasked(
+        self, packed: bytes, encoding: str, name: str, platform: Platform, wxpay: Wechatpay
+    ) -> None:
+        def respond(request: web.Request, body: bytes) -> web.StreamResponse:
+            response = platform.signed(b'{"total":1}')
+            response.body = packed
+            response.headers["Content-Encoding"] = encoding
+            return response
+
+        answers(platform, respond)
+        with pytest.raises(BadSignatureError, match=rf"the body is packed \({name}\).*a proxy packed it") as raised:
+            await wxpay.v3.my.thing.get()
+        assert raised.value.body == packed
 
     async def test_a_probe_is_refused_even_where_it_would_verify(self, platform: Platform, wxpay: Wechatpay) -> None:
         def respond(request: web.Request, body: bytes) -> web.StreamResponse:

@@ -69,6 +69,20 @@ async def test_a_pem_pair(credentials: Credentials) -> None:
             await wxpay.v2.mmpaymkttransfers.gethbinfo(PACKET)
 
 
+async def test_a_pem_pair_is_all_that_apiv2_alone_needs(credentials: Credentials) -> None:
+    """As the guide to APIv2 says. A call of APIv3 is not sent: nothing could verify its answer."""
+    async with Sandbox(tls=True, stateful=False) as sandbox:
+        certificate = sandbox.merchant.certificate.public_bytes(Encoding.PEM)
+        given = {**credentials(sandbox), "certificate": certificate, "private_key": sandbox.merchant.private_key}
+        async with Wechatpay(**given) as wxpay:
+            reply = await wxpay.v2.mmpaymkttransfers.gethbinfo(PACKET)
+            assert reply.data["mch_billno"] == PACKET["mch_billno"]
+        async with answering(signed()) as loopback, Wechatpay(**{**given, "base_url": loopback.url}) as wxpay:
+            with pytest.raises(ConfigurationError, match=r"no platform key is valid .* give pub_key\.pem"):
+                await wxpay.v3.certificates.get()
+            assert not loopback.requests
+
+
 async def test_a_container_serves_apiv3_too(credentials: Credentials) -> None:
     async with Sandbox(tls=True, stateful=False) as sandbox:
         certs = sandbox.credentials["certs"]
@@ -132,6 +146,38 @@ async def test_connections_of_one_merchant_are_kept(credentials: Credentials, mo
         assert isinstance(session.connector, aiohttp.TCPConnector)
         assert len(session.connector._conns) == 1
     assert len(made) == 1
+
+
+async def test_a_merchant_who_comes_again_finds_his_connections(
+    credentials: Credentials, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+    original = mutual_tls.presenting
+    monkeypatch.setattr(mutual_tls, "presenting", lambda *given: made.append(1) or original(*given))
+    async with Sandbox(tls=True, stateful=False) as sandbox:
+        own = {"mchid": sandbox.merchant.mchid, "secret": sandbox.merchant.secret}
+        async with Wechatpay(**credentials(sandbox), p12=container(sandbox)) as wxpay:
+            for _ in range(4):
+                async with wxpay.as_merchant(**own, p12=container(sandbox)) as one:
+                    await one.v2.mmpaymkttransfers.gethbinfo(PACKET)
+            session = wxpay.client._transport.session()
+            assert isinstance(session.connector, aiohttp.TCPConnector)
+            assert len(session.connector._conns) == 1
+    assert len(made) == 1
+
+
+def test_contexts_are_kept_by_certificate_and_so_many() -> None:
+    contexts = mutual_tls.Contexts(most=2)
+    holders = [make_merchant() for _ in range(3)]
+    certificates = [mutual_tls.ClientCertificate(each.private_key, each.certificate) for each in holders]
+    first = [contexts.presenting(certificate, None) for certificate in certificates]
+    assert len({id(context) for context in first}) == 3
+    assert contexts.presenting(certificates[2], None) is first[2]
+    assert contexts.presenting(certificates[1], None) is first[1]
+    assert contexts.presenting(certificates[0], None) is not first[0]
+    mixed = mutual_tls.ClientCertificate(holders[1].private_key, holders[0].certificate)
+    with pytest.raises(ConfigurationError, match="client certificate"):
+        contexts.presenting(mixed, None)
 
 
 async def test_the_server_is_verified_all_the_same(credentials: Credentials) -> None:

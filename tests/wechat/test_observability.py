@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
@@ -94,7 +96,8 @@ async def test_debug_shows_all_but_what_is_secret(sandbox: Sandbox, caplog: pyte
         reply.data["presign_token"],
         'signature="',
     ]
-    assert [secret for secret in secrets if secret in text] == []
+    signature = reply.headers["Wechatpay-Signature"]
+    assert [secret for secret in [*secrets, signature] if secret in text] == []
 
 
 def test_what_is_masked() -> None:
@@ -103,6 +106,9 @@ def test_what_is_masked() -> None:
         "Authorization": "WECHATPAY2-SHA256-RSA2048 ***",
         "Accept": "application/json",
     }
+    for name in ("authorization", "Proxy-Authorization", "Cookie", "Set-Cookie", "Wechatpay-Signature"):
+        assert redact_headers({name: "session=geheim"}) == {name: "***"}
+    assert redact_headers({"Cookie": "session=geheim; lang=zh"}) == {"Cookie": "***"}
     url = "https://api.mch.weixin.qq.com/v3/billdownload/file?token=a%2Fb&tartype=gzip&access_token=x"
     expected = "https://api.mch.weixin.qq.com/v3/billdownload/file?token=***&tartype=gzip&access_token=***"
     assert redact_url(url) == expected
@@ -251,6 +257,59 @@ async def test_a_refusal_is_an_error_in_the_span_and_a_class_in_the_metric(sandb
     assert broken.attributes["error.type"] == "ConnectionFailedError"
     assert broken.attributes["outcome_unknown"] is True
     assert {point.attributes["error.type"] for point in collected.points()} == {"PARAM_ERROR", "ConnectionFailedError"}
+
+
+async def test_a_code_that_nobody_signed_makes_no_time_series_without_end(sandbox: Sandbox) -> None:
+    """Whoever answers in the service's place writes any code, of any length, another one each time."""
+    collected = Collected()
+    codes = ["A" * 64, "A" * 65, "a code", "PARAM_ERROR\n", "错误", "", *(f"CODE_{number}" for number in range(600))]
+
+    async def refuse(_: web.Request) -> web.Response:
+        said = {"code": codes[len(collected.spans())]}
+        return web.json_response(said, status=400, headers={"Request-ID": "R" * 500})
+
+    server = TestServer(web.Application())
+    server.app.router.add_route("*", "/{path:.*}", refuse)
+    async with (
+        server,
+        Wechatpay(
+            **{**sandbox.credentials, "base_url": str(server.make_url("")).rstrip("/")},
+            hooks=[collected.hook],
+            retries=0,
+        ) as wxpay,
+    ):
+        for _ in codes:
+            with pytest.raises(ServiceError):
+                await wxpay.v3.certificates.get()
+    said = [str(span.attributes["error.type"]) for span in collected.spans()]
+    assert said[:6] == ["A" * 64, *["ServiceError"] * 5]
+    assert said[6:] == [*codes[6:505], *["ServiceError"] * 101]
+    assert collected.spans()[0].attributes["http.response.header.request-id"] == ("R" * 80,)
+
+
+@pytest.mark.parametrize("level", ["", "logging.basicConfig(level=logging.WARNING)"], ids=["unset", "set up"])
+async def test_a_call_that_fails_is_told_once_where_no_logging_is_set_up(level: str) -> None:
+    """It is raised; an application that set up logging has it in its log too."""
+    program = f"""
+import asyncio, logging
+from wxpay_dsl import TransportError, Wechatpay
+{level}
+
+async def main():
+    async with Wechatpay(mchid="1900000109", secret="1" * 32, base_url="http://127.0.0.1:9", retries=0) as wxpay:
+        try:
+            await wxpay.v2.pay.orderquery.post(appid="wx8888888888888888", out_trade_no="1")
+        except TransportError:
+            print("raised")
+
+asyncio.run(main())
+"""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    out, err = await asyncio.wait_for(process.communicate(), 100)
+    assert out.strip() == b"raised"
+    assert (b"failed after" in err) is bool(level), err
 
 
 async def test_what_happens_in_a_call_is_below_its_span_and_a_retry_is_counted(sandbox: Sandbox) -> None:

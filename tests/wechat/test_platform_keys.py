@@ -88,6 +88,16 @@ class TestConfigured:
         assert key.certificate is not None
         assert not is_public_key_id(key.id)
 
+    @pytest.mark.parametrize("written", [f" {PUB_KEY_ID}\n", PUB_KEY_ID.lower()])
+    def test_an_id_that_was_copied_with_blanks_or_in_lower_case(self, written: str) -> None:
+        assert platform_key(written, M["spki"]).id == PUB_KEY_ID
+
+    def test_a_serial_with_colons(self) -> None:
+        serial = M["serial"]
+        colons = ":".join(serial[i : i + 2] for i in range(0, len(serial), 2))
+        assert platform_key(colons, M["certificate"]).id == serial
+        assert platform_key("5f:00", M["spki"]).id == "5F00"
+
     def test_a_bare_key_may_go_by_a_serial(self) -> None:
         assert platform_key("5f00", M["spki"]).id == "5F00"
 
@@ -100,8 +110,17 @@ class TestConfigured:
             (PUB_KEY_ID, "nowhere/pub_key.pem", "no such file: nowhere/pub_key.pem"),
             (PUB_KEY_ID, None, "no key"),
             ("", M["spki"], "no id"),
+            ("PUB_KEY_ID_", M["spki"], "platform key 'PUB_KEY_ID_': an id is PUB_KEY_ID_… with its digits"),
+            ("PUB_KEY_1", M["spki"], "platform key 'PUB_KEY_1': an id is"),
+            ("pub_key.pem", PUB_KEY_ID, "id and file have changed places"),
+            ("PUB_KEY_ID_1\r\nX: y", M["spki"], "an id is"),
+            ("F" * 41, M["spki"], "an id is"),
+            ("F" * 100_000, M["spki"], "platform key of 100000 characters: an id is"),
         ],
-        ids=["serial", "certificate", "private key", "missing file", "no key", "no id"],
+        ids=[
+            *("serial", "certificate", "private key", "missing file", "no key", "no id", "half an id", "another word"),
+            *("id and file", "a header", "too long", "far too long"),
+        ],
     )
     def test_says_what_is_wrong(self, key_id: str, thing: Any, says: str) -> None:
         with pytest.raises(ConfigurationError, match=says):

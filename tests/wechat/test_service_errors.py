@@ -55,6 +55,9 @@ CODES = [
     ("RATELIMIT_EXCEED", 429, "RateLimitExceededError"),
     ("FREQUENCY_LIMITED", 429, "FrequencyLimitedError"),
     ("FREQUENCY_LIMIT_EXCEED", 403, "FrequencyLimitedError"),
+    ("RATE_LIMITED", 403, "RateLimitExceededError"),
+    ("NO_STATEMENT_EXIST", 400, "StatementNotExistError"),
+    ("STATEMENT_CREATING", 400, "StatementCreatingError"),
     ("SYSTEM_ERROR", 500, "ServiceSystemError"),
     ("SYSTEMERROR", 500, "ServiceSystemError"),
     ("RATE_LIMITED", 403, "RateLimitExceededError"),
@@ -90,7 +93,7 @@ def answering(status: int, body: bytes, kind: str = "application/json", **header
 async def refused(status: int, body: bytes, kind: str = "application/json", verb: str = "get", **headers: str) -> Any:
     """The error of a call that is answered so."""
     platform = Platform(answer=answering(status, body, kind, **headers))
-    async with serving(platform), wechatpay(platform, certs=CERTS, retries=0) as wxpay:
+    async with serving(platform), wechatpay(platform, certs=CERTS, retries=0, undeclared=True) as wxpay:
         node = wxpay["v3"]["pay"]["transactions"]["something"]
         with pytest.raises(SdkError) as caught:
             await getattr(node, verb)({"a": 1} if verb == "post" else None)
@@ -242,6 +245,26 @@ class TestSignError:
     def test_if_no_line_differs_it_is_the_key(self, cut: int | None) -> None:
         """Cut anywhere, in the middle of a character too."""
         assert "it is the key" in explain(self.MESSAGE, self.information(self.MESSAGE, cut=cut))
+
+    @pytest.mark.parametrize(
+        ("field", "advice"),
+        [
+            ("timestamp", "set this machine's clock"),
+            ("serial_no", "`serial` must be that of the API certificate in force"),
+            ("serial", "`serial` must be that of the API certificate in force"),
+            ("mchid", "the merchant whose certificate `serial` names"),
+        ],
+    )
+    def test_what_the_service_names_comes_first(self, field: str, advice: str) -> None:
+        detail = {**self.information(self.MESSAGE), "field": field, "issue": "x\nout of range"}
+        for told in (explain(self.MESSAGE, detail), explain(b"", {"field": field, "issue": "x\nout of range"})):
+            assert told.startswith(f"the service refuses the {field} ('x\\nout of range'), not the signature: ")
+            assert advice in told
+            assert "it is the key" not in told
+
+    @pytest.mark.parametrize("field", ["signature", "sign", "", "body", None, 7, ["timestamp"], "t" * 100_000])
+    def test_of_the_signature_itself_the_lines_tell(self, field: Any) -> None:
+        assert "it is the key" in explain(self.MESSAGE, {**self.information(self.MESSAGE), "field": field})
 
     def test_line_feeds_may_be_spelled_out(self) -> None:
         detail = self.information(self.MESSAGE)

@@ -17,7 +17,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from tests.missing import missing
+from tests.requirements import require
 from tests.turning import turning
 from wxpay_dsl import ConfigurationError, Signer, SignerError, Wechatpay
 from wxpay_dsl.sandbox import Sandbox
@@ -147,8 +147,7 @@ async def test_a_signer_of_one_s_own_is_awaited(sandbox: Sandbox, key: RSAPrivat
 
 @pytest.fixture(scope="session")
 def tokens(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if not Path(MODULE).exists():
-        missing("apt-get install softhsm2")
+    require("softhsm2")
     folder = tmp_path_factory.mktemp("softhsm")
     (folder / "tokens").mkdir()
     (folder / "softhsm2.conf").write_text(f"directories.tokendir = {folder / 'tokens'}\nlog.level = ERROR\n")
@@ -157,7 +156,7 @@ def tokens(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def softhsm(*arguments: str) -> None:
-    subprocess.run(["softhsm2-util", *arguments, "--pin", PIN], check=True, capture_output=True)
+    subprocess.run([require("softhsm2-util"), *arguments, "--pin", PIN], check=True, capture_output=True)
 
 
 def put_on(token: str, key: RSAPrivateKey, label: str, key_id: str, folder: Path) -> None:

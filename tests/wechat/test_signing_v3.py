@@ -11,6 +11,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.requirements import require
 from wxpay_dsl.wechat.keys import load_private_key, load_public_key
 from wxpay_dsl.wechat.signing_v3 import PROBE_PREFIX, request_message, response_message, sign, verify
 
@@ -114,12 +115,13 @@ def test_no_text_for_a_signature_raises(signature: str) -> None:
 
 
 def test_openssl_verifies_what_is_signed_here(tmp_path: Path) -> None:
+    openssl = require("openssl")
     (tmp_path / "pub.pem").write_text(M["spki"])
     message = request_message("POST", "/v3/pay/transactions/native", 1711000000, "n", '{"描述":"中"}')
     (tmp_path / "sig.b64").write_text(sign(message, KEY))
-    subprocess.run(["openssl", "base64", "-d", "-A", "-in", "sig.b64", "-out", "sig"], cwd=tmp_path, check=True)
+    subprocess.run([openssl, "base64", "-d", "-A", "-in", "sig.b64", "-out", "sig"], cwd=tmp_path, check=True)
     done = subprocess.run(
-        ["openssl", "dgst", "-sha256", "-verify", "pub.pem", "-signature", "sig"],
+        [openssl, "dgst", "-sha256", "-verify", "pub.pem", "-signature", "sig"],
         cwd=tmp_path,
         input=message,
         capture_output=True,

@@ -205,6 +205,12 @@ async def test_a_file_makes_a_form_of_a_call_of_which_no_spec_says_anything(spec
         (io.StringIO("text"), "open as text"),
         ("/nowhere/a.png", r"/nowhere/a\.png cannot be read: No such file"),
         ("/dev/zero", "no regular file"),
+        pytest.param(
+            PNG.decode("latin-1") * 50, "of 256400 characters is not the name of a file: give .* bytes", id="PNG"
+        ),
+        pytest.param("picture " * 40_000, "a text of 320000 characters is not the name of a file", id="long text"),
+        pytest.param(Path("picture " * 40_000), "a text of 320000 characters is not the name", id="long path"),
+        pytest.param("p" * 3000, "…p{200} cannot be read: File name too long", id="long name"),
         ("/", "cannot be read"),
         (File(PNG, "a\r\nX-Evil: 1.png"), "holds what no file's name holds"),
         (File(PNG, 'a.png"\n'), "holds what no file's name holds"),
@@ -222,8 +228,9 @@ async def test_a_file_makes_a_form_of_a_call_of_which_no_spec_says_anything(spec
 async def test_what_cannot_be_uploaded_is_refused_before_anything_is_sent(
     file: Any, message: str, wxpay: Wechatpay
 ) -> None:
-    with pytest.raises(ValidationError, match=message):
+    with pytest.raises(ValidationError, match=message) as caught:
         await wxpay.v3.merchant.media.upload.post(file=file)
+    assert len(str(caught.value)) < 500
 
 
 async def test_an_endless_iterator_is_bounded(wxpay: Wechatpay) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
@@ -36,7 +35,6 @@ Examples:
   wxpay bill fund-flow 2026-03-18 --account OPERATION --out flow.jsonl --format jsonl
 """
 
-_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
 _KINDS: Final = ("trade", "fund-flow", "profit-sharing")
 #: WeChat Pay's days are Beijing's.
 _BEIJING: Final = timedelta(hours=8)
@@ -73,16 +71,18 @@ def bill(
 ) -> None:
     from wxpay_dsl import Wechatpay
 
+    from .places import check_places, inputs
     from .terminal import note, write_json
 
+    check_places([("--out", out)], inputs(profile))
     if bill_type is not None and kind != "trade":
         raise click.UsageError("--type is for trade bills")
     if account is not None and kind != "fund-flow":
         raise click.UsageError("--account is for fund-flow bills")
     if as_json and form == "csv" and out is None:
         raise click.UsageError("--json and --format csv are two things on one stdout: give --out FILE")
-    if date is not None and not _DATE.match(date):
-        raise click.UsageError(f"DATE is yyyy-mm-dd, such as 2026-03-18, not {date!r}")
+    if date is not None and not _is_date(date):
+        raise click.UsageError(f"DATE is yyyy-mm-dd, such as 2026-03-18, not {date!r:.40}")
     given = {"bill_date": date or _yesterday(), "bill_type": bill_type, "account_type": account, "sub_mchid": sub_mchid}
     fields: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     rows = form == "jsonl" or (form is None and out is None)
@@ -97,6 +97,14 @@ def _said(got: Mapping[str, Any], out: Path | None) -> str:
     told = f"{got['rows']} rows" if "rows" in got else f"written to {out if out is not None else 'stdout'}"
     proven = f"{got['digest']} verified" if got["digest"] else "no hash to hold it against"
     return f"{told}; {got['bytes'] / 1e6:.1f} MB in {got['seconds']:.1f} s; {proven}"
+
+
+def _is_date(text: str) -> bool:
+    try:
+        # What it accepts beyond this form (20260318, 2026-W12-3) the service does not.
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 def _yesterday() -> str:
@@ -151,10 +159,10 @@ async def _rows(download: Download, out: Path | None) -> int:
     if out is None:
         await _write(read, sys.stdout)
     else:
-        from .whole_file import whole
+        from wxpay_dsl.core.whole_file import whole_text
 
         try:
-            with whole(out) as file:
+            with whole_text(out, private=True) as file:
                 await _write(read, file)
         except OSError as error:
             raise click.UsageError(f"--out {out}: {error.strerror}") from None

@@ -22,6 +22,7 @@ from .options import json_option, profile_option
 if TYPE_CHECKING:
     from wxpay_dsl import Wechatpay
     from wxpay_dsl.core.chain import Target
+    from wxpay_dsl.core.model import Operation
 
     from .bulk_journal import Entry, Journal
     from .bulk_rows import Table
@@ -45,7 +46,8 @@ Examples:
 Exits with 0 if every row is done, 5 if the outcome of any is unknown or it was not sent, 7 if any was refused.
 """
 #: What a spreadsheet takes for a formula. Base64 and telephone numbers may begin with + or -, and are none.
-_FORMULA = re.compile(r"[=@\t\r]|[+-].*[|(!]", re.DOTALL)
+#: Spreadsheets read the full-width signs of Chinese keyboards as well, and may pass over blanks.
+_FORMULA = re.compile(r"[\t\r\n]|[\s\x00\u200b\ufeff]*(?:[=@＝＠＋－]|[+-].*[|(!｜（！])", re.DOTALL)
 _STATES = ("done", "refused", "unsent", "unknown")
 
 
@@ -89,17 +91,22 @@ def bulk(
     from .bulk_journal import Journal
     from .bulk_rows import read
     from .bulk_run import Plan
+    from .places import check_places, inputs
 
+    journal = journal or out.with_name(f"{out.name}.journal")
+    check_places(
+        [("--out", out), ("--journal", journal)], [("ROWS.CSV", rows), *inputs(profile, parameters=parameters)]
+    )
     client = Wechatpay(profile=profile)
     target = target_of(client, chain)
     operation = target.declared.operation() if target.declared is not None else None
     repeatable = operation.safe_to_repeat if operation is not None else target.verb == "get"
-    asking = None if query is None else _query(client, query)
     table = read(rows, target, parameters)
+    asking = None if query is None else _query(client, query, operation, table)
     plan = Plan(target, repeatable, asking, concurrency, rate, retry_refused)
     about = {"operation": f"{target.verb.upper()} /{'/'.join(target.segments)}", "mchid": client.settings.mchid}
     about["origin"] = client.settings.base_url
-    with Journal(journal or out.with_name(f"{out.name}.journal"), about) as kept:
+    with Journal(journal, about) as kept:
         _check_unchanged(rows, table, kept)
         counts = asyncio.run(_run(plan, client, rows, table, kept))
         _write(out, table, kept.entries)
@@ -107,10 +114,19 @@ def bulk(
     context.exit(5 if counts["unknown"] or counts["unsent"] else 7 if counts["refused"] else 0)
 
 
-def _query(client: Wechatpay, chain: str) -> Target:
+def _query(client: Wechatpay, chain: str, called: Operation | None, table: Table) -> Target:
+    from .bulk_outcome import query_problem
+
     target = target_of(client, chain)
     if target.declared is None or not target.declared.operation().safe_to_repeat:
         raise click.UsageError(f"--query {chain}: only a declared operation that may be repeated can be asked")
+    if called is None:
+        raise click.UsageError("--query: what an answer says of a row is known of declared operations only")
+    asked = target.declared.operation()
+    for row in table.rows:
+        problem = query_problem(called, asked, row.numbers)
+        if problem:
+            raise click.UsageError(f"--query {chain}: {problem} (the row of line {row.line})")
     return target
 
 
@@ -175,9 +191,10 @@ def _bar(total: int) -> Iterator[Callable[[Entry], None]]:
 
 
 def _write(out: Path, table: Table, entries: Mapping[int, Entry]) -> None:
-    """The results, whole or not at all."""
+    """The results, whole or not at all, and for their owner only: they name payers and amounts."""
+    from wxpay_dsl.core.whole_file import whole_text
+
     from .bulk_journal import Entry
-    from .whole_file import whole
 
     found = []
     for number, row in enumerate(table.rows, 1):
@@ -189,8 +206,9 @@ def _write(out: Path, table: Table, entries: Mapping[int, Entry]) -> None:
         )
     columns = list(dict.fromkeys(name for result in found for name in result))
     try:
-        with whole(out, encoding="utf-8-sig", newline="") as file:
-            writer = csv.DictWriter(file, columns, restval="")
+        with whole_text(out, private=True, encoding="utf-8-sig", newline="") as file:
+            # Text in quotes: a program that takes ; or a tab for what divides cells finds no formula behind one.
+            writer = csv.DictWriter(file, columns, restval="", quoting=csv.QUOTE_NONNUMERIC)
             writer.writeheader()
             writer.writerows(found)
     except OSError as error:
@@ -198,11 +216,22 @@ def _write(out: Path, table: Table, entries: Mapping[int, Entry]) -> None:
 
 
 def _told(cells: dict[str, Any]) -> dict[str, Any]:
-    """What was answered, with a quote before what a spreadsheet would take for a formula: nobody signs a refusal."""
-    return {
-        name: f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
-        for name, value in cells.items()
-    }
+    """What was answered, as text that UTF-8 can hold, with a quote before what a spreadsheet would take for a formula.
+
+    Nobody signs a refusal: it may hold anything, half a character included.
+    """
+    return {_whole_characters(name): _told_cell(value) for name, value in cells.items()}
+
+
+def _told_cell(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    text = _whole_characters(value)
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def _whole_characters(text: str) -> str:
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _flat(data: Any, prefix: str = "reply") -> dict[str, Any]:

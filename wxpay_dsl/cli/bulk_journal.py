@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import stat
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Final, Literal, Self
+from typing import Any, BinaryIO, Final, Literal, Self, get_args
 
 import click
 from attrs import asdict, frozen
@@ -24,6 +25,8 @@ __all__ = ["Entry", "Journal", "State"]
 #: that says; ``sent``: on its way when the run ended.
 State = Literal["sent", "done", "refused", "unsent", "unknown"]
 _FORMAT: Final = 1
+#: Not through a link: it would be cut and written to wherever somebody else wants. No pipe is waited for.
+_GUARDED: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 @frozen
@@ -57,10 +60,12 @@ class Journal:
     def __enter__(self) -> Self:
         """Raises ClickException where the journal is another run's, in use, or cannot be read or written."""
         try:
-            # Not through a link: it would be cut and written to wherever somebody else wants.
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0), 0o600)
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | _GUARDED, 0o600)
         except OSError as error:
             raise click.ClickException(f"the journal {self._path}: {error.strerror}") from None
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise click.ClickException(f"the journal {self._path}: it is no regular file")
         self._file = os.fdopen(descriptor, "r+b", buffering=0)
         try:
             self._claim(descriptor)
@@ -90,31 +95,36 @@ class Journal:
     def _read(self, file: BinaryIO) -> None:
         content = file.read()
         whole = content.rfind(b"\n") + 1
-        if whole < len(content):
-            # Half a line was never followed by a step: what it was to say had not happened, or counts as unknown.
-            file.truncate(whole)
-        lines = content[:whole].splitlines()
-        if not lines:
+        if not whole and _line(self._about).startswith(content):
+            # New, or cut short before the first row was sent.
+            file.truncate(0)
             self._put(self._about)
             os.fsync(file.fileno())
             _sync_folder(self._path.parent)
             return
         try:
-            about, *entries = map(json.loads, lines)
-            self.entries = {told["row"]: Entry(**told) for told in entries}
-        except (ValueError, TypeError, KeyError):
+            # A file that is no journal is somebody's: nothing of it is touched.
+            about, *told = [json.loads(line) for line in content[:whole].split(b"\n")[:-1]]
+            if not isinstance(about, dict) or "journal" not in about:
+                raise ValueError("no head of a journal")
+            entries = [_entry(each) for each in told]
+        except (ValueError, TypeError, RecursionError):
             raise click.ClickException(f"{self._path} is no journal of a bulk run, or damaged") from None
         if about != self._about:
             differ = next((name for name, value in self._about.items() if about.get(name) != value), "journal")
             raise click.ClickException(
-                f"{self._path} is the journal of another run: its {differ} is {about.get(differ)!r}, "
+                f"{self._path} is the journal of another run: its {differ} is {about.get(differ)!r:.80}, "
                 f"not {self._about.get(differ)!r}; choose another --journal"
             )
+        self.entries = {entry.row: entry for entry in entries}
+        if whole < len(content):
+            # Half a line was never followed by a step: what it was to say had not happened, or counts as unknown.
+            file.truncate(whole)
 
     def _put(self, told: Mapping[str, Any]) -> None:
         if self._file is None:
             raise RuntimeError("the journal is not open")
-        line = json.dumps(told, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"
+        line = _line(told)
         if self._file.write(line) != len(line):
             raise OSError(f"the journal {self._path} takes no more")
         self._written += 1
@@ -128,6 +138,20 @@ class Journal:
                 upto = self._written
                 await asyncio.to_thread(os.fsync, self._file.fileno())
                 self._synced = upto
+
+
+def _line(told: Mapping[str, Any]) -> bytes:
+    return json.dumps(told, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"
+
+
+def _entry(told: Any) -> Entry:
+    """An entry as it was written. Raises ValueError or TypeError for anything else."""
+    entry = Entry(**told)
+    if type(entry.row) is not int or entry.row < 1 or entry.state not in get_args(State):
+        raise ValueError("no entry of a journal")
+    if not all(isinstance(each, str) for each in (entry.digest, entry.code, entry.message, entry.request_id)):
+        raise ValueError("no entry of a journal")
+    return entry
 
 
 if sys.platform == "win32":

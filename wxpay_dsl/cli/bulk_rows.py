@@ -16,6 +16,7 @@ from attrs import field, frozen
 from wxpay_dsl.core.errors import Fault, ValidationError
 from wxpay_dsl.core.request import SpecWarning
 
+from .bulk_outcome import is_number, numbers_of
 from .parameters import fields_of
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Row", "Table", "check", "read"]
 
-#: Columns that number what a row does: no two rows may have the same.
-_NUMBERS: Final = ("out_", "partner_trade_no", "mch_billno")
 #: Faults that are shown; the rest is counted.
 _SHOWN: Final = 20
 
@@ -38,6 +37,11 @@ class Row:
     cells: Mapping[str, str] = field(repr=False)
     data: Any = field(repr=False)
     fields: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def numbers(self) -> dict[str, str]:
+        """The merchant's own numbers of what is sent, by their names."""
+        return numbers_of({**self.fields, **(self.data if isinstance(self.data, Mapping) else {})})
 
     @property
     def digest(self) -> str:
@@ -124,7 +128,8 @@ def _check_columns(path: Path, columns: Sequence[str]) -> None:
 
 
 def _check_numbers(path: Path, columns: Sequence[str], rows: Sequence[Row]) -> None:
-    numbers = [name for name in columns if name.rpartition(".")[2].startswith(_NUMBERS)]
+    # What numbers a row does: no two rows may have the same.
+    numbers = [name for name in columns if is_number(name.rpartition(".")[2])]
     seen: dict[tuple[str, ...], int] = {}
     for row in rows:
         number = tuple(row.cells[name] for name in numbers) or (row.digest,)

@@ -1,7 +1,7 @@
 """Runs the rows of a bulk run: so many at once, so many a second, each step in the journal before the next.
 
-A row is sent again only where its outcome cannot have been executed, or where the spec says that the operation may be
-repeated; then with the very same numbers. Any other whose outcome is unknown is asked for, or reported.
+A row is sent again only where it cannot have been executed, or where the spec says that the operation may be repeated;
+then with the very same numbers. Any other whose outcome is unknown is asked for, or reported.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from wxpay_dsl.core.errors import ConnectionFailedError, SdkError, ServiceError
 from wxpay_dsl.core.model import SECTIONS
 
 from .bulk_journal import Entry, Journal, State
+from .bulk_outcome import failure_of, told_by_query
 from .bulk_rows import Row
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ async def run(
                 await journal.add(entry)
                 entry = await _send(plan, client, row, entry, before)
             if plan.query is not None and (ask or entry.state == "unknown"):
-                entry = await _ask(plan.query, client, row, entry)
+                entry = await _ask(plan, plan.query, client, row, entry)
             await journal.add(entry)
             settled(entry)
 
@@ -100,12 +101,18 @@ async def _send(plan: Plan, client: Wechatpay, row: Row, entry: Entry, before: E
     try:
         reply = await client.call(plan.target, row.data, row.fields)
     except SdkError as error:
-        return _failed(error, entry, before)
-    return _done(reply, entry)
+        return _failed(plan, error, entry, before)
+    failure = failure_of(reply.data)
+    if failure:
+        return evolve(_answered(reply, entry), state="refused", message=f"the answer says: {failure}")
+    return evolve(_answered(reply, entry), state="done")
 
 
-async def _ask(query: Target, client: Wechatpay, row: Row, entry: Entry) -> Entry:
-    """The outcome of a row as the query tells it; where it does not, the row stays unknown."""
+async def _ask(plan: Plan, query: Target, client: Wechatpay, row: Row, entry: Entry) -> Entry:
+    """The outcome of a row as the query tells it.
+
+    Where its answer is not about this row, or says neither success nor failure, the row stays unknown.
+    """
     operation = query.declared.operation() if query.declared is not None else None
     schemas = [operation.section(name) for name in SECTIONS] if operation is not None else []
     names = {name for schema in schemas if schema is not None for name in schema.properties}
@@ -116,15 +123,17 @@ async def _ask(query: Target, client: Wechatpay, row: Row, entry: Entry) -> Entr
         reply = await client.call(query, None, given)
     except SdkError as error:
         return evolve(entry, state="unknown", message=f"the query: {error}")
-    return _done(reply, entry)
+    own = plan.target.declared.operation().returns if plan.target.declared is not None else None
+    told = told_by_query(reply.data, row.numbers, own)
+    return evolve(_answered(reply, entry), state=told.state, code="", message=told.message)
 
 
-def _done(reply: Any, entry: Entry) -> Entry:
+def _answered(reply: Any, entry: Entry) -> Entry:
     data = reply.data if not isinstance(reply.data, bytes) else None
-    return evolve(entry, state="done", status=reply.status, request_id=reply.request_id, data=data)
+    return evolve(entry, status=reply.status, request_id=reply.request_id, data=data)
 
 
-def _failed(error: SdkError, entry: Entry, before: Entry | None) -> Entry:
+def _failed(plan: Plan, error: SdkError, entry: Entry, before: Entry | None) -> Entry:
     from wxpay_dsl import RateLimitError
 
     if isinstance(error, ServiceError):
@@ -132,14 +141,14 @@ def _failed(error: SdkError, entry: Entry, before: Entry | None) -> Entry:
         if error.outcome_unknown or error.status >= 500 or _was_done(error, before):
             state = "unknown"
         elif isinstance(error, RateLimitError):
-            state = "unsent"
+            # Nobody signs a refusal: a gateway may have limited the answer, or somebody else written it. What may not
+            # be repeated is not sent again for that.
+            state = "unsent" if plan.repeatable else "unknown"
+        message = error.message or str(error)
+        if state == "unknown" and isinstance(error, RateLimitError):
+            message += "; too many calls, but the refusal is not signed: the row may have been executed (give --rate)"
         return evolve(
-            entry,
-            state=state,
-            status=error.status,
-            code=error.code,
-            message=error.message or str(error),
-            request_id=error.request_id,
+            entry, state=state, status=error.status, code=error.code, message=message, request_id=error.request_id
         )
     nothing_left = isinstance(error, ConnectionFailedError) and not error.sent
     # Whatever else went wrong went wrong after the request had left, as far as anyone knows.

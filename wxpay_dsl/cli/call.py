@@ -63,6 +63,7 @@ Examples:
     type=click.Choice(["strict", "on", "off"]),
     help="strict: refuse what the published limits do not know; off: send unchecked.",
 )
+@click.option("--undeclared", is_flag=True, help="Send to an undeclared path beside a declared one that encrypts.")
 @click.option("--out", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), help="Write the data there.")
 @click.option("-v", "--verbose", is_flag=True, help="Show the exchange, what was signed and sent, on stderr.")
 @json_option
@@ -73,6 +74,7 @@ def call(
     profile: Path | None,
     timeout: float | None,
     validate: str | None,
+    undeclared: bool,  # noqa: FBT001 (a flag of the command line)
     out: Path | None,
     verbose: bool,  # noqa: FBT001 (a flag of the command line)
     as_json: bool,  # noqa: FBT001 (likewise)
@@ -81,7 +83,9 @@ def call(
 
     from .asking import ask, may_ask
     from .parameters import fields_of, read_data
+    from .places import check_places, inputs
 
+    check_places([("--out", out)], inputs(profile, data, parameters))
     client = Wechatpay(profile=profile)
     target = target_of(client, chain)
     operation = target.declared.operation() if target.declared is not None else None
@@ -96,6 +100,8 @@ def call(
         fields["timeout"] = timeout
     if validate is not None:
         fields["validate"] = {"strict": "strict", "on": True, "off": False}[validate]
+    if undeclared:
+        fields["undeclared"] = True
     reply = asyncio.run(_call(client, target, given, fields, operation))
     if verbose:
         from .exchange_view import show
@@ -126,6 +132,8 @@ async def _call(
 
 
 def _deliver(reply: Reply[Any], out: Path | None, *, as_json: bool) -> None:
+    from wxpay_dsl.core.whole_file import write_whole
+
     from .terminal import json_bytes, note, write_json
 
     data = reply.data
@@ -133,7 +141,8 @@ def _deliver(reply: Reply[Any], out: Path | None, *, as_json: bool) -> None:
     if out is not None:
         written = json_bytes(data, indent=2) + b"\n" if raw is None else raw
         try:
-            out.write_bytes(written)
+            # For its owner only: what the service answers may name payers, or hold a key.
+            write_whole(out, written, private=True)
         except OSError as error:
             raise click.UsageError(f"--out {out}: {error.strerror}") from None
         if as_json:

@@ -108,6 +108,7 @@ def _show(keys: Iterable[PlatformKey], now: datetime) -> None:
 def _save(keys: Iterable[PlatformKey], folder: Path) -> Iterable[Path]:
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+    from wxpay_dsl.core.whole_file import write_whole
     from wxpay_dsl.wechat.shangmi import Sm2PublicKey
 
     try:
@@ -115,11 +116,12 @@ def _save(keys: Iterable[PlatformKey], folder: Path) -> Iterable[Path]:
         for key in keys:
             path = folder / f"{key.id}.pem"
             if key.certificate is not None:
-                path.write_bytes(key.certificate.public_bytes(Encoding.PEM))
+                pem = key.certificate.public_bytes(Encoding.PEM)
             elif isinstance(key.public_key, Sm2PublicKey):
-                path.write_bytes(key.public_key.pem())
+                pem = key.public_key.pem()
             else:
-                path.write_bytes(key.public_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+                pem = key.public_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+            write_whole(path, pem, private=False)
             yield path
     except OSError as error:
         raise click.UsageError(f"--out {folder}: {error.strerror}") from None

@@ -95,4 +95,7 @@ def _build(out: Path, folders: tuple[str, ...]) -> None:
         raise click.ClickException(f"the documentation needs {error.name}: pip install 'wxpay-dsl[docs]'") from None
     # The library that cuts Chinese into words tells of its own start.
     logging.getLogger("jieba").addFilter(lambda record: record.levelno >= logging.WARNING)
-    build_site(out, folders)
+    try:
+        build_site(out, folders)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise click.UsageError(f"--out {error.filename}: {error.strerror}") from None

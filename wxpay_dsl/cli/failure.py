@@ -17,6 +17,9 @@ from .terminal import stderr, write_json
 
 __all__ = ["report"]
 
+#: Characters of a line of an error that are shown.
+_LONGEST: Final = 2000
+
 #: The kinds of error by the names of their classes, the exit code and title of each; the first that fits counts. Names,
 #: since importing all these classes would load all that may raise them.
 _KINDS: Final = (
@@ -41,7 +44,7 @@ def report(error: SdkError | click.ClickException | OSError, *, as_json: bool = 
     if as_json:
         write_json({"error": {"type": type(error).__name__, "exit": code, **_told(error)}})
         return code
-    lines = list(_lines(error))
+    lines = [_bounded(line) for line in _lines(error)]
     subtitle = f"{type(error).__name__} · exit {code}"
     # A panel is as wide as its text, and cuts what stands in its frame to that.
     widest = max(cell_len(line) for text in (*lines, f"{title}    ", f"{subtitle}    ") for line in text.split("\n"))
@@ -59,11 +62,16 @@ def report(error: SdkError | click.ClickException | OSError, *, as_json: bool = 
     return code
 
 
+def _bounded(line: str) -> str:
+    """A line of an error, cut: what was given for a file's name may be the whole content of one."""
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]} … ({len(line)} characters)"
+
+
 def _told(error: SdkError | click.ClickException | OSError) -> dict[str, Any]:
     """``text``, the whole in a sentence, and the fields of the error by their names."""
     if isinstance(error, click.ClickException):
-        return {"text": error.format_message()}
-    told: dict[str, Any] = {"text": str(error)}
+        return {"text": _bounded(error.format_message())}
+    told: dict[str, Any] = {"text": _bounded(str(error))}
     kind = type(error)
     for name in [each.name for each in fields(kind)] if has(kind) else []:
         value = getattr(error, name)
@@ -71,6 +79,8 @@ def _told(error: SdkError | click.ClickException | OSError) -> dict[str, Any]:
             value = None if getattr(error, "code", "") else value.decode("utf-8", "replace")
         elif name == "faults":
             value = [asdict(fault) for fault in value]
+        elif isinstance(value, str):
+            value = _bounded(value)
         if name != "headers" and value not in (None, "", (), told["text"]):
             told[name] = value
     return told

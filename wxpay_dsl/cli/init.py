@@ -136,7 +136,7 @@ def _platform_key(file: Path | None, key_id: str | None, source: Path) -> tuple[
         if not text:
             return None
         path = Path(text).expanduser()
-        platform_key("PUB_KEY_ID_", path)
+        platform_key("PUB_KEY_ID_0", path)  # its own is asked for next
         return path
 
     def named(text: str) -> str:

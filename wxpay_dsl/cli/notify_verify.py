@@ -88,7 +88,7 @@ def read_headers(raw: bytes) -> dict[str, str]:
     if text.lstrip().startswith("{"):
         try:
             found = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise click.UsageError(f"--headers is not JSON: {error}") from None
         return {str(name): value if isinstance(value, str) else str(value) for name, value in found.items()}
     headers = {}

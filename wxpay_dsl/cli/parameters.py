@@ -16,8 +16,8 @@ from wxpay_dsl.core.model import SECTIONS, Operation, Schema
 
 __all__ = ["fields_of", "fields_within", "read_data", "value_of"]
 
-_INTEGER: Final = re.compile(r"[+-]?[0-9]+\Z")
-_DECIMAL: Final = re.compile(r"[+-]?[0-9]*\.[0-9]+\Z")
+_INTEGER: Final = re.compile(r"[+-]?[0-9]{1,18}\Z")
+_DECIMAL: Final = re.compile(r"[+-]?[0-9]{0,18}\.[0-9]{1,18}\Z")
 _BOOLEANS: Final = {"true": True, "false": False}
 
 

@@ -24,6 +24,7 @@ Examples:
 @click.option("--out", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), help="An .svg or .png file.")
 @json_option
 def qr(code_url: str, out: Path | None, as_json: bool) -> None:  # noqa: FBT001 (a flag of the command line)
+    from wxpay_dsl.core.whole_file import write_whole
     from wxpay_dsl.wechat.qr import png, svg, terminal
 
     from .terminal import write_json
@@ -38,7 +39,7 @@ def qr(code_url: str, out: Path | None, as_json: bool) -> None:  # noqa: FBT001 
     if kind not in (".svg", ".png"):
         raise click.UsageError(f"--out {out}: an .svg or a .png is written")
     try:
-        written = out.write_bytes(svg(code_url).encode() if kind == ".svg" else png(code_url))
+        written = write_whole(out, svg(code_url).encode() if kind == ".svg" else png(code_url), private=False)
     except OSError as error:
         raise click.UsageError(f"--out {out}: {error.strerror}") from None
     if as_json:

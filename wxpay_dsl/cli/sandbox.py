@@ -49,8 +49,10 @@ def _shares(context: click.Context, option: click.Parameter, given: tuple[str, .
         kind, _, share = text.partition("=")
         try:
             shares[kind] = float(share) if share else 1.0
+            if not 0 <= shares[kind] <= 1:
+                raise ValueError(share)
         except ValueError:
-            raise click.BadParameter(f"{text!r}: the share of calls is 0 to 1", context, option) from None
+            raise click.BadParameter(f"{text!r:.60}: the share of calls is 0 to 1", context, option) from None
     return shares
 
 

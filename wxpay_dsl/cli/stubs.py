@@ -35,12 +35,16 @@ Example:
 @json_option
 def stubs(folders: tuple[str, ...], out: Path, as_json: bool) -> None:  # noqa: FBT001 (a flag of the command line)
     """Writes the overlay package."""
-    from wxpay_dsl.stub_files import GENERATED, write_overlay
+    from wxpay_dsl.stub_files import OVERLAY_FILES, write_overlay
 
     if not out.name.isidentifier():
         raise click.UsageError(f"--out {str(out)!r}: the last part is a Python package's name, letters, digits and _")
-    if out.exists() and not (out / GENERATED).exists() and any(out.iterdir()):
+    others = {each.name for each in out.iterdir()} - {*OVERLAY_FILES, "__pycache__"} if out.is_dir() else set()
+    # Without its types, a lone __init__.py is somebody's own package.
+    if others or ((out / "__init__.py").exists() and not (out / "chain.pyi").exists()):
         raise click.UsageError(f"--out {str(out)!r} holds other files than these types; name a new folder")
+    if out.is_symlink():
+        raise click.UsageError(f"--out {str(out)!r} is a link: name the folder that it leads to")
     write_overlay(folders, out)
     statement = f"from {out.name} import Wechatpay"
     if as_json:

@@ -17,8 +17,9 @@ from rich.text import Text
 __all__ = ["hanging", "json_bytes", "note", "plain", "say_ready", "stderr", "stdout", "write_json"]
 
 #: What a terminal obeys instead of showing it, or shows in another order or on another line than it stands. Whoever
-#: answers in the service's place may have written what is printed.
-_OBEYED: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+#: answers in the service's place may have written what is printed. Half a character, which JSON can say and a stream
+#: of UTF-8 cannot, is treated likewise.
+_OBEYED: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 #: Columns where there is no terminal to ask: in a log a line is better long than broken.
 _UNKNOWN_WIDTH = 1000
 
@@ -78,11 +79,8 @@ def hanging(console: Console, line: Text, indent: int) -> None:
 
 def json_bytes(data: Any, *, indent: int | None = None) -> bytes:
     """JSON in UTF-8, Chinese as Chinese; what a terminal would obey as an escape, which is the same JSON."""
-    try:
-        text = json.dumps(data, ensure_ascii=False, indent=indent)
-        return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode()
-    except UnicodeEncodeError:  # half a character, which JSON can escape and UTF-8 cannot say
-        return json.dumps(data, indent=indent).encode()
+    text = json.dumps(data, ensure_ascii=False, indent=indent)
+    return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode()
 
 
 def write_json(data: Any) -> None:

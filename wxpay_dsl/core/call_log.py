@@ -9,11 +9,12 @@ import asyncio
 import logging
 from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
-from typing import Final
+from typing import Any, Final
 
 from .errors import on_one_line
 from .hooks import Call, Hook
-from .redaction import redact_data, redact_headers, redact_url
+from .model import Schema
+from .redaction import redact_data, redact_headers, redact_unknown, redact_url
 
 __all__ = ["log_calls", "log_failure"]
 
@@ -21,7 +22,13 @@ _NOTHING: Final[AbstractContextManager[None]] = nullcontext()
 
 
 def log_calls(log: logging.Logger) -> Hook:
-    """A hook that logs to ``log``."""
+    """A hook that logs to ``log``.
+
+    A call that fails is raised to its caller: where the application has set up no logging, Python's last resort does
+    not print it once more.
+    """
+    if not log.handlers:
+        log.addHandler(logging.NullHandler())
 
     def hook(call: Call) -> AbstractContextManager[None]:
         return _Logged(log, call) if log.isEnabledFor(logging.WARNING) else _NOTHING
@@ -62,12 +69,18 @@ def _sending(log: logging.Logger, call: Call) -> None:
     request = call.request
     operation = request.operation
     fields = {
-        section: redact_data(operation.section(section) if operation is not None else None, values)
+        section: _redacted(operation.section(section) if operation is not None else None, values)
         for section, values in request.sections.items()
         if section in ("body", "form") and values
     }
     headers = redact_headers(request.headers)
-    log.debug("%s %s %s %s", request.method, redact_url(request.url), headers, " ".join(fields.values()))
+    url = redact_url(request.url, declared=operation is not None)
+    log.debug("%s %s %s %s", request.method, url, headers, " ".join(fields.values()))
+
+
+def _redacted(schema: Schema | None, data: Any) -> str:
+    """Data as the log shows it. Where no spec says what is sensitive, any value may be."""
+    return redact_unknown(data) if schema is None else redact_data(schema, data)
 
 
 def _ended(log: logging.Logger, call: Call, milliseconds: float) -> None:
@@ -80,4 +93,4 @@ def _ended(log: logging.Logger, call: Call, milliseconds: float) -> None:
     if reply is not None and log.isEnabledFor(logging.DEBUG):
         operation = call.request.operation
         returns = operation.returns if operation is not None else None
-        log.debug("%s %s %s", call.name, redact_headers(reply.headers), redact_data(returns, reply.data))
+        log.debug("%s %s %s", call.name, redact_headers(reply.headers), _redacted(returns, reply.data))

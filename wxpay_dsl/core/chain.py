@@ -138,12 +138,16 @@ class Node:
             declared = parent._declared(verb)  # noqa: SLF001 (a node like this one)
             if declared or not any(branch.verbs for branch in self._branches):
                 return parent._aim(verb, declared)  # noqa: SLF001
-        verbs = {verb: found for branch in reversed(self._branches) for verb, found in branch.verbs.items()}
+        verbs = _verbs(self._branches) or _verbs(_with_slash(self._branches))
         verb = "post" if "post" in verbs or len(verbs) != 1 else next(iter(verbs))
         return self._aim(verb, verbs.get(verb), shorthand=True)
 
     def _declared(self, verb: str) -> Declared | None:
-        return next((branch.verbs[verb] for branch in self._branches if verb in branch.verbs), None)
+        for branches in (self._branches, _with_slash(self._branches)):
+            for branch in branches:
+                if verb in branch.verbs:
+                    return branch.verbs[verb]
+        return None
 
     def _aim(self, verb: str, declared: Declared | None, *, shorthand: bool = False) -> Target:
         segments = self._segments
@@ -155,6 +159,8 @@ class Node:
                 return Target(verb, segments, None, bound, tuple(dir(self)))
         else:
             template = declared.path.split("/")[1:]
+            if template[-1] == "" and segments[-1:] != ("",):
+                segments = (*segments, "")
             # The family's prefix is in the chain and not in the path: align them at their ends.
             for given, segment in zip(segments[len(segments) - len(template) :], template, strict=True):
                 if isinstance(given, Literal) and segment.startswith("{"):
@@ -182,7 +188,8 @@ class Node:
             declared = parent._declared(self._segments[-1])  # noqa: SLF001
             if declared:
                 return [declared]
-        return [declared for branch in self._branches for declared in branch.verbs.values()]
+        branches = self._branches if any(branch.verbs for branch in self._branches) else _with_slash(self._branches)
+        return [declared for branch in branches for declared in branch.verbs.values()]
 
     def __dir__(self) -> list[str]:
         names = {spelling(segment) for branch in self._branches for segment in branch.children}
@@ -243,6 +250,17 @@ class Node:
 def aim(node: Node) -> Target:
     """What calling ``node`` would do. Raises SpecError for a spec that cannot be read."""
     return node._target()  # noqa: SLF001 (of this module)
+
+
+def _with_slash(branches: tuple[Branch, ...]) -> tuple[Branch, ...]:
+    """The same paths with a slash at their ends. They are called without it too: ``applyment.post`` is
+    ``applyment._empty_.post`` where that alone is declared.
+    """
+    return tuple(branch.children[""] for branch in branches if "" in branch.children)
+
+
+def _verbs(branches: tuple[Branch, ...]) -> dict[str, Declared]:
+    return {verb: found for branch in reversed(branches) for verb, found in branch.verbs.items()}
 
 
 def _dotted(segments: tuple[str, ...]) -> str:

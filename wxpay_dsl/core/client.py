@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import ssl
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
-from time import perf_counter
+from time import monotonic, perf_counter
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, NoReturn, Self
 
 from attrs import evolve
 
 from .call_log import log_calls, log_failure
 from .chain import Node, Target
-from .errors import ClosedError, Fault, SdkError, ServiceError, UndeclaredPathError, ValidationError
+from .errors import (
+    ClosedError,
+    Fault,
+    RequestTimeoutError,
+    SdkError,
+    ServiceError,
+    UndeclaredPathError,
+    ValidationError,
+)
 from .exchange import Exchange, Response
 from .family import Family
 from .forms import complete
 from .hooks import Hook, observed
+from .model import Operation
+from .near_miss import refuse_near_miss
+from .origins import Origins
 from .plan import plan_of
 from .reply import Reply
-from .request import Request, Validate, Warned, build, collect
+from .request import Options, Request, Validate, Warned, build, collect
 from .stream import Stream
 from .transport import Middleware, Transport
 from .tree import Tree
@@ -30,6 +42,8 @@ __all__ = ["TIMEOUT", "Client", "Middlewares"]
 
 #: Seconds for a whole call where nobody says otherwise.
 TIMEOUT: Final = 30.0
+#: Seconds of preparation that are taken off a call's time.
+_NOTICED: Final = 0.001
 
 #: The middlewares of one exchange, outermost first; once a handler returns, the exchange holds the answer whole.
 Middlewares = Callable[[Exchange], Sequence[Middleware]]
@@ -50,16 +64,20 @@ class Client:
         middlewares: Middlewares | None = None,
         tls: Tls | None = None,
         own_hosts: bool = True,
+        origins: Origins | None = None,
         strict: bool = False,
+        undeclared: bool = False,
         validate: Validate = True,
         timeout: float = TIMEOUT,
         owns_transport: bool = True,
         hooks: Sequence[Hook] = (),
         log: logging.Logger | None = None,
     ) -> None:
-        """``own_hosts`` False sends everything to ``base_url``, whatever host a spec names; ``strict`` refuses
-        undeclared paths; ``owns_transport`` False leaves the connections open for others when this client is closed;
-        ``hooks`` run around each call, and ``log`` has a line of each: those that fail at WARNING, all at INFO.
+        """``own_hosts`` False sends everything to ``base_url``, whatever host a spec names; ``origins`` is where calls
+        may go, ``base_url`` alone by default, and a call to anywhere else is refused; ``strict`` refuses undeclared
+        paths, ``undeclared`` sends even to those that are nearly a declared one whose fields are encrypted;
+        ``owns_transport`` False leaves the connections open for others when this client is closed; ``hooks`` run around
+        each call, and ``log`` has a line of each: those that fail at WARNING, all at INFO.
         """
         self._tree = tree
         self._families = families
@@ -68,7 +86,9 @@ class Client:
         self._middlewares = middlewares
         self._tls = tls
         self._own_hosts = own_hosts
+        self._origins = origins if origins is not None else _origin_of(self._base_url)
         self._strict = strict
+        self._undeclared = undeclared
         self._validate: Validate = validate
         self._timeout = timeout
         self._owns_transport = owns_transport
@@ -158,19 +178,50 @@ class Client:
         if operation is None and self._strict:
             path = "/" + "/".join(target.segments)
             raise UndeclaredPathError(f"{target.verb.upper()} {path}", self._tree.nearest(path))
+        base = self._base_url if not self._own_hosts else self._base(target, operation)
         plan = plan_of(operation) if operation is not None else None
         collected = collect(target, plan, data, fields)
         sections, options, faults, _ = collected
-        if "form" in sections and isinstance(sections["form"], Mapping):
-            sections["form"] = await complete(operation, sections["form"], family, faults)
+        if operation is None and not (self._undeclared or options.undeclared):
+            refuse_near_miss(self._tree, target, sections)
         validate = self._validate if options.validate is None else options.validate
-        base = self._base_url if not self._own_hosts else self._base(target, operation)
-        request = build(target, plan, collected, family, base, validate, self._warned)
-        if plan is not None and plan.seals and family.outgoing is not None:
-            changed = await family.outgoing(plan.operation, request.sections)
-            if changed is not request.sections:
-                request = build(target, plan, (changed, options, [], ()), family, base, None, self._warned)
-        return request if family.seal is None else await family.seal(request)
+        outgoing = family.outgoing if plan is not None and plan.seals else None
+        if "form" not in sections and outgoing is None and family.seal is None:
+            # Nothing to wait for.
+            return build(target, plan, collected, family, base, validate, self._warned)
+
+        async def finished() -> Request:
+            if "form" in sections and isinstance(sections["form"], Mapping):
+                sections["form"] = await complete(operation, sections["form"], family, faults)
+            request = build(target, plan, collected, family, base, validate, self._warned)
+            if outgoing is not None and plan is not None:
+                changed = await outgoing(plan.operation, request.sections)
+                if changed is not request.sections:
+                    request = build(target, plan, (changed, options, [], ()), family, base, None, self._warned)
+            return request if family.seal is None else await family.seal(request)
+
+        return await self._in_time(finished(), options, operation, target)
+
+    async def _in_time(
+        self, preparing: Coroutine[Any, Any, Request], options: Options, operation: Operation | None, target: Target
+    ) -> Request:
+        """The request, prepared within the call's time: a key may have to be fetched for it. Raises
+        RequestTimeoutError.
+        """
+        timeout = self._timeout if options.timeout is None else options.timeout
+        begun = monotonic()
+        limit = asyncio.timeout(timeout)
+        try:
+            async with limit:
+                request = await preparing
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            name = operation.name if operation is not None else f"{target.verb.upper()} /{'/'.join(target.segments)}"
+            message = f"not ready to be sent within {timeout:g} s (a key that it needs was not fetched in time)"
+            raise RequestTimeoutError(name, message, outcome_unknown=False) from error
+        spent = monotonic() - begun
+        return request if spent < _NOTICED else evolve(request, spent=spent)
 
     async def send(self, request: Request) -> Exchange:
         """Sends a prepared request through the middlewares; every answer is whole, whatever its status."""
@@ -187,8 +238,14 @@ class Client:
         if self._closed:
             raise ClosedError
         request = exchange.request
+        url, base = request.url, self._base_url
+        if not url.startswith(base) or url[len(base) : len(base) + 1] != "/":
+            # A link of an answer, or a request that somebody made: its host was not looked at yet.
+            self._origins.check(url, request.name)
         middlewares = self._middlewares(exchange) if self._middlewares is not None else ()
         timeout = self._timeout if request.options.timeout is None else request.options.timeout
+        if request.spent:
+            timeout = max(timeout - request.spent, _NOTICED)
         return middlewares, timeout, self._tls(request) if self._tls is not None else None
 
     @asynccontextmanager
@@ -209,13 +266,26 @@ class Client:
         return None
 
     @property
+    def origins(self) -> Origins:
+        """Where calls may go."""
+        return self._origins
+
+    @property
     def only_origin(self) -> str | None:
         """Where everything goes, whatever host a spec or a link names; None where they count."""
         return None if self._own_hosts else self._base_url
 
-    def _base(self, target: Target, operation: Any) -> str:
+    def _base(self, target: Target, operation: Operation | None) -> str:
+        """Where a call goes. Raises ConfigurationError, before anything is signed, for an origin it may not go to."""
         host = operation.host if operation is not None else self._tree.host_of(target.segments)
-        return host or self._base_url
+        if not host:
+            return self._base_url
+        name = operation.name if operation is not None else f"{target.verb.upper()} /{'/'.join(target.segments)}"
+        self._origins.check(host, name, operation.file if operation is not None else "the specs beside it")
+        return host
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a client holds keys and connections and is never pickled: make one in the other process")
 
     async def close(self) -> None:
         """Ends this client: further calls raise ClosedError. Its own connections are closed."""
@@ -232,9 +302,21 @@ class Client:
         await self.close()
 
 
+def _origin_of(base_url: str) -> Origins:
+    try:
+        return Origins.of([base_url])
+    except ValueError:
+        # Calls to it fail, and say why.
+        return Origins.of(())
+
+
 def _with_doubt(exchange: Exchange, error: SdkError) -> SdkError:
-    """A refusal of the last attempt says nothing of an earlier one, whose answer was lost."""
-    if exchange.doubtful and isinstance(error, ServiceError):
+    """A refusal of the last attempt says nothing of an earlier one, whose answer was lost; and where the spec says that
+    only a query tells the outcome, no refusal does.
+    """
+    operation = exchange.request.operation
+    queried = operation is not None and operation.outcome == "query" and not exchange.request.safe
+    if (exchange.doubtful or queried) and isinstance(error, ServiceError):
         return evolve(error, outcome_unknown=True)
     return error
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from pathlib import Path
@@ -21,6 +20,7 @@ from .errors import FileCorruptedError, ReplyTooLargeError, ServiceError, Transp
 from .opening import open_file
 from .stream import Stream
 from .unpack import Digest, StreamCipher, Unpacker, UnpackError
+from .whole_file import part_for
 
 __all__ = ["MAX_UNPACKED", "Download", "Fetch", "Plan", "Progress"]
 
@@ -152,10 +152,10 @@ class Download:
     async def save(self, path: str | os.PathLike[str]) -> Path:
         """Writes the file to ``path``, which appears whole and proven or not at all; what was there is replaced.
 
-        Raises OSError, and as iterating does.
+        It is for its owner only (mode 0600): bills name payers and amounts. Raises OSError, and as iterating does.
         """
         target = Path(path)
-        part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+        part = part_for(target)
         handle = await open_file(part, "xb")
         try:
             try:

@@ -94,14 +94,21 @@ class ValidationError(SdkError):
 
 @frozen(str=False)
 class UndeclaredPathError(SdkError):
-    """A path that no spec declares, on a client that was told to be strict."""
+    """A path that no spec declares: on a client that was told to be strict, or beside a declared one that encrypts."""
 
     operation: str
     nearest: str = ""
+    #: Of the declared one, where it encrypts fields that would leave in the clear: ``v3.applyments.post``.
+    chain: str = ""
 
     def __str__(self) -> str:
+        if self.chain:
+            return on_one_line(
+                f"{self.operation}: no spec declares this path; {self.nearest} beside it encrypts fields, which would "
+                f"leave in the clear here: call {self.chain}, or say undeclared=True to send the fields as they are"
+            )
         hint = f"; the nearest declared path is {self.nearest}" if self.nearest else ""
-        return f"{self.operation}: no spec declares this path{hint}"
+        return on_one_line(f"{self.operation}: no spec declares this path{hint}")
 
 
 @frozen(str=False)

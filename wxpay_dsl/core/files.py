@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 from attrs import define, field, frozen
 
 from .errors import Fault
+from .file_names import is_file_name, shown_file
 from .opening import open_file
 
 if TYPE_CHECKING:
@@ -127,7 +128,8 @@ async def prepare(given: Any, faults: list[Fault], path: str) -> Upload | None:
     except _UnfitError as unfit:
         faults.append(Fault(path, str(unfit)))
     except OSError as error:
-        faults.append(Fault(path, f"{error.filename or 'the file'} cannot be read: {error.strerror or error}"))
+        named = shown_file(error.filename) if isinstance(error.filename, (str, bytes, os.PathLike)) else "the file"
+        faults.append(Fault(path, f"{named} cannot be read: {error.strerror or type(error).__name__}"))
     return None
 
 
@@ -138,7 +140,12 @@ class _UnfitError(Exception):
 async def _prepare(file: File) -> Upload:
     content = file.content
     if isinstance(content, (str, os.PathLike)):
-        return await _from_path(file, Path(os.fspath(content)))
+        if not is_file_name(content):
+            raise _UnfitError(
+                f"a text of {len(os.fsdecode(content))} characters is not the name of a file: give the contents as "
+                f"bytes, or a path"
+            )
+        return await _from_path(file, Path(os.fsdecode(content)))
     if isinstance(content, (bytes, bytearray, memoryview)):
         return _from_bytes(file, bytes(content))
     if isinstance(content, AsyncIterable):
@@ -153,7 +160,7 @@ async def _from_path(file: File, path: Path) -> Upload:
     def measure() -> tuple[int, str, bytes]:
         with path.open("rb") as handle:
             if not stat.S_ISREG(os.fstat(handle.fileno()).st_mode):
-                raise _UnfitError(f"{path} is no regular file")
+                raise _UnfitError(f"{shown_file(path)} is no regular file")
             return _measure(handle)
 
     async def read() -> AsyncGenerator[bytes, None]:

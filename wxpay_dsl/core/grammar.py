@@ -6,7 +6,6 @@ knows its path in the data; the loader turns that into file, line and column.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any, Final
@@ -14,6 +13,7 @@ from typing import Any, Final
 from attrs import evolve
 
 from .model import Schema
+from .patterns import why_not
 
 __all__ = [
     "EVENT_WORDS",
@@ -78,7 +78,9 @@ OPERATION_WORDS: Final[Mapping[str, tuple[type, ...]]] = {
     "digest_header": (str,),
     "sign": (bool,),
     "nonce": (bool,),
+    "sign_type": (bool,),
     "idempotent": (bool,),
+    "outcome": (str,),
     "updated": (str,),
     "version": (str,),
     "status": (int,),
@@ -305,10 +307,9 @@ def _extend(base: Schema, ref: str, words: dict[str, Any]) -> Schema:
 
 
 def _compiles(pattern: str) -> None:
-    try:
-        re.compile(pattern)
-    except re.error as error:
-        raise Mistake(f"the pattern does not compile: {error}", "pattern") from None
+    wrong = why_not(pattern)
+    if wrong:
+        raise Mistake(wrong, "pattern")
 
 
 _ATTRIBUTES: Final = tuple(dict.fromkeys([attribute for attribute, _ in FIELD_WORDS.values()] + ["required"]))

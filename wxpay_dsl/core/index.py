@@ -13,10 +13,12 @@ import re
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from errno import EINVAL
+from stat import S_ISREG
 from typing import Any, Final, NamedTuple
 from zlib import crc32
 
-__all__ = ["INDEX_NAME", "RACY_NS", "IndexedFile", "digest", "index_folder", "portable_index"]
+__all__ = ["INDEX_NAME", "RACY_NS", "IndexedFile", "digest", "index_folder", "portable_index", "read_regular"]
 
 INDEX_NAME: Final = ".index.json"
 #: Grows with the index's meaning, so that an older one is not believed.
@@ -26,6 +28,8 @@ RACY_NS: Final = 2_000_000_000
 _SUFFIXES: Final = (".yaml", ".yml")
 #: Bytes of a file that are looked at; the YAML reader refuses what is as large.
 _MOST: Final = 4 * 1024 * 1024 + 1
+#: Bytes of an index that are read; that of a thousand operations has 200 KB.
+_MOST_INDEX: Final = 64 * 1024 * 1024
 #: A line that declares a path, in a file that cannot be read as YAML.
 _DECLARES: Final = re.compile(rb"""\s+['"]?(/[^\s'":#]*)['"]?\s*:""")
 
@@ -119,8 +123,7 @@ def _entry(folder: str, found: _Found, default_family: str, known: list[Any] | N
     """A file's share of the index, from its bytes; ``known`` is taken over where its hash is theirs."""
     file, *times = found
     try:
-        with open(os.path.join(folder, file), "rb") as stream:
-            text = stream.read(_MOST)
+        text = read_regular(os.path.join(folder, file), _MOST)
     except OSError as error:
         return [*times, "", *_broken(b"", file, default_family, [f"cannot be read: {error.strerror}", 0, 0])]
     proof = digest(text)
@@ -128,6 +131,19 @@ def _entry(folder: str, found: _Found, default_family: str, known: list[Any] | N
     if known is not None and known[3] == proof:
         return [*times, *known[3:]]
     return [*times, proof, *_outline(text, folder, file, default_family)]
+
+
+def read_regular(path: str, most: int) -> bytes:
+    """Up to ``most`` bytes of a file. Raises OSError for what is no file: a pipe would be waited for, for ever."""
+    with open(path, "rb", opener=_opened) as stream:
+        if not S_ISREG(os.fstat(stream.fileno()).st_mode):
+            raise OSError(EINVAL, "it is no regular file")
+        return stream.read(most)
+
+
+def _opened(path: str, flags: int) -> int:
+    # Opening a pipe waits for its writer, unless it is told not to.
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _outline(text: bytes, folder: str, file: str, default_family: str) -> list[Any]:
@@ -179,8 +195,7 @@ def digest(text: bytes) -> str:
 def _load(folder: str, default_family: str) -> tuple[dict[str, Any], int]:
     """The entries of the saved index and when it was saved; nothing where it is damaged, older or of another kind."""
     try:
-        with open(os.path.join(folder, INDEX_NAME), "rb") as stream:
-            proof, _, payload = stream.read().partition(b"\n")
+        proof, _, payload = read_regular(os.path.join(folder, INDEX_NAME), _MOST_INDEX).partition(b"\n")
         if proof != _checksum(payload):
             return {}, 0
         saved = json.loads(payload)
@@ -196,7 +211,7 @@ def _save(folder: str, default_family: str, entries: Mapping[str, Any]) -> None:
     # One writer's whole file or another's, never a mixture: two processes may build at once.
     temporary = os.path.join(folder, f"{INDEX_NAME}.{os.getpid()}.{time.monotonic_ns()}")
     try:
-        with open(temporary, "wb") as stream:
+        with open(temporary, "xb") as stream:
             stream.write(saved)
         os.replace(temporary, os.path.join(folder, INDEX_NAME))
     except OSError:

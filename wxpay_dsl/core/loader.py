@@ -13,6 +13,7 @@ from attrs import field, frozen
 
 from . import yaml12
 from .errors import SpecError
+from .extent import Extents
 from .facts import parse_checked
 from .grammar import (
     EVENT_WORDS,
@@ -26,13 +27,12 @@ from .grammar import (
     parse_section,
 )
 from .model import SECTIONS, VERBS, Event, Operation, Schema
+from .origins import is_origin
 from .references import Resolver, Seen, escaped, located, read_file, unchanged
 
-__all__ = ["ORIGIN", "Outline", "Product", "load", "outline", "read_definitions"]
+__all__ = ["Outline", "Product", "load", "outline", "read_definitions"]
 
 _TEMPLATE: Final = re.compile(r"\{([^{}/]+)\}\Z")
-#: Where an operation is served: an origin, without a path.
-ORIGIN: Final = re.compile(r"https?://[^/?#\s@]+\Z")
 #: Words that a file of definitions alone would not use as names.
 _SPEC_WORDS: Final = ("path", "family", "definitions", "operations", "events")
 #: What a path in a spec may hold: URL characters, and whole segments in braces.
@@ -71,11 +71,16 @@ def outline(text: bytes, file: str, default_family: str) -> Outline:
     """Reads what the tree needs, without looking at fields. Raises SpecError."""
     try:
         raw = _top(text, file)
+        if "host" in raw:
+            _check_host(raw["host"], "host")
         paths: dict[str, dict[str, str]] = {}
         hosts: dict[str, str] = {}
-        for path, verb, words, _ in _declared(raw):
+        for path, verb, words, written in _declared(raw):
             paths.setdefault(path, {})[verb] = _text(words, "summary")
-            host = _text(words, "host") or _text(raw, "host")
+            host = _text(words, "host")
+            if host:
+                _check_host(host, "operations", written, verb, "host")
+            host = host or _text(raw, "host")
             if host:
                 hosts[f"{verb} {path}"] = host
         events = {name: _text(words, "summary") for name, words in raw.get("events", {}).items()}
@@ -114,9 +119,11 @@ def _load(
     try:
         raw = _top(text, file)
         family = raw.get("family", default_family)
+        if "host" in raw:
+            _check_host(raw["host"], "host")
         if family not in chains:
             raise Mistake(f"{family!r} is not a family{nearest(family, chains)}: one of {', '.join(chains)}", "family")
-        resolver = Resolver(roots, file, text, raw, {}, files)
+        resolver = Resolver(roots, file, text, raw, {}, files, Extents())
         if "checked" in raw:
             raw["checked"] = parse_checked(raw["checked"])
         operations = {
@@ -138,7 +145,7 @@ def read_definitions(roots: tuple[str, ...], file: str) -> Mapping[str, Schema]:
     text = read_file(file, files)
     raw = yaml12.read(text, file) or {}
     try:
-        resolver = Resolver(roots, file, text, expect(raw, (dict,), "definitions"), {}, files)
+        resolver = Resolver(roots, file, text, expect(raw, (dict,), "definitions"), {}, files, Extents())
         return {name: resolver(f"#/{escaped(name)}") for name in raw}
     except Mistake as mistake:
         raise located(mistake, text, file) from None
@@ -194,8 +201,10 @@ def _operation(
                 values[word] = _section(word, values[word], resolver)
         if "body" in values and "form" in values:
             raise Mistake("an operation has a `body` or a `form`, not both", "form")
-        if "host" in values and not ORIGIN.match(values["host"]):
-            raise Mistake(f"{values['host']!r} is no origin: https:// and a name, no path", "host")
+        if "host" in values:
+            _check_host(values["host"], "host")
+        if "outcome" in values and values["outcome"] != "query":
+            raise Mistake(f"{values['outcome'][:40]!r} is no outcome: `query` is", "outcome")
         templates = [found[1] for segment in path.split("/") if (found := _TEMPLATE.match(segment))]
         values["parameters"] = _parameters(templates, values.pop("path", {}), resolver)
         return Operation(
@@ -236,6 +245,7 @@ def _section(word: str, raw: Any, resolver: Resolver) -> Schema:
         section = parse_section(raw, resolver)
     except Mistake as mistake:
         raise mistake.within(word) from None
+    resolver.extents.add(section, word)
     if word in ("query", "header", "form") and section.type != "object":
         raise Mistake(f"a {word} is made of fields, not of one {section.type}", word)
     return section
@@ -288,6 +298,12 @@ def _check_path(prefix: str, path: str) -> None:
     templates = [segment for segment in (prefix + path).split("/") if segment.startswith("{")]
     if len(set(templates)) < len(templates):
         raise Mistake("the same name stands in two places of the path", "operations", path)
+
+
+def _check_host(host: str, *where: str) -> None:
+    """Raises Mistake unless ``host`` is an origin that calls may go to."""
+    if not is_origin(host):
+        raise Mistake(f"{host!r:.200} is no origin: https:// and a name, no path (http:// for loopback alone)", *where)
 
 
 def _climbs(path: str) -> bool:

@@ -138,8 +138,13 @@ class Operation:
     sign: bool = True
     #: False where the family's nonce field must not be added.
     nonce: bool = True
+    #: False where the service does not take the family's field of the signature's type, so that none is sent.
+    sign_type: bool = True
     #: None: as HTTP says of the verb. True where sending it twice does what sending it once does.
     idempotent: bool | None = None
+    #: ``query`` where no refusal is final: after any answer that is no success the outcome is unknown until it was
+    #: queried. Empty: as status and signature say.
+    outcome: str = ""
     #: The day of the official page it follows, and the version it names.
     updated: str = ""
     version: str = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -12,7 +13,7 @@ __all__ = ["open_file"]
 
 
 async def open_file(path: Path, mode: Literal["rb", "xb"]) -> BinaryIO:
-    """The file, open; ``xb`` makes it. Raises OSError.
+    """The file, open; ``xb`` makes it, for its owner only (mode 0600). Raises OSError.
 
     Whoever is cancelled meanwhile has opened nothing: a thread cannot be stopped, so what it opens after all is closed
     again, and what it makes is removed.
@@ -36,7 +37,7 @@ class _Opening:
         self._lock = threading.Lock()
 
     def open(self) -> BinaryIO:
-        handle = self._path.open(self._mode)
+        handle = open(self._path, self._mode, opener=_open_private)  # noqa: SIM115 (its caller closes it)
         with self._lock:
             self._handle = handle
             if self._abandoned:
@@ -54,3 +55,7 @@ class _Opening:
         if self._mode == "xb":
             with suppress(OSError):
                 self._path.unlink()
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

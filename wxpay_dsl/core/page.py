@@ -19,6 +19,7 @@ __all__ = [
     "of_roles",
     "remarks",
     "sections",
+    "web_pages",
 ]
 
 _CERTAINTY: Final = {
@@ -58,6 +59,11 @@ def describe(operation: Operation) -> str:
     return "\n".join(lines)
 
 
+def web_pages(docs: Iterable[str]) -> list[str]:
+    """Those of an operation's pages that may be linked to: a spec may say anything, a script's URL too."""
+    return [page for page in docs if page.startswith(("https://", "http://"))]
+
+
 def remarks(operation: Operation) -> list[str]:
     """What a caller should know beside the fields."""
     found = []
@@ -69,6 +75,8 @@ def remarks(operation: Operation) -> list[str]:
         found.append(f"the digest of its answer is signed ({operation.digest_header})")
     elif not operation.verify:
         found.append("its answer is not signed")
+    if operation.outcome == "query":
+        found.append("any other answer than success leaves the outcome unknown: query it")
     if operation.host:
         found.append(f"served by {operation.host}")
     if operation.roles:

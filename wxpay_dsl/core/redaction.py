@@ -11,37 +11,50 @@ from .errors import on_one_line
 from .model import Schema
 from .rewrite import rewrite
 
-__all__ = ["MASK", "redact_data", "redact_headers", "redact_url"]
+__all__ = ["MASK", "redact_data", "redact_headers", "redact_text", "redact_unknown", "redact_url"]
 
 #: What stands in the place of a value that is not shown.
 MASK: Final = "***"
 
-#: Headers whose values are never shown.
-_HEADERS: Final = frozenset({"authorization", "cookie", "proxy-authorization", "set-cookie"})
+#: Headers whose values are never shown: what proves an identity, and signatures.
+_HEADERS: Final = re.compile(r"(?:proxy-)?authorization\Z|(?:set-)?cookie\Z|(?:.*-)?signature\Z")
+#: Those whose values begin with the name of a scheme, which is shown.
+_SCHEMES: Final = frozenset({"authorization", "proxy-authorization"})
 #: Fields and parameters whose values open something, whatever the specs say of them.
 _NAMES: Final = re.compile(
     r"(?:.*[_-])?(?:token|secret|password|signature|sign|key|code_url|download_url|ciphertext|auth_code)\Z",
     re.IGNORECASE,
 )
 _PARAMETER: Final = re.compile(r"([?&])([^=&#]+)=([^&#]*)")
+#: The user and password of a URL, wherever it stands in a text. A password may hold what ought to be encoded.
+_USER: Final = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]{0,20}://)[^\s/?#'\"]*@")
 #: Characters of data that are shown.
 _SHOWN: Final = 4096
 
 
 def redact_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers, without what proves an identity; of ``Authorization`` its scheme stays."""
-    return {
-        name: f"{value.partition(' ')[0]} {MASK}" if name.lower() in _HEADERS else value
-        for name, value in headers.items()
-    }
+    """The headers, without what proves an identity and signatures; of ``Authorization`` its scheme stays."""
+    return {name: _masked_header(name.lower(), value) for name, value in headers.items()}
 
 
-def redact_url(url: str) -> str:
-    """The URL, without the values of parameters that are tokens."""
+def _masked_header(name: str, value: str) -> str:
+    if not _HEADERS.match(name):
+        return value
+    scheme, space, _ = value.partition(" ")
+    return f"{scheme} {MASK}" if name in _SCHEMES and space else MASK
+
+
+def redact_url(url: str, *, declared: bool = True) -> str:
+    """The URL, without the values of parameters that are tokens; of an undeclared path without any."""
     return _PARAMETER.sub(
-        lambda found: f"{found[1]}{found[2]}={MASK}" if _NAMES.match(found[2]) else found[0],
+        lambda found: f"{found[1]}{found[2]}={MASK}" if not declared or _NAMES.match(found[2]) else found[0],
         url,
     )
+
+
+def redact_text(text: str) -> str:
+    """What another library says, without the user and password of a URL in it, and without values of tokens."""
+    return redact_url(_USER.sub(rf"\1{MASK}@", text))
 
 
 def redact_data(schema: Schema | None, data: Any) -> str:
@@ -58,6 +71,22 @@ def redact_data(schema: Schema | None, data: Any) -> str:
         return f"<{type(data).__name__}>"
     # What JSON leaves as it is and a log's reader may take for the end of a line.
     return on_one_line(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text)} characters)")
+
+
+def redact_unknown(data: Any) -> str:
+    """Data of which no schema says what is sensitive, as JSON: its names, and none of its values."""
+    if data is None or isinstance(data, (bytes, bytearray)):
+        return redact_data(None, data)
+    try:
+        return redact_data(None, _nameless(data))
+    except RecursionError:
+        return f"<{type(data).__name__}>"
+
+
+def _nameless(data: Any) -> Any:
+    if isinstance(data, Mapping):
+        return {name: _nameless(value) for name, value in data.items()}
+    return [_nameless(item) for item in data] if isinstance(data, (list, tuple)) else MASK
 
 
 def _masked(data: Any) -> Any:

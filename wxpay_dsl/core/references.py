@@ -10,8 +10,9 @@ from typing import Any, Final, NamedTuple
 
 from . import yaml12
 from .errors import SpecError
+from .extent import Extents
 from .grammar import Mistake, nearest, parse_field
-from .index import RACY_NS, digest
+from .index import RACY_NS, digest, read_regular
 from .model import Schema
 
 __all__ = ["MAX_REFS", "Resolver", "Seen", "escaped", "located", "read_file", "unchanged"]
@@ -38,8 +39,7 @@ def read_file(file: str, files: dict[str, Seen]) -> bytes:
     read_ns = time.time_ns()
     try:
         status = os.stat(file)
-        with open(file, "rb") as stream:
-            text = stream.read(yaml12.MAX_BYTES + 1)
+        text = read_regular(file, yaml12.MAX_BYTES + 1)
     except OSError as error:
         raise SpecError(f"cannot be read: {error.strerror}", file) from None
     files[file] = Seen(status.st_size, status.st_mtime_ns, status.st_ctime_ns, read_ns, digest(text))
@@ -58,8 +58,7 @@ def unchanged(file: str, seen: Seen) -> bool:
         return True
     # Read so soon after it was written that a second edit may bear the same time.
     try:
-        with open(file, "rb") as stream:
-            return digest(stream.read(yaml12.MAX_BYTES + 1)) == seen.digest
+        return digest(read_regular(file, yaml12.MAX_BYTES + 1)) == seen.digest
     except OSError:
         return False
 
@@ -75,6 +74,7 @@ class Resolver:
         raw: Mapping[str, Any],
         others: dict[str, Resolver],
         files: dict[str, Seen],
+        extents: Extents,
     ) -> None:
         self._roots = roots
         self._file = file
@@ -85,6 +85,8 @@ class Resolver:
         self._open: list[str] = []
         #: Every file that was read or looked for, and what it was like.
         self._files = files
+        #: Of all files that one refers to, together.
+        self.extents = extents
 
     def __call__(self, ref: str) -> Schema:
         found = self._found.get(ref)
@@ -100,6 +102,7 @@ class Resolver:
                 found = self._elsewhere(target, pointer, ref) if target else self._here(pointer, ref)
             finally:
                 self._open.pop()
+            self.extents.check(found, "$ref")
             self._found[ref] = found
         return found
 
@@ -120,7 +123,9 @@ class Resolver:
                     continue
                 text = read_file(candidate, self._files)
                 raw = _read(text, candidate, self._files[candidate].digest)
-                self._others[candidate] = Resolver(self._roots, candidate, text, raw, self._others, self._files)
+                self._others[candidate] = Resolver(
+                    self._roots, candidate, text, raw, self._others, self._files, self.extents
+                )
             return self._others[candidate]("#" + pointer)
         raise Mistake(f"the `$ref` {ref!r} names a file that is not there", "$ref")
 

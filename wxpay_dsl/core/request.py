@@ -74,6 +74,8 @@ class Options:
     timeout: float | None = None
     #: None for the client's own.
     validate: Validate | None = None
+    #: Of an undeclared path: send its fields as they are, though a declared one beside it encrypts some.
+    undeclared: bool = False
 
 
 @define(on_setattr=setters.frozen)  # frozen too, and made in a third of the time
@@ -98,6 +100,8 @@ class Request:
     form: Form | None = field(default=None, repr=False)
     #: Sending it twice does what sending it once does.
     idempotent: bool = False
+    #: Seconds of the call's time that were spent before it was ready: keys were fetched for it, say.
+    spent: float = field(default=0.0, repr=False)
 
     @property
     def repeatable(self) -> bool:
@@ -333,6 +337,9 @@ def _options(given: dict[str, Any], faults: list[Fault]) -> Options:
     if given.get("validate") not in (None, True, False, "strict"):
         faults.append(Fault("validate", f"expected True, False or 'strict', got {given['validate']!r:.40}"))
         given["validate"] = True
+    if not isinstance(given.get("undeclared", False), bool):
+        faults.append(Fault("undeclared", f"expected True or False, got {given['undeclared']!r:.40}"))
+        given["undeclared"] = False
     for name in ("headers", "query"):
         if not isinstance(given.get(name, {}), Mapping):
             faults.append(Fault(name, f"expected a mapping, got {type(given[name]).__name__}"))

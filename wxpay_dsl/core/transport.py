@@ -10,11 +10,12 @@ import asyncio
 import math
 import platform
 import ssl
+import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
 from functools import lru_cache
-from typing import Final
+from typing import Final, NoReturn
 
 import aiohttp
 from aiohttp.connector import Connection
@@ -24,6 +25,7 @@ from yarl import URL
 from .errors import ClosedError, ReplyTooLargeError, ReplyTruncatedError, SdkError
 from .exchange import Exchange, Response
 from .payload import FormPayload
+from .proxy import Proxy
 from .request import Request
 from .stream import Stream
 from .transport_errors import failure
@@ -63,10 +65,12 @@ class Transport:
         self._agent = agent
         self._limit = limit
         self._max_reply = max_reply
-        self._proxy = proxy
+        self._proxy = Proxy.of(proxy)
         self._tls = tls
         self._sessions: dict[asyncio.AbstractEventLoop, tuple[aiohttp.ClientSession, AsyncGenerator[None, None]]] = {}
         self._closed = False
+        #: Held while the sessions change: each thread's loop makes its own.
+        self._lock = threading.Lock()
 
     def session(self) -> aiohttp.ClientSession:
         """The running loop's session. Raises ClosedError after :meth:`close`."""
@@ -75,25 +79,37 @@ class Transport:
         loop = asyncio.get_running_loop()
         session, _ = self._sessions.get(loop, (None, None))
         if session is None or session.closed:
+            session = self._new_session(loop)
+        return session
+
+    def _new_session(self, loop: asyncio.AbstractEventLoop) -> aiohttp.ClientSession:
+        session = aiohttp.ClientSession(
+            connector=_Connector(limit=self._limit, keepalive_timeout=KEEP_ALIVE),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            # The answer is signed as it is without compression; see also auto_decompress.
+            headers={"User-Agent": self._agent, "Accept-Encoding": "identity"},
+        )
+        keeper = _close_with_loop(session)
+        with suppress(StopIteration):
+            keeper.__anext__().send(None)
+        with self._lock:
+            if self._closed:
+                # Another thread has closed the transport meanwhile. The loop closes the session, as nobody uses it.
+                raise ClosedError
             for ended in [other for other in self._sessions if other.is_closed()]:
                 del self._sessions[ended]
-            session = aiohttp.ClientSession(
-                connector=_Connector(limit=self._limit, keepalive_timeout=KEEP_ALIVE),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=False,
-                # The answer is signed as it is without compression; see also auto_decompress.
-                headers={"User-Agent": self._agent, "Accept-Encoding": "identity"},
-            )
-            keeper = _close_with_loop(session)
-            with suppress(StopIteration):
-                keeper.__anext__().send(None)
             self._sessions[loop] = session, keeper
         return session
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("connections belong to their process and are never pickled: make a client in the other one")
+
     async def close(self) -> None:
         """Closes every connection; calls that are under way end with an error."""
-        self._closed = True
-        sessions, self._sessions = self._sessions, {}
+        with self._lock:
+            self._closed = True
+            sessions, self._sessions = self._sessions, {}
         running = asyncio.get_running_loop()
         for loop, (session, keeper) in sessions.items():
             if loop is running:
@@ -171,7 +187,8 @@ class Transport:
             data=FormPayload(request.form) if request.form is not None else request.body or None,
             headers=request.headers,
             allow_redirects=False,
-            proxy=self._proxy,
+            proxy=self._proxy.url_for(url),
+            proxy_headers=self._proxy.headers,
             ssl=tls or self._tls or True,
             timeout=_timeout(timeout if opened is None else None),
             middlewares=(self._through(exchange, url, middlewares, timeout, opened),),

@@ -8,6 +8,7 @@ import aiohttp
 
 from .errors import ConnectionFailedError, ReplyTruncatedError, RequestTimeoutError, TransportError
 from .exchange import Exchange
+from .redaction import redact_text
 from .request import Request
 
 __all__ = ["broken", "failure"]
@@ -31,9 +32,10 @@ def failure(exchange: Exchange, timeout: float, error: BaseException) -> Transpo
     ended = isinstance(error, TimeoutError) and error.errno is None and not isinstance(error, aiohttp.ClientError)
     if not ended:
         return broken(request, error)
+    whole = timeout + request.spent
     if not exchange.sent:
-        return RequestTimeoutError(request.name, f"no connection within {timeout:g} s", outcome_unknown=False)
-    return RequestTimeoutError(request.name, f"no whole answer within {timeout:g} s", not request.safe)
+        return RequestTimeoutError(request.name, f"no connection within {whole:g} s", outcome_unknown=False)
+    return RequestTimeoutError(request.name, f"no whole answer within {whole:g} s", not request.safe)
 
 
 def broken(request: Request, error: BaseException) -> TransportError:
@@ -51,6 +53,6 @@ def broken(request: Request, error: BaseException) -> TransportError:
 
 
 def _text(error: Any) -> str:
-    """What aiohttp says, cut: it repeats a status line, which may be of any length."""
-    said = str(error) or type(error).__name__
+    """What aiohttp says, without passwords, cut: it repeats a status line, which may be of any length."""
+    said = redact_text(str(error) or type(error).__name__)
     return said if len(said) <= _SAID else f"{said[: _SAID // 2]} … {said[-_SAID // 2 :]}"

@@ -148,6 +148,8 @@ class Tree:
         self.root = Branch()
         self.files: list[SpecFile] = []
         self._events: dict[str, SpecFile] = {}
+        #: See :func:`.near_miss.beside`.
+        self.beside: dict[tuple[str, ...], tuple[Declared, ...]] = {}
         for position, folder in enumerate(self.folders):
             self._add(position, folder)
 

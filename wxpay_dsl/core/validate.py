@@ -7,7 +7,6 @@ here: see :mod:`.verdict`.
 from __future__ import annotations
 
 import math
-import re
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from .derived import derived
 from .mismatch import SHOWN, Kind, Mismatch, missing, shown, unknown, wrong
 from .model import Schema
+from .patterns import matcher
 
 __all__ = ["Check", "Findings", "check", "checker", "has_roles"]
 
@@ -251,10 +251,7 @@ def _limits(schema: Schema) -> Check | None:
         if most is not None:
             checks.append((lambda value: len(value) <= most, f"expected at most {most} characters", Kind.LENGTH))
         if schema.pattern:
-            search = re.compile(schema.pattern).search
-            checks.append(
-                (lambda value: search(value) is not None, f"expected to match {schema.pattern}", Kind.PATTERN)
-            )
+            checks.append((matcher(schema.pattern), f"expected to match {schema.pattern}", Kind.PATTERN))
     minimum, maximum = schema.minimum, schema.maximum
     if minimum is not None:
         checks.append((lambda value: value >= minimum, f"expected at least {minimum}", Kind.LIMIT))

@@ -25,7 +25,7 @@ __all__ = ["OPTIONS", "Validate", "compare", "fits", "is_refused", "judge"]
 Validate = Literal[True, False, "strict"]
 
 #: The keywords of a call that are options rather than fields.
-OPTIONS: Final = ("headers", "query", "timeout", "validate")
+OPTIONS: Final = ("headers", "query", "timeout", "validate", "undeclared")
 #: Kinds that refuse a call whatever is known of its operation.
 _CERTAIN: Final = frozenset({Kind.FLOAT, Kind.UNENCODABLE, Kind.CLEAR})
 #: Kinds that refuse a call of an operation whose facts were compared with the official pages.

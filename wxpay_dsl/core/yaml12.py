@@ -24,14 +24,18 @@ from yaml.events import (
 )
 
 from .errors import SpecError
+from .nesting import first_deeper_in_yaml
 
-__all__ = ["MAX_BYTES", "MAX_DEPTH", "locate", "read"]
+__all__ = ["MAX_BYTES", "MAX_DEPTH", "forbidden_character", "locate", "read"]
 
 #: Deeper than this is a mistake or an attack: the deepest field of the largest known spec is at 24.
 MAX_DEPTH = 64
 #: Bytes of one file; the largest known spec is a thirtieth of it.
 MAX_BYTES = 4 * 1024 * 1024
 
+_TOO_DEEP = f"nested more than {MAX_DEPTH} levels deep"
+#: A plain value neither begins with the first three nor holds a colon before a space.
+_RESERVED = ("@", "`", "%", ":")
 _LOADER: Any = getattr(yaml, "CLoader", yaml.Loader)
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)\Z")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?\Z")
@@ -84,7 +88,7 @@ def read(text: str | bytes, file: str = "") -> Any:
                 raise _refused(event, file)
             value = opened = {} if kind is MappingStartEvent else []
             if len(stack) > MAX_DEPTH:
-                raise _error(f"nested more than {MAX_DEPTH} levels deep", file, event.start_mark)
+                raise _error(_TOO_DEEP, file, event.start_mark)
         elif kind is MappingEndEvent or kind is SequenceEndEvent:
             stack.pop()
             key = keys.pop()
@@ -184,26 +188,37 @@ def _events(text: str, file: str) -> Iterator[Any]:
     try:
         yield from yaml.parse(text, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
+        if deeper := first_deeper_in_yaml(text, MAX_DEPTH, _LOADER):
+            raise _error(_TOO_DEEP, file, deeper) from None
         mark = error.problem_mark or error.context_mark
         raise _error(_problem(error, text, mark), file, mark) from None
     except (yaml.YAMLError, UnicodeEncodeError) as error:
-        found = _FORBIDDEN.search(text)
-        if found is None:
-            raise SpecError(f"not YAML: {error}", file) from None
-        raise _forbidden(text, found.start(), file, "remove it") from None
+        raise forbidden_character(text, file) or SpecError(f"not YAML: {error}", file) from None
 
 
 def _problem(error: yaml.MarkedYAMLError, text: str, mark: Any) -> str:
-    """libyaml's sentence, and what to do about the two characters that people stumble over."""
+    """libyaml's sentence, and what to do about what people stumble over, seen in the text, not in that sentence."""
     problem = str(error.problem or error.context or "not YAML")
     lines = text.splitlines()
     line = lines[mark.line] if mark and mark.line < len(lines) else ""
     character = line[mark.column : mark.column + 1] if mark else ""
-    if character == "\t" or "tab" in problem:
+    if character == "\t" or "\t" in line[: len(line) - len(line.lstrip())]:
         return f"{problem}: a tab; indent with spaces"
-    if "cannot start any token" in problem:
+    if line.startswith("%"):
+        return f"{problem}: a directive; remove the line"
+    if line[: mark.column if mark else 0].endswith(("\\x", "\\u", "\\U")):
+        return f"{problem}: no character has this escape"
+    if character in _RESERVED:
         return f"{problem}: {character}; put the value in quotes"
+    if mark and not line[mark.column :].strip() and not "".join(lines[mark.line + 1 :]).strip():
+        return f"{problem}: the text ends here; close what is open"
     return problem
+
+
+def forbidden_character(text: str, file: str) -> SpecError | None:
+    """The error that names the first character that no YAML holds, if there is one."""
+    found = _FORBIDDEN.search(text)
+    return _forbidden(text, found.start(), file, "remove it") if found else None
 
 
 def _forbidden(text: str, index: int, file: str, remedy: str) -> SpecError:

@@ -13,8 +13,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from wxpay_dsl.core.errors import ConfigurationError
+from wxpay_dsl.credential_settings import MCHID, SERIAL, apiv2_alone, p12_password
 from wxpay_dsl.file_permissions import exposure
+from wxpay_dsl.secret_settings import revealed
 from wxpay_dsl.settings import named_keys
+from wxpay_dsl.shown import shown
 from wxpay_dsl.wechat.certificates import (
     certificate_serial,
     certificate_subject,
@@ -47,11 +50,12 @@ class _Held:
 
 def examine_credentials(merged: Mapping[str, Any], profile: str | Path | None = None) -> Iterator[Step]:
     """The steps for merged settings; every fault has its own. ``profile`` is the file they came from, if any."""
+    merged = {name: revealed(value) for name, value in merged.items()}
     mchid = str(merged.get("mchid") or "")
-    if mchid.isdigit():
+    if MCHID.match(mchid):
         yield Step("merchant", good=True, text=f"mchid {mchid} (商户号)")
     else:
-        said = f"it is {mchid!r:.40}, and digits only belong there" if mchid else "there is none"
+        said = f"it is {shown(mchid)}, and 6 to 16 digits only belong there" if mchid else "there is none"
         yield Step("merchant", good=False, text=f"mchid (商户号): {said}", mend=f"{_PLATFORM} shows it")
     if merged.get("private_key") is None and merged.get("p12") is None and merged.get("secret") is not None:
         yield Step("private key", good=None, text="none: APIv2 alone can be called, by its key")
@@ -72,7 +76,7 @@ def _own(merged: Mapping[str, Any], mchid: str) -> Generator[Step, None, _Held]:
     named = merged.get("certificate")
     if merged.get("p12") is not None:
         try:
-            container = load_pkcs12(merged["p12"], merged.get("p12_password") or mchid)
+            container = load_pkcs12(merged["p12"], revealed(p12_password(merged, mchid)))
         except ConfigurationError as error:
             yield Step("p12", good=False, text=str(error))
             return _Held()
@@ -136,6 +140,10 @@ def _serial(merged: Mapping[str, Any], held: _Held) -> Iterator[Step]:
     elif given.startswith("PUB_KEY_ID_"):
         text = "`serial` is WeChat Pay's public key id (微信支付公钥ID), not the serial of the merchant's certificate"
         yield Step("serial", good=False, text=text, mend=show)
+    elif given and not SERIAL.match(given):
+        text = f"`serial` (商户API证书序列号) is 8 to 40 hexadecimal digits, not {shown(given)}"
+        right = certificate_serial(held.certificate) if held.certificate is not None else ""
+        yield Step("serial", good=False, text=text, mend=f"serial = {right!r}" if right else show)
     elif held.certificate is not None and given:
         right = certificate_serial(held.certificate)
         lost = ": its leading zeros are missing" if right != given and right.lstrip("0") == given.lstrip("0") else ""
@@ -170,7 +178,8 @@ def _platform_keys(merged: Mapping[str, Any], own: RSAPrivateKey | None) -> Iter
         else:
             kind = "public key (微信支付公钥)" if is_public_key_id(key.id) else "certificate (平台证书)"
             yield Step("platform key", good=True, text=f"{key.id}, {kind}")
-    if not named and merged.get("apiv3_key") is None and merged.get("private_key") is not None:
+    nothing = not named and merged.get("apiv3_key") is None and merged.get("private_key") is not None
+    if nothing and not apiv2_alone(merged):
         text = "nothing to verify answers with: neither `certs` nor `apiv3_key`"
         yield Step("platform key", good=False, text=text, mend=take)
 
@@ -182,6 +191,10 @@ def _secrets(merged: Mapping[str, Any]) -> Iterator[Step]:
             if name == "apiv3_key":
                 text = f"`{name}` ({title}) is not given: notifications and certificates cannot be decrypted"
                 yield Step("APIv3 key", good=None, text=text)
+            continue
+        if not isinstance(value, (str, bytes)):
+            text = f"`{name}` ({title}) is text of 32 characters, in quotes in a profile, not {type(value).__name__}"
+            yield Step(f"{title[:5]} key", good=False, text=text)
             continue
         size = len(value.encode() if isinstance(value, str) else value)
         good = size == 32

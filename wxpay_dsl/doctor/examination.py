@@ -8,6 +8,7 @@ from typing import Any
 
 from wxpay_dsl.client import tree
 from wxpay_dsl.core.errors import ConfigurationError
+from wxpay_dsl.credential_settings import apiv2_alone
 from wxpay_dsl.settings import Settings, merge
 from wxpay_dsl.wechat.mutual_tls import trusting
 from wxpay_dsl.wechat.step import Step
@@ -65,7 +66,8 @@ async def _examine_service(settings: Settings, merged: Mapping[str, Any]) -> Asy
                 yield step
         if not reached:
             return
-    if merged.get("private_key") is None and merged.get("p12") is None:
+    unsigned = merged.get("private_key") is None and merged.get("p12") is None
+    if unsigned or (apiv2_alone(merged) and not settings.keys and settings.apiv3_key is None):
         text = "APIv2 alone is set up; nothing is called, since each of its calls needs an appid"
         yield Step("service", good=None, text=text)
         return

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
+from wxpay_dsl.core.redaction import redact_text
 from wxpay_dsl.wechat.step import Step
 
 __all__ = ["examine_host"]
@@ -77,7 +78,7 @@ def _is_address(host: str) -> bool:
 def _reason(error: OSError) -> str:
     if isinstance(error, TimeoutError) and not error.strerror:
         return "no answer in time"
-    return error.strerror or str(error) or type(error).__name__
+    return redact_text(error.strerror or str(error) or type(error).__name__)
 
 
 def _ending(told: ssl.SSLObject) -> str:

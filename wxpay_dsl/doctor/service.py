@@ -6,6 +6,7 @@ public-key mode an error; either is signed, so that the platform's keys are prov
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import AsyncIterator, Iterator
 from email.utils import parsedate_to_datetime
@@ -14,7 +15,7 @@ from typing import Final
 import aiohttp
 
 from wxpay_dsl.assembly import Shared, certificates_url
-from wxpay_dsl.core.errors import SdkError, ServiceError
+from wxpay_dsl.core.errors import SdkError, ServiceError, on_one_line
 from wxpay_dsl.core.exchange import Exchange, Response
 from wxpay_dsl.core.transport import Handler
 from wxpay_dsl.core.tree import Tree
@@ -22,7 +23,13 @@ from wxpay_dsl.settings import Settings
 from wxpay_dsl.wechat.certificate_download import certificate_request
 from wxpay_dsl.wechat.errors import SignatureError
 from wxpay_dsl.wechat.middleware import SERIAL, sign_request
-from wxpay_dsl.wechat.platform_keys import PlatformKey, PlatformKeys, decrypt_certificates, is_public_key_id
+from wxpay_dsl.wechat.platform_keys import (
+    PlatformCertificatesError,
+    PlatformKey,
+    PlatformKeys,
+    decrypt_certificates,
+    is_public_key_id,
+)
 from wxpay_dsl.wechat.service_errors import SignError, explain_refusal, refusal_v3
 from wxpay_dsl.wechat.signer import Credential
 from wxpay_dsl.wechat.step import Step
@@ -35,6 +42,9 @@ _NEARLY: Final = 5.0
 #: Platform keys that are asked for one by one.
 _KEYS: Final = 4
 _NTP: Final = "set this machine's clock by NTP (timedatectl set-ntp true)"
+_SOMEBODY: Final = "was it WeChat Pay that answered? Look at `base_url` and `proxy`"
+#: How the service says that a merchant is in public-key mode.
+_NO_CERTIFICATES: Final = ((404, "RESOURCE_NOT_EXISTS"), (500, "SYSTEM_ERROR"))
 _TAKE: Final = (
     "pub_key.pem and its id are on the merchant platform (pay.weixin.qq.com > 账户中心 > API安全 > 微信支付公钥)"
 )
@@ -58,6 +68,10 @@ async def examine_service(settings: Settings, tree: Tree) -> AsyncIterator[Step]
         if refused is not None:
             yield refused
             return
+        stranger = _stranger(exchange.answer)
+        if stranger is not None:
+            yield stranger
+            return
         yield Step(
             "signature", good=True, text="the service takes it: merchant, serial and private key belong together"
         )
@@ -80,7 +94,7 @@ async def examine_service(settings: Settings, tree: Tree) -> AsyncIterator[Step]
 async def _ask(shared: Shared, settings: Settings, url: str, wanted: str) -> Exchange:
     """One signed request, whose answer is whole and not yet believed. Raises TransportError, SignerError."""
     exchange = Exchange(certificate_request(url))
-    credential = Credential(settings.mchid, settings.serial, settings.signer)
+    credential = Credential(settings.mchid, settings.serial, settings.signer, settings.origins)
 
     async def sign(wire: aiohttp.ClientRequest, handler: Handler) -> aiohttp.ClientResponse:
         if wanted:
@@ -95,7 +109,7 @@ async def _ask(shared: Shared, settings: Settings, url: str, wanted: str) -> Exc
 def _clock(answer: Response, here: float) -> Iterator[Step]:
     try:
         there = parsedate_to_datetime(answer.headers["Date"]).timestamp()
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, OverflowError):
         yield Step("clock", good=None, text="the answer has no Date to compare this machine's clock with")
         return
     # Date is in whole seconds, cut off.
@@ -116,14 +130,34 @@ def _refused(exchange: Exchange) -> Step | None:
     if answer.status == 200:
         return None
     error = explain_refusal(exchange, refusal_v3(None, answer))
-    if isinstance(error, SignError) or answer.status == 401:
-        told = f"{error.code}: {error.message}" if isinstance(error, ServiceError) else str(error)
-        mend = error.hint if isinstance(error, ServiceError) else ""
-        return Step("signature", good=False, text=f"the service refuses it, {told}", mend=mend)
     if not isinstance(error, ServiceError) or not error.code:
-        mend = "was it WeChat Pay that answered? Look at `base_url` and `proxy`"
-        return Step("service", good=False, text=str(error), mend=mend)
-    return None
+        return Step("service", good=False, text=str(error), mend=_SOMEBODY)
+    told = f"{error.code:.40}: {error.message:.200}"
+    if isinstance(error, SignError) or answer.status == 401:
+        return Step("signature", good=False, text=f"the service refuses it, {told}", mend=error.hint)
+    if (answer.status, error.code) in _NO_CERTIFICATES:
+        return None
+    # A limit, a maintenance, an address that is not allowed: it says nothing of the keys.
+    text = f"HTTP {answer.status}, {told}: whether it takes the signature is not known by this"
+    later = answer.status == 429 or answer.status >= 500
+    mend = error.hint or ("run this again later" if later else "")
+    return Step("service", good=None if later else False, text=text, mend=mend)
+
+
+def _stranger(answer: Response) -> Step | None:
+    """The step for a 200 that is no list of certificates: a page of a proxy says nothing of any key."""
+    if answer.status != 200:
+        return None
+    try:
+        document = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        document = None
+    if isinstance(document, dict) and isinstance(document.get("data"), list):
+        return None
+    kind = answer.headers.get("Content-Type", "no type")
+    begins = answer.body[:60].decode("utf-8", "replace")
+    text = on_one_line(f"HTTP 200, but not with certificates: {kind[:60]}, {len(answer.body)} bytes: {begins!r}")
+    return Step("service", good=False, text=text, mend=_SOMEBODY)
 
 
 def _mode(answer: Response, settings: Settings) -> tuple[tuple[PlatformKey, ...], list[Step]]:
@@ -148,15 +182,26 @@ def _mode(answer: Response, settings: Settings) -> tuple[tuple[PlatformKey, ...]
         return (), steps
     try:
         keys = decrypt_certificates(answer.body, settings.apiv3_key)
-    except SdkError as error:
-        mend = "it is another than the merchant platform's: set it anew there (API安全 > APIv3密钥), and in the profile"
-        steps.append(
-            Step("APIv3 key", good=False, text=f"the certificates do not decrypt under it: {error}", mend=mend)
-        )
+    except PlatformCertificatesError as error:
+        steps.append(_not_taken(error))
         return (), steps
     shown = ", ".join(f"{key.id} until {key.not_after:%Y-%m-%d}" for key in keys if key.not_after is not None)
     steps.append(Step("APIv3 key", good=True, text=f"it decrypts the certificates: {shown}"))
     return keys, steps
+
+
+def _not_taken(error: PlatformCertificatesError) -> Step:
+    """The step for certificates that came and are not taken. Only what does not decrypt concerns the APIv3 key."""
+    if not error.undecryptable:
+        return Step(
+            "certificates", good=False, text=f"the answer's certificates cannot be read: {error}", mend=_SOMEBODY
+        )
+    text = f"the certificates do not decrypt under it: {error}"
+    mend = (
+        "compare it with the one that is in use elsewhere, character by character. The merchant platform does not show "
+        "it; a new one (API安全 > APIv3密钥) ends the old one for every program of this merchant"
+    )
+    return Step("APIv3 key", good=False, text=text, mend=mend)
 
 
 def _platform_key(answer: Response, wanted: str, known: PlatformKeys) -> Step:
@@ -177,7 +222,7 @@ def _platform_key(answer: Response, wanted: str, known: PlatformKeys) -> Step:
         mend = _TAKE if is_public_key_id(signed.serial) else "give `apiv3_key`, so that the certificates are downloaded"
         return Step("platform key", good=False, text=text, mend=mend)
     try:
-        check_signature(signed, answer.body, key, answer.name)
+        check_signature(signed, answer.body, key, answer.name, headers=answer.headers)
     except SignatureError as error:
         mend = f"the key in the profile is not the one of {key.id}: {_TAKE}"
         return Step("platform key", good=False, text=str(error), mend=mend)

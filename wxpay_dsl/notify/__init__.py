@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from wxpay_dsl.wechat.notification import (
     MalformedNotificationError,
+    MerchantLookupError,
     Notification,
     NotificationDecryptionError,
     NotificationError,
@@ -21,6 +22,7 @@ __all__ = [
     "Claim",
     "ClaimLostError",
     "MalformedNotificationError",
+    "MerchantLookupError",
     "Notification",
     "NotificationDecryptionError",
     "NotificationError",

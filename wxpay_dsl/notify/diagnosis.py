@@ -5,12 +5,8 @@ was probably done to them on their way.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from itertools import product
+from collections.abc import Iterator, Mapping
 from typing import Final
-from urllib.parse import unquote
-
-from attrs import evolve
 
 from wxpay_dsl.core.errors import ConfigurationError, SdkError
 from wxpay_dsl.wechat import signing_v2, signing_v3
@@ -20,16 +16,15 @@ from wxpay_dsl.wechat.notifications_v2 import merchant_of, open_v2, read_v2
 from wxpay_dsl.wechat.notifications_v3 import open_v3
 from wxpay_dsl.wechat.platform_keys import PlatformKey, is_public_key_id
 from wxpay_dsl.wechat.recipient import Recipient
-from wxpay_dsl.wechat.serialisations import serialisations
 from wxpay_dsl.wechat.step import Step
 from wxpay_dsl.wechat.verification import CLOCK_WINDOW, SignatureHeaders, read_headers
+
+from .alterations import signed_message, undone, unopened, visible
 
 __all__ = ["diagnose_v2", "diagnose_v3"]
 
 #: How much of a body or a value is shown.
 _SHOWN: Final = 300
-
-Change = tuple[str, Callable[[bytes], bytes]]
 
 
 def diagnose_v3(
@@ -54,12 +49,12 @@ def diagnose_v3(
     key = keys.get(signed.serial) or keys.get(signed.serial.upper())
     yield _key(signed, key, keys)
     yield _length(headers, body)
-    message = _message(signed, body)
+    message = signed_message(signed, body)
     yield Step("message", good=None, text=f"{len(message)} bytes are signed: {_shown(message)}")
     if key is not None and signing_v3.verify(message, signed.signature, key.public_key):
         yield Step("signature", good=True, text=f"it is that of {key.id} over these bytes")
     else:
-        yield Step("signature", good=False, text=_culprit(signed, body, keys) or _no_culprit(key))
+        yield Step("signature", good=False, text=_why(signed, key, keys, headers, body, recipient))
         return
     try:
         notification = open_v3(body, (recipient,))
@@ -67,6 +62,18 @@ def diagnose_v3(
         yield Step("resource", good=False, text=str(error))
         return
     yield Step("resource", good=True, text=f"decrypted: {notification.type}, id {notification.id}")
+
+
+def _why(
+    signed: SignatureHeaders,
+    key: PlatformKey | None,
+    keys: Mapping[str, PlatformKey],
+    headers: Mapping[str, str],
+    body: bytes,
+    recipient: Recipient,
+) -> str:
+    """Why the signature is not that of these bytes: what can be proven first, the key last."""
+    return undone(signed, body, keys) or visible(body, headers) or unopened(body, key, recipient)
 
 
 def diagnose_v2(body: bytes, recipient: Recipient) -> Iterator[Step]:
@@ -159,86 +166,6 @@ def _length(headers: Mapping[str, str], body: bytes) -> Step:
     return Step("body", good=good, text=text)
 
 
-def _message(signed: SignatureHeaders, body: bytes) -> bytes:
-    try:
-        return signing_v3.response_message(signed.timestamp_text, signed.nonce, body)
-    except ValueError:
-        return b""
-
-
 def _shown(message: bytes) -> str:
     text = message[:_SHOWN].decode("utf-8", "replace").replace("\n", "\\n")
     return f"{text} …" if len(message) > _SHOWN else text
-
-
-#: What is done to a body on its way, each with what undoes it.
-_BODIES: Final[tuple[Change, ...]] = (
-    ("", lambda body: body),
-    ("a line end was added to the body", lambda body: body.rstrip(b"\r\n")),
-    ("the body's last line end was cut off", lambda body: body + b"\n"),
-    ("line ends were turned into CRLF", lambda body: body.replace(b"\r\n", b"\n")),
-    ("a byte order mark was put before the body", lambda body: body.removeprefix(b"\xef\xbb\xbf")),
-    ("`+` in the body was turned into a space, as in a form", lambda body: body.replace(b" ", b"+")),
-    (
-        "the body was read as Latin-1 and written as UTF-8",
-        lambda body: body.decode().encode("latin-1"),
-    ),
-    ("bytes of the body were written as \\x escapes", lambda body: body.decode("unicode_escape").encode("latin-1")),
-)
-#: The same of the headers.
-_HEADERS: Final[tuple[tuple[str, Callable[[SignatureHeaders], SignatureHeaders]], ...]] = (
-    ("", lambda signed: signed),
-    (
-        "`+` in Wechatpay-Signature was turned into a space",
-        lambda signed: evolve(signed, signature=signed.signature.strip().replace(" ", "+")),
-    ),
-    (
-        "Wechatpay-Signature is percent-encoded",
-        lambda signed: evolve(signed, signature=unquote(signed.signature)),
-    ),
-    (
-        "blanks were put around the headers' values",
-        lambda signed: evolve(
-            signed,
-            signature=signed.signature.strip(),
-            nonce=signed.nonce.strip(),
-            timestamp_text=signed.timestamp_text.strip(),
-        ),
-    ),
-    (
-        "the headers' values are in quotation marks",
-        lambda signed: evolve(signed, signature=signed.signature.strip('"'), nonce=signed.nonce.strip('"')),
-    ),
-)
-
-
-def _culprit(signed: SignatureHeaders, body: bytes, keys: Mapping[str, PlatformKey]) -> str:
-    """What was done to it, found by undoing it until the signature verifies; nothing where nothing helps."""
-    bodies = list(_bodies(body))
-    for (told_of_headers, headers), (told_of_body, original) in product(_HEADERS, bodies):
-        undone = headers(signed)
-        for key_id, key in keys.items():
-            if signing_v3.verify(_message(undone, original), undone.signature, key.public_key):
-                other = "" if key_id == signed.serial else f"it is that of {key_id}: that key is not {signed.serial}'s"
-                return "; ".join(told for told in (other, told_of_headers, told_of_body) if told)
-    return ""
-
-
-def _bodies(body: bytes) -> Iterator[tuple[str, bytes]]:
-    for told, change in _BODIES:
-        try:
-            yield told, change(body)
-        except ValueError:
-            continue
-    for _, other in serialisations(body):
-        yield "the JSON was parsed and serialised again: verify the raw bytes", other
-
-
-def _no_culprit(key: PlatformKey | None) -> str:
-    if key is None:
-        return "none of the keys at hand made it, so nothing can be said of the bytes"
-    return (
-        f"it is not that of {key.id} over these bytes, nor of any key at hand, and undoing the usual (JSON serialised "
-        f"again, `+` turned into a space, line ends, Latin-1) does not help: compare the key with the merchant "
-        f"platform's, and keep the body as raw bytes before any middleware reads it"
-    )

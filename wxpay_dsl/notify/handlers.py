@@ -31,9 +31,11 @@ _THREADS: Final = 32
 
 
 class Threads:
-    """The threads that sync handlers run in. They come into being with the first, once a process."""
+    """Threads for sync handlers, or for what else takes long. They come into being with the first, once a process."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int = _THREADS) -> None:
+        """``limit``: threads at once; the others wait."""
+        self._limit = limit
         self._pool: ThreadPoolExecutor | None = None
         self._pid = 0
 
@@ -42,7 +44,7 @@ class Threads:
         same, since its effect comes true either way.
         """
         if self._pool is None or self._pid != os.getpid():
-            self._pool, self._pid = ThreadPoolExecutor(_THREADS, "wxpay-notify"), os.getpid()
+            self._pool, self._pid = ThreadPoolExecutor(self._limit, "wxpay-notify"), os.getpid()
         future = self._pool.submit(copy_context().run, function)
         while True:
             try:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import atexit
 import os
-import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
 from contextvars import copy_context
 from typing import Any, TypeVar
+
+from wxpay_dsl.core.forking import ForkSafeLock
+
+from .native_thread import start_thread, wait_for
 
 __all__ = ["LoopThread"]
 
@@ -22,7 +25,7 @@ class LoopThread:
     def __init__(self, close: Callable[[], Awaitable[None]]) -> None:
         """``close`` is awaited on the loop before the process ends."""
         self._close = close
-        self._lock = threading.Lock()
+        self._lock = ForkSafeLock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pid = 0
 
@@ -39,13 +42,12 @@ class LoopThread:
         tasks: list[asyncio.Task[None]] = []
         loop = self._running()
         loop.call_soon_threadsafe(lambda: tasks.append(loop.create_task(main())), context=copy_context())
-        return future.result()
+        return wait_for(future)
 
     def _running(self) -> asyncio.AbstractEventLoop:
         with self._lock:
             if self._loop is None or self._pid != os.getpid():
-                self._loop, self._pid = asyncio.new_event_loop(), os.getpid()
-                threading.Thread(target=self._loop.run_forever, name="wxpay-notify-loop", daemon=True).start()
+                self._loop, self._pid = _running_loop(), os.getpid()
                 # Registered in the process that has the thread; a forked one registers its own.
                 atexit.register(self._stop, self._loop, self._pid)
             return self._loop
@@ -59,3 +61,17 @@ class LoopThread:
 
         asyncio.run_coroutine_threadsafe(close(), loop).result()
         loop.call_soon_threadsafe(loop.stop)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop:
+    """An event loop that runs in a thread of its own."""
+    made: Future[asyncio.AbstractEventLoop] = Future()
+
+    def run() -> None:
+        # Made in its thread: what gevent puts in the selector's place belongs to the thread that makes it.
+        loop = asyncio.new_event_loop()
+        made.set_result(loop)
+        loop.run_forever()
+
+    start_thread(run, "wxpay-notify-loop")
+    return wait_for(made)

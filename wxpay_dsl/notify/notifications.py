@@ -11,26 +11,32 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
+from attrs import evolve
+
 from wxpay_dsl.core.drift import OnDrift, Reporter
 from wxpay_dsl.core.errors import ConfigurationError, SdkError
 from wxpay_dsl.wechat import notification_answers as answers
-from wxpay_dsl.wechat.errors import ClockSkewError
+from wxpay_dsl.wechat.errors import BadSignatureError, ClockSkewError, MissingHeaderError
 from wxpay_dsl.wechat.notification import (
     LIMIT,
     SUBJECT,
     Notification,
+    NotificationDecryptionError,
     NotificationTooLargeError,
     UnknownMerchantError,
 )
 from wxpay_dsl.wechat.notification_answers import Answer
 from wxpay_dsl.wechat.notifications_v2 import merchant_of, open_v2, read_v2
 from wxpay_dsl.wechat.notifications_v3 import open_v3
+from wxpay_dsl.wechat.platform_keys import PlatformKey
 from wxpay_dsl.wechat.recipient import Recipient
-from wxpay_dsl.wechat.verification import check_clock, check_signature, read_headers
+from wxpay_dsl.wechat.shangmi import Sm2PublicKey
+from wxpay_dsl.wechat.verification import SignatureHeaders, check_clock, check_signature, packed, read_headers
 
 from .declared import Declared
 from .handlers import Function, Threads, prepare
 from .once import Done, Failed, Once
+from .received import received
 from .recipients import Client, Find, Recipients
 from .refusals import refusal
 from .routes import Routes
@@ -105,6 +111,8 @@ class Notifications(Events):
             Reporter(on_drift) if on_drift is not None else None,
         )
         self._threads = Threads()
+        # One, so that forgeries wait for each other, and not for the handlers' threads or the processor.
+        self._sm2_thread = Threads(1)
         self._answer_within = answer_within
 
     @property
@@ -120,23 +128,55 @@ class Notifications(Events):
     async def parse(self, headers: Mapping[str, str], body: bytes, merchant: str = "") -> Notification[Any]:
         """The notification, verified over the raw ``body``, decrypted and read; nothing is handled or remembered.
 
-        ``headers``: any mapping, names in any case; ``merchant`` (商户号) where the URL names it. Raises SignatureError
+        ``headers``: any mapping, names in any case, as a WSGI environment (Django's ``request.META``) spells them too;
+        ``merchant`` (商户号) where the URL names it. Raises SignatureError
         for what cannot be believed, NotificationError for what cannot be taken, ConfigurationError where a key that is
-        needed was not given; TransportError where platform certificates had to be downloaded and could not.
+        needed was not given; TransportError where platform certificates had to be downloaded and could not; TypeError
+        for headers that are no mapping, a body that is no bytes, a merchant that is no text.
         """
-        if type(body) is not bytes:
-            if not isinstance(body, (bytes, bytearray, memoryview)):
-                raise TypeError(f"the body is {type(body).__name__}; the signature is over the raw bytes that came")
-            body = bytes(body)
+        headers, body, merchant = received(headers, body, merchant)
         if len(body) > LIMIT:
             raise NotificationTooLargeError(f"{len(body)} bytes, more than the {LIMIT} that are read")
         if answers.family_of(body) == "v2":
             return await self._parse_v2(body, merchant)
-        signed = read_headers(headers, SUBJECT)
+        return await self._parse_v3(headers, body, merchant)
+
+    async def _parse_v3(self, headers: Mapping[str, str], body: bytes, merchant: str) -> Notification[Any]:
+        try:
+            signed = read_headers(headers, SUBJECT)
+        except MissingHeaderError as error:
+            packing = packed(body, headers)
+            if packing:  # APIv2's have no such headers
+                message = (
+                    f"the body is packed ({packing}), so that it cannot be read: a proxy packed it; {error.message}"
+                )
+                raise evolve(error, message=message) from None
+            raise
         check_clock(signed, self._clock(), SUBJECT)
-        key, believing = await self._recipients.vouching(signed, merchant)
-        check_signature(signed, body, key, SUBJECT)
-        return open_v3(body, believing)
+        candidates = await self._recipients.candidates(signed.serial, merchant)
+        refused: BadSignatureError | NotificationDecryptionError | None = None
+        for some in candidates:
+            for key, believing in await self._recipients.vouching(signed.serial, some):
+                try:
+                    await self._check_signature(signed, headers, body, key)
+                    return open_v3(body, believing)
+                except BadSignatureError as error:
+                    refused = refused or error
+                except NotificationDecryptionError as error:
+                    refused = error  # which says more: it is signed
+        raise refused or self._recipients.unknown(signed, (one for some in candidates for one in some))
+
+    async def _check_signature(
+        self, signed: SignatureHeaders, headers: Mapping[str, str], body: bytes, key: PlatformKey
+    ) -> None:
+        def check() -> None:
+            check_signature(signed, body, key, SUBJECT, headers=headers)
+
+        if isinstance(key.public_key, Sm2PublicKey):
+            # It takes some 10 ms, too long for the event loop, and anybody may ask for it.
+            await self._sm2_thread.run(check)
+        else:
+            check()
 
     async def _parse_v2(self, body: bytes, merchant: str) -> Notification[Any]:
         recipient = await self._recipients.of(merchant) if merchant else None
@@ -200,8 +240,9 @@ class Notifications(Events):
     async def handle(self, headers: Mapping[str, str], body: bytes, merchant: str = "") -> Answer:
         """Parses, routes, handles once, and gives the answer to send: never an exception of a notification's making.
 
-        ``headers``, ``body``, ``merchant``: as for :meth:`parse`.
+        ``headers``, ``body``, ``merchant``: as for :meth:`parse`. Raises TypeError for what is none of these.
         """
+        headers, body, merchant = received(headers, body, merchant)
         family = answers.family_of(body)
         deadline = asyncio.get_running_loop().time() + self._answer_within
         try:
@@ -210,7 +251,7 @@ class Notifications(Events):
         except SdkError as error:
             return refusal(family, error)
         except TimeoutError:
-            return answers.failure(family, 503, "later", "a platform key could not be had in time")
+            return answers.failure(family, 503, "later", "the merchant's keys could not be had in time")
         return await self._handle(notification, deadline)
 
     async def _handle(self, notification: Notification[Any], deadline: float) -> Answer:
@@ -253,6 +294,7 @@ class Notifications(Events):
         """Waits ``grace`` seconds for handlers that still run, cancels the rest, closes the store."""
         await self._once.close(grace)
         self._threads.close()
+        self._sm2_thread.close()
 
     @cached_property
     def loop_thread(self) -> LoopThread:

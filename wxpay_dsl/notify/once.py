@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final
 
@@ -65,6 +66,7 @@ class Once:
         self._telling: set[asyncio.Task[None]] = set()
         #: Handled here, while the store is gone: ``{key: data}``.
         self._unmarked: dict[str, bytes] = {}
+        self._pid = os.getpid()
 
     async def run(self, key: str, work: Work, *, deadline: float, cancellable: bool = True) -> Done | Later | Failed:
         """The outcome for this delivery, by ``deadline`` (the loop's time). Work that takes longer goes on by itself,
@@ -75,7 +77,7 @@ class Once:
         loop = asyncio.get_running_loop()
         if key in self._unmarked:
             return Done(self._unmarked[key])
-        if key in self._running:
+        if self._is_running(key):
             return Later(_BUSY)
         claim = Claim(key)
         try:
@@ -96,9 +98,21 @@ class Once:
         if not taken or key in self._running:
             return Later(_BUSY)
         task = self._running[key] = loop.create_task(self._handle(claim, work, cancellable=cancellable))
-        task.add_done_callback(lambda _: self._running.pop(key))
+        task.add_done_callback(lambda _: self._running.pop(key, None))
         await asyncio.wait((task,), timeout=max(0.0, deadline - loop.time()))
         return task.result() if task.done() and not task.cancelled() else Later("it is still being handled")
+
+    def _is_running(self, key: str) -> bool:
+        """Whether a task of this process handles it, in a loop that may still run."""
+        if self._pid != os.getpid():
+            # Copies of the tasks of the process that this one was forked from: none of them ever ends here.
+            self._pid = os.getpid()
+            self._running, self._telling = {}, set()
+        task = self._running.get(key)
+        if task is not None and task.get_loop().is_closed():
+            del self._running[key]  # closed without letting it end, which it never does now
+            return False
+        return task is not None
 
     async def close(self, grace: float) -> None:
         """Waits ``grace`` seconds for what is being handled, cancels the rest, and closes the store."""

@@ -16,6 +16,7 @@ from wxpay_dsl.wechat.errors import (
 )
 from wxpay_dsl.wechat.notification import (
     MalformedNotificationError,
+    MerchantLookupError,
     NotificationDecryptionError,
     NotificationTooLargeError,
     UnknownMerchantError,
@@ -37,6 +38,7 @@ _KINDS: Final[tuple[tuple[type[SdkError], int, str], ...]] = (
     (SignatureError, 401, "the signature cannot be verified"),
     (NotificationTooLargeError, 413, "too large"),
     (UnknownMerchantError, 404, "the merchant is not served here"),
+    (MerchantLookupError, 503, "later"),
     (MalformedNotificationError, 400, "no notification"),
     (NotificationDecryptionError, 500, "it cannot be decrypted"),
     (TransportError, 503, "later"),
@@ -47,5 +49,8 @@ _KINDS: Final[tuple[tuple[type[SdkError], int, str], ...]] = (
 def refusal(family: str, error: SdkError) -> Answer:
     """The answer for a notification that ``error`` refuses; the log has the whole reason."""
     status, said = next(((status, said) for kind, status, said in _KINDS if isinstance(error, kind)), (503, "later"))
-    _log.log(logging.ERROR if status >= 500 else logging.WARNING, "refused with %d: %s", status, error)
+    # What the application's own code raised is there with its traceback.
+    cause = error.__cause__ if isinstance(error, MerchantLookupError) else None
+    level = logging.ERROR if status >= 500 else logging.WARNING
+    _log.log(level, "refused with %d: %s", status, error, exc_info=cause)
     return failure(family, status, said, str(error))

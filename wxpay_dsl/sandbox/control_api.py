@@ -55,12 +55,16 @@ def answer(control: Control, call: Call) -> Answer:
         raise Refusal(404, "RESOURCE_NOT_EXISTS", f"{call.method} {call.path[:200]}", signed=False)
     try:
         body = json.loads(call.body) if call.body else {}
-        if not isinstance(body, dict):
-            raise TypeError("the body is no JSON object")
+        json.dumps(body, ensure_ascii=False).encode()  # half a character: no answer could repeat it
+    except (ValueError, RecursionError):
+        body = None
+    if not isinstance(body, dict):
+        raise _wrong("the body is no JSON object")
+    try:
         return _json(handler(control, body))
     except KeyError as error:
         raise _wrong(f"missing: {error.args[0]}") from None
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise _wrong(str(error)) from None
 
 
@@ -104,7 +108,10 @@ def _clear_faults(control: Control, body: Body) -> Any:
 
 
 def _set_balance(control: Control, body: Body) -> Any:
-    control.set_balance(str(body["mchid"]), int(body["amount"]))
+    amount = body["amount"]
+    if type(amount) is not int:
+        raise ValueError(f"amount is an integer, in fen, not {amount!r:.40}")
+    control.set_balance(str(body["mchid"]), amount)
     return attrs.asdict(control.state.account(str(body["mchid"])))
 
 

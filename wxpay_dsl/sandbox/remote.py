@@ -42,7 +42,7 @@ def step(base_url: str, name: str, fields: Mapping[str, Any], ca: str | None = N
         with error:
             body = error.read()
         raise _refused(name, error.code, body) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigurationError(
             f"no sandbox answers at {base_url} ({error}): start one with `wxpay sandbox`"
         ) from None
@@ -51,7 +51,9 @@ def step(base_url: str, name: str, fields: Mapping[str, Any], ca: str | None = N
 def _refused(name: str, status: int, body: bytes) -> ServiceError:
     try:
         told = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
+        told = None
+    if not isinstance(told, dict):
         told = {}
     code, message = str(told.get("code", "")), str(told.get("message", ""))
     return ServiceError(f"POST {PREFIX}/{name}", status, code, message, body=body)

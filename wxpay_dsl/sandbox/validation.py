@@ -130,7 +130,7 @@ def _value(schema: Schema | None, value: Any) -> Any:
     if schema.type in ("boolean", "number", "object"):
         try:
             read = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return value
         return read if isinstance(read, _KINDS[schema.type]) else value
     return value

@@ -5,23 +5,30 @@ Nothing of it needs a network when it is looked at: fonts are the reader's own, 
 
 from __future__ import annotations
 
+import errno
 import re
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
+from urllib.parse import quote
 
 from wxpay_dsl.client import tree
 from wxpay_dsl.core.model import Event, Operation
 from wxpay_dsl.core.tree import Tree, spelling
+from wxpay_dsl.core.whole_file import whole_folder
 from wxpay_dsl.sandbox.examples import example
 
+from .markup import title
 from .pages import event_page, operation_page, product_page
 from .products import FIRST, Product, navigation, place_of, products
 from .reference import reference
 
-__all__ = ["build", "guides", "write_pages"]
+__all__ = ["MARK", "build", "guides", "write_pages"]
+
+#: The file that tells a folder of this site from any other: such a folder may be written again.
+MARK: Final = ".wxpay-docs"
 
 _HERE: Final = Path(__file__).parent
 #: The guides, as a wheel carries them and as a checkout has them.
@@ -52,18 +59,24 @@ def guides() -> Path:
 
 
 def build(out: Path, specs: Sequence[str] = ()) -> None:
-    """Writes the whole site into ``out``. Raises what MkDocs raises for a page that is wrong, a dead link included."""
+    """Writes the whole site to ``out``, which it takes the place of when it is done.
+
+    Raises FileExistsError for a folder that holds anything but such a site, and what MkDocs raises for a page that is
+    wrong, a dead link included.
+    """
     from mkdocs.commands.build import build as mkdocs_build
     from mkdocs.config import load_config
 
-    with TemporaryDirectory() as work:
+    if out.is_dir() and any(out.iterdir()) and not (out / MARK).is_file():
+        raise FileExistsError(errno.EEXIST, "it holds other files than this site: name a new folder", str(out))
+    with TemporaryDirectory() as work, whole_folder(out) as fresh:
         pages = Path(work, "docs")
         write_guides(guides(), pages)
         examples = write_examples(guides().parent / "examples", pages)
         nav = write_pages(tree(specs), pages)
         _teach_words(tree(specs))
         reference = _write_reference(pages)
-        config = load_config(str(_HERE / "mkdocs.yml"), docs_dir=str(pages), site_dir=str(out.resolve()), strict=True)
+        config = load_config(str(_HERE / "mkdocs.yml"), docs_dir=str(pages), site_dir=str(fresh), strict=True)
         config["nav"] = [*config["nav"], {"指南 Guides": _guides_in_order(pages / "guide")}, *nav, examples, reference]
         # The offline plugin would load its shim for Worker from a CDN: with this one the search runs in files too.
         config.extra["polyfills"] = ["assets/javascripts/iframe-worker.js"]
@@ -74,7 +87,8 @@ def build(out: Path, specs: Sequence[str] = ()) -> None:
             mkdocs_build(config)
         finally:
             config.plugins.on_shutdown()
-    _cut_queries(out)
+        _cut_queries(fresh)
+        _write(fresh / MARK, "")
 
 
 def _teach_words(specs: Tree) -> None:
@@ -84,10 +98,10 @@ def _teach_words(specs: Tree) -> None:
     """
     import jieba
 
-    titles = {operation.summary for operation in specs.operations()}
-    for title in sorted(title for title in titles if 2 < len(title) <= _LONGEST_WORD):
-        if any(len(piece) == 1 for piece in jieba.cut(title)):
-            jieba.add_word(title)
+    words = {operation.summary for operation in specs.operations()}
+    for word in sorted(word for word in words if 2 < len(word) <= _LONGEST_WORD):
+        if any(len(piece) == 1 for piece in jieba.cut(word)):
+            jieba.add_word(word)
 
 
 def _cut_queries(out: Path) -> None:
@@ -128,8 +142,8 @@ def write_examples(examples: Path, folder: Path) -> dict[str, list[str]]:
     lines = ["# 示例 Examples", ""]
     for place, file in pages.items():
         name, source = file.relative_to(examples).as_posix(), file.read_text("utf-8")
-        title = source.partition("\n")[0].strip('"')
-        lines.append(f"- [`{name}`]({place.removeprefix('examples/')}) {title}")
+        first = source.partition("\n")[0].strip('"')
+        lines.append(f"- [`{name}`]({place.removeprefix('examples/')}) {first}")
         _write(folder / place, f"# {name}\n\n```python\n{source}```\n")
     _write(folder / "examples/index.md", "\n".join(lines) + "\n")
     return {"示例 Examples": ["examples/index.md", *pages]}
@@ -145,8 +159,8 @@ def _guides_in_order(folder: Path) -> list[str]:
 def _write_reference(folder: Path) -> dict[str, list[str]]:
     """A page for each part of what is public, filled from the docstrings."""
     places = []
-    for part, (title, names) in reference().items():
-        lines = [f"# {title}", ""]
+    for part, (heading, names) in reference().items():
+        lines = [f"# {heading}", ""]
         for name in names:
             lines += [f"::: {name}", ""]
         places.append(f"reference/{part}.md")
@@ -197,17 +211,19 @@ def _write_events(specs: Tree, folder: Path) -> list[Any]:
             families[event.product or event.name].append(event)
     entries = []
     used: set[str] = set()
-    for title, events in sorted(families.items(), key=lambda family: not family[0].startswith(FIRST)):
+    for name, events in sorted(families.items(), key=lambda family: not family[0].startswith(FIRST)):
         place = place_of("notifications", events[0].file, specs.folders, used)
         guide = "../" * place.count("/") + "guide/notifications.md"
-        _write(folder / place, event_page(title, events, example, guide))
-        entries.append({title: place})
+        _write(folder / place, event_page(name, events, example, guide))
+        entries.append({title(name): place})
     return entries
 
 
 def _place(chain: tuple[str, ...]) -> str:
     """The page of a path: its chain, templates as the chain spells them, safe as names of files."""
-    return "/".join(spelling(segment).strip('[]"') or "_empty_" for segment in chain)
+    # What is no letter of a file's name on every system, or means something in a link, is written as ~ and its code.
+    names = (quote(spelling(segment).strip('[]"'), safe="").replace("%", "~") for segment in chain)
+    return "/".join(name or "_empty_" for name in names)
 
 
 def _write(path: Path, text: str) -> None:

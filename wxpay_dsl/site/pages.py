@@ -11,6 +11,7 @@ from wxpay_dsl.core.page import FieldEntry, certainty, dotted, fields, sections
 from wxpay_dsl.wechat.families import SUPPLIED
 from wxpay_dsl.wechat.roles import ROLES
 
+from .markup import code, fenced, links, text, title
 from .snippets import Example, call_snippet, event_snippet
 
 __all__ = ["event_page", "operation_page", "product_page"]
@@ -23,8 +24,6 @@ _SECTIONS: Final = {
     "form": "上传表单 Form",
     "returns": "应答参数 Reply",
 }
-#: Where the official pages are.
-_OFFICIAL: Final = "pay.weixin.qq.com/"
 _ERRORS: Final = """
 | 何时 When | 异常 Raised |
 | --- | --- |
@@ -43,52 +42,52 @@ def operation_page(
     ``errors`` is the URL of the page about errors; ``product`` the title and the URL of the product's page.
     """
     first = operations[0]
-    title = first.summary or path
-    lines = ["---", f"title: {json.dumps(title, ensure_ascii=False)}", "---", ""]
-    lines += [f"# {_text(title)}", ""] if len(operations) == 1 else [f"# `{path}`", ""]
+    name = first.summary or path
+    lines = ["---", f"title: {json.dumps(title(name), ensure_ascii=False)}", "---", ""]
+    lines += [f"# {text(name)}", ""] if len(operations) == 1 else [f"# {code(path)}", ""]
     for operation in operations:
         if len(operations) > 1:
-            lines += [f"## {_text(operation.summary or operation.name)} {{#{operation.verb}}}", ""]
+            lines += [f"## {text(operation.summary or operation.name)} {{#{operation.verb}}}", ""]
         lines += _operation(
-            operation, example, errors, f"[{_text(product[0])}]({product[1]})", "##" if len(operations) == 1 else "###"
+            operation, example, errors, f"[{text(product[0])}]({product[1]})", "##" if len(operations) == 1 else "###"
         )
     return "\n".join(lines) + "\n"
 
 
-def product_page(title: str, description: str, operations: Iterable[tuple[Operation, str]]) -> str:
+def product_page(name: str, description: str, operations: Iterable[tuple[Operation, str]]) -> str:
     """The page of a product: a table of its operations, each with the URL of its page."""
-    lines = [f"# {_text(title)}", ""]
+    lines = [f"# {text(name)}", ""]
     if description:
-        lines += [_text(description), ""]
+        lines += [text(description), ""]
     lines += ["| 接口 Operation | 路径 Path | 调用 Call |", "| --- | --- | --- |"]
     for operation, url in operations:
-        name = _text(operation.summary or operation.name)
         gone = " ~~已下线~~" if operation.deprecated else ""
-        lines.append(f"| [{name}]({url}){gone} | `{operation.name}` | `wxpay.{dotted(operation)}` |")
+        link = f"[{text(operation.summary or operation.name)}]({url}){gone}"
+        lines.append(f"| {link} | {code(operation.name)} | {code(f'wxpay.{dotted(operation)}')} |")
     return "\n".join(lines) + "\n"
 
 
-def event_page(title: str, events: Sequence[Event], example: Example, guide: str) -> str:
+def event_page(name: str, events: Sequence[Event], example: Example, guide: str) -> str:
     """The page of a family of notifications. ``guide`` is the URL of the guide about receiving them."""
-    lines = [f"# {_text(title)} 通知 Notifications", "", f"怎样接收：[回调通知 Receiving notifications]({guide})", ""]
+    lines = [f"# {text(name)} 通知 Notifications", "", f"怎样接收：[回调通知 Receiving notifications]({guide})", ""]
     for event in events:
-        lines += [f"## {_text(event.summary or event.name)} `{event.name}`", ""]
-        lines += [*_links(event.docs), f"- 核对 Facts：{certainty(event.checked)}", ""]
+        lines += [f"## {text(event.summary or event.name)} {code(event.name)}", ""]
+        lines += [*links(event.docs), f"- 核对 Facts：{certainty(event.checked)}", ""]
         parts = (("通知内容 Resource", event.resource), ("报文 Body", event.body), ("应答 Answer", event.returns))
         for heading, schema in parts:
             if schema is not None and schema.properties:
                 lines += [f"### {heading}", "", *_table(fields(schema), frozenset()), ""]
-                lines += [_fence("json"), _json(example(schema, "")), "```", ""]
-        lines += [_fence("python"), event_snippet(event).rstrip(), "```", ""]
+                lines += fenced("json", _json(example(schema, "")))
+        lines += fenced("python", event_snippet(event).rstrip())
     return "\n".join(lines) + "\n"
 
 
 def _operation(operation: Operation, example: Example, errors: str, product: str, heading: str) -> list[str]:
     lines = []
     if operation.description:
-        lines += [_text(operation.description), ""]
-    lines += [*_links(operation.docs), f"`{operation.name}`", "", *_facts(operation, product), ""]
-    lines += [_fence("python"), call_snippet(operation, example).rstrip(), "```", ""]
+        lines += [text(operation.description), ""]
+    lines += [*links(operation.docs), code(operation.name), "", *_facts(operation, product), ""]
+    lines += fenced("python", call_snippet(operation, example).rstrip())
     supplied = SUPPLIED[operation.family]
     for name, schema in sections(operation):
         if name == "returns":
@@ -100,17 +99,18 @@ def _operation(operation: Operation, example: Example, errors: str, product: str
 
 
 def _facts(operation: Operation, product: str) -> list[str]:
-    facts = [f"- 调用 Call：`await wxpay.{dotted(operation)}(…)`"]
+    facts = [f"- 调用 Call：{code(f'await wxpay.{dotted(operation)}(…)')}"]
     if operation.verb == "post":
-        facts[0] += f"，简写 or `await wxpay.{dotted(operation).removesuffix('.post')}(…)`"
+        short = dotted(operation).removesuffix(".post")
+        facts[0] += f"，简写 or {code(f'await wxpay.{short}(…)')}"
     if operation.roles:
-        facts.append("- 适用 Roles：" + "、".join(ROLES.get(role, role) for role in operation.roles))
-    facts.append("- 产品 Product：" + "、".join([product, *map(_text, operation.tags)]))
+        facts.append("- 适用 Roles：" + "、".join(text(ROLES.get(role, role)) for role in operation.roles))
+    facts.append("- 产品 Product：" + "、".join([product, *map(text, operation.tags)]))
     facts.append(f"- 核对 Facts：{certainty(operation.checked)}")
     if operation.updated:
-        facts.append(f"- 文档更新 Updated：{operation.updated}")
+        facts.append(f"- 文档更新 Updated：{text(operation.updated)}")
     if operation.host:
-        facts.append(f"- 域名 Host：`{operation.host}`")
+        facts.append(f"- 域名 Host：{code(operation.host)}")
     if operation.mutual_tls:
         facts.append("- 需要双向证书 Needs the client certificate (mutual TLS)")
     if not operation.verify:
@@ -125,11 +125,11 @@ def _facts(operation: Operation, product: str) -> list[str]:
 def _reply(operation: Operation, example: Example) -> list[str]:
     schema = operation.returns
     if operation.produces:
-        return [f"`{operation.produces}`，`reply.data` 是字节 is bytes"]
+        return [f"{code(operation.produces)}，`reply.data` 是字节 is bytes"]
     if schema is None:
         return [f"没有内容 Nothing（{operation.status}）"]
     lines = _table(fields(schema), frozenset()) if schema.properties or schema.items else []
-    return [*lines, "", _fence("json"), _json(example(schema, "")), "```"]
+    return [*lines, "", *fenced("json", _json(example(schema, "")))]
 
 
 def _table(entries: Iterable[FieldEntry], supplied: frozenset[str]) -> list[str]:
@@ -140,8 +140,8 @@ def _table(entries: Iterable[FieldEntry], supplied: frozenset[str]) -> list[str]
         required = "" if entry.optional else "是 yes"
         if entry.depth == 0 and entry.name.lower() in supplied:
             required = "自动 filled in"
-        meaning = "；".join(filter(None, (_text(entry.title), *map(_note, entry.notes))))
-        rows.append([f"{indent}`{entry.name}`", entry.type, required, meaning])
+        meaning = "；".join(filter(None, (text(entry.title), *map(_note, entry.notes))))
+        rows.append([f"{indent}{code(entry.name)}", text(entry.type), required, meaning])
     rows = [["字段 Field", "类型 Type", "必填 Required", "说明 Meaning"], ["---"] * 4, *rows]
     if not any(required for _, _, required, _ in rows[2:]):
         rows = [[name, kind, meaning] for name, kind, _, meaning in rows]
@@ -150,30 +150,7 @@ def _table(entries: Iterable[FieldEntry], supplied: frozenset[str]) -> list[str]
 
 def _note(note: str) -> str:
     # What a spec quotes may hold anything; a table's cell may not.
-    return _text(note) if not note.startswith("e.g. ") else f"例 `{_cell(note.removeprefix('e.g. '))}`"
-
-
-def _fence(language: str) -> str:
-    # Not for the search: what is in it stands in the tables too.
-    return f"``` {{ .{language} data-search-exclude }}"
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("`", "'").replace("\n", " ")
-
-
-def _text(text: str) -> str:
-    """Text as Markdown that means nothing else."""
-    for letter in "\\`*_{}[]<>|":
-        text = text.replace(letter, "\\" + letter) if letter != "<" else text.replace("<", "&lt;")
-    return " ".join(text.split())
-
-
-def _links(docs: Sequence[str]) -> list[str]:
-    if not docs:
-        return []
-    links = (f"[{_text(page.removeprefix('https://').removeprefix(_OFFICIAL))}]({page})" for page in docs)
-    return [f"官方文档 Official: {' '.join(links)}", "{ .official data-search-exclude }", ""]
+    return text(note) if not note.startswith("e.g. ") else f"例 {code(note.removeprefix('e.g. '))}"
 
 
 def _json(value: Any) -> str:

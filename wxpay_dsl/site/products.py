@@ -11,6 +11,8 @@ from attrs import frozen
 
 from wxpay_dsl.core.model import Operation
 
+from .markup import title
+
 __all__ = ["FAMILIES", "FIRST", "Product", "navigation", "place_of", "products"]
 
 #: The families of chains, those of most use first, and what they are called.
@@ -45,9 +47,9 @@ def products(operations: Iterable[Operation], folders: Sequence[str]) -> list[Pr
         found[operation.chain[0], operation.product or operation.chain[1]].append(operation)
     made: list[Product] = []
     used: set[str] = set()
-    for (family, title), members in found.items():
+    for (family, name), members in found.items():
         page = place_of("products", members[0].file, folders, used)
-        made.append(Product(family, title, page, tuple(members)))
+        made.append(Product(family, name, page, tuple(members)))
     order = list(FAMILIES)
     return sorted(made, key=lambda one: order.index(one.family) if one.family in FAMILIES else len(order))
 
@@ -69,7 +71,7 @@ def navigation(of: Iterable[Product]) -> list[Any]:
     families: defaultdict[str, list[Product]] = defaultdict(list)
     for product in of:
         families[product.family].append(product)
-    return [{FAMILIES.get(family, family): _grouped(members)} for family, members in families.items()]
+    return [{title(FAMILIES.get(family, family)): _grouped(members)} for family, members in families.items()]
 
 
 def _grouped(members: Sequence[Product]) -> list[Any]:
@@ -92,4 +94,4 @@ def _within(group: str, product: Product) -> str:
 
 def _label(product: Product) -> str:
     """The title without what the part of the navigation says already."""
-    return product.title.removeprefix(f"{FAMILIES.get(product.family, '')}{_DOT}")
+    return title(product.title).removeprefix(f"{FAMILIES.get(product.family, '')}{_DOT}")

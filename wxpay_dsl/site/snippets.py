@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import keyword
 from collections.abc import Callable, Iterator
 from pprint import pformat
@@ -42,7 +43,7 @@ from wxpay_dsl import Notifications
 notifications = Notifications({client})
 
 
-@notifications.on("{name}")
+@notifications.on({name})
 async def handle(event) -> None:
     print({field})
 """
@@ -56,7 +57,7 @@ def call_snippet(operation: Operation, example: Example) -> str:
     lines = [f"reply = await wxpay.{dotted(operation)}("]
     for name, value in _arguments(operation, example):
         text = value if name == "file" and value == f'"{_FILE}"' else _literal(value)
-        lines.append(f"    {name}={text},".replace("\n", "\n    "))
+        lines.append(f"    {_keyword(name, text)},".replace("\n", "\n    "))
     optional = ", ".join(_optional(operation))
     if optional:
         lines += [f"    # {line}" for line in wrap(f"可选 optional: {optional}", _WIDTH - 20)]
@@ -71,8 +72,8 @@ def event_snippet(event: Event) -> str:
     """A handler of ``event``."""
     schema = event.resource or event.body
     name = next(iter(schema.properties), None) if schema is not None else None
-    field = f'event.resource["{name}"]' if name is not None else "event.resource"
-    return _HANDLER.format(name=event.name, client="wxpay", field=field)
+    field = f"event.resource[{_quoted(name)}]" if name is not None else "event.resource"
+    return _HANDLER.format(name=_quoted(event.name), client="wxpay", field=field)
 
 
 def _arguments(operation: Operation, example: Example) -> Iterator[tuple[str, Any]]:
@@ -112,6 +113,16 @@ def _spelled(name: str) -> str:
     return name + "_" if keyword.iskeyword(name) else name
 
 
+def _keyword(name: str, value: str) -> str:
+    """An argument of a call; one whose name Python cannot spell is given by a mapping."""
+    return f"{name}={value}" if name.isidentifier() else f"**{{{_quoted(name)}: {value}}}"
+
+
+def _quoted(name: str) -> str:
+    """A name as a literal of Python on one line: what a JSON string is, a Python one is too."""
+    return json.dumps(name, ensure_ascii=not name.isprintable())
+
+
 def _literal(value: Any) -> str:
     text = pformat(value, width=_WIDTH - 20, sort_dicts=False)
     # Double quotes, as formatters have them, where the text has none of its own.
@@ -124,4 +135,4 @@ def _shown(operation: Operation) -> str:
     if operation.returns is None or not operation.returns.properties:
         return "print(reply.status)"
     first = next((name for name in operation.returns.properties if name in operation.returns.required), None)
-    return f'print(reply.data["{first}"])' if first is not None else "print(reply.data)"
+    return f"print(reply.data[{_quoted(first)}])" if first is not None else "print(reply.data)"

@@ -2,22 +2,23 @@
 
 Amounts are integers in fen. What WeChat Pay states finer than that, the service fee (手续费, five decimals of a
 yuan), is a ``Decimal`` in fen. Times are aware, in Beijing's time. Where a bill says ``0`` for an id that does not
-apply, the id is empty.
+apply, the id is empty; an amount that is left empty is 0.
 
 https://pay.weixin.qq.com/doc/v3/merchant/4013071246
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from attrs import field, fields, frozen
 
-from .bill_values import read_count, read_fen, read_fraction, read_id, read_rate, read_time
+from .bill_columns import column
+from .bill_values import read_count, read_fen, read_fraction, read_id, read_optional_time, read_rate, read_time
 
 __all__ = [
     "FundFlowRow",
@@ -29,21 +30,13 @@ __all__ = [
     "Summary",
     "TradeRow",
     "TradeSummary",
-    "builder",
     "row_type",
     "summary_type",
 ]
 
-#: ``{attribute: column}``'s key in the metadata of a field.
-_COLUMN: Final = "column"
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
-
-T = TypeVar("T", bound="Row | Summary")
-
-
-def _column(*names: str, read: Callable[[str], Any] | None = None, default: Any = "") -> Any:
-    """A field that is called ``names`` in bills, the current name first."""
-    return field(default=default, metadata={_COLUMN: names, "read": read})
+#: By 收支类型, the sign of what an account's balance changes by.
+_SIGNS: Final = MappingProxyType({"收入": 1, "支出": -1})
 
 
 @frozen
@@ -64,61 +57,61 @@ class TradeRow(Row):
     """交易账单: a payment, or a refund of one (``trade_state`` is then ``REFUND``)."""
 
     #: 交易时间
-    time: datetime = _column("交易时间", read=read_time, default=None)
+    time: datetime = column("交易时间", read=read_time, default=None, required=True)
     #: 公众账号ID
-    appid: str = _column("公众账号ID")
+    appid: str = column("公众账号ID")
     #: 商户号
-    mchid: str = _column("商户号")
+    mchid: str = column("商户号")
     #: 特约商户号; empty where the merchant is no service provider.
-    sub_mchid: str = _column("特约商户号", "子商户号", read=read_id)
+    sub_mchid: str = column("特约商户号", "子商户号", read=read_id)
     #: 设备号
-    device_info: str = _column("设备号")
+    device_info: str = column("设备号")
     #: 微信订单号
-    transaction_id: str = _column("微信订单号")
+    transaction_id: str = column("微信订单号")
     #: 商户订单号
-    out_trade_no: str = _column("商户订单号")
+    out_trade_no: str = column("商户订单号")
     #: 用户标识
-    openid: str = _column("用户标识")
+    openid: str = column("用户标识")
     #: 交易类型: JSAPI, NATIVE, APP, MICROPAY, MWEB …
-    trade_type: str = _column("交易类型")
+    trade_type: str = column("交易类型")
     #: 交易状态: SUCCESS, REFUND, REVOKED
-    trade_state: str = _column("交易状态")
+    trade_state: str = column("交易状态", required=True)
     #: 付款银行
-    bank_type: str = _column("付款银行")
+    bank_type: str = column("付款银行")
     #: 货币种类
-    currency: str = _column("货币种类")
+    currency: str = column("货币种类")
     #: 应结订单金额, in fen; of a refund 0.
-    settlement_total: int = _column("应结订单金额", "总金额", read=read_fen, default=0)
+    settlement_total: int = column("应结订单金额", "总金额", read=read_fen, default=0, required=True)
     #: 代金券金额, in fen.
-    coupon: int = _column("代金券金额", "代金券或立减优惠金额", "企业红包金额", read=read_fen, default=0)
+    coupon: int = column("代金券金额", "代金券或立减优惠金额", "企业红包金额", read=read_fen, default=0)
     #: 商品名称
-    description: str = _column("商品名称")
+    description: str = column("商品名称")
     #: 商户数据包
-    attach: str = _column("商户数据包")
+    attach: str = column("商户数据包")
     #: 手续费, in fen, with fractions; of a refund negative.
-    fee: Decimal = _column("手续费", read=read_fraction, default=Decimal(0))
+    fee: Decimal = column("手续费", read=read_fraction, default=Decimal(0))
     #: 费率: 0.0060 is 0.60 %.
-    rate: Decimal | None = _column("费率", read=read_rate, default=None)
+    rate: Decimal | None = column("费率", read=read_rate, default=None)
     #: 订单金额, in fen; of a refund 0.
-    total: int = _column("订单金额", read=read_fen, default=0)
+    total: int = column("订单金额", read=read_fen, default=0)
     #: 费率备注
-    rate_note: str = _column("费率备注")
+    rate_note: str = column("费率备注")
     #: 微信退款单号
-    refund_id: str = _column("微信退款单号", read=read_id)
+    refund_id: str = column("微信退款单号", read=read_id)
     #: 商户退款单号
-    out_refund_no: str = _column("商户退款单号", read=read_id)
+    out_refund_no: str = column("商户退款单号", read=read_id)
     #: 退款金额, in fen.
-    refund: int = _column("退款金额", read=read_fen, default=0)
+    refund: int = column("退款金额", read=read_fen, default=0)
     #: 充值券退款金额, in fen.
-    coupon_refund: int = _column(
+    coupon_refund: int = column(
         "充值券退款金额", "代金券或立减优惠退款金额", "企业红包退款金额", read=read_fen, default=0
     )
     #: 退款类型: ORIGINAL, BALANCE
-    refund_type: str = _column("退款类型")
+    refund_type: str = column("退款类型")
     #: 退款状态: SUCCESS, PROCESSING, CHANGE …
-    refund_state: str = _column("退款状态")
+    refund_state: str = column("退款状态")
     #: 申请退款金额, in fen.
-    refund_requested: int = _column("申请退款金额", read=read_fen, default=0)
+    refund_requested: int = column("申请退款金额", read=read_fen, default=0)
 
 
 @frozen
@@ -126,9 +119,9 @@ class RefundRow(TradeRow):
     """退款账单 (``bill_type="REFUND"``): a refund, with its times."""
 
     #: 退款申请时间
-    applied_at: datetime | None = _column("退款申请时间", read=read_time, default=None)
+    applied_at: datetime | None = column("退款申请时间", read=read_optional_time, default=None)
     #: 退款成功时间; None while it is under way.
-    succeeded_at: datetime | None = _column("退款成功时间", read=read_time, default=None)
+    succeeded_at: datetime | None = column("退款成功时间", read=read_optional_time, default=None)
 
 
 @frozen
@@ -136,32 +129,37 @@ class FundFlowRow(Row):
     """资金账单: money that came into an account or left it."""
 
     #: 记账时间
-    time: datetime = _column("记账时间", read=read_time, default=None)
+    time: datetime = column("记账时间", read=read_time, default=None, required=True)
     #: 微信支付业务单号
-    transaction_id: str = _column("微信支付业务单号")
+    transaction_id: str = column("微信支付业务单号")
     #: 资金流水单号
-    flow_id: str = _column("资金流水单号")
+    flow_id: str = column("资金流水单号")
     #: 业务名称
-    business_name: str = _column("业务名称")
+    business_name: str = column("业务名称")
     #: 业务类型
-    business_type: str = _column("业务类型")
+    business_type: str = column("业务类型")
     #: 收支类型: 收入 (income) or 支出 (expense).
-    direction: str = _column("收支类型")
+    direction: str = column("收支类型", required=True)
     #: 收支金额, in fen, never negative.
-    amount: int = _column("收支金额", read=read_fen, default=0)
+    amount: int = column("收支金额", read=read_fen, default=0, required=True)
     #: 账户结余, in fen, after it.
-    balance: int = _column("账户结余", read=read_fen, default=0)
+    balance: int = column("账户结余", read=read_fen, default=0, required=True)
     #: 资金变更提交申请人
-    applicant: str = _column("资金变更提交申请人")
+    applicant: str = column("资金变更提交申请人")
     #: 备注
-    remark: str = _column("备注")
+    remark: str = column("备注")
     #: 业务凭证号
-    voucher_id: str = _column("业务凭证号")
+    voucher_id: str = column("业务凭证号")
 
     @property
     def change(self) -> int:
-        """What the balance changed by, in fen: positive for income."""
-        return self.amount if self.direction == "收入" else -self.amount
+        """What the balance changed by, in fen: positive for income.
+
+        Raises ValueError where ``direction`` is neither 收入 nor 支出.
+        """
+        if self.direction not in _SIGNS:
+            raise ValueError(f"收支类型 is {self.direction!r:.40}, neither 收入 (income) nor 支出 (expense)")
+        return _SIGNS[self.direction] * self.amount
 
 
 @frozen
@@ -169,33 +167,33 @@ class ProfitSharingRow(Row):
     """分账账单: a share that was given, or given back."""
 
     #: 分账时间
-    time: datetime = _column("分账时间", read=read_time, default=None)
+    time: datetime = column("分账时间", read=read_time, default=None, required=True)
     #: 分账发起方
-    initiator: str = _column("分账发起方")
+    initiator: str = column("分账发起方")
     #: 分账方
-    sharer: str = _column("分账方")
+    sharer: str = column("分账方")
     #: 微信订单号
-    transaction_id: str = _column("微信订单号")
+    transaction_id: str = column("微信订单号")
     #: 微信分账/回退单号
-    order_id: str = _column("微信分账/回退单号")
+    order_id: str = column("微信分账/回退单号")
     #: 分账明细单号
-    detail_id: str = _column("分账明细单号")
+    detail_id: str = column("分账明细单号")
     #: 商户分账/回退单号
-    out_order_no: str = _column("商户分账/回退单号")
+    out_order_no: str = column("商户分账/回退单号")
     #: 订单金额, in fen.
-    total: int = _column("订单金额", read=read_fen, default=0)
+    total: int = column("订单金额", read=read_fen, default=0)
     #: 分账接收方
-    receiver: str = _column("分账接收方")
+    receiver: str = column("分账接收方")
     #: 分账金额, in fen.
-    amount: int = _column("分账金额", "金额", read=read_fen, default=0)
+    amount: int = column("分账金额", "金额", read=read_fen, default=0, required=True)
     #: 业务类型
-    business_type: str = _column("业务类型")
+    business_type: str = column("业务类型")
     #: 处理状态
-    state: str = _column("处理状态")
+    state: str = column("处理状态")
     #: 分账描述
-    description: str = _column("分账描述")
+    description: str = column("分账描述")
     #: 备注
-    remark: str = _column("备注")
+    remark: str = column("备注")
 
 
 @frozen
@@ -203,7 +201,7 @@ class Summary:
     """The last line of a bill: its sums."""
 
     #: How many lines the bill says it has.
-    count: int = _column("总交易单数", "资金流水总笔数", "总条数", "分账总笔数", read=read_count, default=0)
+    count: int = column("总交易单数", "资金流水总笔数", "总条数", "分账总笔数", read=read_count, default=0)
     #: Columns that are not known here, by their name in the bill.
     extra: Mapping[str, str] = field(default=_NOTHING, kw_only=True, repr=False)
 
@@ -213,17 +211,17 @@ class TradeSummary(Summary):
     """Of a trade bill or a refund bill."""
 
     #: 应结订单总金额, in fen.
-    settlement_total: int = _column("应结订单总金额", "总交易额", read=read_fen, default=0)
+    settlement_total: int = column("应结订单总金额", "总交易额", read=read_fen, default=0)
     #: 退款总金额, in fen.
-    refund: int = _column("退款总金额", "总退款金额", read=read_fen, default=0)
+    refund: int = column("退款总金额", "总退款金额", read=read_fen, default=0)
     #: 充值券退款总金额, in fen.
-    coupon_refund: int = _column("充值券退款总金额", "总代金券或立减优惠退款金额", read=read_fen, default=0)
+    coupon_refund: int = column("充值券退款总金额", "总代金券或立减优惠退款金额", read=read_fen, default=0)
     #: 手续费总金额, in fen, with fractions.
-    fee: Decimal = _column("手续费总金额", read=read_fraction, default=Decimal(0))
+    fee: Decimal = column("手续费总金额", read=read_fraction, default=Decimal(0))
     #: 订单总金额, in fen.
-    total: int = _column("订单总金额", read=read_fen, default=0)
+    total: int = column("订单总金额", read=read_fen, default=0)
     #: 申请退款总金额, in fen.
-    refund_requested: int = _column("申请退款总金额", read=read_fen, default=0)
+    refund_requested: int = column("申请退款总金额", read=read_fen, default=0)
 
 
 @frozen
@@ -231,13 +229,13 @@ class FundFlowSummary(Summary):
     """Of a fund-flow bill."""
 
     #: 收入笔数
-    income_count: int = _column("收入笔数", read=read_count, default=0)
+    income_count: int = column("收入笔数", read=read_count, default=0)
     #: 收入金额, in fen.
-    income: int = _column("收入金额", read=read_fen, default=0)
+    income: int = column("收入金额", read=read_fen, default=0)
     #: 支出笔数
-    expense_count: int = _column("支出笔数", read=read_count, default=0)
+    expense_count: int = column("支出笔数", read=read_count, default=0)
     #: 支出金额, in fen.
-    expense: int = _column("支出金额", read=read_fen, default=0)
+    expense: int = column("支出金额", read=read_fen, default=0)
 
 
 @frozen
@@ -245,9 +243,9 @@ class ProfitSharingSummary(Summary):
     """Of a bill of shares."""
 
     #: 分账总金额, in fen.
-    amount: int = _column("分账总金额", read=read_fen, default=0)
+    amount: int = column("分账总金额", read=read_fen, default=0)
     #: 回退总金额, in fen.
-    returned: int = _column("回退总金额", read=read_fen, default=0)
+    returned: int = column("回退总金额", read=read_fen, default=0)
 
 
 def row_type(columns: list[str]) -> type[Row] | None:
@@ -263,40 +261,3 @@ def summary_type(rows: type[Row]) -> type[Summary]:
     if issubclass(rows, TradeRow):
         return TradeSummary
     return FundFlowSummary if rows is FundFlowRow else ProfitSharingSummary
-
-
-def builder(made: type[T], columns: list[str]) -> Callable[[list[str]], T]:
-    """What makes a row of its texts. It raises ValueError, naming the column, for a text that it cannot be."""
-    places = {name: position for position, name in reversed(list(enumerate(columns)))}
-    readers: list[tuple[int, Callable[[str], Any]]] = []
-    taken = set[str]()
-    for each in fields(made):
-        if each.name != "extra":
-            name = next((name for name in each.metadata[_COLUMN] if name in places), "")
-            taken.add(name)
-            readers.append((places[name], each.metadata["read"] or str) if name else (0, _always(each.default)))
-    strange = [(name, position) for name, position in places.items() if name not in taken]
-
-    def build(texts: list[str]) -> T:
-        try:
-            values = [read(texts[position]) for position, read in readers]
-        except ValueError as error:
-            raise _located(error, texts) from None
-        if strange:
-            return made(*values, extra={name: texts[position] for name, position in strange})
-        return made(*values)
-
-    def _located(error: ValueError, texts: list[str]) -> ValueError:
-        for position, read in readers:
-            try:
-                read(texts[position])
-            except ValueError:
-                return ValueError(f"{columns[position]}: {error}")
-        return error
-
-    return build
-
-
-def _always(value: Any) -> Callable[[str], Any]:
-    """What a column is that the bill has not."""
-    return lambda _: value

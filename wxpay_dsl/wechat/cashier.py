@@ -14,6 +14,7 @@ from attrs import field, frozen
 
 from wxpay_dsl.core.errors import ConfigurationError, Fault, ValidationError
 from wxpay_dsl.core.reply import Reply
+from wxpay_dsl.core.secrets import Secret
 
 from . import authorization, pay_params
 
@@ -83,10 +84,10 @@ class Cashier:
             raise ConfigurationError(f"the cashier takes RSA signatures; this client's are {self.signer.scheme}")
         return unsigned.signed(await self.signer.sign(unsigned.message))
 
-    def _key(self) -> str:
+    def _key(self) -> Secret:
         if self.secret is None:
             raise ConfigurationError("orders of APIv2 are signed with `secret` (APIv2密钥), which this client has not")
-        return self.secret
+        return Secret.of(self.secret)
 
 
 @frozen

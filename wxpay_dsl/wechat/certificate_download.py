@@ -21,7 +21,7 @@ from wxpay_dsl.core.transport import Handler, Middleware, Transport
 
 from .keyring import utc_now
 from .middleware import sign_request
-from .platform_keys import PlatformKey, PlatformKeys, decrypt_certificates
+from .platform_keys import CertificateOpener, PlatformKey, PlatformKeys
 from .refreshing_keyring import Download, Downloaded
 from .service_errors import explain_refusal, refusal_v3
 from .signer import Credential
@@ -35,7 +35,7 @@ PATH: Final = "/v3/certificates"
 def certificate_download(
     transport: Transport,
     credential: Credential,
-    apiv3_key: bytes,
+    open_answer: CertificateOpener,
     url: str,
     *,
     timeout: float,
@@ -62,13 +62,13 @@ def certificate_download(
         check_clock(signed, clock(), answer.name)
         trusted = _trusted(known, signed.serial)
         if trusted is not None:
-            check_signature(signed, answer.body, trusted, answer.name)
-        keys = decrypt_certificates(answer.body, apiv3_key)
+            check_signature(signed, answer.body, trusted, answer.name, headers=answer.headers)
+        keys = open_answer(answer.body)
         if trusted is None:
             brought = _trusted(PlatformKeys(keys), signed.serial)
             if brought is None:
                 raise unknown_serial(signed, [key.id for key in (*known, *keys)], answer.name)
-            check_signature(signed, answer.body, brought, answer.name)
+            check_signature(signed, answer.body, brought, answer.name, headers=answer.headers)
         return Downloaded(keys, answer.body)
 
     return download

@@ -23,6 +23,8 @@ __all__ = [
 ]
 
 
+#: The version of a container, the INTEGER 3, which comes first in it.
+_VERSION = bytes.fromhex("020103")
 #: The start of the object ids of RC2, RC4 and 3DES in PKCS#12 (1.2.840.113549.1.12.1), which stand there unencrypted.
 _OLD_ENCRYPTION = bytes.fromhex("2a864886f70d010c01")
 _OLD = (
@@ -91,6 +93,8 @@ def load_pkcs12(thing: KeyMaterial, password: str | bytes) -> Pkcs12:
     block = pem.read_blocks(thing, what)[0]
     if block.label:
         raise ConfigurationError(f"{what}: this is PEM of {block.label}; the container is a binary file")
+    if _VERSION not in block.der[2:9]:
+        raise ConfigurationError(f"{what}: this is DER of something else, not a PKCS#12 container")
     secret = password.encode() if isinstance(password, str) else password
     try:
         content = pkcs12.load_pkcs12(block.der, secret)

@@ -75,7 +75,9 @@ def aead_encrypt(
     never repeat under one key. Raises :class:`ConfigurationError` for another key length,
     :class:`EncryptionError` for an impossible nonce.
     """
-    cipher, data = _gcm(key), _plain(plaintext)
+    found = _gcm(key)
+    del key  # error trackers send the variables of the frame that raises
+    cipher, data = _fitting(found), _plain(plaintext)
     try:
         sealed = cipher.encrypt(_bytes(nonce), data, _bytes(associated_data or b""))
     except (ValueError, OverflowError):
@@ -93,8 +95,9 @@ def aead_decrypt(
     Raises :class:`ConfigurationError` for a key that is not 16, 24 or 32 bytes, :class:`DecryptionError` for
     everything else: bad base64, a tag that does not fit, so a wrong key, nonce or associated data.
     """
-    cipher = _gcm(key)
-    del key  # error trackers send the variables of the frame that raises
+    found = _gcm(key)
+    del key  # as above
+    cipher = _fitting(found)
     data = _from_base64(ciphertext, "AES-GCM")
     try:
         return cipher.decrypt(_bytes(nonce), data, _bytes(associated_data or b""))
@@ -173,13 +176,18 @@ def ecb_decrypt(ciphertext: str, key: str) -> bytes:
         ) from None
 
 
-def _gcm(key: str | bytes | AESGCM) -> AESGCM:
+def _gcm(key: str | bytes | AESGCM) -> AESGCM | int:
+    """The cipher of a key; of one that fits none its length, so that it is refused where the key is no variable."""
     if isinstance(key, AESGCM):
         return key
     data = _bytes(key)
-    if len(data) not in (16, 24, 32):
-        raise ConfigurationError(f"the APIv3 key (APIv3密钥) is {len(data)} bytes; it must be 32")
-    return AESGCM(data)
+    return AESGCM(data) if len(data) in (16, 24, 32) else len(data)
+
+
+def _fitting(found: AESGCM | int) -> AESGCM:
+    if isinstance(found, int):
+        raise ConfigurationError(f"the APIv3 key (APIv3密钥) is {found} bytes; it must be 32")
+    return found
 
 
 def _ecb_key(key: str) -> bytes:

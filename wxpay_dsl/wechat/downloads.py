@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from attrs import evolve, frozen
+from yarl import URL
 
 from wxpay_dsl.core.chain import Node, aim
 from wxpay_dsl.core.download import Plan
@@ -38,11 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["Link", "link_of", "plan"]
 
 _OPERATION: Final = "download"
-#: The domains of WeChat Pay's own hosts; what its specs name is trusted as well.
-_DOMAINS: Final = (".mch.weixin.qq.com", ".wechatpay.cn")
 _VISIBLE: Final = re.compile(r"[\x21-\x7e]+\Z")
-#: A host's name as DNS has it: what else may stand in that place, readers of URLs disagree on where it leads.
-_HOST: Final = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)+\Z")
 
 
 @frozen
@@ -174,7 +171,8 @@ def _address(client: Client, url: str) -> str:
     """The link, at the client's own origin where it has only one. Raises ValidationError for a foreign one."""
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
+        host = parts.hostname or ""
+        permitted = parts.username is None and client.origins.permit(URL(url, encoded=True))
     except ValueError:
         raise _refusal("download_url", "is no URL") from None
     if not _VISIBLE.match(url) or parts.fragment or not parts.path.startswith("/"):
@@ -183,13 +181,14 @@ def _address(client: Client, url: str) -> str:
     only = client.only_origin
     if only is not None and f"{parts.scheme}://{parts.netloc}" == _origin(only):
         return url
-    own = f".{host}".endswith(_DOMAINS) or any(urlsplit(known).hostname == host for known in client.tree.root.hosts())
-    own = own and _HOST.match(host) is not None
-    if parts.scheme != "https" or not own or parts.username is not None or port not in (None, 443):
-        shown = f"{parts.scheme}://{host}"
-        message = f"{shown[:80]} is no host of WeChat Pay (微信支付): nothing is signed for it, and nothing sent"
+    if not permitted:
+        shown = f"{parts.scheme}://{host}"[:80]
+        message = (
+            f"{shown} is no host of WeChat Pay (微信支付) and not named in the setting `hosts`: nothing is signed for "
+            f"it, and nothing sent"
+        )
         raise _refusal("download_url", message)
-    return (only.rstrip("/") if only is not None else f"https://{parts.netloc}") + target
+    return (only.rstrip("/") if only is not None else f"{parts.scheme}://{parts.netloc}") + target
 
 
 def _origin(url: str) -> str:

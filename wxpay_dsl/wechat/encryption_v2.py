@@ -36,7 +36,8 @@ def encrypt_v2(bank_key: Cached[RSAPublicKey], keyring: Keyring) -> Outgoing:
     """Encrypts what a spec marks as ``encrypted``, on a copy.
 
     ``bank_key`` is that of ``/risk/getpublickey``, asked for when it is needed. Raises ValidationError for a platform
-    certificate that is not known here, EncryptionError for a value that is too long, and what getting a key raises.
+    certificate that is not known here and for a value that is neither text nor integer, EncryptionError for one that
+    is too long, and what getting a key raises.
     """
 
     async def outgoing(operation: Operation, sections: Sections) -> Sections:
@@ -50,7 +51,14 @@ def encrypt_v2(bank_key: Cached[RSAPublicKey], keyring: Keyring) -> Outgoing:
             key = await bank_key.get()
 
         def encrypt(field: Schema, value: Any, path: str) -> Any:
-            return oaep_encrypt(value, key) if isinstance(value, str) and value else value
+            if value is None or value == "":
+                return value
+            if isinstance(value, bool) or not isinstance(value, (str, int)):
+                # Whatever is not encrypted would leave in the clear.
+                message = f"it is encrypted, and takes text, not {type(value).__name__}"
+                raise ValidationError(operation.name, (Fault(path, message),))
+            text = str.__str__(value) if isinstance(value, str) else int.__repr__(value)
+            return oaep_encrypt(text, key)
 
         encrypted = rewrite(schema, body, _is_encrypted, encrypt, "body")
         return {**sections, "body": encrypted if serial is None else {**encrypted, _SERIAL: serial}}

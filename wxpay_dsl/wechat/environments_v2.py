@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from attrs import evolve, field, frozen
 
 from wxpay_dsl.core.errors import ConfigurationError
+from wxpay_dsl.core.secrets import Secret
 
 from .cached import Cached
 
@@ -39,13 +40,13 @@ _LIFETIME: Final = 3600.0
 class Production:
     """The real service, and the merchant's own APIv2 key (APIv2密钥)."""
 
-    key: str | None = field(repr=False)
+    key: Secret | None = field(repr=False)
 
     def moved(self, request: Request) -> Request:
         """The request itself."""
         return request
 
-    async def secret(self, path: str) -> str:
+    async def secret(self, path: str) -> Secret:
         """The merchant's key. Raises ConfigurationError where it has none."""
         if self.key is None:
             raise ConfigurationError(
@@ -59,7 +60,7 @@ class SandboxV2:
     """One of WeChat Pay's sandbox environments, reached through the same origin."""
 
     def __init__(
-        self, name: SandboxName, base_url: str, key: str | None, exchange: Callable[[], Awaitable[str]]
+        self, name: SandboxName, base_url: str, key: Secret | None, exchange: Callable[[], Awaitable[Secret]]
     ) -> None:
         """``exchange`` gets the environment's key, by a call to its path among :data:`KEY_PATHS`."""
         self._prefix = _PREFIXES[name]
@@ -86,7 +87,7 @@ class SandboxV2:
         moved = f"{self._base_path}{self._prefix}/pay/{path.removeprefix(start)}"
         return evolve(request, url=parts._replace(path=moved).geturl())
 
-    async def secret(self, path: str) -> str:
+    async def secret(self, path: str) -> Secret:
         """The environment's key; the merchant's own for the exchange itself."""
         if path.removeprefix(self._base_path) == self._key_path:
             return await self._production.secret(path)

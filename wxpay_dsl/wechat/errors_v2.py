@@ -10,20 +10,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import new_class
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from attrs import field, frozen
 
 from wxpay_dsl.core.errors import ServiceError
 
 from .errors import SignatureError
-from .service_errors import BankError, ServiceSystemError, error_class
+from .service_errors import (
+    BankError,
+    ServiceSystemError,
+    StatementCreatingError,
+    StatementNotExistError,
+    UserPayingError,
+    error_class,
+)
 
 if TYPE_CHECKING:
     from wxpay_dsl.core.exchange import Response
 
 __all__ = ["MissingSignError", "ResultCodeError", "ReturnCodeError", "result_code_error", "return_code_error"]
 
+#: After these a call that may have done something may have done it.
+_DOUBTFUL: Final = (BankError, ServiceSystemError, UserPayingError)
 #: Parts of ``return_msg``, or codes, that have one usual cause, and its mend.
 _HINTS: Final = (
     ("签名错误", "compare `secret` (APIv2密钥) with the merchant platform's: APIv2 has a key of its own"),
@@ -32,6 +41,8 @@ _HINTS: Final = (
     ("商户证书", "the service did not accept the client certificate: give `p12`, or `certificate` and its key"),
     ("NOAUTH", "switch the product on (商户平台-产品中心), and bind the appid to this merchant"),
     ("USERPAYING", "query the order until it is paid or failed, then reverse it"),
+    ("No Bill Exist", "there is no bill of that day and type: nothing was traded, or the date is wrong"),
+    ("Bill Creating", "the bills of a day are ready after 10:00 (Beijing) of the next one"),
 )
 
 
@@ -60,15 +71,23 @@ class MissingSignError(SignatureError):
 
 def return_code_error(response: Response, code: str, message: str) -> ReturnCodeError:
     """The error of an answer whose ``return_code`` is ``code``, or that has that ``error_code``."""
-    return ReturnCodeError(**_common(response, code, message))
+    kinds = (error_class(text) for text in (code, message))
+    # Not signed: it raises no class of which a program believes that something was paid or closed.
+    kind = next((kind for kind in kinds if kind in _UNSIGNED), ServiceError)
+    common = _common(response, code, message)
+    return _of_both(kind, ReturnCodeError)(**common, outcome_unknown=_in_doubt(response, code, message))
 
 
 def result_code_error(response: Response, code: str, message: str, fields: Mapping[str, Any]) -> ResultCodeError:
     """The error of an answer whose ``err_code`` is ``code``: a ResultCodeError, and one of the code's own class."""
     kind = error_class(code)
     common = _common(response, code, message)
-    common["outcome_unknown"] = not response.safe and issubclass(kind, (BankError, ServiceSystemError))
-    return _of_both(kind)(**common, fields=fields)
+    return _of_both(kind, ResultCodeError)(**common, outcome_unknown=_in_doubt(response, code), fields=fields)
+
+
+def _in_doubt(response: Response, *said: str) -> bool:
+    """Whether the call may have been carried out: an answer's words can only make that more doubtful, never less."""
+    return not response.safe and any(issubclass(error_class(text), _DOUBTFUL) for text in said)
 
 
 def _common(response: Response, code: str, message: str) -> dict[str, Any]:
@@ -80,29 +99,37 @@ def _common(response: Response, code: str, message: str) -> dict[str, Any]:
         "request_id": response.headers.get("Request-ID", ""),
         "headers": response.headers,
         "body": response.body,
-        "hint": next((text for part, text in _HINTS if part == code or part in message), ""),
+        "hint": next((text for part, text in _HINTS if part == code or part.lower() in message.lower()), ""),
     }
 
 
-def _of_both(kind: type[ServiceError]) -> type[ResultCodeError]:
+_Either = TypeVar("_Either", ReturnCodeError, ResultCodeError)
+#: How the classes of a code and of the answer's own are called, after the code's.
+_SUFFIXES: Final = {"V2": ResultCodeError, "V2Return": ReturnCodeError}
+#: What an answer that nobody signed may raise.
+_UNSIGNED: Final = (StatementNotExistError, StatementCreatingError)
+
+
+def _of_both(kind: type[ServiceError], base: type[_Either]) -> type[_Either]:
     """The class of both, under the name of the code's own: made once, and found here again by pickle."""
     if kind is ServiceError:
-        return ResultCodeError
-    known: type[ResultCodeError] | None = globals().get(kind.__name__ + "V2")
+        return base
+    name = kind.__name__ + next(suffix for suffix, of in _SUFFIXES.items() if of is base)
+    known: type[_Either] | None = globals().get(name)
     if known is None:
-        name = kind.__name__ + "V2"
         words: dict[str, Any] = {"__module__": __name__, "__qualname__": name, "__doc__": kind.__doc__}
-        made = new_class(name, (kind, ResultCodeError), exec_body=lambda namespace: namespace.update(words))
+        made = new_class(name, (kind, base), exec_body=lambda namespace: namespace.update(words))
         known = frozen(str=False)(made)
         globals()[name] = known
     return known
 
 
 def __getattr__(name: str) -> Any:
-    """The class of a code and :class:`ResultCodeError`, for a process that unpickles one before it made any."""
+    """The class of a code and of an answer's, for a process that unpickles one before it made any."""
     from . import service_errors
 
-    kind = getattr(service_errors, name.removesuffix("V2"), None) if name.endswith("ErrorV2") else None
-    if kind is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return _of_both(kind)
+    for suffix, base in _SUFFIXES.items():
+        kind = getattr(service_errors, name.removesuffix(suffix), None) if name.endswith(f"Error{suffix}") else None
+        if kind is not None:
+            return _of_both(kind, base)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from wxpay_dsl.core.errors import ReplyDecodeError, SdkError, ServiceError
+from wxpay_dsl.core.errors import ReplyDecodeError, SdkError
 from wxpay_dsl.core.family import Family
 
 from . import fields_v2, xml, xml_nested
 from .errors_v2 import result_code_error, return_code_error
 from .families import CHAINS, SUPPLIED
+from .service_errors import error_class
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,6 +31,8 @@ MERCHANT_FIELDS: Final = ("mch_id", "mchid", "combine_mch_id")
 #: What ``return_code`` and ``result_code`` are in an answer that is no error.
 UNDERSTOOD: Final = ("", "SUCCESS")
 
+#: What the message beside ``return_code`` is called.
+_RETURN_MESSAGES: Final = ("return_msg", "retmsg")
 _SPACE: Final = b"\xef\xbb\xbf \t\r\n"
 
 
@@ -62,7 +65,8 @@ def encode(operation: Operation | None, data: Any) -> bytes:
 def decode(operation: Operation | None, response: Response) -> Any:
     """The fields of an answer as the spec types them; bytes of a bill; what JSON says; None where it is empty.
 
-    Raises ReturnCodeError or ResultCodeError where it says FAIL, ReplyDecodeError for what it cannot be.
+    Raises ReturnCodeError or ResultCodeError where it says FAIL, ReplyDecodeError for what it cannot be, and where a
+    code that its spec declares is missing.
     """
     body = response.body
     signless = operation is not None and (not operation.verify or bool(operation.produces))
@@ -90,17 +94,15 @@ def asks(operation: Operation) -> bool:
 
 
 def refusal(operation: Operation | None, response: Response) -> SdkError:
-    """An answer of another status than success: in APIv2 that is a gateway or a proxy, seldom the service itself."""
-    if is_xml(response.body):
-        schema = operation.returns if operation is not None else None
-        try:
-            _succeed(schema, read_fields(schema, response), response)
-        except SdkError as error:
-            if isinstance(error, ServiceError):
-                return error
-    return ServiceError(
+    """An answer of another status than success: in APIv2 that is a gateway or a proxy, seldom the service itself.
+
+    Its signature is not checked, so its codes are shown, and decide nothing: neither the class of the error nor whether
+    the outcome is known.
+    """
+    return error_class("", response.status)(
         response.name,
         response.status,
+        message=_unverified(operation, response),
         request_id=response.headers.get("Request-ID", ""),
         headers=response.headers,
         body=response.body,
@@ -132,14 +134,35 @@ def read_fields(schema: Schema | None, response: Response) -> Mapping[str, xml_n
 
 
 def _succeed(schema: Schema | None, fields: Mapping[str, xml_nested.Element], response: Response) -> None:
-    """Raises the error that the answer's two codes say, if they do."""
+    """Raises the error that the answer's two codes say, or ReplyDecodeError where one that must be there is not.
+
+    What has no code has not succeeded: a request that was sent back, say, is signed with the same key, and has none.
+    """
     return_code, result_code = _text(fields, "return_code"), _text(fields, "result_code")
     code = _text(fields, "err_code", "error_code")
     if return_code not in UNDERSTOOD:
-        raise return_code_error(response, code or return_code, _text(fields, "return_msg", "error_code_des"))
+        raise return_code_error(response, code or return_code, _text(fields, *_RETURN_MESSAGES))
     if result_code not in UNDERSTOOD:
-        message = _text(fields, "err_code_des", "error_code_des", "err_msg", "result_msg", "return_msg")
+        message = _text(fields, "err_code_des", "error_code_des", "err_msg", "result_msg", *_RETURN_MESSAGES)
         raise result_code_error(response, code or result_code, message, fields_v2.read(schema, fields))
+    declared = schema.properties if schema is not None else ("return_code",)
+    missing = next((n for n in ("return_code", "result_code") if n in declared and not _text(fields, n)), "")
+    if missing:
+        raise _undecodable(response, f"the answer has no `{missing}`, so it does not say that the call succeeded")
+
+
+def _unverified(operation: Operation | None, response: Response) -> str:
+    """What an answer of another status says of itself in XML, if it does."""
+    if not is_xml(response.body):
+        return ""
+    try:
+        fields = read_fields(operation.returns if operation is not None else None, response)
+    except SdkError:
+        return ""
+    said = [_text(fields, name) for name in ("return_code", "result_code", "err_code", "error_code")]
+    said += [_text(fields, "err_code_des", "error_code_des", *_RETURN_MESSAGES)]
+    told = " ".join(text for text in said if text)
+    return f"its body says, unverified: {told}" if told else ""
 
 
 def _json(response: Response) -> Any:

@@ -6,7 +6,6 @@ Money is integers in fen on both sides; fields that hold JSON are the value that
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -24,6 +23,8 @@ __all__ = ["read", "shape", "written"]
 
 #: As many digits as any number of the service has, with room; Python would take thousands, slowly.
 _DIGITS: Final = re.compile(r"-?[0-9]{1,30}")
+#: float() takes 1_0, 1e999, nan and other scripts' digits too.
+_DECIMAL: Final = re.compile(r"-?[0-9]{1,30}(?:\.[0-9]{1,30})?")
 
 
 def written(fields: Mapping[str, Any]) -> dict[str, str]:
@@ -69,11 +70,11 @@ def _shape(name: str, schema: Schema) -> Schema:
 
 def _written(name: str, value: Any) -> str:
     if isinstance(value, str):
-        return value
+        return str.__str__(value)  # of an enumeration's member its value, where str() would name the member
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
-        return str(value)
+        return int.__repr__(value)
     if isinstance(value, (Mapping, list, tuple)):
         return json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     hint = " (money is whole fen)" if isinstance(value, float) else ""
@@ -105,11 +106,7 @@ def _boolean(text: str) -> bool | str:
 
 
 def _number(text: str) -> float | str:
-    try:
-        number = float(text)
-    except ValueError:
-        return text
-    return number if math.isfinite(number) else text
+    return float(text) if _DECIMAL.fullmatch(text) else text
 
 
 def _embedded(text: str) -> Any:

@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 from attrs import field, frozen
 
 from wxpay_dsl.core.errors import ConfigurationError, SdkError
+from wxpay_dsl.core.file_names import is_file_name, shown_file
+from wxpay_dsl.core.redaction import redact_text
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -166,7 +168,7 @@ class RedisKeyStore:
             ) as client:
                 yield client
         except (RedisError, OSError, TimeoutError) as error:
-            raise KeyStoreError(f"Redis: {type(error).__name__}: {error}") from None
+            raise KeyStoreError(f"Redis: {type(error).__name__}: {redact_text(str(error))}") from None
 
 
 def key_store(setting: str | os.PathLike[str] | KeyStore) -> KeyStore:
@@ -178,7 +180,9 @@ def key_store(setting: str | os.PathLike[str] | KeyStore) -> KeyStore:
             return RedisKeyStore(text)
         if "://" in text and not text.startswith("file://"):
             scheme = text.partition("://")[0]
-            raise ConfigurationError(f"`certificate_store` is a folder or a redis:// URL, not {scheme}://…")
+            raise ConfigurationError(f"`certificate_store` is a folder or a redis:// URL, not {scheme[:20]}://…")
+        if not is_file_name(text):
+            raise ConfigurationError(f"`certificate_store` is a folder or a redis:// URL, not {shown_file(text)}")
         return FileKeyStore(Path(text.removeprefix("file://")).expanduser())
     if isinstance(setting, KeyStore):
         return setting
@@ -194,5 +198,7 @@ def _check_redis(url: str) -> None:
         raise ConfigurationError("`certificate_store` is in Redis: pip install 'wxpay-dsl[redis]'") from None
     try:
         Redis.from_url(url)
-    except ValueError as error:
-        raise ConfigurationError(f"`certificate_store` is no URL of a Redis: {error}") from None
+    except ValueError:
+        # What the library says may quote the password.
+        message = "`certificate_store` is no URL of a Redis, such as redis://:password@127.0.0.1:6379/0"
+        raise ConfigurationError(f"{message}: percent-encode what a password has beside letters and digits") from None

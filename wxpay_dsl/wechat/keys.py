@@ -77,7 +77,8 @@ def load_private_key(thing: KeyMaterial | RSAPrivateKey, password: str | bytes |
     except TypeError:
         # What cryptography raises for both mistakes about the password.
         raise ConfigurationError(
-            f"{what}: it is encrypted: give its password"
+            f"{what}: it is encrypted: give its password (`private_key` takes what load_private_key(key, password) "
+            f"returns), or decrypt it once: openssl pkey -in apiclient_key.pem -out decrypted.pem"
             if secret is None
             else f"{what}: it is not encrypted: leave out the password"
         ) from None
@@ -192,7 +193,11 @@ def _misplaced(block: pem.Block) -> str:
     if block.label.endswith("PUBLIC KEY") or (not block.label and _is_public_key(block.der)):
         return "this is a public key; the merchant's private key is in apiclient_key.pem"
     if not block.label and _is_pkcs12(block.der):
-        return "this is a PKCS#12 container (apiclient_cert.p12); the key is also in apiclient_key.pem"
+        return "this is a PKCS#12 container (apiclient_cert.p12): give it as `p12`, or the key in apiclient_key.pem"
+    if block.label == "EC PRIVATE KEY":
+        return "this is a key of elliptic curves; WeChat Pay's keys and the merchant's are of RSA"
+    if block.label in ("CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"):
+        return "this is the request for a certificate (CSR), not a key"
     return f"this is PEM of {block.label}, not of a key" if block.label else "the DER is damaged or of another kind"
 
 

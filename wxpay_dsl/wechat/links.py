@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
 from wxpay_dsl.core.chain import Node, aim
@@ -13,6 +13,7 @@ from . import signing_v2
 
 if TYPE_CHECKING:
     from wxpay_dsl.core.client import Client
+    from wxpay_dsl.core.tree import Tree
 
 __all__ = ["signed_url"]
 
@@ -30,12 +31,43 @@ async def signed_url(client: Client, source: Any, data: Any, fields: Mapping[str
     if request.family != "v2" or request.method != "GET":
         message = "only a GET of APIv2 is signed in its URL; the signature of this one is in its headers or its body"
         raise ValidationError(request.name, (Fault("", message),))
+    pairs = parse_qsl(urlsplit(request.url).query)
+    names = {name for name, _ in pairs}
     faults = [
-        Fault(f"query.{name}", "it has &…= in it, so that its signature would be that of other fields too: a forger's")
-        for name, value in parse_qsl(urlsplit(request.url).query)
-        # An address is the merchant's own, and what others put into its query is percent-encoded.
-        if signing_v2.ambiguous(value) and not name.endswith("_url")
+        Fault(f"query.{name}", message)
+        for name, value in pairs
+        if signing_v2.ambiguous(value) and (message := _fault(client.tree, name, value, names))
     ]
     if faults:
         raise ValidationError(request.name, tuple(faults))
     return request.url
+
+
+def _fault(tree: Tree, name: str, value: str, names: set[str]) -> str:
+    """What is wrong with a value that could be read as several fields; nothing where that is harmless.
+
+    An address of the merchant's own may have a query, as long as its names make no other message of APIv2.
+    """
+    if not name.endswith("_url"):
+        return "it has &…= in it, so that its signature would be that of other fields too: a forger's"
+    hidden = set(signing_v2.hidden_names(value))
+    made = _message(tree, names | hidden, hidden)
+    if not made:
+        return ""
+    return (
+        f"its query has {', '.join(sorted(hidden))[:80]}, so that its signature would also be that of {made}: "
+        f"percent-encode what users wrote, and take other names"
+    )
+
+
+def _message(tree: Tree, names: set[str], hidden: set[str]) -> str:
+    """The request of APIv2 that fields of these names could be, with the hidden ones; nothing where there is none."""
+    for operation in tree.operations():
+        schema = (operation.query if operation.verb == "get" else operation.body) if operation.family == "v2" else None
+        if schema is not None and hidden & schema.properties.keys() and names >= schema.required - _EVERYWHERE:
+            return operation.name
+    return ""
+
+
+#: What any request has, and the service may do without.
+_EVERYWHERE: Final = frozenset({"sign", "sign_type", "nonce_str"})

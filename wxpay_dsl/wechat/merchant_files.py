@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from wxpay_dsl.core.errors import ConfigurationError
+from wxpay_dsl.core.file_names import is_file_name, shown_file
 
 from .certificates import load_certificate, load_pkcs12, public_key_matches
 from .keys import load_private_key
@@ -75,6 +76,8 @@ def read_merchant_files(source: Path, password: str = "") -> MerchantFiles:
 
 def _found(source: Path) -> Mapping[str, bytes]:
     """The files of a source by their names: key and certificate, or at least the container."""
+    if not is_file_name(source):
+        raise ConfigurationError(f"{_WHAT}: {shown_file(source)}")
     try:
         if source.is_dir():
             found = {name: _read(source / name) for name in (KEY, CERTIFICATE, CONTAINER) if (source / name).is_file()}
@@ -85,10 +88,12 @@ def _found(source: Path) -> Mapping[str, bytes]:
         else:
             found = {CONTAINER: _read(source)}
     except OSError as error:
-        raise ConfigurationError(f"{_WHAT}: {error.filename or source}: {error.strerror}") from None
+        raise ConfigurationError(f"{_WHAT}: {shown_file(error.filename or source)}: {error.strerror}") from None
     if CONTAINER not in found and not (KEY in found and CERTIFICATE in found):
         have = ", ".join(found) or "none of them"
-        raise ConfigurationError(f"{_WHAT}: {source} has {have}; it needs {KEY} and {CERTIFICATE}, or {CONTAINER}")
+        raise ConfigurationError(
+            f"{_WHAT}: {shown_file(source)} has {have}; it needs {KEY} and {CERTIFICATE}, or {CONTAINER}"
+        )
     return found
 
 
@@ -100,12 +105,14 @@ def _read(file: Path) -> bytes:
 
 def _members(source: Path) -> dict[str, bytes]:
     if source.stat().st_size > _ARCHIVE:
-        raise ConfigurationError(f"{_WHAT}: {source} is larger than {_ARCHIVE} bytes: it is not the platform's zip")
+        raise ConfigurationError(
+            f"{_WHAT}: {shown_file(source)} is larger than {_ARCHIVE} bytes: it is not the platform's zip"
+        )
     found: dict[str, bytes] = {}
     try:
         with zipfile.ZipFile(source) as archive:
             if len(archive.infolist()) > _MEMBERS:
-                raise ConfigurationError(f"{_WHAT}: {source} has more than {_MEMBERS} files in it")
+                raise ConfigurationError(f"{_WHAT}: {shown_file(source)} has more than {_MEMBERS} files in it")
             for member in archive.infolist():
                 path = PurePosixPath(member.filename.replace("\\", "/"))
                 # What macOS adds to a zip has the same names again.
@@ -117,9 +124,9 @@ def _members(source: Path) -> dict[str, bytes]:
                 with archive.open(member) as opened:
                     data = _bounded(opened.read(_MEMBER + 1), path.name)
                 if found.setdefault(path.name, data) != data:
-                    raise ConfigurationError(f"{_WHAT}: {source} has two different {path.name} in it")
+                    raise ConfigurationError(f"{_WHAT}: {shown_file(source)} has two different {path.name} in it")
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, EOFError, zlib.error) as error:
-        raise ConfigurationError(f"{_WHAT}: {source} cannot be read: {error}") from None
+        raise ConfigurationError(f"{_WHAT}: {shown_file(source)} cannot be read: {error!s:.200}") from None
     return found
 
 

@@ -18,7 +18,7 @@ from wxpay_dsl.core.exchange import Exchange
 from wxpay_dsl.core.transport import Handler, Middleware
 
 from . import authorization, signing_v3
-from .errors import SignatureError
+from .errors import BadSignatureError, SignatureError
 from .keyring import Keyring
 from .shangmi import Sm2PublicKey
 from .signer import Credential
@@ -68,7 +68,11 @@ def sign_v3(
 async def sign_request(
     exchange: Exchange, wire: aiohttp.ClientRequest, credential: Credential, clock: Callable[[], float] = time.time
 ) -> None:
-    """Sets ``Authorization``, with a nonce and a timestamp of its own each time."""
+    """Sets ``Authorization``, with a nonce and a timestamp of its own each time.
+
+    Raises ConfigurationError, and signs nothing, where the request goes to a host that the credential is not for.
+    """
+    credential.origins.check(wire.url, exchange.request.name)
     timestamp, nonce = int(clock()), authorization.nonce()
     body = exchange.request.signed_body
     message = signing_v3.request_message(wire.method, wire.url.raw_path_qs, timestamp, nonce, body)
@@ -97,8 +101,17 @@ async def verify_v3(
         given = answer.body if body is None else body
         if isinstance(key.public_key, Sm2PublicKey):
             # It takes a thousand times as long as RSA, too long for the event loop.
-            await asyncio.to_thread(check_signature, signed, given, key, answer.name, outcome_unknown=unknown)
+            await asyncio.to_thread(
+                check_signature, signed, given, key, answer.name, outcome_unknown=unknown, headers=answer.headers
+            )
         else:
-            check_signature(signed, given, key, answer.name, outcome_unknown=unknown)
+            check_signature(signed, given, key, answer.name, outcome_unknown=unknown, headers=answer.headers)
     except SignatureError as error:
+        packed = answer.headers.get("Content-Encoding", "identity").strip()[:40]
+        if isinstance(error, BadSignatureError) and packed.lower() not in ("", "identity"):
+            message = (
+                f"the answer came packed with {packed!r}, which was not asked for, so its signature does not fit: a "
+                f"proxy or gateway on the way packs answers; have it leave those of this client alone ({error.message})"
+            )
+            error = evolve(error, message=message)
         raise evolve(error, status=answer.status, headers=answer.headers, body=answer.body) from None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import aiohttp
 
 from wxpay_dsl.core.errors import ReplyDecodeError
+from wxpay_dsl.core.secrets import Secret
 
 from . import signing_v2, xml
 from .environments_v2 import KEY_PATHS
@@ -18,6 +20,7 @@ from .signer_v2 import EnvironmentV2, path_of
 if TYPE_CHECKING:
     from wxpay_dsl.core.exchange import Exchange, Response
     from wxpay_dsl.core.model import Operation
+    from wxpay_dsl.core.request import Request
     from wxpay_dsl.core.transport import Handler, Middleware
 
 __all__ = ["check_answer", "verify_v2"]
@@ -31,11 +34,12 @@ def verify_v2(exchange: Exchange, environment: EnvironmentV2) -> Middleware:
     """
     request = exchange.request
     verifies = request.operation is None or _is_signed(request.operation)
+    sent = _sign_of(request)
 
     async def middleware(wire: aiohttp.ClientRequest, handler: Handler) -> aiohttp.ClientResponse:
         response = await handler(wire)
         if verifies and 200 <= response.status < 300:
-            check_answer(exchange.answer, await environment.secret(path_of(request)))
+            check_answer(exchange.answer, await environment.secret(path_of(request)), sent)
         return response
 
     return middleware
@@ -46,12 +50,20 @@ def _is_signed(operation: Operation) -> bool:
     return operation.verify and not operation.produces and operation.path not in KEY_PATHS.values()
 
 
-def check_answer(answer: Response, secret: str) -> None:
+def _sign_of(request: Request) -> str:
+    """The signature of a request, wherever it travels."""
+    sections = (request.sections.get(name) for name in ("body", "query", "form"))
+    return next((str(fields["sign"]) for fields in sections if isinstance(fields, Mapping) and fields.get("sign")), "")
+
+
+def check_answer(answer: Response, secret: str | Secret, sent: str = "") -> None:
     """Raises unless ``secret`` signed the answer, over its values exactly as they came.
 
+    The same key signs requests: ``sent`` is the signature of this one, which is none of its answer.
     An answer with ``return_code`` FAIL has no signature, and is good for nothing but an error. Raises
     MissingSignError, BadSignatureError, or ReplyDecodeError for what is not the service's XML.
     """
+    secret = Secret.of(secret)  # masked before anything raises: error trackers send the variables of each frame
     unknown = not answer.safe
     if not is_xml(answer.body):
         what = "the answer is not XML" if answer.body else "an empty body where XML was expected"
@@ -68,9 +80,10 @@ def check_answer(answer: Response, secret: str) -> None:
             f"(an operation whose answers are never signed says `verify: false` in its spec)"
         )
         raise MissingSignError(answer.name, message, unknown, answer.status, answer.headers, answer.body)
-    good = signing_v2.verify(fields, secret)
-    del secret  # error trackers send the variables of the frame that raises
-    if not good:
+    if fields["sign"] == sent:
+        message = "the answer has the `sign` of the request: whoever answered sent back what was sent"
+        raise BadSignatureError(answer.name, message, unknown, answer.status, answer.headers, answer.body)
+    if not signing_v2.verify(fields, secret):
         message = (
             f"`sign` is not that of the APIv2 key (APIv2密钥) over these {len(fields)} fields{_told(fields)}: compare "
             f"`secret` with the merchant platform's"

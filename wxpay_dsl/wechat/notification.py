@@ -17,6 +17,7 @@ __all__ = [
     "LIMIT",
     "SUBJECT",
     "MalformedNotificationError",
+    "MerchantLookupError",
     "Notification",
     "NotificationDecryptionError",
     "NotificationError",
@@ -60,9 +61,10 @@ class Notification(Generic[Resource_co]):
     summary: str = ""
     #: ``v3`` or ``v2``.
     family: str = "v3"
-    #: Whether a signature vouches for it. Only APIv2's refund notifications have none: query the refund.
+    #: Whether a signature vouches for it. False for APIv2's refund notifications, which have none, and for
+    #: ``v2/unknown``, which may be anything that the merchant's own APIv2 key signed: query before anything is booked.
     signed: bool = True
-    #: All that came around the resource, as it came.
+    #: All that came around the resource, as it came; of APIv2 without the empty fields, which no signature covers.
     envelope: Mapping[str, Any] = field(factory=dict, repr=False)
 
     @property
@@ -110,5 +112,12 @@ class NotificationDecryptionError(NotificationError):
 @frozen(str=False)
 class UnknownMerchantError(NotificationError):
     """For a merchant that is not served here; refused before any cryptography."""
+
+    merchant: str = ""
+
+
+@frozen(str=False)
+class MerchantLookupError(NotificationError):
+    """``find`` raised, or gave something else than a recipient: the service is asked to send it again."""
 
     merchant: str = ""

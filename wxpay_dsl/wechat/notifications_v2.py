@@ -1,4 +1,7 @@
-"""Verifies and opens APIv2 notifications (支付结果通知, 退款结果通知 …): XML, whose field ``sign`` vouches for it.
+"""Verifies and opens APIv2 notifications (支付结果通知, 退款结果通知 …): XML, signed in its field ``sign``.
+
+The signature skips empty values and does not delimit fields. So empty values are dropped before anything is decided by
+a field, and a value that could also be read as several fields that decide something is refused.
 
 https://pay.weixin.qq.com/doc/v2/merchant/4011937123
 """
@@ -6,10 +9,14 @@ https://pay.weixin.qq.com/doc/v2/merchant/4011937123
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
+from itertools import pairwise
 from json import JSONDecoder
 from typing import Any, Final
+
+from attrs import frozen
 
 from wxpay_dsl.core.errors import ConfigurationError
 from wxpay_dsl.core.model import Schema
@@ -57,29 +64,34 @@ def open_v2(
 ) -> Notification[dict[str, Any]]:
     """The notification in these fields, its signature verified: MD5 or HMAC-SHA256, as its length tells.
 
-    ``schema_of(type)`` gives the shape of what it carries: APIv2 says of everything that it is text.
+    ``schema_of(type)`` gives the shape of what it carries: APIv2 says of everything that it is text. Fields without a
+    value are dropped: they are outside of every signature.
 
-    A refund (``req_info``) has no signature; that it decrypts is all that speaks for it, and ``signed`` is False.
+    ``signed`` is False for a refund (``req_info``), which has no signature and is believed because it decrypts; and for
+    ``v2/unknown``: its signature is the merchant's key's, which also signs pages, links and requests.
     Raises BadSignatureError, NotificationDecryptionError, MalformedNotificationError; ConfigurationError where the
     recipient has no APIv2 key.
     """
     # No frame here keeps the key in a variable: error trackers send those of whatever raises, and anyone can make it.
     if not recipient.secret:
         raise ConfigurationError(f"`secret` (APIv2密钥) of {recipient.mchid} is needed for an APIv2 notification")
-    sealed = "req_info" in fields
-    if not sealed or "sign" in fields:
+    fields = {name: value for name, value in fields.items() if value}
+    if "req_info" not in fields or "sign" in fields:
         _verify(fields, recipient)
     kind, resource, identity = _shape(fields, recipient)
     resource.pop("sign", None)
     name = f"v2/{kind}"
+    schema = schema_of(name)
+    if "sign" in fields:
+        _refuse_ambiguous(fields, schema)
     return Notification(
         identity,
         name,
         _time(resource) or _time(fields),
-        fields_v2.read(schema_of(name), resource),
+        fields_v2.read(schema, resource),
         recipient.mchid,
         family="v2",
-        signed="sign" in fields,
+        signed="sign" in fields and kind != _UNKNOWN,
         envelope=fields,
     )
 
@@ -87,7 +99,7 @@ def open_v2(
 def _verify(fields: Fields, recipient: Recipient) -> None:
     if signing_v2.verify(fields, recipient.secret or ""):
         return
-    if not fields.get("sign"):
+    if "sign" not in fields:
         message = "it has no `sign`, so nobody vouches for it"
     else:
         message = (
@@ -97,50 +109,108 @@ def _verify(fields: Fields, recipient: Recipient) -> None:
     raise BadSignatureError(SUBJECT, message)
 
 
+def _refuse_ambiguous(fields: Fields, schema: Schema | None) -> None:
+    """Raises MalformedNotificationError for a value in which a field of this kind of notification may be hidden.
+
+    ``sign`` is the same for ``a=1&b=2`` in one field and in two, so whoever has a true notification could move its
+    ``trade_state`` into the value before it.
+    """
+    known = _DECISIVE if schema is None else _DECISIVE | schema.properties.keys()
+    names = sorted(name for name in fields if name != "sign")
+    for name, following in pairwise([*names, "\U0010ffff"]):
+        for hidden in signing_v2.hidden_names(fields[name]):
+            # A merchant may write any query string into `attach`; it can hide only what is sorted after it.
+            if name == "attach" and not name < hidden < following:
+                continue
+            if name not in _DECISIVE and _is_json(fields[name]):
+                continue  # sub_order_list, in which the merchant's own texts stand; nothing can be added to it
+            if hidden in known or name in _DECISIVE:
+                raise MalformedNotificationError(
+                    f"the value of `{name[:40]}` has `&{hidden[:40]}=` in it, so that its signature would also be that "
+                    f"of other fields: changed on the way? (query the order instead)"
+                )
+
+
+def _is_json(text: str) -> bool:
+    try:
+        return isinstance(_read_json(text), (dict, list))
+    except (ValueError, RecursionError):
+        return False
+
+
 def _shape(fields: Fields, recipient: Recipient) -> tuple[str, dict[str, Any], str]:
-    """The kind of notification, its resource, and its identity."""
+    """The kind of notification, its resource, and its identity. None of ``fields`` is empty."""
     if "req_info" in fields:
         resource = _refund(fields["req_info"], recipient)
         parts = [resource.get("refund_id") or resource.get("out_refund_no", ""), resource.get("refund_status", "")]
         return "refund-processed", resource, _identity("refund-processed", parts, resource)
     if "event_ciphertext" in fields:
-        kind = fields.get("event_type", "")
         resource = _sealed_event(fields, recipient)
-        return kind, resource, _identity(kind, [fields.get("event_id", "")], fields)
-    for telling, named, names in _KINDS:
-        if telling in fields:
-            kind = named if isinstance(named, str) else named(fields)
-            return kind, dict(fields), _identity(kind, [fields.get(name, "") for name in names], fields)
-    return "unknown", dict(fields), _identity("unknown", [""], fields)
+        kind, number = fields.get("event_type", ""), fields.get("event_id", "")
+        if not kind or not number:
+            missing = "event_id" if kind else "event_type"
+            raise MalformedNotificationError(f"a notification with `event_ciphertext` needs a signed `{missing}`")
+        return kind, resource, _identity(kind, [number], fields)
+    for shape in _SHAPES:
+        if fields.keys() >= shape.required:
+            kind = shape.kind if isinstance(shape.kind, str) else shape.kind(fields)
+            return kind, dict(fields), _identity(kind, [fields.get(name, "") for name in shape.identity], fields)
+    if not merchant_of(fields):
+        # What is signed for a page (JSAPI, app, coupons) names none; notifications do.
+        raise MalformedNotificationError("it names no merchant (`mch_id`), and is no notification that is known here")
+    return _UNKNOWN, dict(fields), _identity(_UNKNOWN, [], fields)
 
 
 def _payment(fields: Fields) -> str:
     """``transaction-success`` only for what was paid: of one that failed nothing may be booked."""
     state = fields.get("trade_state", "SUCCESS")
-    if fields.get("result_code") != "SUCCESS" or state == "PAY_FAIL":
+    succeeded = fields["return_code"] == fields["result_code"] == "SUCCESS"
+    if not succeeded or state == "PAY_FAIL" or _STATE.fullmatch(state) is None:
         return "transaction-fail"
     return f"transaction-{state.lower().replace('_', '-')}"
 
 
 def _combined(fields: Fields) -> str:
-    return f"combined-transactions-{'success' if fields.get('result_code') == 'SUCCESS' else 'fail'}"
+    succeeded = fields["return_code"] == fields["result_code"] == "SUCCESS"
+    return f"combined-transactions-{'success' if succeeded else 'fail'}"
 
 
-#: By which field a signed notification is known, its name, and the fields that tell it from others of its kind.
-_KINDS: Final[tuple[tuple[str, str | Callable[[Fields], str], tuple[str, ...]], ...]] = (
-    ("combine_out_trade_no", _combined, ("combine_out_trade_no", "err_code")),
-    (
-        "vehicle_event_type",
+@frozen
+class _Shape:
+    """How a kind of signed notification is recognised; every name is of a field that is not empty."""
+
+    kind: str | Callable[[Fields], str]
+    #: The fields that it must have.
+    required: frozenset[str]
+    #: Those that tell it from others of its kind.
+    identity: tuple[str, ...]
+
+
+_UNKNOWN: Final = "unknown"
+#: ``SUCCESS``, ``PAY_BACK`` …: one that is written otherwise is none of them.
+_STATE: Final = re.compile("[A-Z][A-Z_]{0,31}")
+_CODES: Final = frozenset({"return_code", "result_code"})
+_SHAPES: Final = (
+    _Shape(_combined, _CODES | {"combine_out_trade_no"}, ("combine_out_trade_no", "err_code")),
+    _Shape(
         "vehicle-state-changed-for-parking",
+        frozenset({"vehicle_event_type", "plate_number"}),
         ("sub_mch_id", "plate_number", "vehicle_event_type", "vehicle_event_createtime"),
     ),
-    ("change_type", "contract-changed", ("contract_id", "change_type", "operate_time")),
-    ("out_trade_no", _payment, ("transaction_id", "out_trade_no", "err_code")),
+    _Shape("contract-changed", _CODES | {"change_type", "contract_id"}, ("contract_id", "change_type", "operate_time")),
+    _Shape(_payment, _CODES | {"out_trade_no"}, ("transaction_id", "out_trade_no", "err_code")),
+)
+#: By these it is told what happened, to what, for whom, and how much it is.
+_DECISIVE: Final = frozenset(
+    {"mch_id", "mchid", "combine_mch_id", "trade_state", "req_info", "openid", "contract_code", "plan_id"}
+    | {"total_fee", "cash_fee", "settlement_total_fee"}
+    | {"event_ciphertext", "event_type", "event_id", "event_nonce", "event_associated_data"}
+    | frozenset(_TIMES).union(*(shape.required.union(shape.identity) for shape in _SHAPES))
 )
 
 
 def _identity(kind: str, parts: list[str], fields: Mapping[str, Any]) -> str:
-    """An id that every delivery of one notification has, and no other one."""
+    """An id that every delivery of one notification has, and no other one; made of signed ``fields`` alone."""
     if not any(parts):
         # Without the numbers that would tell it apart, its content does; the nonce is another in each delivery.
         content = sorted((name, value) for name, value in fields.items() if name not in ("nonce_str", "sign"))

@@ -68,8 +68,9 @@ def _opened(
         if recipient.aead is not None:
             try:
                 if algorithm == shangmi.ALGORITHM:
-                    key = recipient.apiv3_key or b""
-                    return recipient, shangmi.aead_decrypt(ciphertext, key, nonce, associated_data)
+                    # No variable: error trackers send those of every frame.
+                    plaintext = shangmi.aead_decrypt(ciphertext, recipient.apiv3_key or b"", nonce, associated_data)
+                    return recipient, plaintext
                 return recipient, aead_decrypt(ciphertext, recipient.aead, nonce, associated_data)
             except DecryptionError:
                 tried = True

@@ -16,6 +16,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from attrs import field, frozen
 
 from wxpay_dsl.core.errors import Fault, ValidationError
+from wxpay_dsl.core.secrets import Secret
 from wxpay_dsl.wechat import signing_v2, signing_v3
 from wxpay_dsl.wechat.authorization import nonce as new_nonce
 
@@ -130,7 +131,7 @@ def app(
 def jsapi_v2(
     prepay_id: str,
     appid: str,
-    secret: str,
+    secret: str | Secret,
     sign_type: str = signing_v2.MD5,
     *,
     timestamp: int | None = None,
@@ -142,6 +143,7 @@ def jsapi_v2(
 
     https://pay.weixin.qq.com/doc/v2/merchant/4011935213
     """
+    secret = Secret.of(secret)  # masked before anything can raise: error trackers send the variables of each frame
     _require(
         "pay_params.jsapi_v2", prepay_id=_prepay_id_fault(prepay_id), appid=_text_fault(appid), **_own(timestamp, nonce)
     )
@@ -163,7 +165,7 @@ def app_v2(
     prepay_id: str,
     appid: str,
     partnerid: str,
-    secret: str,
+    secret: str | Secret,
     sign_type: str = signing_v2.MD5,
     *,
     timestamp: int | None = None,
@@ -175,6 +177,7 @@ def app_v2(
 
     https://pay.weixin.qq.com/doc/v2/merchant/4011937148
     """
+    secret = Secret.of(secret)
     fields = _app_fields("pay_params.app_v2", prepay_id, appid, partnerid, timestamp=timestamp, nonce=nonce)
     return {**fields, "sign": signing_v2.sign(fields, secret, sign_type)}
 
@@ -201,7 +204,9 @@ def h5_url(url: str, redirect_url: str | None = None) -> str:
     return parts._replace(query=f"{parts.query}&{added}" if parts.query else added).geturl()
 
 
-def coupon_mini_program(coupons: Sequence[Mapping[str, str]], send_coupon_merchant: str, secret: str) -> dict[str, Any]:
+def coupon_mini_program(
+    coupons: Sequence[Mapping[str, str]], send_coupon_merchant: str, secret: str | Secret
+) -> dict[str, Any]:
     """Parameters of the coupon plug-in of mini programs (小程序发券插件).
 
     Signed with the APIv2 key (HMAC-SHA256). ``coupons`` are one to ten of ``stock_id`` (批次号),
@@ -210,6 +215,7 @@ def coupon_mini_program(coupons: Sequence[Mapping[str, str]], send_coupon_mercha
 
     https://pay.weixin.qq.com/doc/v3/merchant/4012285674
     """
+    secret = Secret.of(secret)
     faults = {
         f"coupons.{index}.{name}": _text_fault(coupon.get(name))
         for index, coupon in enumerate(coupons)
@@ -244,7 +250,7 @@ def coupon_h5_url(
     out_request_no: str,
     send_coupon_merchant: str,
     open_id: str,
-    secret: str,
+    secret: str | Secret,
     *,
     coupon_code: str | None = None,
 ) -> str:
@@ -255,6 +261,7 @@ def coupon_h5_url(
 
     https://pay.weixin.qq.com/doc/v3/merchant/4012285783
     """
+    secret = Secret.of(secret)
     fields = {
         "stock_id": stock_id,
         "out_request_no": out_request_no,

@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 from attrs import field, frozen
 
 from wxpay_dsl.core.errors import ConfigurationError
+from wxpay_dsl.core.file_names import shown_file
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -25,10 +26,21 @@ __all__ = ["Block", "file_of", "find", "read_blocks"]
 #: No key or certificate comes near this; a path that names a log file or a device must not fill the memory.
 _LIMIT = 128 * 1024
 
-_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----", re.DOTALL)
+_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,64})-----(.*?)-----END \1-----", re.DOTALL)
 _BASE64 = re.compile(rb"[A-Za-z0-9+/\s]+={0,2}\s*")
 #: The first base64 characters of any DER SEQUENCE of 128 bytes or more.
 _BASE64_OF_DER = b"MI"
+#: The first base64 characters of a PEM text, as ``base64 apiclient_key.pem`` writes it for a variable of one line.
+_BASE64_OF_PEM = b"LS0tLS1CRUdJTi"
+#: How other files begin that are taken for keys.
+_OTHERS = (
+    (b"PK\x03\x04", "this is a zip: unpack it, and give the file in it (apiclient_key.pem, apiclient_cert.pem)"),
+    (b"<", "this is a page of HTML or XML"),
+    (b"{", "this is JSON"),
+    (b"\xff\xfe", "this is text in UTF-16: save it as UTF-8"),
+    (b"\xfe\xff", "this is text in UTF-16: save it as UTF-8"),
+    (b"ssh-", "this is a key of SSH"),
+)
 _DER_SEQUENCE = b"\x30"
 _UTF8_BOM = b"\xef\xbb\xbf"
 
@@ -47,7 +59,7 @@ class Block:
 def read_blocks(thing: str | bytes | os.PathLike[str], what: str) -> tuple[Block, ...]:
     """All blocks in ``thing``, in their order; at least one.
 
-    ``thing`` is PEM, DER or base64 of DER, or else a path or a ``file://`` URL of a file that holds one of
+    ``thing`` is PEM, DER or base64 of one of them, or else a path or a ``file://`` URL of a file that holds one of
     them, of at most 128 KiB. ``what`` names it in errors ("merchant private key"). Raises
     :class:`ConfigurationError` when there is no such file, or nothing in it that could be a key or a
     certificate.
@@ -96,14 +108,14 @@ def _is_material(text: str) -> bool:
     # A path of 200 base64 characters that begins with MI does not occur; a key of fewer does not either.
     return (
         len(stripped) >= 200
-        and stripped.startswith(_BASE64_OF_DER.decode())
+        and stripped.startswith((_BASE64_OF_DER.decode(), _BASE64_OF_PEM.decode()))
         and _BASE64.fullmatch(stripped.encode("utf-8", "replace")) is not None
     )
 
 
 def _read_file(thing: str | os.PathLike[str], what: str) -> bytes:
-    path = os.fspath(thing)
-    shown = path if not isinstance(thing, str) or _is_surely_a_path(path) else _withheld(path)
+    path = os.fsdecode(thing)
+    shown = shown_file(path) if not isinstance(thing, str) or _is_surely_a_path(path) else _withheld(path)
     if path.startswith("file:"):
         path = _path_of_url(path, what)
     try:
@@ -153,9 +165,14 @@ def _parse(data: bytes, what: str) -> tuple[Block, ...]:
         return blocks
     if data.startswith(_DER_SEQUENCE):
         return (Block("", data),)
+    if data.lstrip().startswith(_BASE64_OF_PEM) and _BASE64.fullmatch(data):
+        decoded = _decode(data, what)
+        if b"-----BEGIN" in decoded:  # so that this goes one step deep, whatever is in it
+            return _parse(decoded, what)
     if data.lstrip().startswith(_BASE64_OF_DER) and _BASE64.fullmatch(data):
         return (Block("", _decode(data, what)),)
-    raise ConfigurationError(f"{what}: {'neither PEM, DER nor base64 of DER' if data.strip() else 'it is empty'}")
+    found = next((said for start, said in _OTHERS if data.lstrip().startswith(start)), "neither PEM, DER nor base64")
+    raise ConfigurationError(f"{what}: {found if data.strip() else 'it is empty'}")
 
 
 def _block(label: bytes, body: bytes, what: str) -> Block:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from cryptography import x509
 
 __all__ = [
+    "CertificateOpener",
     "PlatformCertificatesError",
     "PlatformKey",
     "PlatformKeys",
@@ -43,7 +44,10 @@ __all__ = [
 ]
 
 _PUBLIC_KEY_ID = "PUB_KEY_ID_"
-_ID = re.compile(r"[A-Za-z0-9_:-]{1,128}\Z")
+#: It is sent as a header, and a file may be named by it.
+_ID = re.compile(r"PUB_KEY_ID_[A-Za-z0-9_-]{1,100}|[0-9A-F]{1,40}")
+#: Characters of an id that is none, in an error.
+_SHOWN = 60
 _ALGORITHM = "AEAD_AES_256_GCM"
 _ALGORITHMS = {_ALGORITHM: ciphers.aead_decrypt, shangmi.ALGORITHM: shangmi.aead_decrypt}
 #: How a certificate begins that the service encrypts.
@@ -54,9 +58,13 @@ _CERTIFICATE_LIMIT = 100
 
 @frozen(str=False)
 class PlatformCertificatesError(SdkError):
-    """An answer of ``GET /v3/certificates`` that is not taken; the keys at hand stay in force."""
+    """An answer of ``GET /v3/certificates`` that is not taken; the keys at hand stay in force.
+
+    ``undecryptable`` where it has the shape of such an answer, and does not decrypt under the APIv3 key.
+    """
 
     message: str
+    undecryptable: bool = False
 
     def __str__(self) -> str:
         # Serials and algorithms in it are whatever stands in the answer.
@@ -111,14 +119,15 @@ def platform_key(
 ) -> PlatformKey:
     """A key as configured: its id and, in any form that :func:`load_public_key` takes, the key.
 
-    Raises :class:`ConfigurationError` if the key cannot be loaded, if a certificate's serial is not ``key_id``,
-    or if ``PUB_KEY_ID_…`` names a certificate.
+    ``key_id`` is ``PUB_KEY_ID_…``, or a serial in hexadecimal, with or without colons. Raises
+    :class:`ConfigurationError` for an id that is neither, if the key cannot be loaded, if a certificate's serial is
+    not ``key_id``, or if ``PUB_KEY_ID_…`` names a certificate.
     """
-    if thing is None or not key_id:
-        raise ConfigurationError(f"platform key {key_id!r}: {'it has no id' if thing is not None else 'it has no key'}")
-    if not _ID.match(key_id):
-        # It is sent as a header, and a file may be named by it.
-        raise ConfigurationError(f"platform key {key_id!r:.80}: an id is PUB_KEY_ID_… or the serial of a certificate")
+    if not key_id:
+        raise ConfigurationError("platform key '': it has no id")
+    key_id = _checked_id(key_id, thing)
+    if thing is None:
+        raise ConfigurationError(f"platform key {key_id!r}: it has no key")
     certificate = _certificate_in(thing)
     if certificate is None:
         if isinstance(thing, Sm2PublicKey) or (isinstance(thing, (str, bytes, os.PathLike)) and shangmi.is_sm2(thing)):
@@ -131,6 +140,21 @@ def platform_key(
     if key.id.lstrip("0") != key_id.upper().lstrip("0"):
         raise ConfigurationError(f"platform key {key_id}: the certificate's serial is {key.id}")
     return key
+
+
+def _checked_id(given: str, thing: object) -> str:
+    """The id as it is sent. Raises ConfigurationError for what is neither a public key's id nor a serial."""
+    # As openssl writes serials; an id in lower case is one all the same.
+    upper = given.strip().upper()
+    key_id = given.strip() if is_public_key_id(given.strip()) else upper if is_public_key_id(upper) else ""
+    key_id = key_id or upper.replace(":", "")
+    if _ID.fullmatch(key_id):
+        return key_id
+    shown = repr(given) if len(given) <= _SHOWN else f"of {len(given)} characters"
+    wanted = "an id is PUB_KEY_ID_… with its digits, or the serial of a certificate in hexadecimal"
+    if isinstance(thing, str) and is_public_key_id(thing.strip()):
+        wanted += "; here id and file have changed places"
+    raise ConfigurationError(f"platform key {shown}: {wanted}")
 
 
 def _certificate_in(thing: KeyMaterial | RSAPublicKey | Sm2PublicKey | x509.Certificate) -> x509.Certificate | None:
@@ -204,6 +228,58 @@ class PlatformKeys:
         return ranked[-1]
 
 
+def _key_bytes(key: str | bytes) -> bytes:
+    return key.encode() if isinstance(key, str) else key
+
+
+@frozen
+class CertificateOpener:
+    """Opens answers of ``GET /v3/certificates`` with one APIv3 key, which stays out of its repr.
+
+    Error trackers send the variables of every frame: whoever opens such answers holds this, and not the key.
+    """
+
+    _key: bytes = field(repr=False, converter=_key_bytes)
+
+    def __call__(self, payload: bytes | str | Mapping[str, Any]) -> tuple[PlatformKey, ...]:
+        """As :func:`decrypt_certificates`."""
+        if len(self._key) != 32:
+            raise ConfigurationError(f"the APIv3 key (APIv3密钥) is {len(self._key)} bytes; it must be 32")
+        keys = tuple(self._decrypted(entry) for entry in _entries(payload))
+        if len({one.id for one in keys}) != len(keys):
+            raise PlatformCertificatesError("one serial is there twice")
+        return keys
+
+    def __reduce__(self) -> str:
+        raise TypeError("it holds a secret key and is never pickled")
+
+    def _decrypted(self, entry: Any) -> PlatformKey:
+        try:
+            serial, sealed = entry["serial_no"], entry["encrypt_certificate"]
+            algorithm, nonce, ciphertext = sealed["algorithm"], sealed["nonce"], sealed["ciphertext"]
+            associated_data = sealed.get("associated_data") or ""
+        except (KeyError, TypeError, AttributeError):
+            raise PlatformCertificatesError("an entry lacks serial_no or a part of encrypt_certificate") from None
+        if not all(isinstance(part, str) for part in (serial, algorithm, nonce, ciphertext, associated_data)):
+            raise PlatformCertificatesError("an entry has something else than text in it")
+        decrypt = _ALGORITHMS.get(algorithm)
+        if decrypt is None:
+            raise PlatformCertificatesError(f"{serial[:80]}: encrypted with {algorithm[:80]}; expected {_ALGORITHM}")
+        try:
+            plaintext = decrypt(ciphertext, self._key, nonce, associated_data)
+            # The same key seals notifications, whose JSON holds texts of strangers: a certificate in one is none.
+            if not plaintext.lstrip().startswith(_BEGINS):
+                raise PlatformCertificatesError(f"{serial[:80]}: what was encrypted is no certificate in PEM")
+            found = _of_certificate(load_certificate(plaintext))
+        except ciphers.DecryptionError as error:
+            raise PlatformCertificatesError(f"{serial[:80]}: {error}", undecryptable=True) from error
+        except ConfigurationError as error:
+            raise PlatformCertificatesError(f"{serial[:80]}: {error}") from error
+        if found.id != serial.upper():
+            raise PlatformCertificatesError(f"{serial[:80]}: the certificate's serial is {found.id}")
+        return found
+
+
 def decrypt_certificates(payload: bytes | str | Mapping[str, Any], apiv3_key: str | bytes) -> tuple[PlatformKey, ...]:
     """The platform certificates in an answer of ``GET /v3/certificates``: all of them, or none.
 
@@ -217,13 +293,9 @@ def decrypt_certificates(payload: bytes | str | Mapping[str, Any], apiv3_key: st
 
     https://pay.weixin.qq.com/docs/merchant/development/interface-rules/certificate-callback-decryption.html
     """
-    key = apiv3_key.encode() if isinstance(apiv3_key, str) else apiv3_key
-    if len(key) != 32:
-        raise ConfigurationError(f"the APIv3 key (APIv3密钥) is {len(key)} bytes; it must be 32")
-    keys = tuple(_decrypted(entry, key) for entry in _entries(payload))
-    if len({one.id for one in keys}) != len(keys):
-        raise PlatformCertificatesError("one serial is there twice")
-    return keys
+    opener = CertificateOpener(apiv3_key)
+    del apiv3_key
+    return opener(payload)
 
 
 def _entries(payload: bytes | str | Mapping[str, Any]) -> list[Any]:
@@ -235,31 +307,6 @@ def _entries(payload: bytes | str | Mapping[str, Any]) -> list[Any]:
     if not isinstance(entries, list) or not 0 < len(entries) <= _CERTIFICATE_LIMIT:
         raise PlatformCertificatesError("the body holds no list `data` of certificates")
     return entries
-
-
-def _decrypted(entry: Any, key: bytes) -> PlatformKey:
-    try:
-        serial, sealed = entry["serial_no"], entry["encrypt_certificate"]
-        algorithm, nonce, ciphertext = sealed["algorithm"], sealed["nonce"], sealed["ciphertext"]
-        associated_data = sealed.get("associated_data") or ""
-    except (KeyError, TypeError, AttributeError):
-        raise PlatformCertificatesError("an entry lacks serial_no or a part of encrypt_certificate") from None
-    if not all(isinstance(part, str) for part in (serial, algorithm, nonce, ciphertext, associated_data)):
-        raise PlatformCertificatesError("an entry has something else than text in it")
-    decrypt = _ALGORITHMS.get(algorithm)
-    if decrypt is None:
-        raise PlatformCertificatesError(f"{serial[:80]}: encrypted with {algorithm[:80]}; expected {_ALGORITHM}")
-    try:
-        plaintext = decrypt(ciphertext, key, nonce, associated_data)
-        # The same key seals notifications, whose JSON holds texts of strangers: a certificate in one of those is none.
-        if not plaintext.lstrip().startswith(_BEGINS):
-            raise PlatformCertificatesError(f"{serial[:80]}: what was encrypted is no certificate in PEM")
-        found = _of_certificate(load_certificate(plaintext))
-    except (ciphers.DecryptionError, ConfigurationError) as error:
-        raise PlatformCertificatesError(f"{serial[:80]}: {error}") from error
-    if found.id != serial.upper():
-        raise PlatformCertificatesError(f"{serial[:80]}: the certificate's serial is {found.id}")
-    return found
 
 
 class Refresh(Enum):

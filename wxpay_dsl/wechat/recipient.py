@@ -26,13 +26,21 @@ def _key_bytes(value: str | bytes | None) -> bytes | None:
     return value.encode() if isinstance(value, str) else value
 
 
-def _aead(recipient: Recipient) -> AESGCM | None:
-    key = recipient.apiv3_key
-    if key is None:
+def _aead(recipient: Recipient | _Secrets) -> AESGCM | None:
+    # The key is in no variable: error trackers send those of every frame.
+    if recipient.apiv3_key is None:
         return None
-    if len(key) != 32:
-        raise ConfigurationError(f"the APIv3 key (APIv3密钥) is {len(key)} bytes; it must be 32")
-    return AESGCM(key)
+    if len(recipient.apiv3_key) != 32:
+        raise ConfigurationError(f"the APIv3 key (APIv3密钥) is {len(recipient.apiv3_key)} bytes; it must be 32")
+    return AESGCM(recipient.apiv3_key)
+
+
+@frozen
+class _Secrets:
+    """What a recipient is given of secrets, out of sight until its other settings are found to be right."""
+
+    apiv3_key: bytes | None = field(repr=False, converter=_key_bytes)
+    secret: str | None = field(repr=False)
 
 
 @frozen
@@ -64,13 +72,16 @@ class Recipient:
         ``certs``: platform key id (``PUB_KEY_ID_…``) or certificate serial to key, in any form that a client takes.
         Raises ConfigurationError for keys that cannot be loaded, or where none is given.
         """
-        if not certs and secret is None:
+        given = _Secrets(apiv3_key, secret)
+        del apiv3_key, secret
+        _ = _aead(given)
+        if not certs and given.secret is None:
             raise ConfigurationError(
                 f"nothing to verify the notifications of {mchid} with: give `certs`, {{'PUB_KEY_ID_…': 'pub_key.pem'}} "
                 f"(微信支付公钥), with `apiv3_key`; for APIv2 `secret` (APIv2密钥)"
             )
-        keys = PlatformKeys(platform_key(key_id, thing) for key_id, thing in (certs or {}).items())
-        return cls(mchid, StaticKeyring(keys), apiv3_key, secret)
+        keys = [platform_key(key_id, thing) for key_id, thing in (certs or {}).items()]
+        return cls(mchid, StaticKeyring(PlatformKeys(keys)), given.apiv3_key, given.secret)
 
     def __reduce__(self) -> tuple[Any, ...]:
         raise TypeError("a recipient holds secret keys and is never pickled")

@@ -10,18 +10,18 @@ import asyncio
 import logging
 import os
 import re
-import threading
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from contextvars import Context
 from copy import copy
 from datetime import datetime
-from typing import Final
+from typing import Final, NoReturn
 
 from attrs import evolve, field, frozen
 
 from wxpay_dsl.core.errors import SdkError, ServiceError
+from wxpay_dsl.core.forking import ForkSafeLock
 
 from .key_store import KeyStore, StoredCertificates
 from .keyring import Preference, describe, utc_now
@@ -100,10 +100,13 @@ class RefreshingKeyring:
         self._flight: _Flight | None = None
         self._task: asyncio.Task[None] | None = None
         self._error: SdkError | None = None
-        self._lock = threading.Lock()
+        self._lock = ForkSafeLock()
 
     def __repr__(self) -> str:
         return f"<RefreshingKeyring {', '.join(self.known()) or 'empty'}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a keyring downloads with a merchant's keys and is never pickled")
 
     @property
     def keys(self) -> PlatformKeys:

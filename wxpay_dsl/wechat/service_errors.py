@@ -45,6 +45,8 @@ __all__ = [
     "RuleLimitError",
     "ServiceSystemError",
     "SignError",
+    "StatementCreatingError",
+    "StatementNotExistError",
     "TradeError",
     "UserAccountAbnormalError",
     "UserPayingError",
@@ -123,7 +125,9 @@ class NotEnoughError(ServiceError):
 
 @frozen(str=False)
 class UserPayingError(ServiceError):
-    """``USERPAYING`` 用户支付中，需要输入密码: neither paid nor failed; query the order."""
+    """``USERPAYING`` 用户支付中，需要输入密码: neither paid nor failed. ``outcome_unknown`` is True: query the
+    order, or reverse it.
+    """
 
 
 @frozen(str=False)
@@ -162,6 +166,16 @@ class BankError(ServiceError):
 
 
 @frozen(str=False)
+class StatementNotExistError(ServiceError):
+    """``NO_STATEMENT_EXIST``, in APIv2 ``No Bill Exist`` 账单文件不存在: there was nothing to bill that day."""
+
+
+@frozen(str=False)
+class StatementCreatingError(ServiceError):
+    """``STATEMENT_CREATING``, in APIv2 ``Bill Creating`` 账单生成中: ask again later."""
+
+
+@frozen(str=False)
 class RateLimitError(ServiceError):
     """The service wants fewer requests: any of the codes that say so, or a gateway's bare 429."""
 
@@ -188,7 +202,7 @@ class ServiceSystemError(ServiceError):
 
 def _plain(code: str) -> str:
     """A code without what differs between APIv3, APIv2 and one page and the next: ``ORDER_PAID``, ``ORDERPAID``."""
-    return code.replace("_", "").upper()
+    return code.replace("_", "").replace(" ", "").upper()
 
 
 _CLASSES: Final[dict[str, type[ServiceError]]] = {
@@ -218,6 +232,8 @@ _CLASSES: Final[dict[str, type[ServiceError]]] = {
         MchNotExistsError: ("MCH_NOT_EXISTS", "MCHID_NOT_EXIST"),
         TradeError: ("TRADE_ERROR",),
         BankError: ("BANK_ERROR",),
+        StatementNotExistError: ("NO_STATEMENT_EXIST", "NO_STATEMENT_EXISTS", "NO_BILL_EXIST"),
+        StatementCreatingError: ("STATEMENT_CREATING", "BILL_CREATING"),
         RateLimitExceededError: ("RATELIMIT_EXCEEDED", "RATELIMIT_EXCEED", "RATE_LIMIT_EXCEEDED", "RATE_LIMITED"),
         FrequencyLimitedError: ("FREQUENCY_LIMITED", "FREQUENCY_LIMIT", "FREQUENCY_LIMIT_EXCEED"),
         ServiceSystemError: ("SYSTEM_ERROR", "OPERATION_FAILED", "BIZ_ERR_NEED_RETRY"),
@@ -233,6 +249,8 @@ _HINTS: Final[dict[type[ServiceError], str]] = {
     OrderReversedError: "order anew under a new out_trade_no",
     OutTradeNoUsedError: "send exactly what was sent under this number, or take a new one",
     UserPayingError: "query the order until it is paid or failed",
+    StatementNotExistError: "there is no bill of that day and type: nothing was traded, or the date is wrong",
+    StatementCreatingError: "the bills of a day are ready after 10:00 (Beijing) of the next one",
     BankError: "query the order",
 }
 
@@ -261,7 +279,7 @@ def refusal_v3(operation: Operation | None, response: Response) -> SdkError:
         error.headers,
         error.body,
         error.hint or _HINTS.get(kind, ""),
-        error.outcome_unknown,
+        error.outcome_unknown or (not response.safe and issubclass(kind, UserPayingError)),
     )
 
 

@@ -173,9 +173,11 @@ def aead_encrypt(plaintext: str | bytes, key: str | bytes, nonce: str | bytes, a
 
 def aead_decrypt(ciphertext: str, key: str | bytes, nonce: str | bytes, associated_data: str | bytes | None) -> bytes:
     """The plaintext of :func:`aead_encrypt`. Raises DecryptionError."""
+    cipher = SM4(_derived(key))
+    del key  # error trackers send the variables of the frame that raises
     try:
         sealed = a2b_base64(ciphertext, strict_mode=True)
-        context = Cipher(SM4(_derived(key)), GCM(_bytes(nonce), sealed[-_TAG:])).decryptor()
+        context = Cipher(cipher, GCM(_bytes(nonce), sealed[-_TAG:])).decryptor()
         context.authenticate_additional_data(_bytes(associated_data or b""))
         return context.update(sealed[:-_TAG]) + context.finalize()
     except (InvalidTag, ValueError):

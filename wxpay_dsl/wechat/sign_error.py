@@ -14,15 +14,27 @@ from typing import Any, Final
 __all__ = ["explain"]
 
 _LINES: Final = ("HTTP method", "request target", "timestamp", "nonce")
+_CERTIFICATE: Final = "`serial` must be that of the API certificate in force (商户平台-API安全), 40 hexadecimal digits"
+#: What to do about the fields of ``Authorization``, beside the signature.
+_ADVICE: Final = {
+    "timestamp": "set this machine's clock (NTP); it must be within five minutes of the service's",
+    "serial": _CERTIFICATE,
+    "serial_no": _CERTIFICATE,
+    "mchid": "`mchid` must be the merchant whose certificate `serial` names",
+    "nonce_str": "it must be new for each request, and 32 characters at most",
+}
 #: Characters of a line that are shown.
 _SHOWN: Final = 120
 
 
 def explain(signed: bytes, detail: Any) -> str:
-    """Which line of the message differs, or that none does; empty where ``detail`` tells nothing of the message.
+    """What the service refused: the field that it names, or the line of the message that differs, or that none does.
 
-    ``signed`` is the canonical message (签名串) that was signed, ``detail`` the error's.
+    ``signed`` is the canonical message (签名串) that was signed, ``detail`` the error's. Empty where it tells nothing.
     """
+    named = _named_field(detail)
+    if named:
+        return named
     seen, length = _information(detail)
     if not signed or not seen:
         return ""
@@ -51,6 +63,17 @@ def explain(signed: bytes, detail: Any) -> str:
         "the service built the very same message, so it is the key: `private_key` must be that of the certificate "
         "whose serial is `serial`, of this `mchid`, and not replaced by a newer one (商户平台-API安全)"
     )
+
+
+def _named_field(detail: Any) -> str:
+    """What to do about the part of ``Authorization`` that the service names, where that is not the signature itself."""
+    given = detail.get("field") if isinstance(detail, Mapping) else None
+    field = given.strip().lower() if isinstance(given, str) else ""
+    if field not in _ADVICE:
+        return ""
+    issue = detail.get("issue")
+    said = f" ({issue[:_SHOWN]!r})" if isinstance(issue, str) and issue else ""
+    return f"the service refuses the {field}{said}, not the signature: {_ADVICE[field]}"
 
 
 def _information(detail: Any) -> tuple[str, int | None]:

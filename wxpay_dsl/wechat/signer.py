@@ -15,8 +15,10 @@ from attrs import field, frozen
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from wxpay_dsl.core.errors import SdkError
+from wxpay_dsl.core.origins import Origins
 
 from . import authorization, signing_v3
+from .service_hosts import SERVICE
 
 __all__ = ["Credential", "LocalSigner", "Signer", "SignerError"]
 
@@ -153,12 +155,14 @@ class LocalSigner:
 
 @frozen
 class Credential:
-    """Who a request is from: the merchant, the serial of its certificate, and who signs for it; or a brand."""
+    """Who a request is from, merchant or brand: its certificate's serial, who signs, and where signatures may go."""
 
     #: The merchant's id, or the brand's.
     mchid: str
     serial: str
     signer: Signer
+    #: Where requests that are signed may go.
+    origins: Origins = field(default=SERVICE, repr=False)
     #: The scheme of the Authorization header, where it is not the signer's own.
     own_scheme: str = ""
 

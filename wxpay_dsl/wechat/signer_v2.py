@@ -14,8 +14,9 @@ from urllib.parse import parse_qsl, quote, urlsplit
 
 from attrs import evolve
 
-from wxpay_dsl.core.errors import Fault, ValidationError
+from wxpay_dsl.core.errors import ConfigurationError, Fault, ValidationError
 from wxpay_dsl.core.model import ABSENT, Operation, Schema
+from wxpay_dsl.core.secrets import Secret
 
 from . import authorization, fields_v2, signing_v2, xml
 from .family_v2 import MERCHANT_FIELDS
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from wxpay_dsl.core.family import Seal
     from wxpay_dsl.core.request import Request
 
-__all__ = ["EnvironmentV2", "complete", "path_of", "seal_v2", "sign_type_of"]
+__all__ = ["EnvironmentV2", "complete", "path_of", "refuse_hidden_codes", "seal_v2", "sign_type_of"]
 
 _SIGN_TYPES: Final = (signing_v2.MD5, signing_v2.HMAC_SHA256)
 
@@ -35,16 +36,19 @@ class EnvironmentV2(Protocol):
     def moved(self, request: Request) -> Request:
         """The request as this environment takes it. Raises ConfigurationError for one that it does not serve."""
 
-    async def secret(self, path: str) -> str:
+    async def secret(self, path: str) -> Secret:
         """The APIv2 key that signs what is sent to a path, and its answer. Raises ConfigurationError for none."""
 
 
-def seal_v2(mchid: str, environment: EnvironmentV2, agent_secret: str | None = None) -> Seal:
+def seal_v2(mchid: str, environment: EnvironmentV2, agent_secret: str | Secret | None = None) -> Seal:
     """What finishes a request for APIv2: the merchant's id, nonce, signature type and signature.
 
     ``agent_secret`` is WeCom's (企业微信应用的secret), for ``workwx_sign``. Raises ValidationError for another
-    merchant's id and for a field that cannot be signed, ConfigurationError without a key.
+    merchant's id and for a field that cannot be signed, ConfigurationError without a key, or without
+    ``agent_secret`` where the operation needs it.
     """
+    # What a nested function uses is among its variables too.
+    wecom = None if not agent_secret else Secret.of(agent_secret)
 
     async def seal(request: Request) -> Request:
         request = environment.moved(request)
@@ -59,9 +63,14 @@ def seal_v2(mchid: str, environment: EnvironmentV2, agent_secret: str | None = N
         if not isinstance(given, Mapping):
             raise ValidationError(request.name, (Fault("body", "expected an object of fields"),))
         schema = operation.body if operation is not None else None
-        fields = complete(fields_v2.written(given), schema, mchid, request.name, nonce=_nonce(operation))
-        if schema is not None and agent_secret is not None and "workwx_sign" in schema.properties:
-            _sign_for_wecom(fields, schema, agent_secret)
+        texts = fields_v2.written(given)
+        refuse_hidden_codes(texts, request.name)
+        fields = complete(texts, schema, mchid, request.name, nonce=_nonce(operation))
+        if fields.get("sign_type") and operation is not None and not operation.sign_type:
+            message = "the service does not take it into this signature, which is MD5: leave it out"
+            raise ValidationError(request.name, (Fault("sign_type", message),))
+        if schema is not None and "workwx_sign" in schema.properties:
+            _sign_for_wecom(fields, schema, wecom, request.name)
         fields["sign"] = signing_v2.sign(fields, secret, fields.get("sign_type") or signing_v2.MD5)
         headers = {"Content-Type": "text/xml; charset=utf-8", **request.headers}
         sections = {**request.sections, "body": fields}
@@ -90,6 +99,23 @@ def complete(fields: Mapping[str, str], schema: Schema | None, mchid: str, name:
         message = f"expected {' or '.join(_SIGN_TYPES)}, got {completed['sign_type'][:40]!r}"
         raise ValidationError(name, (Fault("sign_type", message),))
     return completed
+
+
+def refuse_hidden_codes(fields: Mapping[str, str], name: str, section: str = "") -> None:
+    """``sign`` does not delimit fields, and the same key signs answers and notifications: a value with
+    ``&return_code=…`` in it, which a user wrote, would be signed as one of those. Raises ValidationError.
+    """
+    faults = [
+        Fault(
+            f"{section}{field}",
+            f"it has &{hidden}= in it, so that its signature would be that of an answer too: a forger's",
+        )
+        for field, value in fields.items()
+        for hidden in signing_v2.hidden_names(value)
+        if hidden in signing_v2.ANSWERING
+    ]
+    if faults:
+        raise ValidationError(name, tuple(faults))
 
 
 def sign_type_of(declared: Schema, *, required: bool) -> str:
@@ -128,23 +154,32 @@ def _fill_merchant(fields: dict[str, str], schema: Schema | None, mchid: str, na
         fields[field] = mchid
 
 
-def _sign_for_wecom(fields: dict[str, str], schema: Schema, agent_secret: str) -> None:
-    """``workwx_sign`` of a red packet or a transfer, told apart by what is declared, unless the caller made it."""
+def _sign_for_wecom(fields: dict[str, str], schema: Schema, agent_secret: Secret | None, name: str) -> None:
+    """``workwx_sign`` of a red packet or a transfer, told apart by what is declared, unless the caller made it.
+
+    Raises ConfigurationError without the agent's secret: the service refuses such a request, or pays unsigned by WeCom.
+    """
     if fields.get("workwx_sign"):
         return
+    if agent_secret is None:
+        raise ConfigurationError(
+            f"{name}: WeCom signs it as well (workwx_sign): give `agent_secret` (企业微信管理后台-应用管理-企业支付的"
+            f"Secret) as an argument, in the profile, or as WXPAY_AGENT_SECRET in the environment"
+        )
     for names in (signing_v2.WORKWX_RED_PACKET, signing_v2.WORKWX_TRANSFER):
         if schema.properties.keys() >= set(names):
             fields["workwx_sign"] = signing_v2.workwx_sign(fields, names, agent_secret)
             return
 
 
-def _signed_query(request: Request, mchid: str, secret: str) -> Request:
+def _signed_query(request: Request, mchid: str, secret: Secret) -> Request:
     operation = request.operation
     head, _, query = request.url.partition("?")
     pairs = parse_qsl(query, keep_blank_values=True)
     given = dict(pairs)
     if len(given) < len(pairs):
         raise ValidationError(request.name, (Fault("query", "a name is there twice, which cannot be signed"),))
+    refuse_hidden_codes(given, request.name, "query.")
     schema = operation.query if operation is not None else None
     fields = complete(given, schema, mchid, request.name, nonce=_nonce(operation))
     fields["sign"] = signing_v2.sign(fields, secret, fields.get("sign_type") or signing_v2.MD5)

@@ -8,14 +8,16 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from wxpay_dsl.core.errors import ConfigurationError
+from wxpay_dsl.core.secrets import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 __all__ = [
+    "ANSWERING",
     "HMAC_SHA256",
     "MD5",
     "WORKWX_RED_PACKET",
@@ -23,6 +25,7 @@ __all__ = [
     "Field",
     "SignType",
     "ambiguous",
+    "hidden_names",
     "sign",
     "verify",
     "workwx_sign",
@@ -49,12 +52,15 @@ WORKWX_TRANSFER = (
     "ww_msg_type",
 )
 
-_TWO_FIELDS = re.compile("&[^&=]*=")
+#: Fields that make an answer or a notification of whatever has them under its signature.
+ANSWERING: Final = frozenset({"return_code", "result_code", "vehicle_event_type", "event_ciphertext", "req_info"})
+
+_NEXT_FIELD = re.compile("&([^&=]*)=")
 #: An MD5 is 32 hexadecimal digits, an HMAC-SHA256 64: an answer does not say its ``sign_type``.
 _SIGN_TYPE_OF_LENGTH: dict[int, SignType] = {32: MD5, 64: HMAC_SHA256}
 
 
-def sign(fields: Mapping[str, Field], key: str, sign_type: str = MD5) -> str:
+def sign(fields: Mapping[str, Field], key: str | Secret, sign_type: str = MD5) -> str:
     """The ``sign`` of ``fields``, in upper-case hexadecimal.
 
     Fields without a value, and ``sign`` itself, do not count. ``key`` is the APIv2 key (API密钥),
@@ -63,15 +69,17 @@ def sign(fields: Mapping[str, Field], key: str, sign_type: str = MD5) -> str:
     Raises :class:`ConfigurationError` for an empty key or another sign type, :class:`TypeError` for a value
     that is neither text nor integer, since its text here and its text on the wire could differ.
     """
+    key = Secret.of(key)  # masked before anything can raise: error trackers send the variables of each frame
     return _digest(_joined(fields, fields), "key", key, sign_type)
 
 
-def verify(fields: Mapping[str, Field], key: str) -> bool:
+def verify(fields: Mapping[str, Field], key: str | Secret) -> bool:
     """Whether ``fields["sign"]`` is the signature of the others; its length tells the algorithm.
 
     False when there is none. Compared in constant time. Give the values as they came: trimmed or converted
     ones sign otherwise. Raises :class:`ConfigurationError` for an empty key.
     """
+    key = Secret.of(key)
     given = fields.get("sign")
     sign_type = _SIGN_TYPE_OF_LENGTH.get(len(given)) if isinstance(given, str) else None
     if sign_type is None or not isinstance(given, str):
@@ -89,15 +97,21 @@ def ambiguous(value: str) -> bool:
     Nobody outside must get such a signature: the same key signs the notifications of payments, so that whoever chose
     the value could write one.
     """
-    return _TWO_FIELDS.search(value) is not None
+    return _NEXT_FIELD.search(value) is not None
 
 
-def workwx_sign(fields: Mapping[str, Field], names: Iterable[str], secret: str) -> str:
+def hidden_names(value: str) -> list[str]:
+    """The names of the other fields that a value could be read as: ``["b"]`` of ``1&b=2``. See :func:`ambiguous`."""
+    return _NEXT_FIELD.findall(value) if "&" in value else []
+
+
+def workwx_sign(fields: Mapping[str, Field], names: Iterable[str], secret: str | Secret) -> str:
     """WeCom's ``workwx_sign`` (企业微信签名): MD5 over the fields in ``names``, the agent's secret last.
 
     ``names`` is :data:`WORKWX_RED_PACKET` or :data:`WORKWX_TRANSFER`. The ``sign`` of the request then covers
     this one too. Raises as :func:`sign` does.
     """
+    secret = Secret.of(secret)
     return _digest(_joined(fields, names), "secret", secret, MD5)
 
 
@@ -109,21 +123,25 @@ def _joined(fields: Mapping[str, Field], names: Iterable[str]) -> str:
 
 def _text(name: str, value: object) -> str:
     if isinstance(value, str):
-        return value
+        return str.__str__(value)  # of an enumeration's member its value, where f"{member}" would name the member
     if value is None:
         return ""
     if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
+        return int.__repr__(value)
     raise TypeError(f"{name}: a field to sign is text or an integer, not {type(value).__name__}")
 
 
-def _digest(joined: str, secret_name: str, secret: str, sign_type: str) -> str:
+def _digest(joined: str, secret_name: str, secret: Secret, sign_type: str) -> str:
     if not secret:
         raise ConfigurationError(f"the APIv2 {secret_name} to sign with is empty")
-    # Apart, so that an error about the fields' encoding does not carry the secret.
-    message = joined.encode() + f"&{secret_name}={secret}".encode()
+    if sign_type not in (MD5, HMAC_SHA256):
+        raise ConfigurationError(f"sign_type is {sign_type!r}; APIv2 knows MD5 and HMAC-SHA256")
+    # Encoded first: an error about the fields' encoding must not carry the secret, in its text or in this frame.
+    encoded = joined.encode()
     if sign_type == MD5:
-        return hashlib.md5(message, usedforsecurity=False).hexdigest().upper()
-    if sign_type == HMAC_SHA256:
-        return hmac.digest(secret.encode(), message, "sha256").hex().upper()
-    raise ConfigurationError(f"sign_type is {sign_type!r}; APIv2 knows MD5 and HMAC-SHA256")
+        return hashlib.md5(_message(encoded, secret_name, secret), usedforsecurity=False).hexdigest().upper()
+    return hmac.digest(secret.reveal().encode(), _message(encoded, secret_name, secret), "sha256").hex().upper()
+
+
+def _message(encoded: bytes, secret_name: str, secret: Secret) -> bytes:
+    return encoded + f"&{secret_name}={secret.reveal()}".encode()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from wxpay_dsl.core.files import Upload
 
 from . import fields_v2, signing_v2
-from .signer_v2 import EnvironmentV2, complete
+from .signer_v2 import EnvironmentV2, complete, refuse_hidden_codes
 
 if TYPE_CHECKING:
     from wxpay_dsl.core.errors import Fault
@@ -34,6 +34,7 @@ def attach_v2(mchid: str, environment: EnvironmentV2) -> Attach:
             given["media_hash"] = await file.digest("md5")
         texts = fields_v2.written({name: value for name, value in given.items() if not isinstance(value, Upload)})
         name = operation.name if operation is not None else "upload"
+        refuse_hidden_codes(texts, name)
         nonce = schema is not None and "nonce_str" in schema.properties
         signed = complete(texts, schema, mchid, name, nonce=nonce)
         secret = await environment.secret(operation.path if operation is not None else "")

@@ -20,13 +20,28 @@ from .errors import (
 )
 from .platform_keys import PlatformKey
 
-__all__ = ["CLOCK_WINDOW", "SignatureHeaders", "check_clock", "check_signature", "read_headers", "unknown_serial"]
+__all__ = [
+    "CLOCK_WINDOW",
+    "SignatureHeaders",
+    "check_clock",
+    "check_signature",
+    "packed",
+    "read_headers",
+    "unknown_serial",
+]
 
 #: Seconds that a signature may be away from the local clock, either way.
 CLOCK_WINDOW: Final = 300
 
 #: Of Unix time in seconds; more are nonsense, and take time to read.
 _DIGITS: Final = 12
+#: How compressed bodies begin.
+_MAGICS: Final = (
+    (b"\x1f\x8b", "gzip"),
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+    (b"\x78\x9c", "deflate"),
+    (b"\x78\xda", "deflate"),
+)
 _NAMES: Final = ("Wechatpay-Timestamp", "Wechatpay-Nonce", "Wechatpay-Signature", "Wechatpay-Serial")
 
 
@@ -50,8 +65,8 @@ def read_headers(headers: Mapping[str, str], subject: str, *, outcome_unknown: b
     get = headers.get
     values: tuple[str | None, ...] = get(_NAMES[0]), get(_NAMES[1]), get(_NAMES[2]), get(_NAMES[3])
     if not all(values):
-        # A plain dict knows one spelling; WSGI and proxies have others.
-        lowered = {str(name).lower().replace("_", "-"): value for name, value in headers.items()}
+        # A plain dict knows one spelling; WSGI (Django's `request.META`) and proxies have others.
+        lowered = {_plain_name(name): value for name, value in headers.items()}
         values = tuple(lowered.get(name.lower()) for name in _NAMES)
     if not all(values):
         name = next(name for name, value in zip(_NAMES, values, strict=True) if not value)
@@ -92,9 +107,15 @@ def unknown_serial(
 
 
 def check_signature(
-    signed: SignatureHeaders, body: bytes, key: PlatformKey, subject: str, *, outcome_unknown: bool = False
+    signed: SignatureHeaders,
+    body: bytes,
+    key: PlatformKey,
+    subject: str,
+    *,
+    outcome_unknown: bool = False,
+    headers: Mapping[str, str] | None = None,
 ) -> None:
-    """Raises BadSignatureError unless ``key`` signed exactly these bytes.
+    """Raises BadSignatureError unless ``key`` signed exactly these bytes. ``headers`` help to say what is wrong.
 
     Probes (``WECHATPAY/SIGNTEST/…``), which the service signs wrongly on purpose, fail like any other.
     """
@@ -108,8 +129,35 @@ def check_signature(
     if signed.signature.startswith(signing_v3.PROBE_PREFIX):
         text = "a probe that is signed wrongly on purpose (签名探测流量): refusing it is right"
     else:
-        text = (
-            f"the signature is not that of {key.id} over these {len(body)} bytes: the body was changed on its way "
-            f"(re-serialised, re-encoded, cut), or the key under this id is not WeChat Pay's"
-        )
+        text = f"the signature is not that of {key.id} over these {len(body)} bytes: {_suspicion(body, headers or {})}"
     raise BadSignatureError(subject, text, outcome_unknown, serial=key.id)
+
+
+def _suspicion(body: bytes, headers: Mapping[str, str]) -> str:
+    """What most probably happened to a body whose signature is wrong."""
+    if not body:
+        return "the body is empty: it was dropped on its way, or was read before"
+    packing = packed(body, headers)
+    if packing:
+        return (
+            f"the body is packed ({packing}), which WeChat Pay does not do: a proxy packed it; have it sent as it came"
+        )
+    return (
+        "the body was changed on its way (re-serialised, re-encoded, cut), or the key under this id is not WeChat Pay's"
+    )
+
+
+def packed(body: bytes, headers: Mapping[str, str]) -> str:
+    """By what a body was compressed, as its first bytes or ``Content-Encoding`` say; nothing for one that was not."""
+    for magic, name in _MAGICS:
+        if body.startswith(magic):
+            return name
+    told = next((str(value) for name, value in headers.items() if _plain_name(name) == "content-encoding"), "").strip()
+    # What begins as JSON or XML is not compressed, whatever the header says.
+    if told.lower() in ("", "identity") or body.lstrip()[:1] in (b"{", b"[", b"<"):
+        return ""
+    return told[:40]
+
+
+def _plain_name(name: object) -> str:
+    return str(name).removeprefix("HTTP_").lower().replace("_", "-")

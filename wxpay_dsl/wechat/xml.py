@@ -187,9 +187,10 @@ def _name(name: object) -> str:
 
 def _content(name: str, value: object) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
+        return int.__repr__(value)
     if not isinstance(value, str):
         raise XmlError(f"a value is text or an integer, not {type(value).__name__}", name)
+    value = str.__str__(value)  # of an enumeration's member its value, where f"{member}" would name the member
     if _PLAIN.fullmatch(value):
         return value
     forbidden = _FORBIDDEN.search(value)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Mapping
 from typing import Any, Final
 
 import yaml
 
 from wxpay_dsl.core.errors import SpecError
+from wxpay_dsl.core.nesting import first_deeper_in_json, first_deeper_in_yaml
+from wxpay_dsl.core.yaml12 import forbidden_character
 
 __all__ = ["parse"]
 
@@ -17,6 +20,7 @@ __all__ = ["parse"]
 _MOST: Final = 1_000_000
 #: Levels of a document; the deepest known one has 28.
 _LEVELS: Final = 200
+_TOO_DEEP: Final = f"nested more than {_LEVELS} levels deep"
 
 
 def parse(text: str | bytes, file: str = "") -> Mapping[str, Any]:
@@ -28,16 +32,27 @@ def parse(text: str | bytes, file: str = "") -> Mapping[str, Any]:
             raise SpecError(f"not UTF-8 (byte {error.start})", file) from None
     form = "JSON" if text.lstrip().startswith("{") else "YAML"
     try:
-        document = json.loads(text) if form == "JSON" else _texts(_from_yaml(text, file), [_MOST])
+        document = _from_json(text, file) if form == "JSON" else _texts(_from_yaml(text, file), [_MOST], 0)
     except json.JSONDecodeError as error:
         raise SpecError(f"not JSON: {error.msg}", file, error.lineno, error.colno) from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a number of more digits than Python reads
+    except (yaml.YAMLError, UnicodeEncodeError, ValueError) as error:
+        if isinstance(error, yaml.reader.ReaderError | UnicodeEncodeError):
+            raise forbidden_character(text, file) or SpecError(f"not YAML: {_problem(error)}", file) from None
+        if form == "YAML" and (deeper := first_deeper_in_yaml(text, _LEVELS, _Loader)):
+            raise SpecError(f"not YAML: {_TOO_DEEP}", file, deeper.line + 1, deeper.column + 1) from None
         mark = getattr(error, "problem_mark", None)
         line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
         raise SpecError(f"not {form}: {_problem(error)}", file, line, column) from None
     if not isinstance(document, Mapping):
         raise SpecError("not an OpenAPI document: it is no mapping", file)
     return document
+
+
+def _from_json(text: str, file: str) -> Any:
+    """The levels are counted first: how deep Python's own reader goes differs by version and platform."""
+    if deeper := first_deeper_in_json(text, _LEVELS):
+        raise SpecError(f"not JSON: {_TOO_DEEP}", file, *deeper)
+    return json.loads(text, parse_int=_integer)
 
 
 def _from_yaml(text: str, file: str) -> Any:
@@ -49,7 +64,7 @@ def _from_yaml(text: str, file: str) -> Any:
             if depth > _LEVELS:
                 mark = event.start_mark
                 where = (mark.line + 1, mark.column + 1) if mark else (0, 0)
-                raise SpecError(f"not YAML: nested more than {_LEVELS} levels deep", file, *where)
+                raise SpecError(f"not YAML: {_TOO_DEEP}", file, *where)
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
     return yaml.load(text, Loader=_Loader)  # noqa: S506 (it is a safe loader)
@@ -61,17 +76,23 @@ def _problem(error: Exception) -> str:
     return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 
-def _texts(value: Any, left: list[int]) -> Any:
+def _texts(value: Any, left: list[int], level: int) -> Any:
     """The same with every key as text: YAML reads the `200` of a response as a number.
 
-    What anchors share is written out; ``left`` holds how many values more that may make.
+    What anchors share is written out; ``left`` holds how many values more that may make; ``level`` is how deep
+    this one is.
     """
+    if level > _LEVELS:
+        raise yaml.YAMLError(f"its anchors nest more than {_LEVELS} levels deep, or within themselves")
     left[0] -= 1
     if left[0] < 0:
         raise yaml.YAMLError(f"its anchors make more than {_MOST} values of it")
     if isinstance(value, dict):
-        return {key if isinstance(key, str) else json.dumps(key): _texts(inner, left) for key, inner in value.items()}
-    return [_texts(inner, left) for inner in value] if isinstance(value, list) else value
+        return {
+            key if isinstance(key, str) else json.dumps(key): _texts(inner, left, level + 1)
+            for key, inner in value.items()
+        }
+    return [_texts(inner, left, level + 1) for inner in value] if isinstance(value, list) else value
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # the class is looked up
@@ -88,14 +109,34 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
 
 
 _TAG: Final = "tag:yaml.org,2002:"
+
+
+def _integer(text: str) -> int:
+    most = sys.get_int_max_str_digits()
+    if most and len(text.lstrip("+-")) > most:
+        raise ValueError(f"a number of more than {most} digits")
+    return int(text)
+
+
+def _scalar(node: yaml.Node) -> str:
+    if not isinstance(node, yaml.ScalarNode):
+        raise yaml.constructor.ConstructorError(None, None, f"the tag {node.tag!r} is for one value", node.start_mark)
+    return str(node.value)
+
+
+def _refuse_tag(_: Any, node: yaml.Node) -> Any:
+    raise yaml.constructor.ConstructorError(None, None, f"the tag {node.tag!r} is not allowed", node.start_mark)
+
+
 _CONSTRUCTORS: Final[Mapping[str, Any]] = {
-    "bool": lambda loader, node: loader.construct_scalar(node).lower() == "true",
-    "int": lambda loader, node: int(loader.construct_scalar(node)),
-    "float": lambda loader, node: float(loader.construct_scalar(node)),
+    "bool": lambda _, node: _scalar(node).lower() == "true",
+    "int": lambda _, node: _integer(_scalar(node)),
+    "float": lambda _, node: float(_scalar(node)),
 }
 _KEPT: Final = ("null", "str", "seq", "map")
 _Loader.yaml_constructors = {
-    **{kind: yaml.SafeLoader.yaml_constructors[kind] for kind in (None, *(_TAG + name for name in _KEPT))},
+    None: _refuse_tag,
+    **{_TAG + name: yaml.SafeLoader.yaml_constructors[_TAG + name] for name in _KEPT},
     **{_TAG + name: construct for name, construct in _CONSTRUCTORS.items()},
 }
 _Loader.yaml_implicit_resolvers = {}

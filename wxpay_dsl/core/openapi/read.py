@@ -12,8 +12,8 @@ from attrs import frozen
 from wxpay_dsl.core.errors import SpecError
 from wxpay_dsl.core.facts import parse_checked
 from wxpay_dsl.core.grammar import EVENT_WORDS, OPERATION_WORDS, Mistake
-from wxpay_dsl.core.loader import ORIGIN
 from wxpay_dsl.core.model import VERBS
+from wxpay_dsl.core.origins import is_origin
 
 from .body import BodyReader
 from .merge import At, References, listed, mapping
@@ -195,7 +195,7 @@ class _Reader:
         except ValueError:  # half an IPv6 address
             return "", ""
         host = f"{parts.scheme}://{parts.netloc}"
-        return host if ORIGIN.match(host) else "", parts.path.rstrip("/") if not parts.path or parts.path.startswith(
+        return host if is_origin(host) else "", parts.path.rstrip("/") if not parts.path or parts.path.startswith(
             "/"
         ) else ""
 
@@ -241,7 +241,7 @@ def _fits(word: str, value: Any) -> bool:
     if word == "checked":
         return isinstance(value, dict) and _is_checked(value)
     if word == "host":
-        return isinstance(value, str) and ORIGIN.match(value) is not None
+        return isinstance(value, str) and is_origin(value)
     if isinstance(value, list):
         return list in types and all(isinstance(item, str) for item in value)
     return isinstance(value, types)

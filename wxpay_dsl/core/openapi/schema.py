@@ -8,6 +8,7 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from wxpay_dsl.core.grammar import FIELD_WORDS, TYPES
+from wxpay_dsl.core.patterns import why_not
 
 from .merge import At, References, mapping
 from .words import FIELD_VENDOR, Losses, Vocabulary
@@ -235,7 +236,7 @@ class SchemaReader:
         types = FIELD_WORDS[word][1]
         fits = object in types or (isinstance(value, types) and (bool in types or not isinstance(value, bool)))
         if fits and word == "pattern":
-            fits = _compiles(str(value))
+            fits = not why_not(str(value))
         if not fits or not sayable(value):
             self._losses.add((*at, word), f"`{word}`: {value!r:.60}")
         elif (value is not False and value != "") or word in ("default", "example") or "$ref" in words:
@@ -288,11 +289,3 @@ def _implied(schema: Mapping[str, Any]) -> str:
         if len(kinds) == 1:
             return kinds.pop()
     return "any"
-
-
-def _compiles(pattern: str) -> bool:
-    try:
-        re.compile(pattern)
-    except re.error:
-        return False
-    return True

@@ -34,7 +34,9 @@ OPERATION_VENDOR: Final[Mapping[str, str]] = {
     "digest_header": "x-digest-header",
     "sign": "x-sign",
     "nonce": "x-nonce",
+    "sign_type": "x-sign-type",
     "idempotent": "x-idempotent",
+    "outcome": "x-outcome",
     "updated": "x-updated",
     "version": "x-version",
 }

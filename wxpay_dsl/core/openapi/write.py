@@ -16,7 +16,13 @@ __all__ = ["write_document"]
 
 _FORM: Final = "multipart/form-data"
 #: What is not worth saying.
-_DEFAULTS: Final[Mapping[str, Any]] = {"mutual_tls": False, "verify": True, "sign": True, "nonce": True}
+_DEFAULTS: Final[Mapping[str, Any]] = {
+    "mutual_tls": False,
+    "verify": True,
+    "sign": True,
+    "nonce": True,
+    "sign_type": True,
+}
 
 
 def write_document(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
+
+from wxpay_dsl.core.forking import ForkSafeLock
 
 from . import KEEP, Claim, Finished
 
@@ -24,7 +25,7 @@ class MemoryStore:
         self.keep = keep
         self._clock = clock
         # The loops of several threads may share it, and each step takes less than a microsecond.
-        self._lock = threading.Lock()
+        self._lock = ForkSafeLock()
         #: ``{key: (token, seconds at which the lease ends)}``
         self._claims: dict[str, tuple[str, float]] = {}
         #: ``{key: (seconds at which it was finished, token, answer)}``, oldest first.

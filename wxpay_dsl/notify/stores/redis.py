@@ -6,9 +6,9 @@ Set ``appendonly yes`` and ``maxmemory-policy noeviction``: what Redis forgets i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import AsyncGenerator, Awaitable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, cast
-from weakref import WeakKeyDictionary
 
 from wxpay_dsl.core.errors import ConfigurationError
 
@@ -46,8 +46,8 @@ class RedisStore:
     def __init__(self, url: str, *, prefix: str = "wxpay:notify:", timeout: float = 1.0, keep: float = KEEP) -> None:
         """``url``: ``redis://…``, ``rediss://…`` or ``unix://…``; ``timeout``: seconds for one answer of Redis.
 
-        Connects when first used, once an event loop. Raises ConfigurationError where the extra is missing, or the URL
-        is none.
+        Connects when first used, once an event loop; ``asyncio.run`` closes the connections with its loop. Raises
+        ConfigurationError where the extra is missing, or the URL is none.
         """
         try:
             from redis.asyncio import Redis
@@ -78,7 +78,7 @@ class RedisStore:
         self._timeout = timeout
         self._errors: tuple[type[BaseException], ...] = (RedisError, OSError, TimeoutError)
         # A connection belongs to the loop that opened it; a forked process has another loop.
-        self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, Redis] = WeakKeyDictionary()
+        self._clients: dict[asyncio.AbstractEventLoop, tuple[Redis, AsyncGenerator[None, None]]] = {}
 
     async def claim(self, claim: Claim, lease: float) -> Finished | bool:
         """See :meth:`Store.claim <wxpay_dsl.notify.stores.Store.claim>`."""
@@ -101,15 +101,34 @@ class RedisStore:
 
     async def close(self) -> None:
         """Closes this loop's connections."""
-        client = self._clients.pop(asyncio.get_running_loop(), None)
-        if client is not None:
+        kept = self._clients.pop(asyncio.get_running_loop(), None)
+        if kept is not None:
+            await kept[1].aclose()
+
+    def _client(self) -> Redis:
+        loop = asyncio.get_running_loop()
+        kept = self._clients.get(loop)
+        if kept is None:
+            # A loop that was closed past `asyncio.run` took no leave; its sockets go with the last reference to them.
+            for ended in [other for other in list(self._clients) if other.is_closed()]:
+                self._clients.pop(ended, None)
+            client = self._connect()
+            keeper = self._close_with_loop(loop, client)
+            with suppress(StopIteration):
+                keeper.__anext__().send(None)
+            kept = self._clients[loop] = client, keeper
+        return kept[0]
+
+    async def _close_with_loop(self, loop: asyncio.AbstractEventLoop, client: Redis) -> AsyncGenerator[None, None]:
+        """Closes connections before their loop ends: ``asyncio.run`` closes the generators that its loop has seen."""
+        try:
+            yield
+        finally:
+            self._clients.pop(loop, None)
             await client.aclose()
 
     async def _run(self, script: str, claim: Claim, *arguments: int | bytes) -> Any:
-        loop = asyncio.get_running_loop()
-        client = self._clients.get(loop)
-        if client is None:
-            client = self._clients[loop] = self._connect()
+        client = self._client()
         try:
             # The time limit is for the whole: connecting, asking, asking again.
             async with asyncio.timeout(self._timeout * 2):

@@ -2,6 +2,10 @@
 
 One thread a process writes; what several deliveries ask for at the same time shares one transaction, since it is the
 commit that takes its time. WAL, and every commit is on the disk before anybody is told of it.
+
+SQLite notes in the process which locks it holds on an open file. A fork copies the notes, but not the locks: a child
+that opens the file again relies on locks that it does not hold. So the file is closed before each fork, and opened
+again when it is next needed.
 """
 
 from __future__ import annotations
@@ -14,8 +18,12 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
+
+from wxpay_dsl.core import forking
 
 from . import KEEP, Claim, ClaimLostError, Finished, StoreUnavailableError
 
@@ -23,6 +31,8 @@ __all__ = ["SqliteStore"]
 
 #: Requests that share a transaction at most.
 _BATCH: Final = 256
+#: Seconds that a fork waits, beyond the timeout, for the transaction that is under way.
+_FORK_GRACE: Final = 5.0
 #: Seconds between two times that what is too old is deleted.
 _TIDY: Final = 3600.0
 
@@ -56,6 +66,9 @@ class SqliteStore:
     """Claims in a table ``wxpay_notifications`` of a SQLite file, which may be one's own database.
 
     Where it is, :meth:`mark_done` makes a handler's effect and its mark one transaction.
+
+    The file is closed before a fork (by ``os.fork``, :mod:`multiprocessing`, a server that preloads); a connection of
+    one's own to the same file must be, too.
     """
 
     def __init__(
@@ -75,6 +88,7 @@ class SqliteStore:
         self._clock = clock
         self._writer: _Writer | None = None
         self._lock = threading.Lock()
+        forking.register(self)
 
     async def claim(self, claim: Claim, lease: float) -> Finished | bool:
         """See :meth:`Store.claim <wxpay_dsl.notify.stores.Store.claim>`."""
@@ -130,10 +144,32 @@ class SqliteStore:
     async def close(self) -> None:
         """Finishes what was asked for, and closes the file."""
         with self._lock:
-            writer, self._writer = self._writer, None
-        if writer is not None and writer.pid == os.getpid():
+            writer = self._writer
+            if writer is not None and writer.pid != os.getpid():
+                return  # another process's
+            self._writer = None
+        if writer is not None:
             writer.stop()
             await asyncio.wrap_future(writer.ended)
+
+    def before_fork(self) -> None:
+        """Closes the file, once the transaction that is under way has ended; until the fork is over nobody opens it."""
+        self._lock.acquire()
+        writer = self._writer
+        if writer is not None and writer.pid == os.getpid():
+            writer.stop()
+            with suppress(FutureTimeoutError):
+                writer.ended.result(self._timeout + _FORK_GRACE)
+                self._writer = None
+
+    def after_fork(self, *, child: bool) -> None:
+        """Lets the file be opened again; in a child not where the parent could not close it in time."""
+        if child:
+            self._lock = threading.Lock()
+            return
+        if self._writer is not None and self._writer.pid == os.getpid():
+            self._writer = None  # it did not end in time, and does so by itself
+        self._lock.release()
 
     def _take(self, connection: sqlite3.Connection, row: Any, claim: Claim, lease: float) -> bool:
         now = self._clock()
@@ -144,9 +180,15 @@ class SqliteStore:
 
     async def _do(self, step: _Step) -> Any:
         with self._lock:
-            # Neither threads nor connections live on in a forked process.
-            if self._writer is None or self._writer.pid != os.getpid():
+            if self._writer is None:
                 self._writer = _Writer(self.path, self._timeout, self.keep, self._clock)
+            elif self._writer.pid != os.getpid():
+                # What SQLite would do with locks that it only believes to hold nobody can tell.
+                message = (
+                    f"{self.path} was open when this process was forked, and cannot be used in it: SQLite's state is "
+                    f"the parent's. Open the store in each worker, after the fork"
+                )
+                raise StoreUnavailableError(message)
             future = self._writer.submit(step)
         try:
             return await asyncio.wrap_future(future)

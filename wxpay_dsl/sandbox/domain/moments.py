@@ -36,7 +36,7 @@ def read_rfc3339(text: str) -> float | None:
 
 def read_compact(text: str) -> float | None:
     """Unix time of APIv2's form, or None."""
-    if len(text) != 14 or not text.isdigit():
+    if len(text) != 14 or not (text.isascii() and text.isdigit()):
         return None
     try:
         return datetime.strptime(text, "%Y%m%d%H%M%S").replace(tzinfo=_BEIJING).timestamp()

@@ -8,7 +8,7 @@ from attrs import evolve
 
 from wxpay_dsl.core.forms import file_fields
 from wxpay_dsl.core.model import SECTIONS, Operation
-from wxpay_dsl.core.page import certainty, dotted, fields, remarks, sections
+from wxpay_dsl.core.page import certainty, dotted, fields, remarks, sections, web_pages
 from wxpay_dsl.core.rewrite import fields_of, names_of
 from wxpay_dsl.sandbox import examples
 from wxpay_dsl.wechat.families import SUPPLIED
@@ -30,7 +30,7 @@ def described(operation: Operation, mchid: str) -> dict[str, Any]:
         "description": operation.description,
         "product": operation.product,
         "family": operation.family,
-        "docs": list(operation.docs),
+        "docs": web_pages(operation.docs),
         "roles": [[role, ROLES.get(role, role)] for role in operation.roles],
         "checked": certainty(operation.checked),
         "remarks": remarks(evolve(operation, roles=())),

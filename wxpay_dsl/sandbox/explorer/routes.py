@@ -136,6 +136,7 @@ class Explorer:
 def _object(call: Call) -> Mapping[str, Any]:
     try:
         found = json.loads(call.body)
+        json.dumps(found, ensure_ascii=False).encode()  # half a character: no answer could repeat it
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
