@@ -215,7 +215,7 @@ _CLASSES: Final[dict[str, type[ServiceError]]] = {
         RuleLimitError: ("RULE_LIMIT",),
         ResourceNotExistsError: (
             *("RESOURCE_NOT_EXISTS", "RESOURCE_NOT_EXIST", "NOT_FOUND"),
-            *("NO_STATEMENT_EXIST", "APPLYMENT_NOT_EXIST", "APPLYMENT_NOTEXIST"),
+            *("APPLYMENT_NOT_EXIST", "APPLYMENT_NOTEXIST"),
         ),
         ResourceAlreadyExistsError: ("RESOURCE_ALREADY_EXISTS", "ALREADY_EXISTS"),
         OrderNotExistError: ("ORDER_NOT_EXIST", "ORDER_NOT_EXISTS"),
