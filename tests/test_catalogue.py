@@ -24,9 +24,21 @@ from wxpay_dsl.core.specs.writer import WIDTH
 from wxpay_dsl.wechat.roles import ROLES, plays
 
 SPECS = Path(__file__).parents[1] / "specs"
-CHAINS = {"v3": (), "v2": ("v2",)}
+CHAINS = {"v3": (), "v2": ("v2",), "brand": ()}
 FILES = sorted(path.relative_to(SPECS).as_posix() for path in SPECS.rglob("*.yaml"))
 PRODUCTS = [file for file in FILES if file != "common.yaml" and not file.startswith("notifications/")]
+
+#: Calls that may be repeated because their pages say so: 幂等, 重入.
+STATED = {
+    "POST /v3/apply4subject/applyment",
+    "POST /v3/marketing/favor/callbacks",
+    "POST /v3/marketing/favor/stocks/{stock_id}/pause",
+    "POST /v3/marketing/favor/stocks/{stock_id}/restart",
+    "POST /v3/marketing/favor/stocks/{stock_id}/start",
+    "POST /v3/marketing/partnerships/build",
+    "POST /v3/merchant-service/complaints-v2/{complaint_id}/response-immediate-service",
+    "POST /v3/new-tax-control-fapiao/fapiao-applications/{fapiao_apply_id}/insert-cards",
+}
 
 PRESIGN = """\
 # yaml-language-server: $schema=../spec.schema.json
@@ -78,10 +90,10 @@ def fields(schema: Schema | None, way: str = "") -> Iterator[tuple[str, Schema]]
 
 def test_all_of_it_is_there() -> None:
     operations, events = everything()
-    assert len({path for path, _ in operations}) == 1_073
-    assert len(operations) == 1_156
-    # The 68 of the service's own list; contracts of APIv2, and its payments that failed, which have no name there.
-    assert len(events) == 68 + 3
+    assert len({path for path, _ in operations}) == 1_127
+    assert len(operations) == 1_222
+    # 114 that the service names, 4 of brands; of APIv2 its contracts and failed payments, which it does not name.
+    assert len(events) == 114 + 4 + 3
     sections = ("path", "query", "header", "body", "form")
     schemas = [operation.section(name) for operation in operations.values() for name in sections]
     schemas += [operation.returns for operation in operations.values()]
@@ -123,7 +135,8 @@ def test_the_folder_is_the_url(file: str) -> None:
 def test_events_have_a_folder(file: str) -> None:
     spec = yaml12.read(text(file), file)
     assert "operations" not in spec
-    assert spec.get("dialect", "v3") == ("v2" if file == "notifications/v2.yaml" else "v3")
+    dialect = file.removeprefix("notifications/").removesuffix(".yaml")
+    assert spec.get("dialect", "v3") == (dialect if dialect in ("v2", "brand") else "v3")
     assert all(name.startswith("v2/") == (spec.get("dialect") == "v2") for name in spec["events"])
 
 
@@ -165,6 +178,15 @@ def test_who_asks_for_a_role_means_its_kinds_too(role: str, asked: str, answer: 
     assert plays(role, asked) is answer
 
 
+def test_the_roles_of_a_field_are_roles_of_its_operation() -> None:
+    operations, _ = everything()
+    for operation in operations.values():
+        sections = ("path", "query", "header", "body", "form")
+        for schema in (*(operation.section(name) for name in sections), operation.returns):
+            for way, field in fields(schema):
+                assert {*field.roles, *field.required_by} <= set(operation.roles), f"{operation.name} {way}"
+
+
 def test_links_are_official_pages() -> None:
     operations, events = everything()
     links = [link for item in (*operations.values(), *events.values()) for link in item.docs]
@@ -192,7 +214,7 @@ def test_answers_without_a_signature_are_said_to_have_none() -> None:
 def test_overseas_paths_have_their_own_host() -> None:
     operations, _ = everything()
     for (path, _), operation in operations.items():
-        overseas = path.startswith(("/v3/global/", "/hk/", "/global/"))
+        overseas = path.startswith(("/v3/global/", "/hk/", "/global/", "/v3/payscore/oversea/"))
         assert (operation.host == "https://apihk.mch.weixin.qq.com") == overseas, path
 
 
@@ -202,7 +224,7 @@ def test_a_post_that_may_be_repeated_names_a_number_or_only_reads() -> None:
         r"quer(?:y|i)|/get_?|/download|check|info$|exposure$|shorturl$|authcodetoopenid$|parking-fee$|getcertficates$"
     )
     for operation in everything()[0].values():
-        if operation.verb == "post" and operation.idempotent:
+        if operation.verb == "post" and operation.idempotent and operation.name not in STATED:
             names = [name for schema in (operation.parameters, operation.body) if schema for name in schema.properties]
             assert any(map(number.search, names)) or reads.search(operation.path), operation.name
 

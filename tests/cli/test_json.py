@@ -82,7 +82,7 @@ def test_an_endpoint_is_told_with_its_fields(wxpay: Wxpay) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "expected"),
     [
-        (["call", "v3.eduPapay.contracts.presign.post", "-d", "{}"], 4, {"type": "ValidationError"}),
+        (["call", "v3.pay.transactions.native.post", "-d", "{}"], 4, {"type": "ValidationError"}),
         (["call", "v3.noSuchThing.post", "-d", "{}"], 7, {"status": 404, "code": "RESOURCE_NOT_EXISTS"}),
         (["cal"], 2, {"type": "UsageError"}),
         (["stubs", "--specs", ".", "--out", "file/x"], 1, {"type": "NotADirectoryError"}),
@@ -102,9 +102,9 @@ def test_an_error_has_the_fields_of_its_kind(
 
 
 def test_all_faults_of_a_request_are_listed(wxpay: Wxpay, profile: Path) -> None:
-    ran = wxpay("call", "v3.eduPapay.contracts.presign.post", "-d", "{}", "--json", "--profile", str(profile))
+    ran = wxpay("call", "v3.pay.transactions.native.post", "-d", "{}", "--json", "--profile", str(profile))
     faults = document(ran)["error"]["faults"]
-    assert {"path": "body.openid", "message": "missing (用户标识)"} in faults
+    assert {"path": "body.out_trade_no", "message": "missing (商户订单号)"} in faults
 
 
 def test_a_sandbox_says_in_json_where_it_serves(wxpay: Wxpay, serve: Serve, tmp_path: Path) -> None:

@@ -168,7 +168,9 @@ OPERATIONS = st.one_of(
         for body, content in (("body", SECTIONS), ("form", FIELD_SECTIONS))
     )
 )
-EVENTS = st.fixed_dictionaries({}, optional={**_HEAD, "algorithm": TEXTS, "body": SECTIONS, "resource": SECTIONS})
+EVENTS = st.fixed_dictionaries(
+    {}, optional={**_HEAD, "algorithm": TEXTS, "body": SECTIONS, "resource": SECTIONS, "returns": SECTIONS}
+)
 
 
 def _with_path(operations: dict[str, Any], fields: Any) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def test_both_readmes_have_the_same_blocks() -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("```python\nawait wxpay.v3.eduPapay.contracts.presign.post()\n```\n", "ValidationError"),
+        ("```python\nawait wxpay.v3.pay.transactions.native.post()\n```\n", "ValidationError"),
         ("```sh\nwxpay call\n```\n", "exit code 2"),
         ("```sh\necho one\n```\n```text\ntwo\n```\n", "expected\ntwo"),
         ("```text\nprinted by nobody\n```\n", "nothing ran"),

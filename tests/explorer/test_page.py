@@ -40,8 +40,8 @@ async def test_all_operations_are_listed_within_a_second(shown: Show) -> None:
         await page.reload()
         await page.wait_for_function("performance.getEntriesByName('listed').length")
         took.append(time.process_time() - own + await processor_time(tools) - before)
-        assert await page.locator("nav li a").count() == len(tree().declared()) == 1156
-        await expect(page.get_by_role("status")).to_contain_text("1156")
+        assert await page.locator("nav li a").count() == len(tree().declared()) == 1222
+        await expect(page.get_by_role("status")).to_contain_text("1222")
         await page.context.close()
         if took[-1] < 1:
             break

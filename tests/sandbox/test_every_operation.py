@@ -67,7 +67,7 @@ async def test_every_operation_of_apiv3_is_called_answered_and_verified() -> Non
                 assert [each for each in found if each.kind in SHAPES] == [], operation.name
 
     assert failed == []
-    assert called == 1020
+    assert called == 1086
 
 
 async def test_an_operation_called_unsigned_is_sent_without_authorization() -> None:

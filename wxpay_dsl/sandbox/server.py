@@ -176,11 +176,13 @@ class Sandbox:
 
     def write_home(self, folder: str | Path) -> None:
         """Writes what a merchant downloads: ``apiclient_key.pem apiclient_cert.pem apiclient_cert.p12 pub_key.pem
-        platform_cert.pem`` and a profile, ``wxpay.toml``. Raises OSError.
+        platform_cert.pem``, what a brand (品牌直连) does, ``brand_key.pem``, and a profile of both, ``wxpay.toml``.
+        Raises OSError.
         """
         platform = self.platform
         ca = self._authority.pem if self._authority is not None else None
-        home.write(Path(folder), self.merchant, platform.public_key, platform.certificates[-1], self.url, ca)
+        brand = throwaway_merchant(BRAND_ID)
+        home.write(Path(folder), self.merchant, platform.public_key, platform.certificates[-1], self.url, ca, brand)
 
     async def start(self) -> None:
         """Makes or loads keys and state, and begins to serve.

@@ -73,7 +73,8 @@ def event_page(name: str, events: Sequence[Event], example: Example, guide: str)
     for event in events:
         lines += [f"## {text(event.summary or event.name)} {code(event.name)}", ""]
         lines += [*links(event.docs), f"- 核对 Facts：{certainty(event.checked)}", ""]
-        for heading, schema in (("通知内容 Resource", event.resource), ("报文 Body", event.body)):
+        parts = (("通知内容 Resource", event.resource), ("报文 Body", event.body), ("应答 Answer", event.returns))
+        for heading, schema in parts:
             if schema is not None and schema.properties:
                 lines += [f"### {heading}", "", *_table(fields(schema), frozenset()), ""]
                 lines += fenced("json", _json(example(schema, "")))

@@ -26,6 +26,7 @@ ROLES: Final[Mapping[str, str]] = {
     "acquirer": "从业机构",
     "acquiring_bank": "从业机构（银行）",
     "payment_institution": "从业机构（支付机构）",
+    "brand": "品牌方",
 }
 
 #: The role that another is a kind of: who asks for the wider one means the narrower too.

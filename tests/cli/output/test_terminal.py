@@ -53,7 +53,7 @@ def test_no_line_is_wider_than_the_terminal(columns: int, profile: Path) -> None
         ("spec", "show", "v3.pay.transactions.native.post"),
         ("platform_keys", "--profile", str(profile)),
         ("doctor", "--profile", str(profile)),
-        ("call", "v3.eduPapay.contracts.presign.post", "-d", "{}", "--profile", str(profile)),
+        ("call", "v3.pay.transactions.native.post", "-d", "{}", "--profile", str(profile)),
     ):
         assert [line for line in screen(columns, *arguments) if cell_len(line) > columns] == [], arguments
 

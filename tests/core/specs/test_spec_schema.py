@@ -128,7 +128,7 @@ def test_allowed(text: str) -> None:
         "operations: {/a: {get: {returns: {$schema: {type: array}, more: x}}}}",
         "operations: {/a: {get: {body: {a: {$ref: common.yaml}}}}}",
         "operations: {/a: {get: {body: {a: 5}}}}",
-        "events: {paid: {returns: {}}}",
+        "events: {paid: {header: {}}}",
         "definitions: {Money: {typ: object}}\npath: /v1",
         "AppId: {titel: APPID}",
     ],

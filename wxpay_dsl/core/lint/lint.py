@@ -103,7 +103,7 @@ def _product(source: _Source, product: Product) -> Iterator[Finding]:
         if not event.summary:
             fault = ("events", event_name), f"the event {event_name} has no `summary`: the official name"
             yield source.finding(fault, "warning")
-        for name, section in (("body", event.body), ("resource", event.resource)):
+        for name, section in (("body", event.body), ("resource", event.resource), ("returns", event.returns)):
             if section is not None:
                 yield from map(source.finding, _section(raw[name], section, ("events", event_name, name)))
 

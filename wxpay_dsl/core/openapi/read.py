@@ -146,6 +146,9 @@ class _Reader:
             words |= self._bodies.request(message.get("requestBody"), (*at, verb, "requestBody"))
             if "form" in words:
                 words["body"] = words.pop("form")
+            answer = self._bodies.response(message.get("responses"), dialect, (*at, verb, "responses"))
+            if "returns" in answer:
+                words["returns"] = answer["returns"]
             if resource is not None:
                 words["resource"] = self._bodies.section(resource, (*at, verb, "resource"))
             events[name] = Entry({word: words[word] for word in words if word in EVENT_WORDS}, dialect, product)

@@ -68,7 +68,7 @@ def _schemas(operations: Iterable[Operation], events: Iterable[Event]) -> Iterab
                 if section.additional is not None:
                     yield operation.file, section.additional
     for event in events:
-        for schema in (event.body, event.resource):
+        for schema in (event.body, event.resource, event.returns):
             if schema is not None:
                 yield event.file, schema
 
@@ -112,7 +112,11 @@ class _Writer:
             words["requestBody"] = {"required": True, "content": {kind: {"schema": schema}}}
         if event.resource is not None:
             words[EVENT_VENDOR["resource"]] = self._schemas.write(event.file, event.resource)
-        words["responses"] = {"200": {"description": "OK"}}
+        answer: dict[str, Any] = {"description": "OK"}
+        if event.returns is not None:
+            kind = self._media_types.get(event.dialect, "application/json")
+            answer["content"] = {kind: {"schema": self._schemas.write(event.file, event.returns)}}
+        words["responses"] = {"200": answer}
         return words
 
     def _head(self, item: Operation | Event, vendor: Mapping[str, str]) -> dict[str, Any]:

@@ -104,6 +104,7 @@ EVENT_WORDS: Final[Mapping[str, tuple[type, ...]]] = {
     "algorithm": (str,),
     "body": (dict,),
     "resource": (dict,),
+    "returns": (dict,),
 }
 
 #: ``host``, ``roles``, ``tags`` and ``checked`` of a file hold for its operations that say nothing else.

@@ -236,7 +236,7 @@ def _event(raw: Mapping[str, Any], dialect: str, name: str, words: Any, resolver
                 values[word] = tuple(expect(item, (str,), word) for item in values[word])
         if "checked" in words:
             values["checked"] = parse_checked(words["checked"])
-        for word in ("body", "resource"):
+        for word in ("body", "resource", "returns"):
             if word in values:
                 values[word] = _section(word, values[word], resolver)
         return Event(name=name, dialect=dialect, file=file, product=raw.get("title", ""), **values)

@@ -201,5 +201,7 @@ class Event:
     body: Schema | None = field(default=None, repr=False)
     #: What is inside, decrypted.
     resource: Schema | None = field(default=None, repr=False)
+    #: What the receiver answers, where the service wants data and not a mere acknowledgement.
+    returns: Schema | None = field(default=None, repr=False)
     file: str = field(default="", repr=False)
     product: str = field(default="", repr=False)

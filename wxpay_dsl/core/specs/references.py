@@ -80,8 +80,7 @@ class Resolver:
                     self._files[candidate] = ABSENT_FILE
                     continue
                 text = read_file(candidate, self._files)
-                raw = yaml12.read(text, candidate)
-                raw = raw if isinstance(raw, dict) else {}
+                raw = _read(text, candidate, self._files[candidate].digest)
                 self._others[candidate] = Resolver(
                     self._roots, candidate, text, raw, self._others, self._files, self.extents
                 )
@@ -100,6 +99,19 @@ class Resolver:
         if not all(any(path.is_relative_to(Path(root).resolve()) for root in self._roots) for path in paths):
             raise Mistake(f"the `$ref` {target!r} leads out of the spec folder", "$ref")
         return [str(path) for path in paths]
+
+
+#: What files that others refer to hold, by the digest of their text: one is read for many.
+_shared: dict[str, tuple[str, Mapping[str, Any]]] = {}
+
+
+def _read(text: bytes, file: str, digest: str) -> Mapping[str, Any]:
+    """What YAML makes of a file of definitions, once for each text. Nobody changes it."""
+    known = _shared.get(file)
+    if known is None or known[0] != digest:
+        raw = yaml12.read(text, file)
+        known = _shared[file] = digest, raw if isinstance(raw, dict) else {}
+    return known[1]
 
 
 def escaped(name: str) -> str:

@@ -35,6 +35,7 @@ STATE: Final = ".sandbox"
 _SECRETS: Final = "secrets.json"
 _PUBLIC_KEY: Final = "pub_key_private.pem"
 _CERTIFICATE_KEY: Final = "platform_key.pem"
+_BRAND_KEY: Final = "brand_key.pem"
 
 
 def read(home: Path) -> tuple[Merchant, PlatformKeyPair, PlatformKeyPair] | None:
@@ -81,10 +82,12 @@ def write(
     certificate: PlatformKeyPair,
     base_url: str,
     ca: str | None = None,
+    brand: Merchant | None = None,
 ) -> None:
     """Writes a home, or brings its profile up to date with ``base_url``; private keys can be read by their owner only.
 
-    ``ca``: the authority of a sandbox that serves TLS, in PEM. Raises OSError.
+    ``ca``: the authority of a sandbox that serves TLS, in PEM. ``brand``: the brand (品牌直连) that the profile can
+    call as, too. Raises OSError.
     """
     home.mkdir(parents=True, exist_ok=True)
     state = home / STATE
@@ -103,11 +106,13 @@ def write(
     }
     if ca is not None:
         files[home / "ca.pem"] = ca.encode()
+    if brand is not None:
+        files[home / _BRAND_KEY] = _private_pem(brand.private_key)
     for path, content in files.items():
         write_private(path, content)
     if not (home / "apiclient_cert.p12").exists():
         write_private(home / "apiclient_cert.p12", _pkcs12(merchant))
-    profile = _profile(home.resolve(), merchant, public_key.id, certificate.id, base_url, tls=ca is not None)
+    profile = _profile(home.resolve(), merchant, brand, public_key.id, certificate.id, base_url, tls=ca is not None)
     write_private(home / "wxpay.toml", profile.encode())
     # Last: a home whose writing was cut short is none.
     told = {
@@ -132,12 +137,28 @@ def _pkcs12(merchant: Merchant) -> bytes:
 
 
 def _profile(
-    home: Path, merchant: Merchant, public_key_id: str, certificate_id: str, base_url: str, *, tls: bool
+    home: Path,
+    merchant: Merchant,
+    brand: Merchant | None,
+    public_key_id: str,
+    certificate_id: str,
+    base_url: str,
+    *,
+    tls: bool,
 ) -> str:
     def text(value: str | Path) -> str:
         # A TOML basic string takes what a JSON string takes.
         return json.dumps(str(value), ensure_ascii=False)
 
+    said_of_brand = []
+    if brand is not None:
+        said_of_brand = [
+            f"brand_id = {text(brand.mchid)}",
+            f"brand_serial = {text(brand.serial)}",
+            f"brand_private_key = {text(home / _BRAND_KEY)}",
+            f"brand_api_key = {text(brand.apiv3_key)}",
+            f"brand_platform_keys = {{{public_key_id} = {text(home / 'pub_key.pem')}}}",
+        ]
     return "\n".join(
         (
             "# The profile of a sandbox: written at each of its starts. Nothing in it is worth anything elsewhere.",
@@ -149,6 +170,7 @@ def _profile(
             f"apiv2_key = {text(merchant.apiv2_key)}",
             f"base_url = {text(base_url)}",
             *([f"ca = {text(home / 'ca.pem')}"] if tls else []),
+            *said_of_brand,
             "",
             "[platform_keys]",
             f"{public_key_id} = {text(home / 'pub_key.pem')}",

@@ -17,6 +17,7 @@ from wxpay_dsl.sandbox.domain.deliveries import Delivery
 from wxpay_dsl.sandbox.keys.identity import Merchant
 from wxpay_dsl.sandbox.keys.platform import Platform
 from wxpay_dsl.sandbox.protocol.examples import example
+from wxpay_dsl.sandbox.protocol.examples_v2 import first_name
 from wxpay_dsl.sandbox.state.state import Event
 from wxpay_dsl.wechat.crypto import ciphers
 from wxpay_dsl.wechat.v2 import fields as fields_v2
@@ -72,7 +73,7 @@ def example_event(declared: Declared, mchid: str, notify_url: str) -> Event:
         if name in made:
             made[name] = mchid
     if declared.dialect == "v2":
-        made = {name: value for name, value in made.items() if name not in ("sign", "nonce_str")}
+        made = {first_name(name): value for name, value in made.items() if name not in ("sign", "nonce_str")}
         # An old one would be taken for a replay.
         present = datetime.now(_CHINA)
         made |= {name: f"{present:{form}}" for name, form in _TIMES.items() if name in made}

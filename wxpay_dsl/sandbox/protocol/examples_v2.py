@@ -17,7 +17,7 @@ from . import examples
 from .messages import Answer
 from .request import Request
 
-__all__ = ["answer", "document", "embedded"]
+__all__ = ["answer", "document", "embedded", "first_name"]
 
 #: Fields that only an answer with an error has.
 _ERROR: Final = re.compile(r"(.*_)?(err|error)_(code|code_des|msg|param)")
@@ -44,7 +44,8 @@ def answer(request: Request) -> Answer:
     if operation.produces == "application/json":
         return Answer(200, examples.answer(schema, given), signed=False)
     made = examples.answer(schema, given) if schema is not None and schema.properties else {}
-    fields = {_first(name): value for name, value in made.items() if not _ERROR.fullmatch(name) and value is not None}
+    said = {name: value for name, value in made.items() if not _ERROR.fullmatch(name) and value is not None}
+    fields = {first_name(name): value for name, value in said.items()}
     for name in ("mch_id", "mchid", "combine_mch_id"):
         if name in fields or name in given:
             fields[name] = request.merchant.mchid
@@ -84,6 +85,6 @@ def _element(name: str, value: Any) -> str:
     return xml.dumps(fields_v2.written({name: value})).decode().removeprefix("<xml>").removesuffix("</xml>")
 
 
-def _first(name: str) -> str:
+def first_name(name: str) -> str:
     """``coupon_id_0`` for ``coupon_id_$n``."""
     return _PLACEHOLDER.sub("0", name)

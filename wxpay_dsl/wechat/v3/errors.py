@@ -208,21 +208,24 @@ def _plain(code: str) -> str:
 _CLASSES: Final[dict[str, type[ServiceError]]] = {
     _plain(code): kind
     for kind, codes in {
-        ParamError: ("PARAM_ERROR", "PARAMETER_ERROR", "INVALID_PARAMETER"),
-        InvalidRequestError: ("INVALID_REQUEST",),
+        ParamError: ("PARAM_ERROR", "PARAMETER_ERROR", "INVALID_PARAMETER", "INVALID_TRANSACTIONID"),
+        InvalidRequestError: ("INVALID_REQUEST", "INVALID_ORDER_STATE", "ORDER_DONE"),
         SignError: ("SIGN_ERROR",),
-        NoAuthError: ("NO_AUTH",),
+        NoAuthError: ("NO_AUTH", "REQUEST_BLOCKED", "ACCOUNT_NOT_VERIFIED", "CONTRACT_NOT_CONFIRMED"),
         RuleLimitError: ("RULE_LIMIT",),
-        ResourceNotExistsError: ("RESOURCE_NOT_EXISTS", "RESOURCE_NOT_EXIST", "NOT_FOUND"),
+        ResourceNotExistsError: (
+            *("RESOURCE_NOT_EXISTS", "RESOURCE_NOT_EXIST", "NOT_FOUND"),
+            *("APPLYMENT_NOT_EXIST", "APPLYMENT_NOTEXIST"),
+        ),
         ResourceAlreadyExistsError: ("RESOURCE_ALREADY_EXISTS", "ALREADY_EXISTS"),
         OrderNotExistError: ("ORDER_NOT_EXIST", "ORDER_NOT_EXISTS"),
         OrderPaidError: ("ORDER_PAID",),
-        OrderClosedError: ("ORDER_CLOSED",),
+        OrderClosedError: ("ORDER_CLOSED", "ORDER_CANCELED"),
         OrderReversedError: ("ORDER_REVERSED", "ORDER_REVOKED"),
         OutTradeNoUsedError: ("OUT_TRADE_NO_USED",),
         NotEnoughError: ("NOT_ENOUGH",),
         UserPayingError: ("USER_PAYING",),
-        UserAccountAbnormalError: ("USER_ACCOUNT_ABNORMAL",),
+        UserAccountAbnormalError: ("USER_ACCOUNT_ABNORMAL", "USER_ERROR"),
         AccountError: ("ACCOUNT_ERROR",),
         OpenidMismatchError: ("OPENID_MISMATCH",),
         AppidMchidNotMatchError: ("APPID_MCHID_NOT_MATCH",),
@@ -233,7 +236,7 @@ _CLASSES: Final[dict[str, type[ServiceError]]] = {
         StatementCreatingError: ("STATEMENT_CREATING", "BILL_CREATING"),
         RateLimitExceededError: ("RATELIMIT_EXCEEDED", "RATELIMIT_EXCEED", "RATE_LIMIT_EXCEEDED", "RATE_LIMITED"),
         FrequencyLimitedError: ("FREQUENCY_LIMITED", "FREQUENCY_LIMIT", "FREQUENCY_LIMIT_EXCEED"),
-        ServiceSystemError: ("SYSTEM_ERROR",),
+        ServiceSystemError: ("SYSTEM_ERROR", "OPERATION_FAILED", "BIZ_ERR_NEED_RETRY"),
     }.items()
     for code in codes
 }

@@ -25,6 +25,8 @@ META: Final = "meta"
 
 #: What most operations want to know of a file; those that want something else say so in the example of their spec.
 _USUAL: Final = ("filename", "sha256")
+#: The name that brands' member cards have for it is the second.
+_SHA256: Final = ("sha256", "file_digest")
 #: The official spelling of two operations, and the right one.
 _ALGORITHM: Final = ("digest_alogrithm", "digest_algorithm")
 
@@ -65,7 +67,7 @@ async def _described(operation: Operation | None, file: Upload) -> dict[str, str
     for name in example or _USUAL:
         if name == "filename":
             described[name] = file.name
-        elif name == "sha256":
+        elif name in _SHA256:
             described[name] = file.sha256
         elif name == "file_type":
             described[name] = file.name.rpartition(".")[2].upper()
