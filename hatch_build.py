@@ -22,7 +22,9 @@ class Generated(BuildHookInterface[Any]):
         root = Path(self.root)
         sys.path.insert(0, str(root))
         try:
+            from wxpay_dsl.core.specs.fingerprint import PARSED
             from wxpay_dsl.core.specs.index import INDEX_NAME, portable_index
+            from wxpay_dsl.core.specs.parsed import portable
             from wxpay_dsl.typing.files import write_packaged
             from wxpay_dsl.wechat.dialects import DEFAULT
         finally:
@@ -34,9 +36,17 @@ class Generated(BuildHookInterface[Any]):
         self._folder = tempfile.TemporaryDirectory()
         made = Path(self._folder.name)
         (made / INDEX_NAME).write_bytes(portable_index(str(root / "specs"), DEFAULT))
+        (made / PARSED).mkdir()
+        # One by one: a checkout's own index and what it has parsed lie in the same folder.
+        specs = sorted(file for file in (root / "specs").rglob("*") if _is_carried(file.relative_to(root)))
+        for file in specs:
+            build_data["force_include"][str(file)] = f"wxpay_dsl/{file.relative_to(root).as_posix()}"
+            if file.suffix == ".yaml":
+                name, content = portable(file.read_bytes(), str(file))
+                (made / PARSED / name).write_bytes(content)
+                build_data["force_include"][str(made / PARSED / name)] = f"wxpay_dsl/specs/{PARSED}/{name}"
         write_packaged(made / "typed")
         build_data["force_include"] |= {
-            str(root / "specs"): "wxpay_dsl/specs",
             str(made / INDEX_NAME): f"wxpay_dsl/specs/{INDEX_NAME}",
             str(made / "typed"): "wxpay_dsl/typed",
             str(root / "docs" / "guide"): "wxpay_dsl/site/guide",
@@ -48,3 +58,8 @@ class Generated(BuildHookInterface[Any]):
         """Called when the wheel is written."""
         if version != "editable":
             self._folder.cleanup()
+
+
+def _is_carried(file: Path) -> bool:
+    """Whether a file of the specs is for users: what begins with a dot or an underscore is the checkout's own."""
+    return file.suffix in (".yaml", ".json") and not any(part.startswith((".", "_")) for part in file.parts)

@@ -65,11 +65,16 @@ def python(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_both_archives_carry_the_specs(built: Path) -> None:
     specs = {str(file.relative_to(ROOT / "specs")) for file in (ROOT / "specs").rglob("*.yaml")}
+    from wxpay_dsl.core.specs.parsed import portable
+
     (wheel,), (sdist,) = built.glob("*.whl"), built.glob("*.tar.gz")
     with zipfile.ZipFile(wheel) as archive:
         inside = set(archive.namelist())
     assert {f"wxpay_dsl/specs/{name}" for name in specs} <= inside
     assert {"wxpay_dsl/specs/spec.schema.json", "wxpay_dsl/specs/.index.json", "wxpay_dsl/py.typed"} <= inside
+    assert {
+        f"wxpay_dsl/specs/.parsed/{portable((ROOT / 'specs' / name).read_bytes(), name)[0]}" for name in specs
+    } <= inside
     assert "wxpay_dsl/typed/__init__.pyi" in inside
     assert not [name for name in inside if name.startswith(("tests/", "bench/", "specs/"))]
     with tarfile.open(sdist) as archive:

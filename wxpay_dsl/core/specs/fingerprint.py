@@ -8,10 +8,13 @@ from errno import EINVAL
 from stat import S_ISREG
 from typing import Final, NamedTuple
 
-__all__ = ["ABSENT_FILE", "MAX_BYTES", "RACY_NS", "Seen", "digest", "read_file", "read_regular", "unchanged"]
+__all__ = ["ABSENT_FILE", "MAX_BYTES", "PARSED", "RACY_NS", "Seen", "digest", "read_file", "read_regular", "unchanged"]
 
 #: Bytes of a spec file at most; the largest known one is a thirtieth of it.
 MAX_BYTES: Final = 4 * 1024 * 1024
+#: The folder, below a spec folder, in which :mod:`.parsed` keeps files named by digests. Listings of specs leave out
+#: names that begin with a dot.
+PARSED: Final = ".parsed"
 #: Two edits within this many nanoseconds may bear one timestamp on a coarse file system.
 RACY_NS: Final = 2_000_000_000
 

@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import Any, Final, NamedTuple
 from zlib import crc32
 
-from .fingerprint import MAX_BYTES, RACY_NS, digest, read_regular
+from .fingerprint import MAX_BYTES, PARSED, RACY_NS, digest, read_regular
 
 __all__ = ["INDEX_NAME", "IndexedFile", "index_folder", "portable_index"]
 
@@ -194,6 +194,17 @@ def _save(folder: str, default_dialect: str, entries: Mapping[str, Any]) -> None
         # A read-only folder costs time at each start, nothing else.
         with suppress(OSError):
             os.unlink(temporary)
+    _prune(folder, entries)
+
+
+def _prune(folder: str, entries: Mapping[str, Any]) -> None:
+    """Removes what was made from texts that no spec has any more."""
+    proofs = {entry[3] for entry in entries.values()}
+    kept = os.path.join(folder, PARSED)
+    with suppress(OSError):
+        for name in os.listdir(kept):
+            if name.partition("-")[2].partition(".")[0] not in proofs:
+                os.unlink(os.path.join(kept, name))
 
 
 def _encoded(default_dialect: str, entries: Mapping[str, Any], saved_ns: int) -> bytes:

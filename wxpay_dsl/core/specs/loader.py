@@ -30,6 +30,7 @@ from .grammar import (
     parse_section,
 )
 from .model import SECTIONS, VERBS, Event, Operation, Schema
+from .parsed import parse
 from .references import Resolver, escaped, located
 
 __all__ = ["Outline", "Product", "load", "outline", "read_definitions"]
@@ -72,7 +73,7 @@ _loaded: dict[Any, tuple[dict[str, Seen], Product]] = {}
 def outline(text: bytes, file: str, default_dialect: str) -> Outline:
     """Reads what the tree needs, without looking at fields. Raises SpecError."""
     try:
-        raw = _top(text, file)
+        raw = _top(text, file, "")
         if "host" in raw:
             _check_host(raw["host"], "host")
         paths: dict[str, dict[str, str]] = {}
@@ -119,7 +120,7 @@ def _load(
 ) -> Product:
     text = read_file(file, files)
     try:
-        raw = _top(text, file)
+        raw = _top(text, file, roots[-1])
         dialect = raw.get("dialect", default_dialect)
         if "host" in raw:
             _check_host(raw["host"], "host")
@@ -268,8 +269,8 @@ def _parameters(templates: Sequence[str], raw: Mapping[str, Any], resolver: Reso
     return Schema(type="object", properties=properties, required=frozenset(properties))
 
 
-def _top(text: bytes, file: str) -> dict[str, Any]:
-    raw = yaml12.read(text, file)
+def _top(text: bytes, file: str, folder: str) -> dict[str, Any]:
+    raw = parse(text, file, folder) if folder else yaml12.read(text, file)
     if raw is None:
         return {}
     if not isinstance(raw, dict):

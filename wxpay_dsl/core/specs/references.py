@@ -14,6 +14,7 @@ from .extent import Extents
 from .fingerprint import ABSENT_FILE, Seen, read_file
 from .grammar import Mistake, nearest, parse_field
 from .model import Schema
+from .parsed import parse
 
 __all__ = ["MAX_REFS", "Resolver", "escaped", "located"]
 
@@ -80,12 +81,16 @@ class Resolver:
                     self._files[candidate] = ABSENT_FILE
                     continue
                 text = read_file(candidate, self._files)
-                raw = _read(text, candidate, self._files[candidate].digest)
+                raw = _read(text, candidate, self._files[candidate].digest, self._folder_of(candidate))
                 self._others[candidate] = Resolver(
                     self._roots, candidate, text, raw, self._others, self._files, self.extents
                 )
             return self._others[candidate]("#" + pointer)
         raise Mistake(f"the `$ref` {ref!r} names a file that is not there", "$ref")
+
+    def _folder_of(self, path: str) -> str:
+        """The root that a candidate is below; the candidates are below one of them."""
+        return next(root for root in reversed(self._roots) if Path(path).is_relative_to(Path(root).resolve()))
 
     def _candidates(self, target: str) -> list[str]:
         """Where the file may be: beside this one, or, of ``/common.yaml``, in each root, the latest first."""
@@ -105,11 +110,11 @@ class Resolver:
 _shared: dict[str, tuple[str, Mapping[str, Any]]] = {}
 
 
-def _read(text: bytes, file: str, digest: str) -> Mapping[str, Any]:
+def _read(text: bytes, file: str, digest: str, folder: str) -> Mapping[str, Any]:
     """What YAML makes of a file of definitions, once for each text. Nobody changes it."""
     known = _shared.get(file)
     if known is None or known[0] != digest:
-        raw = yaml12.read(text, file)
+        raw = parse(text, file, folder)
         known = _shared[file] = digest, raw if isinstance(raw, dict) else {}
     return known[1]
 
