@@ -16,7 +16,7 @@ from wxpay_dsl.client import tree
 from wxpay_dsl.core.specs.model import Operation
 from wxpay_dsl.sandbox.handlers.registry import v3_handlers
 from wxpay_dsl.sandbox.protocol.examples import example
-from wxpay_dsl.sandbox.protocol.messages import Call, Refusal, Wire
+from wxpay_dsl.sandbox.protocol.messages import Call, RawResponse, Refusal
 from wxpay_dsl.sandbox.protocol.multipart import parse
 from wxpay_dsl.sandbox.protocol.routing import find
 from wxpay_dsl.sandbox.state.state import State
@@ -78,7 +78,7 @@ def test_bytes_from_nowhere_are_refused(
     respond: Any, target: str, method: str, authorization: str, body: bytes
 ) -> None:
     headers = {"Accept": "*/*", "User-Agent": "x", "Authorization": authorization, "Host": "127.0.0.1"}
-    wire: Wire = respond(Call(method, target, headers, body), "127.0.0.1")
+    wire: RawResponse = respond(Call(method, target, headers, body), "127.0.0.1")
     assert 400 <= wire.status < 500 or target.startswith("/sandbox")
     assert wire.body
 

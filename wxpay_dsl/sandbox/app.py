@@ -12,7 +12,7 @@ from .keys.identity import Merchant
 from .keys.platform import Platform
 from .notifications.sender import DeliveryOptions, NotificationSender
 from .protocol.faults import Faults
-from .protocol.messages import Answer, Call, Refusal, Wire
+from .protocol.messages import Call, RawResponse, Refusal, Response
 from .protocol.service import Service
 from .state.state import State
 
@@ -73,7 +73,7 @@ class Running:
 
         return Control(self.state, self.platform, self._merchants, self._faults, self.sender)
 
-    def respond(self, call: Call, peer: str | None) -> Wire:
+    def respond(self, call: Call, peer: str | None) -> RawResponse:
         """The answer to a call. What it has set going is done when it is computed, and before any other call."""
         if call.path == guard.PREFIX or call.path.startswith(f"{guard.PREFIX}/"):
             return self._controlled(call, peer)
@@ -91,7 +91,7 @@ class Running:
 
         return v3_handlers(self.state)
 
-    def _answer_v2(self, call: Call, operation: Operation) -> Answer:
+    def _answer_v2(self, call: Call, operation: Operation) -> Response:
         if self._v2 is None:
             # APIv2 brings its XML and its errors along: whoever does not call it does not wait for them.
             from .handlers.registry import v2_handlers
@@ -101,7 +101,7 @@ class Running:
             self._v2 = ServiceV2(self.platform, self._merchants, handlers, strict=self._strict)
         return self._v2.answer(call, operation)
 
-    def _controlled(self, call: Call, peer: str | None) -> Wire:
+    def _controlled(self, call: Call, peer: str | None) -> RawResponse:
         from .control import http_api as control_api
         from .control import payer_pages as pages
 
@@ -110,5 +110,5 @@ class Running:
             shown = call.path in (guard.PREFIX, f"{guard.PREFIX}/") or call.path.startswith(pages.PREFIXES)
             answer = (pages if shown else control_api).answer(self.control, call)
         except Refusal as refusal:
-            answer = refusal.answer()
+            answer = refusal.response()
         return self._service.sealed(answer, None)

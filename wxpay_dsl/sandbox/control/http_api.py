@@ -35,7 +35,7 @@ import attrs
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from wxpay_dsl.sandbox.protocol.faults import KINDS
-from wxpay_dsl.sandbox.protocol.messages import Answer, Call, Refusal
+from wxpay_dsl.sandbox.protocol.messages import Call, Refusal, Response
 
 from .access import PREFIX
 from .control import Control
@@ -47,7 +47,7 @@ _LIST: Final = f"{PREFIX}/list/"
 Body = Mapping[str, Any]
 
 
-def answer(control: Control, call: Call) -> Answer:
+def answer(control: Control, call: Call) -> Response:
     """Does what a call of the control API asks for. Raises Refusal."""
     if call.method == "GET" and call.path.startswith(_LIST):
         return _json(control.list(call.path.removeprefix(_LIST)))
@@ -69,8 +69,8 @@ def answer(control: Control, call: Call) -> Answer:
         raise _wrong(str(error)) from None
 
 
-def _json(data: Any) -> Answer:
-    return Answer(200, data, signed=False)
+def _json(data: Any) -> Response:
+    return Response(200, data, signed=False)
 
 
 def _wrong(message: str) -> Refusal:

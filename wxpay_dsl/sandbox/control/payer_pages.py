@@ -11,7 +11,7 @@ from wxpay_dsl.sandbox.domain.combined import CombinedOrder
 from wxpay_dsl.sandbox.domain.contracts import Contract
 from wxpay_dsl.sandbox.domain.payscore import ServiceOrder
 from wxpay_dsl.sandbox.domain.transactions import STATES, Transaction, current
-from wxpay_dsl.sandbox.protocol.messages import Answer, Call, Refusal
+from wxpay_dsl.sandbox.protocol.messages import Call, Refusal, Response
 
 from . import payer
 from .control import Control
@@ -60,7 +60,7 @@ _FORM: Final = (
 )
 
 
-def answer(control: Control, call: Call) -> Answer:
+def answer(control: Control, call: Call) -> Response:
     """The page of an errand, the step that its button takes, or the list of what is open. Raises Refusal."""
     prefix = next((prefix for prefix in PREFIXES if call.path.startswith(prefix)), None)
     if prefix is None:
@@ -76,7 +76,7 @@ def answer(control: Control, call: Call) -> Answer:
         )
 
 
-def _acted(control: Control, call: Call, thing: str) -> Answer:
+def _acted(control: Control, call: Call, thing: str) -> Response:
     wanted = parse_qs(call.body.decode("ascii", "replace")).get("do", [""])[0]
     if wanted == "approve":
         control.pay(thing)
@@ -85,11 +85,11 @@ def _acted(control: Control, call: Call, thing: str) -> Answer:
     redirect = parse_qs(call.query).get("redirect_url", [""])[0]
     if redirect.startswith(("http://", "https://")):
         # H5支付 goes back to the merchant's page.
-        return Answer(302, None, {"Location": redirect}, signed=False)
+        return Response(302, None, {"Location": redirect}, signed=False)
     return _shown(payer.find(control.state, thing), control)
 
 
-def _shown(errand: Errand, control: Control) -> Answer:
+def _shown(errand: Errand, control: Control) -> Response:
     if isinstance(errand, Transaction):
         errand = current(errand, control.state.now)
         facts = {"商户": errand.mchid, "商品": errand.description, "订单号": errand.out_trade_no}
@@ -127,7 +127,7 @@ def _shown(errand: Errand, control: Control) -> Answer:
     )
 
 
-def _errand(title: str, fen: int | None, facts: dict[str, str], words: tuple[str, str], *, open_: bool) -> Answer:
+def _errand(title: str, fen: int | None, facts: dict[str, str], words: tuple[str, str], *, open_: bool) -> Response:
     total = "" if fen is None else f'<p class="sum">¥{fen // 100}.{fen % 100:02d}</p>'
     lines = "".join(f"<dt>{escape(name)}<dd>{escape(value)}" for name, value in facts.items() if value)
     form = _FORM.format(yes=words[0], no=words[1]) if open_ else ""
@@ -171,10 +171,10 @@ def _yuan(fen: int) -> str:
     return f"¥{fen // 100}.{fen % 100:02d}"
 
 
-def _html(title: str, content: str, status: int = 200) -> Answer:
+def _html(title: str, content: str, status: int = 200) -> Response:
     body = _PAGE.substitute(title=escape(title), content=content).encode()
     headers = {
         "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self' http: https:",
         "X-Frame-Options": "DENY",
     }
-    return Answer(status, body, headers, "text/html; charset=utf-8", signed=False)
+    return Response(status, body, headers, "text/html; charset=utf-8", signed=False)

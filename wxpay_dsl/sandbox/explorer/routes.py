@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs
 
 from wxpay_dsl.sandbox.control import access as guard
-from wxpay_dsl.sandbox.protocol.messages import Call, Refusal, Wire
+from wxpay_dsl.sandbox.protocol.messages import Call, RawResponse, Refusal
 
 if TYPE_CHECKING:
     from wxpay_dsl.core.chain.tree import Declared, Tree
@@ -49,7 +49,7 @@ _HEADERS: Final = {
     "Cache-Control": "no-store",
 }
 #: What answers everything that is not the explorer's.
-Respond = Callable[[Call, str | None], Wire]
+Respond = Callable[[Call, str | None], RawResponse]
 
 
 class Explorer:
@@ -62,7 +62,7 @@ class Explorer:
         self._otherwise = otherwise
         self._declared: dict[str, Declared] | None = None
 
-    def respond(self, call: Call, peer: str | None) -> Wire | Awaitable[Wire]:
+    def respond(self, call: Call, peer: str | None) -> RawResponse | Awaitable[RawResponse]:
         """The answer to a call; one to be awaited where the explorer itself has to call the sandbox."""
         if not call.path.startswith(PREFIX) and (call.method, call.path) != ("GET", "/"):
             return self._otherwise(call, peer)
@@ -72,7 +72,7 @@ class Explorer:
         except Refusal as refusal:
             return _refused(refusal)
 
-    def _answer(self, call: Call) -> Wire | Awaitable[Wire]:
+    def _answer(self, call: Call) -> RawResponse | Awaitable[RawResponse]:
         name = call.path.removeprefix(PREFIX)
         if call.method == "GET":
             if call.path == "/":
@@ -92,7 +92,7 @@ class Explorer:
             return self._act(name, _object(call))
         raise Refusal(404, "RESOURCE_NOT_EXISTS", f"{call.method} {call.path[:200]}", signed=False)
 
-    async def _act(self, name: str, asked: Mapping[str, Any]) -> Wire:
+    async def _act(self, name: str, asked: Mapping[str, Any]) -> RawResponse:
         try:
             declared = self._found(str(asked.get("chain", "")))
             fields = asked.get("fields")
@@ -145,16 +145,16 @@ def _object(call: Call) -> Mapping[str, Any]:
     return found
 
 
-def _asset(name: str, content_type: str) -> Wire:
+def _asset(name: str, content_type: str) -> RawResponse:
     body = files(__name__.rpartition(".")[0]).joinpath("assets", *name.split("/")).read_bytes()
-    return Wire(200, {**_HEADERS, "Content-Type": content_type}, body)
+    return RawResponse(200, {**_HEADERS, "Content-Type": content_type}, body)
 
 
-def _json(data: Any, status: int = 200) -> Wire:
+def _json(data: Any, status: int = 200) -> RawResponse:
     # Half a character, which JSON can escape and UTF-8 cannot say, may stand in what a user has typed.
     body = json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
-    return Wire(status, {**_HEADERS, "Content-Type": "application/json; charset=utf-8"}, body)
+    return RawResponse(status, {**_HEADERS, "Content-Type": "application/json; charset=utf-8"}, body)
 
 
-def _refused(refusal: Refusal) -> Wire:
+def _refused(refusal: Refusal) -> RawResponse:
     return _json({"code": refusal.code, "message": refusal.message}, refusal.status)

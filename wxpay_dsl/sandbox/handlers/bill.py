@@ -10,7 +10,7 @@ from functools import partial
 from wxpay_dsl.sandbox.domain import bills, numbers
 from wxpay_dsl.sandbox.domain.bills import Bill
 from wxpay_dsl.sandbox.domain.times import beijing_date
-from wxpay_dsl.sandbox.protocol.messages import Answer, Refusal
+from wxpay_dsl.sandbox.protocol.messages import Refusal, Response
 from wxpay_dsl.sandbox.protocol.request import Handler, Request
 from wxpay_dsl.sandbox.state.state import State
 
@@ -56,7 +56,7 @@ def read_day(text: str) -> str:
         raise Refusal(400, "PARAM_ERROR", "账单日期格式错误", detail) from None
 
 
-def _ask(state: State, kind: str, request: Request) -> Answer:
+def _ask(state: State, kind: str, request: Request) -> Response:
     query = request.query
     option = query.get("bill_type", "ALL") if kind == "trade" else ""
     if option and option not in bills.KINDS:
@@ -68,7 +68,7 @@ def _ask(state: State, kind: str, request: Request) -> Answer:
     text = content(state, bill)
     state.bills.put(bill)
     tail = "&tartype=gzip" if zipped else ""
-    return Answer(
+    return Response(
         data={
             "download_url": f"{request.origin}/v3/billdownload/file?token={bill.token}{tail}",
             "hash_type": "SHA1",
@@ -78,13 +78,13 @@ def _ask(state: State, kind: str, request: Request) -> Answer:
     )
 
 
-def _download(state: State, request: Request) -> Answer:
+def _download(state: State, request: Request) -> Response:
     bill = state.bills.get(request.query["token"])
     if bill is None:
         raise Refusal(400, "PARAM_ERROR", "token无效或已过期")
     text = content(state, bill)
     data = gzip.compress(text, mtime=0) if bill.gzip else text
-    return Answer(data=data, content_type="text/plain", signed=False)
+    return Response(data=data, content_type="text/plain", signed=False)
 
 
 def _total(state: State, transaction_id: str) -> int:

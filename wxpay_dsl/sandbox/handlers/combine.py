@@ -9,8 +9,8 @@ from typing import Any, Final
 from wxpay_dsl.sandbox.domain.combined import CombinedOrder
 from wxpay_dsl.sandbox.domain.transactions import Transaction
 from wxpay_dsl.sandbox.flows import payments
-from wxpay_dsl.sandbox.protocol.messages import Answer, Refusal
-from wxpay_dsl.sandbox.protocol.request import Handler, Request, own_mchid
+from wxpay_dsl.sandbox.protocol.messages import Refusal, Response
+from wxpay_dsl.sandbox.protocol.request import Handler, Request, require_own_mchid
 from wxpay_dsl.sandbox.state.state import State
 from wxpay_dsl.sandbox.views import v3
 
@@ -31,9 +31,9 @@ def handlers(state: State) -> dict[str, Handler]:
     return found
 
 
-def _place(state: State, kind: str, request: Request) -> Answer:
+def _place(state: State, kind: str, request: Request) -> Response:
     body = request.body
-    own_mchid(request, body.get("combine_mchid"))
+    require_own_mchid(request, body.get("combine_mchid"))
     check_number(body["combine_out_trade_no"], "合单商户订单号", "/combine_out_trade_no")
     subs: list[Mapping[str, Any]] = body["sub_orders"]
     if not 1 <= len(subs) <= _MOST:
@@ -54,7 +54,7 @@ def _place(state: State, kind: str, request: Request) -> Answer:
         contents={"kind": kind, "appid": body.get("combine_appid"), "sub_orders": list(subs)},
     )
     placed = payments.place_combined(state, order, parts)
-    return Answer(data=link(kind, placed.token, placed.prepay_id, request.origin))
+    return Response(data=link(kind, placed.token, placed.prepay_id, request.origin))
 
 
 def _part(
@@ -90,16 +90,16 @@ def _order(state: State, request: Request) -> CombinedOrder:
     return found
 
 
-def _query(state: State, request: Request) -> Answer:
+def _query(state: State, request: Request) -> Response:
     order = _order(state, request)
-    return Answer(data=v3.combined(order, payments.parts_of(state, order)))
+    return Response(data=v3.combined(order, payments.parts_of(state, order)))
 
 
-def _close(state: State, request: Request) -> Answer:
+def _close(state: State, request: Request) -> Response:
     parts = payments.parts_of(state, _order(state, request))
     named = {sub["out_trade_no"] for sub in request.body["sub_orders"]}
     if named != {part.out_trade_no for part in parts}:
         raise Refusal(400, "INVALID_REQUEST", "关闭合单订单时必须包含全部子单")
     for part in parts:
         payments.close(state, part)
-    return Answer(204)
+    return Response(204)

@@ -9,7 +9,7 @@ from typing import Any, Final
 from wxpay_dsl.sandbox.domain import complaints
 from wxpay_dsl.sandbox.domain.complaints import Complaint
 from wxpay_dsl.sandbox.domain.times import beijing_date
-from wxpay_dsl.sandbox.protocol.messages import Answer, Refusal
+from wxpay_dsl.sandbox.protocol.messages import Refusal, Response
 from wxpay_dsl.sandbox.protocol.request import Handler, Request
 from wxpay_dsl.sandbox.state.state import Setting, State
 from wxpay_dsl.sandbox.views import complaints as view
@@ -52,13 +52,13 @@ def _found(state: State, request: Request) -> Complaint:
     return found
 
 
-def _list(state: State, request: Request) -> Answer:
+def _list(state: State, request: Request) -> Response:
     query = request.query
     first, last = (date.fromisoformat(read_day(query[name])) for name in ("begin_date", "end_date"))
     found = [
         one for one in state.complaints.all() if one.mchid == request.mchid and first <= beijing_date(one.at) <= last
     ]
-    return Answer(data=_page([view.complaint(one) for one in found], query))
+    return Response(data=_page([view.complaint(one) for one in found], query))
 
 
 def _page(items: list[dict[str, Any]], query: dict[str, Any]) -> dict[str, Any]:
@@ -66,39 +66,39 @@ def _page(items: list[dict[str, Any]], query: dict[str, Any]) -> dict[str, Any]:
     return {"data": items[offset : offset + limit], "limit": limit, "offset": offset, "total_count": len(items)}
 
 
-def _query(state: State, request: Request) -> Answer:
-    return Answer(data=view.complaint(_found(state, request)))
+def _query(state: State, request: Request) -> Response:
+    return Response(data=view.complaint(_found(state, request)))
 
 
-def _history(state: State, request: Request) -> Answer:
-    return Answer(data=_page(view.history(_found(state, request)), request.query))
+def _history(state: State, request: Request) -> Response:
+    return Response(data=_page(view.history(_found(state, request)), request.query))
 
 
-def _reply(state: State, request: Request) -> Answer:
+def _reply(state: State, request: Request) -> Response:
     body = request.body
     images: list[str] = list(body.get("response_images") or ())
     state.complaints.put(complaints.reply(_found(state, request), body["response_content"], images, state.now))
-    return Answer(204)
+    return Response(204)
 
 
-def _complete(state: State, request: Request) -> Answer:
+def _complete(state: State, request: Request) -> Response:
     state.complaints.put(complaints.complete(_found(state, request), state.now))
-    return Answer(204)
+    return Response(204)
 
 
-def _judge(state: State, request: Request) -> Answer:
+def _judge(state: State, request: Request) -> Response:
     body = request.body
     remark = body.get("remark") or body.get("reject_reason", "")
     found, approved = _found(state, request), body["action"] == "APPROVE"
     state.complaints.put(complaints.judge_refund(found, approved=approved, remark=remark, now=state.now))
-    return Answer(204)
+    return Response(204)
 
 
 def _name(mchid: str) -> str:
     return f"complaint-url:{mchid}"
 
 
-def _set_url(state: State, request: Request) -> Answer:
+def _set_url(state: State, request: Request) -> Response:
     if request.operation.verb == "put":
         _expect_url(state, request)
     elif state.settings.get(_name(request.mchid)) is not None:
@@ -107,15 +107,15 @@ def _set_url(state: State, request: Request) -> Answer:
     return _get_url(state, request)
 
 
-def _get_url(state: State, request: Request) -> Answer:
+def _get_url(state: State, request: Request) -> Response:
     _expect_url(state, request)
-    return Answer(data={"mchid": request.mchid, "url": notify_url(state, request.mchid)})
+    return Response(data={"mchid": request.mchid, "url": notify_url(state, request.mchid)})
 
 
-def _drop_url(state: State, request: Request) -> Answer:
+def _drop_url(state: State, request: Request) -> Response:
     _expect_url(state, request)
     state.settings.drop(_name(request.mchid))
-    return Answer(204)
+    return Response(204)
 
 
 def _expect_url(state: State, request: Request) -> None:

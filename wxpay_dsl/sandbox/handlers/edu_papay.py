@@ -9,7 +9,7 @@ from wxpay_dsl.sandbox.domain import numbers
 from wxpay_dsl.sandbox.domain.contracts import Contract, expect_signed
 from wxpay_dsl.sandbox.domain.transactions import Transaction
 from wxpay_dsl.sandbox.flows import contracts, payments
-from wxpay_dsl.sandbox.protocol.messages import Answer
+from wxpay_dsl.sandbox.protocol.messages import Response
 from wxpay_dsl.sandbox.protocol.request import Handler, Request
 from wxpay_dsl.sandbox.state.state import State
 from wxpay_dsl.sandbox.views.contracts import edu_contract, edu_transaction
@@ -38,7 +38,7 @@ def handlers(state: State) -> dict[str, Handler]:
     }
 
 
-def _presign(state: State, request: Request) -> Answer:
+def _presign(state: State, request: Request) -> Response:
     body = request.body
     wanted = Contract(
         product=_PRODUCT,
@@ -52,7 +52,7 @@ def _presign(state: State, request: Request) -> Answer:
         told={name: body[name] for name in _TOLD if name in body},
         token=f"presign_token_{numbers.token()}",
     )
-    return Answer(data={"presign_token": contracts.presign(state, wanted).token})
+    return Response(data={"presign_token": contracts.presign(state, wanted).token})
 
 
 def _named(state: State, request: Request) -> Contract:
@@ -60,16 +60,16 @@ def _named(state: State, request: Request) -> Contract:
     return contracts.find(found, _PRODUCT, request.mchid)
 
 
-def _query(state: State, request: Request) -> Answer:
-    return Answer(data=edu_contract(_named(state, request)))
+def _query(state: State, request: Request) -> Response:
+    return Response(data=edu_contract(_named(state, request)))
 
 
-def _terminate(state: State, request: Request) -> Answer:
+def _terminate(state: State, request: Request) -> Response:
     contracts.terminate(state, _named(state, request), "MCH_API_TERMINATE", "")
-    return Answer(204)
+    return Response(204)
 
 
-def _list(state: State, request: Request) -> Answer:
+def _list(state: State, request: Request) -> Response:
     query = request.query
     mchid = query.get("sub_mchid") or request.mchid
     found = [
@@ -82,15 +82,15 @@ def _list(state: State, request: Request) -> Answer:
     ]
     offset, limit = int(query.get("offset", 0)), int(query.get("limit", _PAGE))
     page = [edu_contract(one) for one in found[offset : offset + limit]]
-    return Answer(data={"data": page, "total_count": len(found), "offset": offset, "limit": limit})
+    return Response(data={"data": page, "total_count": len(found), "offset": offset, "limit": limit})
 
 
-def _announce(state: State, request: Request) -> Answer:
+def _announce(state: State, request: Request) -> Response:
     expect_signed(_named(state, request))
-    return Answer(204)
+    return Response(204)
 
 
-def _deduct(state: State, request: Request) -> Answer:
+def _deduct(state: State, request: Request) -> Response:
     body = request.body
     check_number(body["out_trade_no"])
     contract = contracts.find(state.contracts.find("contract_id", body["contract_id"]), _PRODUCT, request.mchid)
@@ -116,16 +116,16 @@ def _deduct(state: State, request: Request) -> Answer:
         },
     )
     contracts.deduct(state, contract, order)
-    return Answer(204)
+    return Response(204)
 
 
-def _query_by_id(state: State, request: Request) -> Answer:
+def _query_by_id(state: State, request: Request) -> Response:
     mchid = request.query.get("sub_mchid") or request.mchid
     order = payments.find_paid(state, request.mchid, mchid, request.path["transaction_id"])
-    return Answer(data=edu_transaction(order))
+    return Response(data=edu_transaction(order))
 
 
-def _query_by_number(state: State, request: Request) -> Answer:
+def _query_by_number(state: State, request: Request) -> Response:
     mchid = request.query.get("sub_mchid") or request.mchid
     order = payments.find_order(state, request.mchid, mchid, request.path["out_trade_no"])
-    return Answer(data=edu_transaction(order))
+    return Response(data=edu_transaction(order))

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from wxpay_dsl.sandbox.domain import media
 from wxpay_dsl.sandbox.domain.media import Medium
-from wxpay_dsl.sandbox.protocol.messages import Answer, Refusal
+from wxpay_dsl.sandbox.protocol.messages import Refusal, Response
 from wxpay_dsl.sandbox.protocol.request import Handler, Request
 from wxpay_dsl.sandbox.state.state import State
 
@@ -40,19 +40,19 @@ def _take(state: State, limit: int, request: Request) -> Medium:
     return state.media.put(media.upload(request.mchid, meta, file.content, file.content_type))
 
 
-def _upload(state: State, limit: int, request: Request) -> Answer:
-    return Answer(data={"media_id": _take(state, limit, request).media_id})
+def _upload(state: State, limit: int, request: Request) -> Response:
+    return Response(data={"media_id": _take(state, limit, request).media_id})
 
 
-def _upload_for_url(state: State, limit: int, request: Request) -> Answer:
+def _upload_for_url(state: State, limit: int, request: Request) -> Response:
     medium = _take(state, limit, request)
-    return Answer(data={"media_url": f"{request.origin}/v3/merchant-service/images/{medium.media_id}"})
+    return Response(data={"media_url": f"{request.origin}/v3/merchant-service/images/{medium.media_id}"})
 
 
-def _download(state: State, request: Request) -> Answer:
+def _download(state: State, request: Request) -> Response:
     wanted = unquote(request.path["media_id"])
     found = next((one for one in state.media.all() if unquote(one.media_id) == wanted), None)
     if found is None or found.mchid != request.mchid:
         raise Refusal(404, "RESOURCE_NOT_EXISTS", "图片不存在")
     kind = found.content_type or "application/octet-stream"
-    return Answer(data=found.content, content_type=kind, signed=False)
+    return Response(data=found.content, content_type=kind, signed=False)

@@ -8,7 +8,7 @@ from typing import Final
 from wxpay_dsl.sandbox.domain.contracts import Contract, expect_signed
 from wxpay_dsl.sandbox.domain.transactions import Transaction
 from wxpay_dsl.sandbox.flows import contracts
-from wxpay_dsl.sandbox.protocol.messages import Answer, Refusal
+from wxpay_dsl.sandbox.protocol.messages import Refusal, Response
 from wxpay_dsl.sandbox.protocol.request import Handler, Request
 from wxpay_dsl.sandbox.state.state import State
 from wxpay_dsl.sandbox.views.contracts import papay_contract
@@ -48,7 +48,7 @@ def _owner(request: Request) -> str:
     return mchid
 
 
-def _presign(state: State, request: Request) -> Answer:
+def _presign(state: State, request: Request) -> Response:
     body = request.body
     wanted = Contract(
         product=_PRODUCT,
@@ -64,7 +64,7 @@ def _presign(state: State, request: Request) -> Answer:
     )
     contract = contracts.presign(state, wanted)
     page = f"{request.origin}/sandbox/sign/{contract.token}"
-    return Answer(
+    return Response(
         data={
             "pre_entrustweb_id": contract.token,
             "redirect_url": page,
@@ -83,23 +83,23 @@ def _named(state: State, request: Request) -> Contract:
     return contracts.find(found, _PRODUCT, request.mchid)
 
 
-def _query(state: State, request: Request) -> Answer:
-    return Answer(data=papay_contract(_named(state, request)))
+def _query(state: State, request: Request) -> Response:
+    return Response(data=papay_contract(_named(state, request)))
 
 
-def _terminate(state: State, request: Request) -> Answer:
+def _terminate(state: State, request: Request) -> Response:
     remark = request.body["contract_termination_remark"]
     ended = contracts.terminate(state, _named(state, request), "MCH_API_TERMINATE", remark)
-    return Answer(data=papay_contract(ended))
+    return Response(data=papay_contract(ended))
 
 
-def _announce(state: State, request: Request) -> Answer:
+def _announce(state: State, request: Request) -> Response:
     found = state.contracts.find("contract_id", request.path["contract_id"])
     expect_signed(contracts.find(found, _PRODUCT, request.mchid))
-    return Answer(204)
+    return Response(204)
 
 
-def _deduct(state: State, request: Request) -> Answer:
+def _deduct(state: State, request: Request) -> Response:
     body = request.body
     check_number(body["out_trade_no"])
     contract = contracts.find(state.contracts.find("contract_id", body["contract_id"]), _PRODUCT, request.mchid)
@@ -122,4 +122,4 @@ def _deduct(state: State, request: Request) -> Answer:
     )
     placed = contracts.deduct(state, contract, order)
     amount = {"total": placed.total, "currency": placed.currency}
-    return Answer(request.operation.status, {"out_trade_no": placed.out_trade_no, "amount": amount})
+    return Response(request.operation.status, {"out_trade_no": placed.out_trade_no, "amount": amount})

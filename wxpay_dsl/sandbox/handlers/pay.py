@@ -11,8 +11,8 @@ from wxpay_dsl.sandbox.control.payment_codes import by_code
 from wxpay_dsl.sandbox.domain.times import read_rfc3339
 from wxpay_dsl.sandbox.domain.transactions import Transaction
 from wxpay_dsl.sandbox.flows import payments
-from wxpay_dsl.sandbox.protocol.messages import Answer, Refusal
-from wxpay_dsl.sandbox.protocol.request import Handler, Request, own_mchid
+from wxpay_dsl.sandbox.protocol.messages import Refusal, Response
+from wxpay_dsl.sandbox.protocol.request import Handler, Request, require_own_mchid
 from wxpay_dsl.sandbox.state.state import State
 from wxpay_dsl.sandbox.views import v3
 
@@ -79,7 +79,7 @@ def link(kind: str, token: str, prepay_id: str, origin: str) -> dict[str, str]:
 def _order(state: State, request: Request, kind: str) -> Transaction:
     """The order that a request describes. Raises Refusal."""
     body = request.body
-    own_mchid(request, body.get("mchid", body.get("sp_mchid")))
+    require_own_mchid(request, body.get("mchid", body.get("sp_mchid")))
     check_number(body["out_trade_no"])
     amount, payer = body["amount"], body.get("payer") or {}
     if amount["total"] < 1:
@@ -117,31 +117,31 @@ def _contents(body: Mapping[str, Any], kind: str) -> dict[str, Any]:
     return {"kind": kind, **{name: value for name, value in body.items() if name not in loose}}
 
 
-def _place(state: State, kind: str, request: Request) -> Answer:
+def _place(state: State, kind: str, request: Request) -> Response:
     placed = payments.place(state, _order(state, request, kind))
-    return Answer(data=link(kind, placed.token, placed.prepay_id, request.origin))
+    return Response(data=link(kind, placed.token, placed.prepay_id, request.origin))
 
 
-def _pay_by_code(state: State, request: Request) -> Answer:
+def _pay_by_code(state: State, request: Request) -> Response:
     order = _order(state, request, "MICROPAY")
     code = (request.body.get("payer") or {}).get("auth_code", "")
-    return Answer(data=v3.transaction(by_code(state, order, code)))
+    return Response(data=v3.transaction(by_code(state, order, code)))
 
 
 def _owner(request: Request, given: Mapping[str, Any]) -> str:
     """Whose order is meant. Raises Refusal where the merchant names somebody else as the caller."""
-    own_mchid(request, given.get("mchid", given.get("sp_mchid")))
+    require_own_mchid(request, given.get("mchid", given.get("sp_mchid")))
     return given.get("sub_mchid") or request.mchid
 
 
-def _query_by_id(state: State, request: Request) -> Answer:
+def _query_by_id(state: State, request: Request) -> Response:
     mchid = _owner(request, request.query)
-    return Answer(data=v3.queried(payments.find_paid(state, request.mchid, mchid, request.path["transaction_id"])))
+    return Response(data=v3.queried(payments.find_paid(state, request.mchid, mchid, request.path["transaction_id"])))
 
 
-def _query_by_number(state: State, request: Request) -> Answer:
+def _query_by_number(state: State, request: Request) -> Response:
     mchid = _owner(request, request.query)
-    return Answer(data=v3.queried(payments.find_order(state, request.mchid, mchid, request.path["out_trade_no"])))
+    return Response(data=v3.queried(payments.find_order(state, request.mchid, mchid, request.path["out_trade_no"])))
 
 
 def _named(state: State, request: Request) -> Transaction:
@@ -149,13 +149,13 @@ def _named(state: State, request: Request) -> Transaction:
     return payments.find_order(state, request.mchid, mchid, request.path["out_trade_no"])
 
 
-def _close(state: State, request: Request) -> Answer:
+def _close(state: State, request: Request) -> Response:
     payments.close(state, _named(state, request))
-    return Answer(204)
+    return Response(204)
 
 
-def _reverse(state: State, request: Request) -> Answer:
+def _reverse(state: State, request: Request) -> Response:
     reversed_ = payments.reverse(state, _named(state, request))
     fields = v3.transaction(reversed_)
     wanted = ("appid", "mchid", "sp_appid", "sp_mchid", "sub_appid", "sub_mchid", "out_trade_no")
-    return Answer(data={name: fields[name] for name in wanted if name in fields})
+    return Response(data={name: fields[name] for name in wanted if name in fields})

@@ -8,7 +8,7 @@ from typing import Any, Final
 from wxpay_dsl.sandbox.domain.payscore import ServiceOrder
 from wxpay_dsl.sandbox.domain.times import read_compact
 from wxpay_dsl.sandbox.flows import payscore
-from wxpay_dsl.sandbox.protocol.messages import Answer, Refusal
+from wxpay_dsl.sandbox.protocol.messages import Refusal, Response
 from wxpay_dsl.sandbox.protocol.request import Handler, Request
 from wxpay_dsl.sandbox.state.state import State
 from wxpay_dsl.sandbox.views import payscore as view
@@ -62,14 +62,14 @@ def _wanted(state: State, request: Request) -> ServiceOrder:
     )
 
 
-def _create(state: State, request: Request) -> Answer:
+def _create(state: State, request: Request) -> Response:
     asks = request.body.get("need_user_confirm", True)
     order = payscore.create(state, _wanted(state, request), confirmed=not asks)
     fields = view.order(order)
-    return Answer(data={**fields, "package": order.package} if asks else fields)
+    return Response(data={**fields, "package": order.package} if asks else fields)
 
 
-def _create_complete(state: State, request: Request) -> Answer:
+def _create_complete(state: State, request: Request) -> Response:
     body = request.body
     order = payscore.create(state, _wanted(state, request), confirmed=True)
     payments, discounts = body.get("post_payments") or (), body.get("post_discounts") or ()
@@ -77,14 +77,14 @@ def _create_complete(state: State, request: Request) -> Answer:
     if total is None:
         total = sum(one.get("amount", 0) for one in payments) - sum(one.get("amount", 0) for one in discounts)
     told = _told(request)
-    return Answer(data=view.order(payscore.complete(state, order, total, payments, discounts, told)))
+    return Response(data=view.order(payscore.complete(state, order, total, payments, discounts, told)))
 
 
 def _named(state: State, request: Request) -> ServiceOrder:
     return payscore.find(state, request.mchid, state.service_orders.get(_owner(request), request.path["out_order_no"]))
 
 
-def _query(state: State, request: Request) -> Answer:
+def _query(state: State, request: Request) -> Response:
     query = request.query
     if not query.get("out_order_no") and not query.get("query_id"):
         detail = {"field": "out_order_no", "value": None, "issue": "or query_id: missing", "location": "query"}
@@ -97,11 +97,11 @@ def _query(state: State, request: Request) -> Answer:
     order = payscore.find(state, request.mchid, found)
     if order.service_id != query["service_id"]:
         raise Refusal(404, "RESOURCE_NOT_EXISTS", "查询单据不存在")
-    return Answer(data=view.order(order))
+    return Response(data=view.order(order))
 
 
-def _cancel(state: State, request: Request) -> Answer:
-    return Answer(data=view.brief(payscore.cancel(state, _named(state, request), request.body["reason"])))
+def _cancel(state: State, request: Request) -> Response:
+    return Response(data=view.brief(payscore.cancel(state, _named(state, request), request.body["reason"])))
 
 
 def _told(request: Request) -> dict[str, Any]:
@@ -110,37 +110,37 @@ def _told(request: Request) -> dict[str, Any]:
     return {name: request.body[name] for name in names if name in request.body}
 
 
-def _complete(state: State, request: Request) -> Answer:
+def _complete(state: State, request: Request) -> Response:
     body, order = request.body, _named(state, request)
     told = {
         name: {**order.told.get(name, {}), **value} if isinstance(value, dict) else value
         for name, value in _told(request).items()
     }
     payments, discounts = body["post_payments"], body.get("post_discounts") or ()
-    return Answer(data=view.order(payscore.complete(state, order, body["total_amount"], payments, discounts, told)))
+    return Response(data=view.order(payscore.complete(state, order, body["total_amount"], payments, discounts, told)))
 
 
-def _modify(state: State, request: Request) -> Answer:
+def _modify(state: State, request: Request) -> Response:
     body, order = request.body, _named(state, request)
     payments, discounts = body["post_payments"], body.get("post_discounts") or ()
     changed = payscore.modify(state, order, body["total_amount"], payments, discounts, body["reason"])
-    return Answer(data=view.order(changed))
+    return Response(data=view.order(changed))
 
 
-def _pay(state: State, request: Request) -> Answer:
+def _pay(state: State, request: Request) -> Response:
     order = _named(state, request)
     if order.state != "DOING" or order.description != "MCH_COMPLETE":
         raise Refusal(400, "INVALID_REQUEST", "仅服务订单支付状态为待支付时，才可使用此能力")
     state.later("collect", order.mchid, order.out_order_no)
-    return Answer(data=view.brief(order))
+    return Response(data=view.brief(order))
 
 
-def _sync(state: State, request: Request) -> Answer:
+def _sync(state: State, request: Request) -> Response:
     # A day, or a day and a time.
     moment = read_compact(request.body["detail"]["paid_time"].ljust(14, "0")) or state.now
-    return Answer(data=view.order(payscore.sync(state, _named(state, request), moment)))
+    return Response(data=view.order(payscore.sync(state, _named(state, request), moment)))
 
 
-def _message(state: State, request: Request) -> Answer:
+def _message(state: State, request: Request) -> Response:
     _named(state, request)
-    return Answer(204)
+    return Response(204)

@@ -7,7 +7,7 @@ from functools import partial
 from wxpay_dsl.sandbox.domain.sharing import MAX_RATIO, Receiver, Share, ShareReturn
 from wxpay_dsl.sandbox.domain.transactions import Transaction
 from wxpay_dsl.sandbox.flows import payments, sharing
-from wxpay_dsl.sandbox.protocol.messages import Answer, Refusal
+from wxpay_dsl.sandbox.protocol.messages import Refusal, Response
 from wxpay_dsl.sandbox.protocol.request import Handler, Request
 from wxpay_dsl.sandbox.state.state import State
 from wxpay_dsl.sandbox.views import v3
@@ -36,22 +36,22 @@ def _owner(request: Request) -> str:
     return mchid
 
 
-def _add_receiver(state: State, request: Request) -> Answer:
+def _add_receiver(state: State, request: Request) -> Response:
     body = request.body
     names = ("type", "account", "relation_type", "custom_relation", "name")
     told = {name: body[name] for name in names if body.get(name)}
     state.receivers.put(Receiver(_owner(request), **told))
     sub = {"sub_mchid": body["sub_mchid"]} if body.get("sub_mchid") else {}
-    return Answer(data={**sub, **told})
+    return Response(data={**sub, **told})
 
 
-def _delete_receiver(state: State, request: Request) -> Answer:
+def _delete_receiver(state: State, request: Request) -> Response:
     body = request.body
     if state.receivers.get(_owner(request), body["type"], body["account"]) is None:
         raise Refusal(400, "INVALID_REQUEST", "分账接收方关系不存在")
     state.receivers.drop(_owner(request), body["type"], body["account"])
     sub = {"sub_mchid": body["sub_mchid"]} if body.get("sub_mchid") else {}
-    return Answer(data={**sub, "type": body["type"], "account": body["account"]})
+    return Response(data={**sub, "type": body["type"], "account": body["account"]})
 
 
 def _payment(state: State, request: Request, transaction_id: str, mchid: str) -> Transaction:
@@ -61,7 +61,7 @@ def _payment(state: State, request: Request, transaction_id: str, mchid: str) ->
         raise Refusal(400, "INVALID_REQUEST", "微信订单号不存在") from None
 
 
-def _share(state: State, request: Request) -> Answer:
+def _share(state: State, request: Request) -> Response:
     body, mchid = request.body, _owner(request)
     wanted = Share(
         mchid=mchid,
@@ -82,24 +82,24 @@ def _share(state: State, request: Request) -> Answer:
         unfreezes=body["unfreeze_unsplit"],
     )
     payment = _payment(state, request, body["transaction_id"], mchid)
-    return Answer(data=v3.share(sharing.share(state, wanted, payment)))
+    return Response(data=v3.share(sharing.share(state, wanted, payment)))
 
 
-def _unfreeze(state: State, request: Request) -> Answer:
+def _unfreeze(state: State, request: Request) -> Response:
     body, mchid = request.body, _owner(request)
     wanted = Share(mchid, body["out_order_no"], request.mchid, body["transaction_id"], state.now)
     payment = _payment(state, request, body["transaction_id"], mchid)
-    return Answer(data=v3.share(sharing.unfreeze(state, wanted, payment)))
+    return Response(data=v3.share(sharing.unfreeze(state, wanted, payment)))
 
 
-def _query(state: State, request: Request) -> Answer:
+def _query(state: State, request: Request) -> Response:
     order = sharing.find(state, _owner(request), request.path["out_order_no"])
     if order.transaction_id != request.query["transaction_id"]:
         raise Refusal(404, "RESOURCE_NOT_EXISTS", "分账单不存在")
-    return Answer(data=v3.share(order))
+    return Response(data=v3.share(order))
 
 
-def _give_back(state: State, request: Request) -> Answer:
+def _give_back(state: State, request: Request) -> Response:
     body, mchid = request.body, _owner(request)
     order = (
         state.shares.find("order_id", body["order_id"])
@@ -118,22 +118,22 @@ def _give_back(state: State, request: Request) -> Answer:
         description=body["description"],
         created=state.now,
     )
-    return Answer(data=v3.share_return(sharing.give_back(state, wanted, order), request.mchid))
+    return Response(data=v3.share_return(sharing.give_back(state, wanted, order), request.mchid))
 
 
-def _query_return(state: State, request: Request) -> Answer:
+def _query_return(state: State, request: Request) -> Response:
     found = state.share_returns.get(_owner(request), request.path["out_return_no"])
     if found is None or found.out_order_no != request.query["out_order_no"]:
         raise Refusal(404, "RESOURCE_NOT_EXISTS", "分账回退单不存在")
-    return Answer(data=v3.share_return(found, request.mchid))
+    return Response(data=v3.share_return(found, request.mchid))
 
 
-def _amounts(state: State, request: Request) -> Answer:
+def _amounts(state: State, request: Request) -> Response:
     found = state.transactions.find("transaction_id", request.path["transaction_id"])
     if found is None or request.mchid not in (found.caller, found.mchid):
         raise Refusal(400, "INVALID_REQUEST", "微信订单号不存在")
-    return Answer(data={"transaction_id": found.transaction_id, "unsplit_amount": sharing.left(state, found)})
+    return Response(data={"transaction_id": found.transaction_id, "unsplit_amount": sharing.left(state, found)})
 
 
-def _ratio(request: Request) -> Answer:
-    return Answer(data={"sub_mchid": request.path["sub_mchid"], "max_ratio": MAX_RATIO})
+def _ratio(request: Request) -> Response:
+    return Response(data={"sub_mchid": request.path["sub_mchid"], "max_ratio": MAX_RATIO})

@@ -7,7 +7,7 @@ from functools import partial
 from wxpay_dsl.sandbox.domain.refunds import Refund
 from wxpay_dsl.sandbox.domain.transactions import Transaction
 from wxpay_dsl.sandbox.flows import payments
-from wxpay_dsl.sandbox.protocol.messages import Answer, Refusal
+from wxpay_dsl.sandbox.protocol.messages import Refusal, Response
 from wxpay_dsl.sandbox.protocol.request import Handler, Request
 from wxpay_dsl.sandbox.state.state import State
 from wxpay_dsl.sandbox.views import v3
@@ -38,7 +38,7 @@ def _payment(state: State, request: Request, mchid: str) -> Transaction:
     raise Refusal(400, "PARAM_ERROR", "微信支付订单号和商户订单号必须二选一", detail)
 
 
-def _ask(state: State, request: Request) -> Answer:
+def _ask(state: State, request: Request) -> Response:
     body = request.body
     mchid = body.get("sub_mchid") or request.mchid
     order = _payment(state, request, mchid)
@@ -57,17 +57,17 @@ def _ask(state: State, request: Request) -> Answer:
         funds_account=body.get("funds_account", "AVAILABLE"),
         notify_url=body.get("notify_url", ""),
     )
-    return Answer(data=v3.refund(payments.ask_refund(state, wanted, order)))
+    return Response(data=v3.refund(payments.ask_refund(state, wanted, order)))
 
 
-def _query(state: State, request: Request) -> Answer:
+def _query(state: State, request: Request) -> Response:
     mchid = request.query.get("sub_mchid") or request.mchid
-    return Answer(data=v3.refund(payments.find_refund(state, request.mchid, mchid, request.path["out_refund_no"])))
+    return Response(data=v3.refund(payments.find_refund(state, request.mchid, mchid, request.path["out_refund_no"])))
 
 
-def _send_another_way(state: State, request: Request) -> Answer:
+def _send_another_way(state: State, request: Request) -> Response:
     mchid = request.body.get("sub_mchid") or request.mchid
     found = state.refunds.find("refund_id", request.path["refund_id"])
     if found is None or found.mchid != mchid:
         raise Refusal(404, "RESOURCE_NOT_EXISTS", "退款单不存在")
-    return Answer(data=v3.refund(payments.send_another_way(state, found, request.body["out_refund_no"])))
+    return Response(data=v3.refund(payments.send_another_way(state, found, request.body["out_refund_no"])))

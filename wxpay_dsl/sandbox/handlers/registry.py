@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wxpay_dsl.sandbox.protocol.messages import Answer
+from wxpay_dsl.sandbox.protocol.messages import Response
 from wxpay_dsl.sandbox.protocol.request import Handler, Request
 from wxpay_dsl.sandbox.state.state import State
 
@@ -27,7 +27,7 @@ def v2_handlers(state: State) -> dict[str, Handler]:
 
 
 def _kept(state: State, handler: Handler) -> Handler:
-    def kept(request: Request) -> Answer:
+    def kept(request: Request) -> Response:
         with state.unit():
             return handler(request)
 

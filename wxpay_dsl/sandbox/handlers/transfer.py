@@ -10,7 +10,7 @@ from wxpay_dsl.sandbox.domain.batches import Batch
 from wxpay_dsl.sandbox.domain.times import rfc3339
 from wxpay_dsl.sandbox.domain.transfers import Transfer
 from wxpay_dsl.sandbox.flows import transfers
-from wxpay_dsl.sandbox.protocol.messages import Answer, Refusal
+from wxpay_dsl.sandbox.protocol.messages import Refusal, Response
 from wxpay_dsl.sandbox.protocol.request import Handler, Request
 from wxpay_dsl.sandbox.state.state import State
 from wxpay_dsl.sandbox.views import v3
@@ -37,7 +37,7 @@ def handlers(state: State) -> dict[str, Handler]:
     }
 
 
-def _begin(state: State, request: Request) -> Answer:
+def _begin(state: State, request: Request) -> Response:
     body = request.body
     wanted = Transfer(
         mchid=request.mchid,
@@ -58,7 +58,7 @@ def _begin(state: State, request: Request) -> Answer:
         "create_time": rfc3339(transfer.created),
         "state": transfer.state,
     }
-    return Answer(data={**fields, "package_info": transfer.package} if transfer.package else fields)
+    return Response(data={**fields, "package_info": transfer.package} if transfer.package else fields)
 
 
 def _found(state: State, request: Request) -> Transfer:
@@ -71,13 +71,13 @@ def _found(state: State, request: Request) -> Transfer:
     return transfers.find(state, found, request.mchid)
 
 
-def _query(state: State, request: Request) -> Answer:
-    return Answer(data=v3.transfer(_found(state, request)))
+def _query(state: State, request: Request) -> Response:
+    return Response(data=v3.transfer(_found(state, request)))
 
 
-def _cancel(state: State, request: Request) -> Answer:
+def _cancel(state: State, request: Request) -> Response:
     transfer = transfers.cancel(state, _found(state, request))
-    return Answer(
+    return Response(
         data={
             "out_bill_no": transfer.out_bill_no,
             "transfer_bill_no": transfer.bill_no,
@@ -87,7 +87,7 @@ def _cancel(state: State, request: Request) -> Answer:
     )
 
 
-def _accept(state: State, request: Request) -> Answer:
+def _accept(state: State, request: Request) -> Response:
     body = request.body
     wanted = Batch(
         mchid=request.mchid,
@@ -109,7 +109,7 @@ def _accept(state: State, request: Request) -> Answer:
         "create_time": rfc3339(batch.created),
         "batch_status": batch.status,
     }
-    return Answer(data=fields)
+    return Response(data=fields)
 
 
 def _detail(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -133,7 +133,7 @@ def _batch(state: State, request: Request) -> Batch:
     return transfers.find_batch(found, request.mchid)
 
 
-def _query_batch(state: State, request: Request) -> Answer:
+def _query_batch(state: State, request: Request) -> Response:
     batch, query = _batch(state, request), request.query
     fields: dict[str, Any] = {"transfer_batch": v3.batch(batch)}
     if query.get("need_query_detail") in (True, "true"):
@@ -145,13 +145,13 @@ def _query_batch(state: State, request: Request) -> Answer:
             {"detail_id": one["detail_id"], "out_detail_no": one["out_detail_no"], "detail_status": one["status"]}
             for one in details[offset : offset + limit]
         ]
-    return Answer(data=fields)
+    return Response(data=fields)
 
 
-def _query_detail(state: State, request: Request) -> Answer:
+def _query_detail(state: State, request: Request) -> Response:
     batch, path = _batch(state, request), request.path
     name = "out_detail_no" if "out_detail_no" in path else "detail_id"
     detail = next((one for one in batch.details if one[name] == path[name]), None)
     if detail is None:
         raise Refusal(404, "NOT_FOUND", "明细单不存在")
-    return Answer(data=v3.batch_detail(batch, detail))
+    return Response(data=v3.batch_detail(batch, detail))

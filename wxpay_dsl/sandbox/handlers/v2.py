@@ -16,7 +16,7 @@ from wxpay_dsl.sandbox.domain.refunds import Refund
 from wxpay_dsl.sandbox.domain.times import read_compact
 from wxpay_dsl.sandbox.domain.transactions import Transaction
 from wxpay_dsl.sandbox.flows import payments
-from wxpay_dsl.sandbox.protocol.messages import Answer, Refusal
+from wxpay_dsl.sandbox.protocol.messages import Refusal, Response
 from wxpay_dsl.sandbox.protocol.request import Handler, MissingFieldRefusal, Request
 from wxpay_dsl.sandbox.state.state import State
 from wxpay_dsl.sandbox.views import v2
@@ -62,7 +62,7 @@ def handlers(state: State) -> dict[str, Handler]:
 def _translated(handler: Handler) -> Handler:
     """A handler whose refusals have APIv2's codes."""
 
-    def translated(request: Request) -> Answer:
+    def translated(request: Request) -> Response:
         try:
             return handler(request)
         except MissingFieldRefusal:
@@ -79,11 +79,11 @@ def _owner(request: Request) -> str:
     return mchid
 
 
-def _answer(request: Request, fields: dict[str, Any]) -> Answer:
+def _answer(request: Request, fields: dict[str, Any]) -> Response:
     """An answer of success, with who asked in it."""
     names = ("appid", "sub_appid", "sub_mch_id", "device_info")
     told = {name: request.body[name] for name in names if request.body.get(name)}
-    return Answer(data={**told, "mch_id": request.mchid, "result_code": "SUCCESS", **fields})
+    return Response(data={**told, "mch_id": request.mchid, "result_code": "SUCCESS", **fields})
 
 
 def _order(state: State, request: Request, kind: str) -> Transaction:
@@ -117,7 +117,7 @@ def _order(state: State, request: Request, kind: str) -> Transaction:
     )
 
 
-def _place(state: State, request: Request) -> Answer:
+def _place(state: State, request: Request) -> Response:
     body, kind = request.body, request.body["trade_type"]
     if kind not in _KINDS:
         raise Refusal(200, "PARAM_ERROR", "trade_type参数错误")
@@ -133,7 +133,7 @@ def _place(state: State, request: Request) -> Answer:
     return _answer(request, fields)
 
 
-def _pay_by_code(state: State, request: Request) -> Answer:
+def _pay_by_code(state: State, request: Request) -> Response:
     paid = by_code(state, _order(state, request, "MICROPAY"), request.body["auth_code"])
     if paid.state == "USERPAYING":
         raise Refusal(200, "USERPAYING", "需要用户输入支付密码", keeps=True)
@@ -150,11 +150,11 @@ def _named(state: State, request: Request) -> Transaction:
     raise Refusal(200, "PARAM_ERROR", "transaction_id和out_trade_no必须二选一")
 
 
-def _query(state: State, request: Request) -> Answer:
+def _query(state: State, request: Request) -> Response:
     return _answer(request, dict(v2.transaction(_named(state, request))))
 
 
-def _close(state: State, request: Request) -> Answer:
+def _close(state: State, request: Request) -> Response:
     order = payments.find_order(state, request.mchid, _owner(request), request.body["out_trade_no"])
     if order.state in ("CLOSED", "REVOKED"):
         raise Refusal(200, "ORDER_CLOSED", "订单已关闭")
@@ -162,12 +162,12 @@ def _close(state: State, request: Request) -> Answer:
     return _answer(request, {"result_msg": "OK"})
 
 
-def _reverse(state: State, request: Request) -> Answer:
+def _reverse(state: State, request: Request) -> Response:
     payments.reverse(state, _named(state, request))
     return _answer(request, {"recall": "N"})
 
 
-def _refund(state: State, request: Request) -> Answer:
+def _refund(state: State, request: Request) -> Response:
     body = request.body
     order = _named(state, request)
     wanted = Refund(
@@ -202,7 +202,7 @@ def _refund(state: State, request: Request) -> Answer:
     )
 
 
-def _query_refund(state: State, request: Request) -> Answer:
+def _query_refund(state: State, request: Request) -> Response:
     body, mchid = request.body, _owner(request)
     if not any(body.get(name) for name in ("refund_id", "out_refund_no", "transaction_id", "out_trade_no")):
         raise Refusal(200, "PARAM_ERROR", "refund_id、out_refund_no、transaction_id、out_trade_no必须四选一")
@@ -221,7 +221,7 @@ def _is_named(refund: Refund, body: dict[str, Any]) -> bool:
     return False
 
 
-def _bill(state: State, request: Request) -> Answer:
+def _bill(state: State, request: Request) -> Response:
     body = request.body
     day = body["bill_date"]
     option = body.get("bill_type") or "ALL"
@@ -234,11 +234,11 @@ def _bill(state: State, request: Request) -> Answer:
         exists = refusal.code == "NO_STATEMENT_EXIST"
         return _refused("No Bill Exist" if exists else "invalid bill_date", "20002" if exists else "20001")
     if body.get("tar_type") == "GZIP":
-        return Answer(data=gzip.compress(text, mtime=0), content_type="application/x-gzip", signed=False)
-    return Answer(data=text, content_type="text/plain", signed=False)
+        return Response(data=gzip.compress(text, mtime=0), content_type="application/x-gzip", signed=False)
+    return Response(data=text, content_type="text/plain", signed=False)
 
 
-def _refused(message: str, code: str) -> Answer:
+def _refused(message: str, code: str) -> Response:
     """What stands in a bill's place is not signed, nor said to be XML."""
     document = xml.dumps({"return_code": "FAIL", "return_msg": message, "error_code": code})
-    return Answer(data=document, content_type="text/plain", signed=False)
+    return Response(data=document, content_type="text/plain", signed=False)

@@ -14,7 +14,7 @@ from wxpay_dsl.wechat.v2 import fields as fields_v2
 from wxpay_dsl.wechat.v2 import xml
 
 from . import examples
-from .messages import Answer
+from .messages import Response
 from .request import Request
 
 __all__ = ["answer", "document", "embedded"]
@@ -26,23 +26,23 @@ _PLACEHOLDER: Final = re.compile(r"\$[a-z]")
 _BILL: Final = "\ufeff交易时间,商户号,微信订单号,商户订单号,订单金额\r\n总交易单数,订单总金额\r\n`0,`0.00\r\n".encode()
 
 
-def answer(request: Request) -> Answer:
+def answer(request: Request) -> Response:
     """The spec's own example of success, with what the request said in it."""
     operation = request.operation
     given = {**request.query, **request.fields["form"], **request.body}
     if operation.status == 302:
         target = urlsplit(str(given.get("redirect_uri", "")))
         query = urlencode({"code": "sandbox", "state": str(given.get("state", ""))})
-        return Answer(302, None, {"Location": target._replace(query=query).geturl()}, signed=False)
+        return Response(302, None, {"Location": target._replace(query=query).geturl()}, signed=False)
     if operation.produces == "text/html":
-        return Answer(200, b"<!doctype html><title>wxpay-dsl sandbox</title>", content_type="text/html", signed=False)
+        return Response(200, b"<!doctype html><title>wxpay-dsl sandbox</title>", content_type="text/html", signed=False)
     if operation.produces == "text/plain":
         packed = given.get("tar_type") == "GZIP"
         kind = "application/x-gzip" if packed else "text/plain"
-        return Answer(200, gzip.compress(_BILL, mtime=0) if packed else _BILL, content_type=kind, signed=False)
+        return Response(200, gzip.compress(_BILL, mtime=0) if packed else _BILL, content_type=kind, signed=False)
     schema = operation.returns
     if operation.produces == "application/json":
-        return Answer(200, examples.answer(schema, given), signed=False)
+        return Response(200, examples.answer(schema, given), signed=False)
     made = examples.answer(schema, given) if schema is not None and schema.properties else {}
     fields = {_first(name): value for name, value in made.items() if not _ERROR.fullmatch(name) and value is not None}
     for name in ("mch_id", "mchid", "combine_mch_id"):
@@ -51,7 +51,7 @@ def answer(request: Request) -> Answer:
     # The examples of a field may be those of a failure.
     fields |= {"return_code": "SUCCESS", "return_msg": "OK", "result_code": "SUCCESS"}
     fields.pop("sign", None)
-    return Answer(200, fields, signed=False)
+    return Response(200, fields, signed=False)
 
 
 def embedded(schema: Schema | None, fields: Mapping[str, Any]) -> dict[str, Any]:

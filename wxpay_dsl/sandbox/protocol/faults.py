@@ -17,7 +17,7 @@ from attrs import evolve, frozen
 from wxpay_dsl.sandbox.keys.platform import Platform
 from wxpay_dsl.wechat.v3.signing import PROBE_PREFIX
 
-from .messages import Answer, Call, Refusal, Wire
+from .messages import Call, RawResponse, Refusal, Response
 
 __all__ = ["HEADER", "KINDS", "Fault", "Faults", "Rule", "instead", "mangled", "read"]
 
@@ -126,29 +126,29 @@ def read(header: str) -> list[Fault]:
     return found
 
 
-def instead(faults: Iterable[Fault]) -> Answer | None:
+def instead(faults: Iterable[Fault]) -> Response | None:
     """What is answered in the place of doing what was asked for."""
     for fault in faults:
         if fault.kind == "rate-limit":
             headers = {"Retry-After": f"{fault.value:g}"}
-            return Refusal(429, "FREQUENCY_LIMITED", "频率超限，请降低请求接口频率", headers=headers).answer()
+            return Refusal(429, "FREQUENCY_LIMITED", "频率超限，请降低请求接口频率", headers=headers).response()
         if fault.kind == "system-error":
-            return Refusal(500, "SYSTEM_ERROR", "系统异常，请稍后重试").answer()
+            return Refusal(500, "SYSTEM_ERROR", "系统异常，请稍后重试").response()
         if fault.kind == "bad-gateway":
-            return Answer(502, _HTML, content_type="text/html", signed=False)
+            return Response(502, _HTML, content_type="text/html", signed=False)
         if fault.kind == "drop-before":
-            return Answer(500, None, signed=False)
+            return Response(500, None, signed=False)
     return None
 
 
-def mangled(wire: Wire, faults: Iterable[Fault], platform: Platform) -> Wire:
+def mangled(wire: RawResponse, faults: Iterable[Fault], platform: Platform) -> RawResponse:
     """An answer after what its faults do to it."""
     for fault in faults:
         wire = _mangled(wire, fault, platform)
     return wire
 
 
-def _mangled(wire: Wire, fault: Fault, platform: Platform) -> Wire:
+def _mangled(wire: RawResponse, fault: Fault, platform: Platform) -> RawResponse:
     match fault.kind:
         case "delay":
             return evolve(wire, delay=wire.delay + fault.value)
@@ -173,7 +173,7 @@ def _mangled(wire: Wire, fault: Fault, platform: Platform) -> Wire:
             return evolve(wire, headers=_signed_wrong(wire, fault, platform))
 
 
-def _signed_wrong(wire: Wire, fault: Fault, platform: Platform) -> Mapping[str, str]:
+def _signed_wrong(wire: RawResponse, fault: Fault, platform: Platform) -> Mapping[str, str]:
     headers = dict(wire.headers)
     signature = headers["Wechatpay-Signature"]
     match fault.kind:

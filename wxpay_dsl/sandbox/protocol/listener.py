@@ -15,7 +15,7 @@ from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler
 
-from .messages import Call, Wire
+from .messages import Call, RawResponse
 
 __all__ = ["Listener"]
 
@@ -31,7 +31,7 @@ _LIMIT: Final = 16 * 1024 * 1024
 _NO_LINGER: Final = struct.pack("ii", 1, 0)
 
 #: Gives the answer to a call; the second argument is the caller's address.
-Respond = Callable[[Call, str | None], Wire | Awaitable[Wire]]
+Respond = Callable[[Call, str | None], RawResponse | Awaitable[RawResponse]]
 
 
 class Listener:
@@ -82,7 +82,7 @@ class Listener:
             shown = client_serial(request.transport)
         call = Call(request.method, request.raw_path, request.headers, body, self._tls is not None, shown)
         answer = self._respond(call, request.remote)
-        wire = answer if isinstance(answer, Wire) else await answer
+        wire = answer if isinstance(answer, RawResponse) else await answer
         if wire.delay:
             await asyncio.sleep(wire.delay)
         if wire.reset:
@@ -101,7 +101,7 @@ def _reset(request: web.BaseRequest) -> web.StreamResponse:
     return web.Response()
 
 
-async def _cut(request: web.BaseRequest, wire: Wire, length: int) -> web.StreamResponse:
+async def _cut(request: web.BaseRequest, wire: RawResponse, length: int) -> web.StreamResponse:
     """Announces the whole body, and sends a part of it."""
     response = web.StreamResponse(status=wire.status, headers=wire.headers)
     response.content_length = len(wire.body)

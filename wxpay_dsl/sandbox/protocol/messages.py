@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-__all__ = ["Answer", "Call", "Refusal", "Wire"]
+__all__ = ["Call", "RawResponse", "Refusal", "Response"]
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -39,7 +39,7 @@ class Call:
 
 
 @frozen
-class Answer:
+class Response:
     """One answer, before it is serialised and signed."""
 
     status: int = 200
@@ -77,16 +77,16 @@ class Refusal(Exception):  # noqa: N818 - no fault of the program's: it is one o
         self.signed = signed
         self.keeps = keeps
 
-    def answer(self) -> Answer:
+    def response(self) -> Response:
         """``{"code", "message", "detail"}``, the last where there is one."""
         data: dict[str, Any] = {"code": self.code, "message": self.message}
         if self.detail is not None:
             data["detail"] = dict(self.detail)
-        return Answer(self.status, data, self.headers, signed=self.signed)
+        return Response(self.status, data, self.headers, signed=self.signed)
 
 
 @frozen
-class Wire:
+class RawResponse:
     """An answer as it is sent."""
 
     status: int

@@ -9,7 +9,7 @@ from attrs import field, frozen
 
 from wxpay_dsl.sandbox.keys.identity import Merchant
 
-from .messages import Answer, Call, Refusal
+from .messages import Call, Refusal, Response
 from .multipart import Part
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from .validation import Fields
 
-__all__ = ["Handler", "MissingFieldRefusal", "Request", "needed", "own_mchid"]
+__all__ = ["Handler", "MissingFieldRefusal", "Request", "needed", "require_own_mchid"]
 
 
 class MissingFieldRefusal(Refusal):
@@ -80,10 +80,10 @@ class Request:
 
 
 #: Answers one operation. Raises Refusal.
-Handler = Callable[[Request], Answer]
+Handler = Callable[[Request], Response]
 
 
-def own_mchid(request: Request, given: object) -> None:
+def require_own_mchid(request: Request, given: object) -> None:
     """Raises Refusal PARAM_ERROR where a request names another merchant than the one who signed it."""
     if given is not None and given != request.mchid:
         raise Refusal(400, "PARAM_ERROR", "http header中的mchid与post payload中的mchid不匹配")

@@ -27,7 +27,7 @@ from wxpay_dsl.wechat.v3.sensitive import padding
 from . import examples, multipart, routing, validation
 from .authentication import authenticate
 from .faults import Fault, Faults, instead, mangled
-from .messages import Answer, Call, Refusal, Wire
+from .messages import Call, RawResponse, Refusal, Response
 from .request import Handler, Request, needed
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Service:
         clock: Callable[[], float],
         handlers: Callable[[], Mapping[str, Handler]],
         *,
-        answer_v2: Callable[[Call, Operation], Answer],
+        answer_v2: Callable[[Call, Operation], Response],
         faults: Faults,
         strict: bool = False,
     ) -> None:
@@ -65,23 +65,23 @@ class Service:
         self._make_handlers = handlers
         self._strict = strict
 
-    def respond(self, call: Call) -> Wire:
+    def respond(self, call: Call) -> RawResponse:
         """The answer to a call, signed. Never raises for what a caller can send."""
         drawn: list[Fault] = []
         try:
             drawn = self._faults.drawn(call)
             answer = instead(drawn) or self._answer(call)
         except Refusal as refusal:
-            answer = refusal.answer()
+            answer = refusal.response()
         except SpecError as error:
-            answer = Refusal(500, "SYSTEM_ERROR", str(error), signed=False).answer()
+            answer = Refusal(500, "SYSTEM_ERROR", str(error), signed=False).response()
         if not drawn:
             return self.sealed(answer, call.headers.get("Wechatpay-Serial"), call.path)
         if any(fault.kind == "rotate-key" for fault in drawn):
             self._platform.rotate_certificate()
         return mangled(self.sealed(answer, call.headers.get("Wechatpay-Serial"), call.path), drawn, self._platform)
 
-    def _answer(self, call: Call) -> Answer:
+    def _answer(self, call: Call) -> Response:
         route = routing.find(self._tree, call.method, call.path)
         operation = route.operation
         if operation.dialect == "v2":
@@ -142,10 +142,10 @@ class Service:
     def _handlers(self) -> Mapping[str, Handler]:
         return {"GET /v3/certificates": self._certificates, **self._make_handlers()}
 
-    def _certificates(self, request: Request) -> Answer:
-        return Answer(data=self._platform.download(request.merchant))
+    def _certificates(self, request: Request) -> Response:
+        return Response(data=self._platform.download(request.merchant))
 
-    def sealed(self, answer: Answer, wanted: str | None, path: str = "") -> Wire:
+    def sealed(self, answer: Response, wanted: str | None, path: str = "") -> RawResponse:
         """An answer to ``path`` serialised, and signed with the key that a request's ``Wechatpay-Serial`` asks for."""
         data = answer.data
         if data is None:
@@ -168,24 +168,24 @@ class Service:
             headers |= self._platform.sign(pair, vouched, int(self._clock()))
             if brand:
                 headers["Wechatpay-Signature-Type"] = BRAND_SCHEME
-        return Wire(answer.status, headers, body)
+        return RawResponse(answer.status, headers, body)
 
 
-def _from_spec(request: Request) -> Answer:
+def _from_spec(request: Request) -> Response:
     """Stateless: the spec's own example, with what the request said in it."""
     operation = request.operation
     schema = operation.returns
     if schema is None:
         # An operation that says nothing of its answer gives an empty object, one that says 204 nothing at all.
-        return Answer(operation.status, None if operation.status == 204 else {})
+        return Response(operation.status, None if operation.status == 204 else {})
     if operation.produces:
-        return Answer(operation.status, b"wxpay-dsl sandbox\n", content_type=operation.produces)
+        return Response(operation.status, b"wxpay-dsl sandbox\n", content_type=operation.produces)
     mchid = request.merchant.mchid
     given = {"mchid": mchid, "sp_mchid": mchid, **request.query, **_mapping(request.body), **request.path}
-    return Answer(operation.status, examples.answer(schema, given))
+    return Response(operation.status, examples.answer(schema, given))
 
 
-def _encrypted(answer: Answer, operation: Operation, merchant: Merchant) -> Answer:
+def _encrypted(answer: Response, operation: Operation, merchant: Merchant) -> Response:
     """The answer with its sensitive fields under the merchant's certificate."""
     schema = operation.returns
     if schema is None or isinstance(answer.data, bytes) or not _is_sensitive(schema):

@@ -35,7 +35,7 @@ from wxpay_dsl.wechat.v2.environments import KEY_PATHS
 from wxpay_dsl.wechat.v3 import authorization
 
 from . import examples_v2, multipart
-from .messages import Answer, Call, Refusal
+from .messages import Call, Refusal, Response
 from .request import Handler, MissingFieldRefusal, Request, needed
 from .validation import counts
 
@@ -77,10 +77,10 @@ class ServiceV2:
         }
         self._strict = strict
 
-    def answer(self, call: Call, operation: Operation) -> Answer:
+    def answer(self, call: Call, operation: Operation) -> Response:
         """The answer to a call, whole. Never raises for what a caller can send."""
         if operation.mutual_tls and call.secure and call.client_serial is None:
-            return Answer(400, _NO_CERTIFICATE, content_type="text/html", signed=False)
+            return Response(400, _NO_CERTIFICATE, content_type="text/html", signed=False)
         try:
             texts = _texts(call, operation)
             merchant = self._merchant(texts)
@@ -101,7 +101,7 @@ class ServiceV2:
             fields["sign"] = signing_v2.sign(fields_v2.written(fields), key, sign_type)
         return _xml(answer.status, fields)
 
-    def _handled(self, call: Call, operation: Operation, merchant: Merchant, texts: Mapping[str, str]) -> Answer:
+    def _handled(self, call: Call, operation: Operation, merchant: Merchant, texts: Mapping[str, str]) -> Response:
         try:
             request = self._inquiry(call, operation, merchant, texts)
         except Refusal as refusal:
@@ -116,7 +116,7 @@ class ServiceV2:
             owner = {name: merchant.mchid for name in MERCHANT_FIELDS if name in texts}
             appid = {"appid": texts["appid"]} if "appid" in texts else {}
             failed = {"result_code": "FAIL", "err_code": refusal.code, "err_code_des": refusal.message}
-            return Answer(data={**appid, **owner, **failed})
+            return Response(data={**appid, **owner, **failed})
 
     def _merchant(self, texts: Mapping[str, str]) -> Merchant:
         mchid = next((texts[name] for name in MERCHANT_FIELDS if texts.get(name)), None)
@@ -176,13 +176,13 @@ def sandbox_key(merchant: Merchant) -> str:
     return hashlib.md5(f"sandbox{merchant.apiv2_key}".encode(), usedforsecurity=False).hexdigest()
 
 
-def _bank_key(request: Request) -> Answer:
+def _bank_key(request: Request) -> Response:
     pem = bank_key().public_key().public_bytes(Encoding.PEM, PublicFormat.PKCS1).decode()
-    return Answer(data={"result_code": "SUCCESS", "mch_id": request.merchant.mchid, "pub_key": pem})
+    return Response(data={"result_code": "SUCCESS", "mch_id": request.merchant.mchid, "pub_key": pem})
 
 
-def _sandbox_key(request: Request) -> Answer:
-    return Answer(data={"mch_id": request.merchant.mchid, "sandbox_signkey": sandbox_key(request.merchant)})
+def _sandbox_key(request: Request) -> Response:
+    return Response(data={"mch_id": request.merchant.mchid, "sandbox_signkey": sandbox_key(request.merchant)})
 
 
 def _texts(call: Call, operation: Operation) -> dict[str, str]:
@@ -230,8 +230,8 @@ def _check_sign(texts: Mapping[str, str], operation: Operation, key: str) -> str
     return sign_type
 
 
-def _xml(status: int, fields: Mapping[str, Any]) -> Answer:
-    return Answer(status, examples_v2.document(fields), content_type=_XML, signed=False)
+def _xml(status: int, fields: Mapping[str, Any]) -> Response:
+    return Response(status, examples_v2.document(fields), content_type=_XML, signed=False)
 
 
 def _is_encrypted(schema: Schema) -> bool:
