@@ -17,7 +17,7 @@ from attrs import define, field
 from tests.noon import to_noon
 from wxpay_dsl import Notification, Notifications, Wechatpay, bills
 from wxpay_dsl.sandbox import Sandbox
-from wxpay_dsl.sandbox.domain.accounts import OPENING, fee
+from wxpay_dsl.sandbox.domain.accounts import OPENING_BALANCE, fee
 from wxpay_dsl.sandbox.notifications.sender import DeliveryOptions
 
 ORDERS = 500
@@ -195,7 +195,7 @@ async def test_a_whole_day(shop: Shop) -> None:
     fees = sum(map(fee, books.paid.values())) - sum(map(fee, books.refunded.values()))
     kept = sum(books.paid.values()) - sum(books.refunded.values()) - sum(books.shared.values()) - fees
     assert sum(row.change for row in flow) == kept
-    assert flow[-1].balance == OPENING + kept
+    assert flow[-1].balance == OPENING_BALANCE + kept
 
     async with shop.wxpay.download(shop.wxpay.v3.profitsharing.bills.get, bill_date=day.isoformat()) as download:
         shares = [row async for row in bills.rows(download, bills.ProfitSharingRow)]
