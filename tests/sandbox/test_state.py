@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from wxpay_dsl.core.errors import ConfigurationError
 from wxpay_dsl.sandbox import Sandbox
-from wxpay_dsl.sandbox.domain.accounts import OPENING
+from wxpay_dsl.sandbox.domain.accounts import OPENING_BALANCE
 from wxpay_dsl.sandbox.domain.transactions import Transaction
 from wxpay_dsl.sandbox.protocol.messages import Refusal
 from wxpay_dsl.sandbox.state.state import Event, State
@@ -45,7 +45,7 @@ class TestUnits:
         assert [(one.out_trade_no, one.total) for one in state.transactions.all()] == [("a", 1)]
         assert state.transactions.find("token", "t1") is not None
         assert state.transactions.find("token", "t2") is None
-        assert state.account("1900000109").balance == OPENING
+        assert state.account("1900000109").balance == OPENING_BALANCE
         assert told == []
 
     def test_a_unit_that_cannot_be_written_is_undone_in_memory_too(self, tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ class TestUnits:
     @settings(max_examples=60, deadline=None)
     def test_an_index_is_what_the_records_say(self, steps: list[tuple[str, str, bool]]) -> None:
         store = Store()
-        table = store.table("t", Transaction, lambda one: (one.out_trade_no,), token=lambda one: one.token)
+        table = store.table("t", Transaction, key=("out_trade_no",), indexes=("token",))
         for number, token, kept in steps:
             if token and any(one.token == token and one.out_trade_no != number for one in table.all()):
                 continue  # unique
