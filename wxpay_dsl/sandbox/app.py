@@ -79,9 +79,9 @@ class Running:
             return self._controlled(call, peer)
         wire = self._service.respond(call)
         if len(self.state.pending) and self.state.automatic:
-            from .flows.settling import settle
+            from .flows.pending_steps import run_pending
 
-            settle(self.state)
+            run_pending(self.state)
         return wire
 
     def _v3_handlers(self) -> Mapping[str, Handler]:

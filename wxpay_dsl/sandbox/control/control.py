@@ -10,17 +10,15 @@ from typing import Any, Final
 
 import attrs
 
-from wxpay_dsl.sandbox.domain import complaints, numbers
-from wxpay_dsl.sandbox.domain.complaints import Complaint
 from wxpay_dsl.sandbox.domain.contracts import Contract
 from wxpay_dsl.sandbox.domain.refunds import Refund
-from wxpay_dsl.sandbox.flows import contracts, payments, settling
+from wxpay_dsl.sandbox.flows import complaints, contracts, payments, pending_steps
 from wxpay_dsl.sandbox.keys.identity import Merchant, throwaway_merchant
 from wxpay_dsl.sandbox.keys.platform import MODES, Mode, Platform
 from wxpay_dsl.sandbox.notifications.sender import NotificationSender
 from wxpay_dsl.sandbox.protocol.faults import Faults
 from wxpay_dsl.sandbox.protocol.messages import Refusal
-from wxpay_dsl.sandbox.state.state import Event, State
+from wxpay_dsl.sandbox.state.state import State
 
 from . import payer
 
@@ -33,14 +31,14 @@ TABLES: Final = {
     "refunds": "refunds",
     "service-orders": "service_orders",
     "contracts": "contracts",
-    "profit_sharing_orders": "shares",
-    "share-returns": "share_returns",
+    "profit_sharing_orders": "profit_sharing_orders",
+    "share-returns": "profit_sharing_returns",
     "receivers": "receivers",
     "transfers": "transfers",
     "batches": "batches",
     "complaints": "complaints",
     "accounts": "accounts",
-    "ledger_entries": "entries",
+    "ledger_entries": "ledger_entries",
     "pending": "pending",
     "notifications": "deliveries",
 }
@@ -106,7 +104,7 @@ class Control:
             self.state.pending.drop("refund", found.mchid, found.out_refund_no)
             steps: dict[str, Callable[[State, Refund], Refund]] = {
                 "succeed": payments.succeed_refund,
-                "abnormal": payments.get_stuck,
+                "abnormal": payments.mark_refund_abnormal,
                 "close": payments.close_refund,
             }
             ended = steps[how](self.state, found)
@@ -114,8 +112,6 @@ class Control:
 
     def create_complaint(self, thing: str, detail: str = "", phone: str = "13800000000") -> dict[str, Any]:
         """The payer of a transaction complains about it; gives the complaint's record."""
-        from wxpay_dsl.sandbox.handlers.complaint import notify_url
-
         state = self.state
         with state.unit():
             found = state.transactions.find("transaction_id", thing) or payer.find(state, thing)
@@ -125,24 +121,7 @@ class Control:
             paid = state.transactions.find("transaction_id", transaction_id)
             if paid is None:
                 raise Refusal(404, "ORDER_NOT_EXIST", "订单不存在", signed=False)
-            text = detail or "商品与描述不符"
-            complaint = Complaint(
-                mchid=paid.mchid,
-                complaint_id=numbers.complaint_id(state.now),
-                at=state.now,
-                detail=text,
-                transaction_id=transaction_id,
-                out_trade_no=paid.out_trade_no,
-                amount=paid.total,
-                openid=paid.openid,
-                phone=phone,
-                problem="不满意商品",
-            )
-            complaint = complaints.speak(complaint, "投诉人", "USER_CREATE_COMPLAINT", text, [], state.now)
-            state.complaints.put(complaint)
-            resource = {"complaint_id": complaint.complaint_id, "action_type": "CREATE_COMPLAINT"}
-            url = notify_url(state, paid.mchid)
-            state.emit(Event(paid.mchid, "COMPLAINT.CREATE", "complaint", resource, url, "产生新投诉"))
+            complaint = complaints.create_complaint(state, paid, detail or "商品与描述不符", phone)
         return _record(complaint)
 
     def advance_clock(self, seconds: float) -> float:
@@ -164,7 +143,7 @@ class Control:
 
     def run_pending(self) -> int:
         """Takes all steps that are pending now; gives how many."""
-        return settling.settle(self.state)
+        return pending_steps.run_pending(self.state)
 
     def set_balance(self, mchid: str, fen: int) -> None:
         """Gives a merchant's account another balance."""

@@ -58,7 +58,7 @@ def approve(state: State, errand: Errand, openid: str = "") -> Errand:
         return contracts.sign(state, errand, who)
     if isinstance(errand, ServiceOrder):
         return payscore.confirm(state, errand, who)
-    return transfers.confirm(state, transfers.find(state, errand, errand.mchid))
+    return transfers.confirm(state, transfers.expect_own(state, errand, errand.mchid))
 
 
 def decline(state: State, errand: Errand) -> Errand:
@@ -66,11 +66,11 @@ def decline(state: State, errand: Errand) -> Errand:
     if isinstance(errand, Transaction):
         return payments.decline(state, errand)
     if isinstance(errand, CombinedOrder):
-        for part in payments.parts_of(state, errand):
+        for part in payments.sub_orders(state, errand):
             payments.decline(state, part)
         return errand
     if isinstance(errand, Transfer):
-        return transfers.fail(state, transfers.find(state, errand, errand.mchid), "PAYEE_ACCOUNT_ABNORMAL")
+        return transfers.fail(state, transfers.expect_own(state, errand, errand.mchid), "PAYEE_ACCOUNT_ABNORMAL")
     # A contract that is not signed and an order that is not confirmed stay as they are.
     return errand
 

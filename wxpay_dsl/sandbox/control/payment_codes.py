@@ -11,7 +11,7 @@ from typing import Final
 
 from attrs import evolve
 
-from wxpay_dsl.sandbox.domain.transactions import PAID, Transaction, keep_paying
+from wxpay_dsl.sandbox.domain.transactions import PAID, Transaction, mark_user_paying
 from wxpay_dsl.sandbox.flows import payments
 from wxpay_dsl.sandbox.protocol.messages import Refusal
 from wxpay_dsl.sandbox.state.state import State
@@ -35,11 +35,11 @@ def by_code(state: State, order: Transaction, code: str) -> Transaction:
     known = state.transactions.get(order.mchid, order.out_trade_no)
     if known is not None and known.state in (*PAID, "USERPAYING"):
         # Asking again for what is paid, or being paid, is how a lost answer is found out about.
-        return known if known.contents == order.contents else payments.place(state, order)
-    placed = payments.place(state, order)
+        return known if known.contents == order.contents else payments.create_order(state, order)
+    placed = payments.create_order(state, order)
     if code.endswith("98"):
         state.transactions.put(evolve(placed, state="PAYERROR"))
         raise Refusal(403, "NOT_ENOUGH", "用户账户余额不足", keeps=True)
     if code.endswith("99"):
-        return state.transactions.put(keep_paying(placed))
+        return state.transactions.put(mark_user_paying(placed))
     return payments.pay(state, placed, PAYER)

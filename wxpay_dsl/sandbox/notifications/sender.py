@@ -25,7 +25,7 @@ import attrs
 from attrs import field, frozen, validators
 from yarl import URL
 
-from wxpay_dsl.sandbox.domain.deliveries import Attempt, Delivery, attempted
+from wxpay_dsl.sandbox.domain.deliveries import Attempt, Delivery, record_attempt
 from wxpay_dsl.sandbox.keys.identity import Merchant
 from wxpay_dsl.sandbox.keys.platform import Platform
 from wxpay_dsl.sandbox.state.state import Event, Setting, State
@@ -243,7 +243,7 @@ class NotificationSender:
             before = self._state.deliveries.get(identity)
             if before is None:
                 return  # forgotten meanwhile
-            after = attempted(before, attempt, self._state.now, self.delivery_options.speed, follows=follows)
+            after = record_attempt(before, attempt, self._state.now, self.delivery_options.speed, follows=follows)
             self._state.deliveries.put(after)
             ended = before.state == "pending" != after.state
             if ended and len(self._ended) == _REMEMBERED:
