@@ -273,6 +273,13 @@ class TestProfitSharing:
         await self.add_receiver(api)
         assert (await self.share(api, transaction_id, "S1", 1))[1]["code"] == "INVALID_REQUEST"
 
+    @pytest.mark.parametrize("missing", ["type", "account"])
+    async def test_a_receiver_needs_type_and_account(self, api: Api, missing: str) -> None:
+        receiver = {name: value for name, value in self.RECEIVER.items() if name != missing}
+        fields = {"appid": "wx8888888888888888", "relation_type": "STORE", **receiver}
+        status, answer = await api("POST /v3/profitsharing/receivers/add", **fields)
+        assert (status, answer["code"]) == (400, "PARAM_ERROR")
+
     async def test_a_receiver_that_was_removed(self, api: Api, sandbox: Sandbox) -> None:
         transaction_id = await self.paid(api, sandbox)
         await self.add_receiver(api)
