@@ -14,7 +14,7 @@ from wxpay_dsl.sandbox.protocol.request import Handler, Request, require_own_mch
 from wxpay_dsl.sandbox.state.state import State
 from wxpay_dsl.sandbox.views import transactions as view
 
-from .parameters import check_number, expiry
+from .parameters import check_amount, check_number, expiry
 from .pay import payment_link
 
 __all__ = ["handlers"]
@@ -64,6 +64,7 @@ def _read_sub_order(
     state: State, request: Request, kind: str, sub: Mapping[str, Any], openid: str, expires: float
 ) -> Transaction:
     check_number(sub["out_trade_no"])
+    check_amount(sub["amount"]["total_amount"], field="/sub_orders/amount/total_amount")
     settle = sub.get("settle_info") or {}
     return Transaction(
         mchid=sub.get("sub_mchid") or sub["mchid"],

@@ -5,16 +5,18 @@ from __future__ import annotations
 from functools import partial
 from typing import Final
 
+from attrs import evolve
+
 from wxpay_dsl.sandbox.domain import numbers
 from wxpay_dsl.sandbox.domain.contracts import Contract, expect_signed
-from wxpay_dsl.sandbox.domain.transactions import Transaction
 from wxpay_dsl.sandbox.flows import contracts, payments
 from wxpay_dsl.sandbox.protocol.messages import Response
 from wxpay_dsl.sandbox.protocol.request import Handler, Request
 from wxpay_dsl.sandbox.state.state import State
 from wxpay_dsl.sandbox.views.contracts import edu_contract, edu_transaction
 
-from .parameters import check_number, owner, page
+from .papay import read_deduction
+from .parameters import owner, page
 
 __all__ = ["handlers"]
 
@@ -91,28 +93,15 @@ def _send_notice(state: State, request: Request) -> Response:
 
 def _deduct(state: State, request: Request) -> Response:
     body = request.body
-    check_number(body["out_trade_no"])
-    contract = contracts.expect_own(state.contracts.find("contract_id", body["contract_id"]), _PRODUCT, request.mchid)
-    order = Transaction(
-        mchid=contract.mchid,
-        out_trade_no=body["out_trade_no"],
-        caller=request.mchid,
-        trade_type="PAP",
-        total=body["amount"]["total"],
-        currency=body["amount"].get("currency", "CNY"),
-        created=state.now,
+    contract, order = read_deduction(state, request, _PRODUCT)
+    order = evolve(
+        order,
         appid=body["appid"],
         sub_appid=body.get("sub_appid", ""),
         description=body["body"],
-        attach=body.get("attach", ""),
         notify_url=body["notify_url"],
         goods_tag=body.get("goods_tag", ""),
-        openid=contract.openid,
-        contents={
-            "contract_id": contract.contract_id,
-            "amount": body["amount"],
-            "device_information": body["device_information"],
-        },
+        contents={**order.contents, "device_information": body["device_information"]},
     )
     contracts.deduct(state, contract, order)
     return Response(204)

@@ -5,17 +5,19 @@ from __future__ import annotations
 from functools import partial
 from typing import Final
 
+from attrs import evolve
+
 from wxpay_dsl.sandbox.domain.contracts import Contract, expect_signed
 from wxpay_dsl.sandbox.domain.transactions import Transaction
 from wxpay_dsl.sandbox.flows import contracts
-from wxpay_dsl.sandbox.protocol.messages import Refusal, Response
+from wxpay_dsl.sandbox.protocol.messages import Response
 from wxpay_dsl.sandbox.protocol.request import Handler, Request
 from wxpay_dsl.sandbox.state.state import State
 from wxpay_dsl.sandbox.views.contracts import papay_contract
 
-from .parameters import check_number, owner
+from .parameters import check_amount, check_number, owner
 
-__all__ = ["handlers"]
+__all__ = ["handlers", "read_deduction"]
 
 _PRODUCT: Final = "papay"
 #: Fields of the request that each response repeats.
@@ -94,12 +96,12 @@ def _send_notice(state: State, request: Request) -> Response:
     return Response(204)
 
 
-def _deduct(state: State, request: Request) -> Response:
+def read_deduction(state: State, request: Request, product: str) -> tuple[Contract, Transaction]:
+    """Reads the contract and the order of a deduction, without the fields that differ by product. Raises Refusal."""
     body = request.body
     check_number(body["out_trade_no"])
-    contract = contracts.expect_own(state.contracts.find("contract_id", body["contract_id"]), _PRODUCT, request.mchid)
-    if body["amount"]["total"] < 1:
-        raise Refusal(400, "PARAM_ERROR", "扣费金额必须大于0")
+    contract = contracts.expect_own(state.contracts.find("contract_id", body["contract_id"]), product, request.mchid)
+    check_amount(body["amount"]["total"], "扣费金额")
     order = Transaction(
         mchid=contract.mchid,
         out_trade_no=body["out_trade_no"],
@@ -108,12 +110,21 @@ def _deduct(state: State, request: Request) -> Response:
         total=body["amount"]["total"],
         currency=body["amount"].get("currency", "CNY"),
         created=state.now,
-        appid=body.get("appid") or body.get("sp_appid", ""),
-        description=body.get("description", ""),
         attach=body.get("attach", ""),
-        notify_url=body.get("transaction_notify_url", ""),
         openid=contract.openid,
         contents={"contract_id": contract.contract_id, "amount": body["amount"]},
+    )
+    return contract, order
+
+
+def _deduct(state: State, request: Request) -> Response:
+    body = request.body
+    contract, order = read_deduction(state, request, _PRODUCT)
+    order = evolve(
+        order,
+        appid=body.get("appid") or body.get("sp_appid", ""),
+        description=body.get("description", ""),
+        notify_url=body.get("transaction_notify_url", ""),
     )
     order = contracts.deduct(state, contract, order)
     amount = {"total": order.total, "currency": order.currency}

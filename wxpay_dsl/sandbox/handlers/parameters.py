@@ -1,4 +1,4 @@
-"""Reads the parameters that many operations share: merchant, order number, dates and pages."""
+"""Reads the parameters that many operations share: merchant, order number, amount, dates and pages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from wxpay_dsl.sandbox.domain.times import read_rfc3339
 from wxpay_dsl.sandbox.protocol.messages import Refusal
 from wxpay_dsl.sandbox.protocol.request import Request
 
-__all__ = ["check_number", "expiry", "owner", "page", "page_bounds", "read_date"]
+__all__ = ["check_amount", "check_number", "expiry", "owner", "page", "page_bounds", "read_date"]
 
 _NUMBER: Final = re.compile(r"[0-9A-Za-z_\-|*@]{1,32}\Z")
 
@@ -27,6 +27,13 @@ def check_number(number: str, title: str = "商户订单号", field: str = "/out
     if not _NUMBER.match(number):
         detail = {"field": field, "value": number, "issue": "1 to 32 of 0-9A-Za-z_-|*@", "location": "body"}
         raise Refusal(400, "PARAM_ERROR", f"{title}只能是数字、大小写字母_-*|@，且不超过32个字符", detail)
+
+
+def check_amount(amount: int, title: str = "总金额", field: str = "/amount/total") -> None:
+    """Raises Refusal PARAM_ERROR for an amount, in fen, below 1."""
+    if amount < 1:
+        detail = {"field": field, "value": amount, "issue": "at least 1", "location": "body"}
+        raise Refusal(400, "PARAM_ERROR", f"{title}必须大于0", detail)
 
 
 def expiry(text: str | None, now: float) -> float:

@@ -9,12 +9,12 @@ from typing import Any, Final
 from wxpay_dsl.sandbox.control.payment_codes import by_code
 from wxpay_dsl.sandbox.domain.transactions import Transaction
 from wxpay_dsl.sandbox.flows import payments
-from wxpay_dsl.sandbox.protocol.messages import Refusal, Response
+from wxpay_dsl.sandbox.protocol.messages import Response
 from wxpay_dsl.sandbox.protocol.request import Handler, Request, require_own_mchid
 from wxpay_dsl.sandbox.state.state import State
 from wxpay_dsl.sandbox.views import transactions as view
 
-from .parameters import check_number, expiry
+from .parameters import check_amount, check_number, expiry
 
 __all__ = ["handlers", "payment_link"]
 
@@ -62,9 +62,7 @@ def _read_order(state: State, request: Request, kind: str) -> Transaction:
     require_own_mchid(request, body.get("mchid", body.get("sp_mchid")))
     check_number(body["out_trade_no"])
     amount, payer = body["amount"], body.get("payer") or {}
-    if amount["total"] < 1:
-        detail = {"field": "/amount/total", "value": amount["total"], "issue": "at least 1", "location": "body"}
-        raise Refusal(400, "PARAM_ERROR", "总金额必须大于0", detail)
+    check_amount(amount["total"])
     return Transaction(
         mchid=body.get("sub_mchid") or request.mchid,
         out_trade_no=body["out_trade_no"],

@@ -14,7 +14,7 @@ from wxpay_dsl.sandbox.protocol.request import Handler, Request
 from wxpay_dsl.sandbox.state.state import State
 from wxpay_dsl.sandbox.views import transfers as view
 
-from .parameters import page_bounds
+from .parameters import check_amount, page_bounds
 
 __all__ = ["handlers"]
 
@@ -109,6 +109,7 @@ def _create_batch(state: State, request: Request) -> Response:
 
 
 def _read_detail(fields: Mapping[str, Any]) -> dict[str, Any]:
+    check_amount(fields["transfer_amount"], "转账金额", "/transfer_detail_list/transfer_amount")
     return {
         "out_detail_no": fields["out_detail_no"],
         "amount": fields["transfer_amount"],

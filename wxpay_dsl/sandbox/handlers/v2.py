@@ -81,7 +81,7 @@ def _merchant(request: Request) -> str:
 
 
 def _success(request: Request, fields: dict[str, Any]) -> Response:
-    """An answer of success, with who asked in it."""
+    """A successful response, with the ids of the request repeated in it."""
     names = ("appid", "sub_appid", "sub_mch_id", "device_info")
     echoed = {name: request.body[name] for name in names if request.body.get(name)}
     return Response(data={**echoed, "mch_id": request.mchid, "result_code": "SUCCESS", **fields})
