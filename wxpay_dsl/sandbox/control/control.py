@@ -12,7 +12,7 @@ import attrs
 
 from wxpay_dsl.sandbox.domain.contracts import Contract
 from wxpay_dsl.sandbox.domain.refunds import Refund
-from wxpay_dsl.sandbox.flows import complaints, contracts, payments, pending_steps
+from wxpay_dsl.sandbox.flows import complaints, contracts, pending_steps, refunds
 from wxpay_dsl.sandbox.keys.identity import Merchant, throwaway_merchant
 from wxpay_dsl.sandbox.keys.platform import MODES, Mode, Platform
 from wxpay_dsl.sandbox.notifications.sender import NotificationSender
@@ -103,9 +103,9 @@ class Control:
                 raise Refusal(400, "PARAM_ERROR", f"{how!r}: {', '.join(_ENDS)}", signed=False)
             self.state.pending.drop("refund", found.mchid, found.out_refund_no)
             steps: dict[str, Callable[[State, Refund], Refund]] = {
-                "succeed": payments.succeed_refund,
-                "abnormal": payments.mark_refund_abnormal,
-                "close": payments.close_refund,
+                "succeed": refunds.succeed,
+                "abnormal": refunds.mark_abnormal,
+                "close": refunds.close,
             }
             ended = steps[how](self.state, found)
         return _record(ended)

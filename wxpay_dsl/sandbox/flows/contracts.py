@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from wxpay_dsl.sandbox.domain import contracts
-from wxpay_dsl.sandbox.domain import transactions as paying
+from wxpay_dsl.sandbox.domain import contracts, transactions
 from wxpay_dsl.sandbox.domain.contracts import Contract
 from wxpay_dsl.sandbox.domain.transactions import Transaction
 from wxpay_dsl.sandbox.protocol.messages import Refusal
@@ -46,14 +45,14 @@ def terminate(state: State, contract: Contract, by: str, remark: str) -> Contrac
 def deduct(state: State, contract: Contract, order: Transaction) -> Transaction:
     """Accepts a deduction; it is collected after the response. Raises Refusal."""
     contracts.expect_signed(contract)
-    placed = create_order(state, order)
-    state.add_pending("deduct", placed.mchid, placed.out_trade_no)
-    return placed
+    created = create_order(state, order)
+    state.add_pending("deduct", created.mchid, created.out_trade_no)
+    return created
 
 
 def collect(state: State, order: Transaction) -> Transaction:
     """Collects a deduction from the user. Raises Refusal."""
-    paid = record_payment(state, paying.pay(order, state.now, order.openid))
+    paid = record_payment(state, transactions.pay(order, state.now, order.openid))
     resource = transaction_view.transaction(paid)
     state.emit(Event(paid.caller, "TRANSACTION.SUCCESS", "transaction", resource, paid.notify_url, "支付成功"))
     return paid

@@ -1,48 +1,38 @@
-"""Orders, payments and refunds, with their ledger entries and notifications."""
+"""Orders and payments, with their ledger entries and notifications."""
 
 from __future__ import annotations
 
 from attrs import evolve
 
-from wxpay_dsl.sandbox.domain import combined as combining
-from wxpay_dsl.sandbox.domain import numbers
-from wxpay_dsl.sandbox.domain import refunds as refunding
-from wxpay_dsl.sandbox.domain import transactions as paying
+from wxpay_dsl.sandbox.domain import combined, numbers, refunds, transactions
 from wxpay_dsl.sandbox.domain.accounts import fee
 from wxpay_dsl.sandbox.domain.combined import CombinedOrder
 from wxpay_dsl.sandbox.domain.refunds import Refund
 from wxpay_dsl.sandbox.domain.transactions import PAID, Transaction
 from wxpay_dsl.sandbox.protocol.messages import Refusal
 from wxpay_dsl.sandbox.state.state import Event, State
-from wxpay_dsl.sandbox.views import refunds as refund_view
-from wxpay_dsl.sandbox.views import transactions as transaction_view
+from wxpay_dsl.sandbox.views import transactions as view
 from wxpay_dsl.sandbox.views import v2
 
 __all__ = [
-    "apply_abnormal_refund",
     "close",
-    "close_refund",
     "create_combined_order",
     "create_order",
-    "create_refund",
     "decline",
     "find_order",
-    "find_refund",
     "find_transaction",
-    "mark_refund_abnormal",
     "pay",
     "pay_combined",
     "record_payment",
     "reverse",
     "sub_orders",
-    "succeed_refund",
 ]
 
 
 def create_order(state: State, order: Transaction) -> Transaction:
     """Creates an order, or renews its payment link. Raises Refusal."""
     existing = state.transactions.get(order.mchid, order.out_trade_no)
-    return state.transactions.put(paying.create_order(order, existing, state.now))
+    return state.transactions.put(transactions.create_order(order, existing, state.now))
 
 
 def create_combined_order(state: State, order: CombinedOrder, parts: list[Transaction]) -> CombinedOrder:
@@ -50,7 +40,7 @@ def create_combined_order(state: State, order: CombinedOrder, parts: list[Transa
     existing = state.combined.get(order.mchid, order.out_trade_no)
     for part in parts:
         create_order(state, part)
-    return state.combined.put(combining.create_order(order, existing, state.now))
+    return state.combined.put(combined.create_order(order, existing, state.now))
 
 
 def find_order(state: State, caller: str, mchid: str, out_trade_no: str) -> Transaction:
@@ -66,17 +56,17 @@ def find_transaction(state: State, caller: str, mchid: str, transaction_id: str)
 def _expect_own(state: State, order: Transaction | None, caller: str, mchid: str) -> Transaction:
     if order is None or order.mchid != mchid or caller not in (order.caller, order.mchid):
         raise Refusal(404, "ORDER_NOT_EXIST", "订单不存在")
-    return paying.current(order, state.now)
+    return transactions.current(order, state.now)
 
 
 def close(state: State, order: Transaction) -> Transaction:
     """Closes an unpaid order. Raises Refusal."""
-    return state.transactions.put(paying.close(order, state.now))
+    return state.transactions.put(transactions.close(order, state.now))
 
 
 def pay(state: State, order: Transaction, openid: str) -> Transaction:
     """Pays an order as the user ``openid``. Raises Refusal."""
-    paid = record_payment(state, paying.pay(order, state.now, openid))
+    paid = record_payment(state, transactions.pay(order, state.now, openid))
     if paid.notify_url and not paid.combined:
         _notify(state, paid)
     return paid
@@ -95,7 +85,7 @@ def pay_combined(state: State, order: CombinedOrder, openid: str) -> CombinedOrd
     parts = [pay(state, part, openid) for part in sub_orders(state, order)]
     paid = evolve(order, transaction_id=parts[0].transaction_id if parts else "", openid=order.openid or openid)
     state.combined.put(paid)
-    resource = transaction_view.combined(paid, parts)
+    resource = view.combined(paid, parts)
     state.emit(Event(order.mchid, "TRANSACTION.SUCCESS", "transaction", resource, order.notify_url, "支付成功"))
     return paid
 
@@ -103,17 +93,17 @@ def pay_combined(state: State, order: CombinedOrder, openid: str) -> CombinedOrd
 def sub_orders(state: State, order: CombinedOrder) -> list[Transaction]:
     """Returns the sub-orders of a combined order as of now."""
     parts = (state.transactions.get(mchid, number) for mchid, number in order.parts)
-    return [paying.current(part, state.now) for part in parts if part is not None]
+    return [transactions.current(part, state.now) for part in parts if part is not None]
 
 
 def decline(state: State, order: Transaction) -> Transaction:
     """Records that the payer does not pay. Raises Refusal."""
-    return state.transactions.put(paying.decline(order, state.now))
+    return state.transactions.put(transactions.decline(order, state.now))
 
 
 def reverse(state: State, order: Transaction) -> Transaction:
     """Reverses a payment by code; the whole amount is returned if it was paid. Raises Refusal."""
-    reversed_ = state.transactions.put(paying.reverse(order, state.now))
+    reversed_ = state.transactions.put(transactions.reverse(order, state.now))
     if order.state in PAID:
         # Bills list the returned amount as a refund that the service made itself.
         refund = Refund(
@@ -127,64 +117,10 @@ def reverse(state: State, order: Transaction) -> Transaction:
             created=state.now,
             refund_id=numbers.refund_id(state.now),
         )
-        state.refunds.put(refunding.succeed(refund, state.now))
+        state.refunds.put(refunds.succeed(refund, state.now))
         state.book(order.mchid, "撤销", -order.total, refund.refund_id)
         state.book(order.mchid, "返还交易手续费", fee(order.total), refund.refund_id)
     return reversed_
-
-
-def create_refund(state: State, requested: Refund, order: Transaction) -> Refund:
-    """Creates a refund; it succeeds after the response. Raises Refusal."""
-    existing = state.refunds.get(requested.mchid, requested.out_refund_no)
-    refund = refunding.create_refund(requested, order, existing, state.account(order.mchid).balance, state.now)
-    if existing is None:
-        state.refunds.put(refund)
-        state.transactions.put(paying.add_refunded(order, refund.amount))
-        state.book(refund.mchid, "退款", -refund.amount, refund.refund_id)
-        state.book(refund.mchid, "返还交易手续费", fee(refund.amount), refund.refund_id)
-        state.add_pending("refund", refund.mchid, refund.out_refund_no)
-    return refund
-
-
-def find_refund(state: State, caller: str, mchid: str, out_refund_no: str) -> Refund:
-    """Returns a refund. Raises Refusal RESOURCE_NOT_EXISTS if the caller has none with this number."""
-    refund = state.refunds.get(mchid, out_refund_no)
-    if refund is None or caller not in (refund.caller, refund.mchid):
-        raise Refusal(404, "RESOURCE_NOT_EXISTS", "退款单不存在")
-    return refund
-
-
-def succeed_refund(state: State, refund: Refund) -> Refund:
-    """Marks a refund as successful. Raises Refusal."""
-    done = state.refunds.put(refunding.succeed(refund, state.now))
-    _notify_refund(state, done)
-    return done
-
-
-def mark_refund_abnormal(state: State, refund: Refund) -> Refund:
-    """Marks a refund as abnormal: the payer's account accepts no money. Raises Refusal."""
-    abnormal = state.refunds.put(refunding.mark_abnormal(refund))
-    _notify_refund(state, abnormal)
-    return abnormal
-
-
-def close_refund(state: State, refund: Refund) -> Refund:
-    """Closes a refund; the merchant gets the money back. Raises Refusal."""
-    closed = state.refunds.put(refunding.close(refund))
-    order = state.transactions.find("transaction_id", refund.transaction_id)
-    if order is not None:
-        state.transactions.put(paying.add_refunded(order, -refund.amount))
-    state.book(refund.mchid, "退款退回", refund.amount, refund.refund_id)
-    state.book(refund.mchid, "扣除交易手续费", -fee(refund.amount), refund.refund_id)
-    _notify_refund(state, closed)
-    return closed
-
-
-def apply_abnormal_refund(state: State, refund: Refund, out_refund_no: str) -> Refund:
-    """Redirects an abnormal refund to another bank card; it succeeds after the response. Raises Refusal."""
-    sent = state.refunds.put(refunding.apply_abnormal_refund(refund, out_refund_no))
-    state.add_pending("refund", sent.mchid, sent.out_refund_no)
-    return sent
 
 
 def _notify(state: State, paid: Transaction) -> None:
@@ -193,19 +129,6 @@ def _notify(state: State, paid: Transaction) -> None:
             paid.caller, "v2/transaction-success", "", v2.transaction_event(paid), paid.notify_url, dialect="v2"
         )
     else:
-        resource = transaction_view.transaction(paid)
+        resource = view.transaction(paid)
         event = Event(paid.caller, "TRANSACTION.SUCCESS", "transaction", resource, paid.notify_url, "支付成功")
     state.emit(event)
-
-
-def _notify_refund(state: State, refund: Refund) -> None:
-    if not refund.notify_url:
-        return
-    url = refund.notify_url
-    if refund.dialect == "v2":
-        resource = v2.refund_event(refund, state.transactions.find("transaction_id", refund.transaction_id))
-        state.emit(Event(refund.caller, "v2/refund-processed", "", resource, url, dialect="v2"))
-        return
-    summaries = {"SUCCESS": "退款成功", "ABNORMAL": "退款异常", "CLOSED": "退款关闭"}
-    kind, resource = f"REFUND.{refund.status}", refund_view.refund_event(refund)
-    state.emit(Event(refund.caller, kind, "refund", resource, url, summaries[refund.status]))

@@ -9,13 +9,13 @@ from wxpay_dsl.sandbox.protocol.messages import Refusal
 from wxpay_dsl.sandbox.state.state import Pending, State
 from wxpay_dsl.sandbox.state.store import Table
 
-from . import contracts, payments, payscore, sharing, transfers
+from . import contracts, payscore, refunds, sharing, transfers
 
 __all__ = ["run_pending"]
 
 #: For each kind of step, the table that its key is of, and the function to call with the record.
 _STEPS: Final[dict[str, tuple[Callable[[State], Table[Any]], Callable[[State, Any], object]]]] = {
-    "refund": (lambda state: state.refunds, payments.succeed_refund),
+    "refund": (lambda state: state.refunds, refunds.succeed),
     "share": (lambda state: state.profit_sharing_orders, sharing.finish),
     "batch": (lambda state: state.batches, transfers.finish_batch),
     "deduct": (lambda state: state.transactions, contracts.collect),

@@ -6,7 +6,7 @@ from functools import partial
 
 from wxpay_dsl.sandbox.domain.refunds import Refund
 from wxpay_dsl.sandbox.domain.transactions import Transaction
-from wxpay_dsl.sandbox.flows import payments
+from wxpay_dsl.sandbox.flows import payments, refunds
 from wxpay_dsl.sandbox.protocol.messages import Refusal, Response
 from wxpay_dsl.sandbox.protocol.request import Handler, Request
 from wxpay_dsl.sandbox.state.state import State
@@ -59,12 +59,12 @@ def _create(state: State, request: Request) -> Response:
         funds_account=body.get("funds_account", "AVAILABLE"),
         notify_url=body.get("notify_url", ""),
     )
-    return Response(data=view.refund(payments.create_refund(state, requested, order)))
+    return Response(data=view.refund(refunds.create_refund(state, requested, order)))
 
 
 def _query(state: State, request: Request) -> Response:
     mchid = owner(request)
-    return Response(data=view.refund(payments.find_refund(state, request.mchid, mchid, request.path["out_refund_no"])))
+    return Response(data=view.refund(refunds.find_refund(state, request.mchid, mchid, request.path["out_refund_no"])))
 
 
 def _apply_abnormal_refund(state: State, request: Request) -> Response:
@@ -72,4 +72,4 @@ def _apply_abnormal_refund(state: State, request: Request) -> Response:
     refund = state.refunds.find("refund_id", request.path["refund_id"])
     if refund is None or refund.mchid != mchid:
         raise Refusal(404, "RESOURCE_NOT_EXISTS", "退款单不存在")
-    return Response(data=view.refund(payments.apply_abnormal_refund(state, refund, request.body["out_refund_no"])))
+    return Response(data=view.refund(refunds.apply_abnormal_refund(state, refund, request.body["out_refund_no"])))

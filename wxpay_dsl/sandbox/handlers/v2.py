@@ -15,7 +15,7 @@ from wxpay_dsl.sandbox.domain.bills import KINDS, Bill
 from wxpay_dsl.sandbox.domain.refunds import Refund
 from wxpay_dsl.sandbox.domain.times import read_compact
 from wxpay_dsl.sandbox.domain.transactions import Transaction
-from wxpay_dsl.sandbox.flows import payments
+from wxpay_dsl.sandbox.flows import payments, refunds
 from wxpay_dsl.sandbox.protocol.messages import Refusal, Response
 from wxpay_dsl.sandbox.protocol.request import Handler, MissingFieldRefusal, Request
 from wxpay_dsl.sandbox.state.state import State
@@ -185,7 +185,7 @@ def _refund(state: State, request: Request) -> Response:
         notify_url=body.get("notify_url") or "",
         dialect="v2",
     )
-    refund = payments.create_refund(state, requested, order)
+    refund = refunds.create_refund(state, requested, order)
     return _success(
         request,
         {
@@ -207,11 +207,11 @@ def _query_refund(state: State, request: Request) -> Response:
     body, mchid = request.body, _merchant(request)
     if not any(body.get(name) for name in ("refund_id", "out_refund_no", "transaction_id", "out_trade_no")):
         raise Refusal(200, "PARAM_ERROR", "refund_id、out_refund_no、transaction_id、out_trade_no必须四选一")
-    refunds = [one for one in state.refunds.all() if one.mchid == mchid and _matches(one, body)]
-    order = state.transactions.find("transaction_id", refunds[0].transaction_id) if refunds else None
+    matching = [one for one in state.refunds.all() if one.mchid == mchid and _matches(one, body)]
+    order = state.transactions.find("transaction_id", matching[0].transaction_id) if matching else None
     if order is None or request.mchid not in (order.caller, order.mchid):
         raise Refusal(200, "REFUNDNOTEXIST", "退款单不存在")
-    return _success(request, dict(v2.refunds(refunds, order)))
+    return _success(request, dict(v2.refunds(matching, order)))
 
 
 def _matches(refund: Refund, body: dict[str, Any]) -> bool:
