@@ -10,17 +10,15 @@ from typing import Any, Final
 
 import attrs
 
-from wxpay_dsl.sandbox.domain import complaints, numbers
-from wxpay_dsl.sandbox.domain.complaints import Complaint
 from wxpay_dsl.sandbox.domain.contracts import Contract
 from wxpay_dsl.sandbox.domain.refunds import Refund
-from wxpay_dsl.sandbox.flows import contracts, payments, settling
+from wxpay_dsl.sandbox.flows import complaints, contracts, payments, settling
 from wxpay_dsl.sandbox.keys.identity import Merchant, throwaway_merchant
 from wxpay_dsl.sandbox.keys.platform import MODES, Mode, Platform
 from wxpay_dsl.sandbox.notifications.sender import NotificationSender
 from wxpay_dsl.sandbox.protocol.faults import Faults
 from wxpay_dsl.sandbox.protocol.messages import Refusal
-from wxpay_dsl.sandbox.state.state import Event, State
+from wxpay_dsl.sandbox.state.state import State
 
 from . import payer
 
@@ -114,8 +112,6 @@ class Control:
 
     def create_complaint(self, thing: str, detail: str = "", phone: str = "13800000000") -> dict[str, Any]:
         """The payer of a transaction complains about it; gives the complaint's record."""
-        from wxpay_dsl.sandbox.handlers.complaint import notify_url
-
         state = self.state
         with state.unit():
             found = state.transactions.find("transaction_id", thing) or payer.find(state, thing)
@@ -125,24 +121,7 @@ class Control:
             paid = state.transactions.find("transaction_id", transaction_id)
             if paid is None:
                 raise Refusal(404, "ORDER_NOT_EXIST", "订单不存在", signed=False)
-            text = detail or "商品与描述不符"
-            complaint = Complaint(
-                mchid=paid.mchid,
-                complaint_id=numbers.complaint_id(state.now),
-                at=state.now,
-                detail=text,
-                transaction_id=transaction_id,
-                out_trade_no=paid.out_trade_no,
-                amount=paid.total,
-                openid=paid.openid,
-                phone=phone,
-                problem="不满意商品",
-            )
-            complaint = complaints.speak(complaint, "投诉人", "USER_CREATE_COMPLAINT", text, [], state.now)
-            state.complaints.put(complaint)
-            resource = {"complaint_id": complaint.complaint_id, "action_type": "CREATE_COMPLAINT"}
-            url = notify_url(state, paid.mchid)
-            state.emit(Event(paid.mchid, "COMPLAINT.CREATE", "complaint", resource, url, "产生新投诉"))
+            complaint = complaints.create(state, paid, detail, phone)
         return _record(complaint)
 
     def advance_clock(self, seconds: float) -> float:

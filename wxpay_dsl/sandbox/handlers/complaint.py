@@ -9,6 +9,7 @@ from typing import Any, Final
 from wxpay_dsl.sandbox.domain import complaints
 from wxpay_dsl.sandbox.domain.complaints import Complaint
 from wxpay_dsl.sandbox.domain.times import beijing_date
+from wxpay_dsl.sandbox.flows.complaints import notify_url, notify_url_setting
 from wxpay_dsl.sandbox.protocol.messages import Refusal, Response
 from wxpay_dsl.sandbox.protocol.request import Handler, Request
 from wxpay_dsl.sandbox.state.state import Setting, State
@@ -16,7 +17,7 @@ from wxpay_dsl.sandbox.views import complaints as view
 
 from .bill import read_day
 
-__all__ = ["handlers", "notify_url"]
+__all__ = ["handlers"]
 
 _PAGE: Final = 10
 
@@ -37,12 +38,6 @@ def handlers(state: State) -> dict[str, Handler]:
         f"GET {urls}": partial(_get_url, state),
         f"DELETE {urls}": partial(_drop_url, state),
     }
-
-
-def notify_url(state: State, mchid: str) -> str:
-    """Where a merchant wants to be told of complaints; empty where nowhere."""
-    setting = state.settings.get(_name(mchid))
-    return str(setting.value) if setting is not None else ""
 
 
 def _found(state: State, request: Request) -> Complaint:
@@ -94,16 +89,12 @@ def _judge(state: State, request: Request) -> Response:
     return Response(204)
 
 
-def _name(mchid: str) -> str:
-    return f"complaint-url:{mchid}"
-
-
 def _set_url(state: State, request: Request) -> Response:
     if request.operation.verb == "put":
         _expect_url(state, request)
-    elif state.settings.get(_name(request.mchid)) is not None:
+    elif state.settings.get(notify_url_setting(request.mchid)) is not None:
         raise Refusal(400, "INVALID_REQUEST", "投诉通知回调地址已存在，请使用更新接口")
-    state.settings.put(Setting(_name(request.mchid), request.body["url"]))
+    state.settings.put(Setting(notify_url_setting(request.mchid), request.body["url"]))
     return _get_url(state, request)
 
 
@@ -114,10 +105,10 @@ def _get_url(state: State, request: Request) -> Response:
 
 def _drop_url(state: State, request: Request) -> Response:
     _expect_url(state, request)
-    state.settings.drop(_name(request.mchid))
+    state.settings.drop(notify_url_setting(request.mchid))
     return Response(204)
 
 
 def _expect_url(state: State, request: Request) -> None:
-    if state.settings.get(_name(request.mchid)) is None:
+    if state.settings.get(notify_url_setting(request.mchid)) is None:
         raise Refusal(404, "RESOURCE_NOT_EXISTS", "投诉通知回调地址不存在")

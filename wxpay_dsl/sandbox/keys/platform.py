@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
-from cryptography.hazmat.primitives.serialization import Encoding
-
-from wxpay_dsl.sandbox.protocol.messages import Refusal
-from wxpay_dsl.wechat.crypto import ciphers
 from wxpay_dsl.wechat.v3 import authorization
 from wxpay_dsl.wechat.v3 import signing as signing_v3
 
-from .identity import Merchant, PlatformKeyPair, make_platform_certificate, make_platform_public_key
+from .identity import PlatformKeyPair, make_platform_certificate, make_platform_public_key
 
 __all__ = ["MODES", "Mode", "Platform"]
 
@@ -34,7 +28,7 @@ class Platform:
         self._public_key = public_key
         self._certificates = certificates
         #: A certificate that can be downloaded and does not sign yet.
-        self._announced: PlatformKeyPair | None = None
+        self._staged: PlatformKeyPair | None = None
 
     @property
     def public_key(self) -> PlatformKeyPair:
@@ -52,15 +46,15 @@ class Platform:
 
     def stage_certificate(self) -> PlatformKeyPair:
         """A new certificate can be downloaded; the one before goes on signing until :meth:`rotate_certificate`."""
-        if self._announced is None:
-            self._announced = make_platform_certificate()
-        return self._announced
+        if self._staged is None:
+            self._staged = make_platform_certificate()
+        return self._staged
 
     def rotate_certificate(self) -> PlatformKeyPair:
         """The announced certificate, or else a new one, signs from now on; the one before stays valid until the next
         rotation.
         """
-        pair, self._announced = self.stage_certificate(), None
+        pair, self._staged = self.stage_certificate(), None
         self._certificates = (self.certificates[-1], pair)
         return pair
 
@@ -79,7 +73,7 @@ class Platform:
             return self.public_key
         if self.mode == "public-key":
             return None
-        return next((pair for pair in self._downloadable() if pair.id == key_id), None)
+        return next((pair for pair in self.downloadable() if pair.id == key_id), None)
 
     def sign(self, pair: PlatformKeyPair, body: bytes, now: int) -> dict[str, str]:
         """The four headers that vouch for ``body``. ``now``: Unix time in seconds."""
@@ -93,34 +87,6 @@ class Platform:
             "Wechatpay-Signature-Type": authorization.RSA_SCHEME,
         }
 
-    def download(self, merchant: Merchant) -> Mapping[str, Any]:
-        """``GET /v3/certificates``: each certificate under the merchant's APIv3 key.
-
-        Raises Refusal 404 in public-key mode, as the service does.
-        """
-        if self.mode == "public-key":
-            message = "无可用的平台证书，请在商户平台-API安全申请使用微信支付公钥。"
-            raise Refusal(404, "RESOURCE_NOT_EXISTS", message)
-        return {"data": [_sealed(pair, merchant.apiv3_key) for pair in self._downloadable()]}
-
-    def _downloadable(self) -> tuple[PlatformKeyPair, ...]:
-        return self.certificates if self._announced is None else (*self.certificates, self._announced)
-
-
-def _sealed(pair: PlatformKeyPair, apiv3_key: str) -> Mapping[str, Any]:
-    certificate = pair.certificate
-    if certificate is None:
-        raise ValueError(f"{pair.id} is no certificate")
-    nonce = secrets.token_hex(6)
-    pem = certificate.public_bytes(Encoding.PEM)
-    return {
-        "serial_no": pair.id,
-        "effective_time": certificate.not_valid_before_utc.astimezone().isoformat(timespec="seconds"),
-        "expire_time": certificate.not_valid_after_utc.astimezone().isoformat(timespec="seconds"),
-        "encrypt_certificate": {
-            "algorithm": "AEAD_AES_256_GCM",
-            "nonce": nonce,
-            "associated_data": "certificate",
-            "ciphertext": ciphers.aead_encrypt(pem, apiv3_key, nonce, "certificate"),
-        },
-    }
+    def downloadable(self) -> tuple[PlatformKeyPair, ...]:
+        """The pairs whose certificates can be downloaded: the valid ones and the staged one, oldest first."""
+        return self.certificates if self._staged is None else (*self.certificates, self._staged)

@@ -26,6 +26,7 @@ from wxpay_dsl.wechat.v3.sensitive import padding
 
 from . import examples, multipart, routing, validation
 from .authentication import authenticate
+from .certificates import certificates_document
 from .faults import Fault, Faults, instead, mangled
 from .messages import Call, RawResponse, Refusal, Response
 from .request import Handler, Request, needed
@@ -143,7 +144,7 @@ class Service:
         return {"GET /v3/certificates": self._certificates, **self._make_handlers()}
 
     def _certificates(self, request: Request) -> Response:
-        return Response(data=self._platform.download(request.merchant))
+        return Response(data=certificates_document(self._platform, request.merchant))
 
     def sealed(self, answer: Response, wanted: str | None, path: str = "") -> RawResponse:
         """An answer to ``path`` serialised, and signed with the key that a request's ``Wechatpay-Serial`` asks for."""
