@@ -1,4 +1,4 @@
-"""The platform's side of the keys: which of them signs an answer, which may be downloaded, and their rotation."""
+"""The platform's key pairs: which one signs a response, which can be downloaded, and their rotation."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from .identity import PlatformKeyPair, make_platform_certificate, make_platform_
 
 __all__ = ["MODES", "Mode", "Platform"]
 
-#: 微信支付公钥, 平台证书, or both, as while a merchant migrates.
+#: What the platform signs with: 微信支付公钥, 平台证书, or both, as while a merchant migrates.
 Mode = Literal["public-key", "certificate", "both"]
 MODES: Final = ("public-key", "certificate", "both")
 
 
 class Platform:
-    """The platform's key pairs. Certificates are made when first asked for."""
+    """The platform's key pairs. Those that are not given are made on first use. Raises ValueError for another mode."""
 
     def __init__(
         self, mode: Mode, public_key: PlatformKeyPair | None, certificates: tuple[PlatformKeyPair, ...]
@@ -27,7 +27,7 @@ class Platform:
         self.mode: Mode = mode
         self._public_key = public_key
         self._certificates = certificates
-        #: A certificate that can be downloaded and does not sign yet.
+        #: A certificate that can be downloaded but does not sign yet.
         self._staged: PlatformKeyPair | None = None
 
     @property
@@ -45,30 +45,34 @@ class Platform:
         return self._certificates
 
     def stage_certificate(self) -> PlatformKeyPair:
-        """A new certificate can be downloaded; the one before goes on signing until :meth:`rotate_certificate`."""
+        """Make a new certificate available for download; it signs from the next :meth:`rotate_certificate`.
+
+        Returns the staged pair, the same until it is rotated.
+        """
         if self._staged is None:
             self._staged = make_platform_certificate()
         return self._staged
 
     def rotate_certificate(self) -> PlatformKeyPair:
-        """The announced certificate, or else a new one, signs from now on; the one before stays valid until the next
-        rotation.
+        """Sign with the staged certificate, or with a new one if none is staged, and return its pair.
+
+        The previous certificate stays valid until the next rotation.
         """
         pair, self._staged = self.stage_certificate(), None
         self._certificates = (self.certificates[-1], pair)
         return pair
 
-    def signing(self, wanted: str | None) -> PlatformKeyPair:
-        """The pair that signs an answer; ``wanted`` is the request's ``Wechatpay-Serial``."""
+    def signing_pair(self, wanted: str | None) -> PlatformKeyPair:
+        """The pair that signs a response. ``wanted``: the request's ``Wechatpay-Serial``, None if it has none."""
         if self.mode == "public-key":
             return self.public_key
         if self.mode == "both" and (wanted is None or wanted == self.public_key.id):
-            # Without the header the service falls back on certificates; nothing but a download could bring one.
+            # Without the header the service signs with a certificate.
             return self.public_key if wanted is not None else self.certificates[-1]
         return self.certificates[-1]
 
     def find(self, key_id: str) -> PlatformKeyPair | None:
-        """The pair that a ``Wechatpay-Serial`` names, if it is in force."""
+        """The pair with the id ``key_id``, if it is valid in the current mode; else None."""
         if self.mode != "certificate" and key_id == self.public_key.id:
             return self.public_key
         if self.mode == "public-key":
@@ -76,7 +80,7 @@ class Platform:
         return next((pair for pair in self.downloadable() if pair.id == key_id), None)
 
     def sign(self, pair: PlatformKeyPair, body: bytes, now: int) -> dict[str, str]:
-        """The four headers that vouch for ``body``. ``now``: Unix time in seconds."""
+        """The signature headers (``Wechatpay-…``) of ``body``. ``now``: Unix time in seconds."""
         nonce = authorization.nonce()
         message = signing_v3.response_message(now, nonce, body)
         return {
