@@ -15,7 +15,7 @@ import pytest
 
 from tests.requirements import require
 from wxpay_dsl.sandbox import Sandbox
-from wxpay_dsl.sandbox.explorer.code import written
+from wxpay_dsl.sandbox.explorer.code import code_of
 from wxpay_dsl.sandbox.keys.platform import Mode
 
 Ask = Callable[..., Awaitable[Any]]
@@ -121,7 +121,7 @@ async def test_over_tls_with_the_client_certificate_where_it_is_wanted(tmp_path:
             ("/v3/pay/transactions/native", {**ORDER, "out_trade_no": "T4"}, "code_url", True),
             ("/secapi/pay/reverse", {"appid": "wx8888888888888888", "out_trade_no": "N1"}, "ORDERNOTEXIST", False),
         ):
-            code = await written(sandbox, declared[path], fields)
+            code = await code_of(sandbox, declared[path], fields)
             trusting = ["env", "NODE_EXTRA_CA_CERTS=ca.pem", node]
             assert said in await ran(home, trusting, code["javascript"], succeeds=succeeds)
             assert said in await ran(home, [sys.executable, "-"], code["python"], succeeds=succeeds)
@@ -133,7 +133,7 @@ async def test_whichever_way_the_platform_signs(mode: Mode, tmp_path: Path, node
     home = tmp_path / "other"
     async with Sandbox(home=home, mode=mode) as sandbox:
         declared = next(one for one in sandbox.client.tree.declared() if one.path == "/v3/pay/transactions/native")
-        code = await written(sandbox, declared, {**ORDER, "out_trade_no": "T2"})
+        code = await code_of(sandbox, declared, {**ORDER, "out_trade_no": "T2"})
         assert "code_url" in await ran(home, [node], code["javascript"])
         assert "code_url" in await ran(home, [sys.executable, "-"], code["python"])
         assert "code_url" in await ran(home, [shell()], code["curl"])

@@ -11,7 +11,7 @@ import pytest
 
 from wxpay_dsl import Wechatpay
 from wxpay_dsl.sandbox import Sandbox
-from wxpay_dsl.sandbox.control.access import admit
+from wxpay_dsl.sandbox.control.access import check_access
 from wxpay_dsl.sandbox.protocol.messages import Call, Refusal
 
 from .conftest import Api, Shop, order
@@ -122,10 +122,10 @@ class TestGuard:
     ) -> None:
         call = Call("POST", "/sandbox/pay", headers)
         if admitted:
-            admit(call, peer)
+            check_access(call, peer)
         else:
             with pytest.raises(Refusal, match="NO_AUTH"):
-                admit(call, peer)
+                check_access(call, peer)
 
     async def test_the_service_s_own_sandbox_paths_are_not_the_control(self, shop: Shop) -> None:
         response, _ = await shop.send("GET", "/sandboxnew/none")

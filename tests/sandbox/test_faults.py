@@ -117,7 +117,7 @@ def test_a_rule_for_a_share_of_the_calls() -> None:
     def drawn(seed: int) -> list[str]:
         faults = Faults({"drop-after": 0.1, "delay": 0.5}, seed=seed)
         call = Call("GET", "/v3/certificates", {})
-        return [fault.kind for _ in range(2000) for fault in faults.drawn(call)]
+        return [fault.kind for _ in range(2000) for fault in faults.draw(call)]
 
     counted = Counter(drawn(1))
     assert 150 < counted["drop-after"] < 250
@@ -133,7 +133,7 @@ def test_a_rule_that_makes_no_sense(kind: str, share: float) -> None:
 
 def test_a_value_that_is_no_number() -> None:
     with pytest.raises(Refusal):
-        Faults().drawn(Call("GET", "/", {"Sandbox-Fault": "delay=soon"}))
+        Faults().draw(Call("GET", "/", {"Sandbox-Fault": "delay=soon"}))
 
 
 async def test_the_platform_s_certificate_changes_in_mid_run() -> None:

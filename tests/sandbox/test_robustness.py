@@ -96,7 +96,7 @@ def respond() -> Any:
     merchant = throwaway_merchant()
     merchants = {merchant.mchid: merchant}
     v2 = ServiceV2(platform, merchants, {})
-    service = Service(tree(), platform, merchants, lambda: 0.0, dict, answer_v2=v2.answer, faults=Faults())
+    service = Service(tree(), platform, merchants, lambda: 0.0, dict, respond_v2=v2.respond, faults=Faults())
     return lambda call, peer: service.respond(call)
 
 

@@ -1,4 +1,4 @@
-"""The same call as code to copy: with curl and openssl, with this package, and with the JavaScript original."""
+"""A call as code to copy: for curl and openssl, for this package, and for the JavaScript original."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
     from .served import ServedSandbox
 
-__all__ = ["written"]
+__all__ = ["code_of"]
 
 
-async def written(
+async def code_of(
     sandbox: ServedSandbox, declared: Declared, fields: Mapping[str, Any], fault: str = ""
 ) -> dict[str, str]:
-    """``{"curl", "python", "javascript"}``, each a whole program for the files of the sandbox's home.
+    """``{"curl", "python", "javascript"}``: complete programs that use the files of the sandbox's home.
 
-    ``fault`` is what shall go wrong, as in :func:`.sending.sent`. Raises Refusal for one that is none.
+    ``fault``: a fault to inject, as in :func:`.sending.send`. Raises Refusal for an unknown one.
     """
     operation, options = declared.operation(), fault_options(fault)
     return {
@@ -39,10 +39,12 @@ async def written(
 
 
 def _python(operation: Operation, fields: Mapping[str, Any], options: Mapping[str, Any]) -> str:
-    arguments = [f"{_argument(name)}={literal(value, PYTHON)}," for name, value in fields.items() if _spellable(name)]
-    others = {name: value for name, value in fields.items() if not _spellable(name)}
-    if others:
-        arguments.append(f"**{literal(others, PYTHON)},")
+    arguments = [
+        f"{_argument(name)}={literal(value, PYTHON)}," for name, value in fields.items() if _is_keyword_argument(name)
+    ]
+    extra = {name: value for name, value in fields.items() if not _is_keyword_argument(name)}
+    if extra:
+        arguments.append(f"**{literal(extra, PYTHON)},")
     arguments += [f'{name}="{FILE}",' for name in file_fields(operation)]
     arguments += [f"{name}={literal(value, PYTHON)}," for name, value in options.items()]
     inner = "\n".join(f"    {argument}".replace("\n", "\n    ") for argument in arguments)
@@ -55,7 +57,7 @@ def _python(operation: Operation, fields: Mapping[str, Any], options: Mapping[st
     )
 
 
-def _spellable(name: str) -> bool:
+def _is_keyword_argument(name: str) -> bool:
     return name.isidentifier()
 
 

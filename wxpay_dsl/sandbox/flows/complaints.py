@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from wxpay_dsl.sandbox.domain import complaints
 from wxpay_dsl.sandbox.domain.complaints import Complaint
 from wxpay_dsl.sandbox.domain.transactions import Transaction
@@ -10,10 +12,16 @@ from wxpay_dsl.sandbox.state.state import Event, Setting, State
 
 __all__ = ["create_complaint", "delete_notify_url", "find", "find_notify_url", "set_notify_url"]
 
+_DEFAULT_DETAIL: Final = "商品与描述不符"
+
 
 def create_complaint(state: State, order: Transaction, detail: str, phone: str) -> Complaint:
-    """Creates the payer's complaint about a paid order, and notifies the merchant."""
-    complaint = state.complaints.put(complaints.create_complaint(order, detail, phone, state.now))
+    """Creates the payer's complaint about a paid order, and notifies the merchant.
+
+    ``detail``: the text of the complaint; a default text if empty.
+    """
+    complaint = complaints.create_complaint(order, detail or _DEFAULT_DETAIL, phone, state.now)
+    state.complaints.put(complaint)
     resource = {"complaint_id": complaint.complaint_id, "action_type": "CREATE_COMPLAINT"}
     url = find_notify_url(state, order.mchid) or ""
     state.emit(Event(order.mchid, "COMPLAINT.CREATE", "complaint", resource, url, "产生新投诉"))
