@@ -162,7 +162,7 @@ class Store:
             except (TypeError, ValueError) as error:
                 self.close()
                 raise ConfigurationError(
-                    f"the sandbox's state was written by another version ({name}: {error}): remove its home"
+                    f"the sandbox's state was written by another version ({name}: {error}): delete its home folder"
                 ) from None
         return table
 
