@@ -110,32 +110,26 @@ def _merchant(request: Request, given: Mapping[str, Any]) -> str:
 
 def _query_by_id(state: State, request: Request) -> Response:
     mchid = _merchant(request, request.query)
-    return Response(
-        data=view.queried_transaction(
-            payments.find_transaction(state, request.mchid, mchid, request.path["transaction_id"])
-        )
-    )
+    order = payments.find_transaction(state, request.mchid, mchid, request.path["transaction_id"])
+    return Response(data=view.queried_transaction(order))
 
 
 def _query_by_number(state: State, request: Request) -> Response:
-    mchid = _merchant(request, request.query)
-    return Response(
-        data=view.queried_transaction(payments.find_order(state, request.mchid, mchid, request.path["out_trade_no"]))
-    )
+    return Response(data=view.queried_transaction(_find(state, request, request.query)))
 
 
-def _find(state: State, request: Request) -> Transaction:
-    mchid = _merchant(request, request.body)
+def _find(state: State, request: Request, given: Mapping[str, Any]) -> Transaction:
+    mchid = _merchant(request, given)
     return payments.find_order(state, request.mchid, mchid, request.path["out_trade_no"])
 
 
 def _close(state: State, request: Request) -> Response:
-    payments.close(state, _find(state, request))
+    payments.close(state, _find(state, request, request.body))
     return Response(204)
 
 
 def _reverse(state: State, request: Request) -> Response:
-    reversed_ = payments.reverse(state, _find(state, request))
+    reversed_ = payments.reverse(state, _find(state, request, request.body))
     fields = view.transaction(reversed_)
     names = ("appid", "mchid", "sp_appid", "sp_mchid", "sub_appid", "sub_mchid", "out_trade_no")
     return Response(data={name: fields[name] for name in names if name in fields})
