@@ -1,4 +1,4 @@
-"""Notifications of the sandbox: what happens in it reaches the merchant's server, again and again until it says yes."""
+"""Notifications of the sandbox: signed, encrypted, and retried until the merchant's server accepts them."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from wxpay_dsl.sandbox.state.state import Event, Setting
 MCHID = "1900000109"
 
 
-#: A payment as APIv2 tells of it.
+#: The fields of an APIv2 notification of a payment.
 V2 = {"appid": "wx8888888888888888", "mch_id": MCHID, "result_code": "SUCCESS", "out_trade_no": "T1", "total_fee": 100}
 
 
 class Shop:
-    """A merchant's server, on a real socket: what it was told, and what it answers."""
+    """A merchant's server on a real socket: it records notifications and responds to them."""
 
     def __init__(self) -> None:
         self.events: list[Notification[Any]] = []
         self.bodies: list[bytes] = []
-        #: Status by status, what it answers instead of what its handlers say.
+        #: The statuses of its next responses, before its handlers are called.
         self.refusals: list[int] = []
-        #: Cleared, it keeps its callers waiting.
+        #: While it is cleared, no response is sent.
         self.free = asyncio.Event()
         self.free.set()
         self.serials: list[str] = []
@@ -94,7 +94,7 @@ def event(number: str, url: str) -> Event:
 
 @pytest.mark.parametrize("mode", ["public-key", "certificate", "both"])
 async def test_a_payment_reaches_the_merchant_verified(mode: Any, server: Shop) -> None:
-    """In certificate mode the key is downloaded when the first notification names it."""
+    """In certificate mode the certificate is downloaded when the first notification names its serial."""
     async with Sandbox(mode=mode) as sandbox:
         server.listen_to(sandbox)
         code_url = await order(sandbox, "T1", server.url)
@@ -110,7 +110,7 @@ async def test_a_payment_reaches_the_merchant_verified(mode: Any, server: Shop) 
 async def test_after_a_rotation_the_unknown_serial_is_downloaded(server: Shop) -> None:
     async with Sandbox(mode="certificate") as sandbox:
         server.listen_to(sandbox)
-        # No other download is on its way then: the first call would begin one in the background.
+        # So that no other download is under way: the first call would start one in the background.
         await sandbox.client.keyring.refresh()  # type: ignore[attr-defined]
         for number in ("T1", "T2"):
             sandbox.control.pay(await order(sandbox, number, server.url))
@@ -157,7 +157,7 @@ async def test_apiv2_reaches_the_merchant(server: Shop) -> None:
 
 
 def only(sandbox: Sandbox) -> Delivery:
-    """The one delivery that there is, as it is now."""
+    """The only delivery, in its current state."""
     (found,) = sandbox.sender.deliveries
     return found
 
@@ -255,7 +255,7 @@ async def test_it_ends_at_once_though_something_has_just_come_due() -> None:
 
 
 class TestRestarts:
-    """What a merchant was not told yet outlives the sandbox, and nothing else is told."""
+    """Pending deliveries are resumed after a restart; rolled back ones are not sent."""
 
     @pytest.mark.parametrize("dialect", ["v3", "v2"])
     async def test_its_schedule_goes_on_where_it_was(self, dialect: str, server: Shop, tmp_path: Path) -> None:
@@ -287,7 +287,7 @@ class TestRestarts:
         assert len(server.bodies) == 3, "what was accepted is not sent again"
 
     async def test_what_was_under_way_is_sent_again(self, server: Shop, tmp_path: Path) -> None:
-        """An answer that nobody noted is none; and what was held back is not sent before its time for that."""
+        """An attempt without a recorded result is repeated, and a delayed delivery still waits for its time."""
         async with Sandbox(
             home=tmp_path, notifications=DeliveryOptions(out_of_order=True, max_delay=3600), seed=1
         ) as sandbox:
@@ -308,7 +308,7 @@ class TestRestarts:
         assert server.bodies[0] == server.bodies[1]
 
     async def test_a_crash_after_the_payment_loses_no_notification(self, server: Shop, tmp_path: Path) -> None:
-        """What the disk has at the end of the payment, before anything was sent, is enough."""
+        """The state on disk right after the payment, before anything was sent, is sufficient."""
         async with Sandbox(home=tmp_path / "home") as sandbox:
             code_url = await order(sandbox, "T1", server.url)
             sandbox.control.pay(code_url)
@@ -441,7 +441,7 @@ async def test_it_never_leaves_loopback(url: str, good: bool) -> None:
 
 
 class TestControl:
-    """The same from another process."""
+    """Notifications over the HTTP control API."""
 
     async def test_deliveries_are_listed_and_sent_again(self, server: Shop, sandbox: Sandbox, shop: Any) -> None:
         server.listen_to(sandbox)
