@@ -143,13 +143,13 @@ async def test_a_whole_day(shop: Shop) -> None:
             await shop.serve_customer(number, rng)
 
     await asyncio.gather(*(customer(number) for number in range(ORDERS)))
-    await sandbox.sender.settle()
+    await sandbox.sender.wait_until_idle()
     # A copy that came while another was being handled was told to come again, as was one that a busy machine answered
     # too late: it does, by the schedule.
     while any(delivery.state == "pending" for delivery in sandbox.sender.deliveries):
         sandbox.control.advance_clock(15)
         await asyncio.sleep(0.01)
-        await sandbox.sender.settle()
+        await sandbox.sender.wait_until_idle()
 
     # Told of once each, however often it was delivered.
     told = Counter(
