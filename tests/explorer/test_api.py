@@ -1,4 +1,4 @@
-"""What the explorer's page asks of the sandbox, and who may ask it."""
+"""The HTTP API of the explorer's page, and access to it."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ async def test_what_apiv2_did_not_understand_is_not_called_verified(ask: Ask) ->
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 async def test_every_example_of_every_operation_can_be_sent(ask: Ask) -> None:
-    """It may be refused, as an order may that is not there; but it is sent, and what verifies does."""
+    """The sandbox may refuse it (for an unknown order); but it is sent, and signed responses are verified."""
     failed = []
     for *_, chain, _ in await ask("operations"):
         operation = await ask(f"operation?chain={chain}")
@@ -191,7 +191,7 @@ async def test_the_page_may_load_its_own_only(sandbox: Sandbox) -> None:
 
 
 def test_only_web_pages_are_given_to_link_to() -> None:
-    """A spec may name a script's URL as its official page."""
+    """A ``javascript:`` URL in a spec's ``docs`` is not shown as a link."""
     specs = Tree([str(Path(__file__).parents[1] / "site" / "hostile")], CHAINS, DEFAULT)
     docs = {page for operation in specs.operations() for page in describe(operation, "1900000109")["docs"]}
     assert len(docs) == 2

@@ -1,4 +1,4 @@
-"""The code that the explorer gives to copy does what its button does."""
+"""The explorer's code to copy makes the same call as its button."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ TRANSFER = {
     "user_name": "张三",
 }
 QUERY = "v3.pay.transactions.outTradeNo._out_trade_no_.get"
-#: A call, its fields, what is in its answer, and whether it succeeds: signed, answered, and the answer verified.
+#: A call, its fields, a text of its response, and whether it succeeds.
 CALLS = [
     ("v3.pay.transactions.native.post", ORDER, "code_url", True),
     (QUERY, {"out_trade_no": "N/1", "mchid": "1900000109"}, "NOT_EXIST", False),
@@ -60,14 +60,14 @@ def node() -> str:
 
 
 def shell() -> str:
-    """bash, with the two programs that its scripts call."""
+    """bash, with the programs that the scripts call."""
     require("curl")
     require("openssl")
     return require("bash")
 
 
 async def ran(home: Path, command: list[str], stdin: str = "", *, succeeds: bool = True) -> str:
-    """What a program prints, on both streams, run where the sandbox's files are."""
+    """The output of a program, both streams, run in the sandbox's home."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("WXPAY_")}
     process = await asyncio.create_subprocess_exec(
         *command,

@@ -1,4 +1,4 @@
-"""The control over HTTP, the payer's pages, and who is let in."""
+"""The control over HTTP, the payer's pages, and access to both."""
 
 from __future__ import annotations
 
@@ -63,7 +63,9 @@ class TestHttp:
 
     async def test_another_merchant_calls_with_the_keys_it_is_given(self, shop: Shop) -> None:
         _, keys = await control(shop, "POST /merchants", mchid="1900000888")
-        assert (await control(shop, "POST /merchants", mchid="1900000888"))[1] == keys, "the same once more"
+        assert (await control(shop, "POST /merchants", mchid="1900000888"))[1] == keys, (
+            "adding it again changes nothing"
+        )
         credentials = {**shop.sandbox.credentials, **keys}
         async with Wechatpay(**credentials) as wxpay:
             response = await wxpay.v3.pay.transactions.native.post(

@@ -1,4 +1,4 @@
-"""What goes wrong on request: each kind, by header, for a share of the calls, for so many of them; and rotation."""
+"""Faults on request: each kind, by header, for a share of the calls, for a number of calls; and key rotation."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def test_an_answer_that_must_not_be_believed(
 ) -> None:
     with pytest.raises(error):
         await place(sandbox.client, sandbox, fault)
-    # It was done all the same, and the right answer can be had.
+    # The call was processed, and a repeated call gets a valid response.
     assert (await place(sandbox.client, sandbox)).data["code_url"]
 
 
@@ -139,7 +139,7 @@ def test_a_value_that_is_no_number() -> None:
 async def test_the_platform_s_certificate_changes_in_mid_run() -> None:
     async with Sandbox(mode="certificate") as sandbox:
         wxpay = sandbox.client
-        # The first download, which the first call begins in the background, is over; the pause after it as well.
+        # The download that the first call starts in the background is finished, and so is the pause after it.
         keyring: Any = wxpay.keyring
         await keyring.refresh()
         keyring._policy = type(keyring._policy)()
@@ -166,7 +166,7 @@ async def test_a_new_certificate_can_be_had_before_it_signs(shop: Shop) -> None:
 
 
 async def test_a_merchant_who_migrates(sandbox: Sandbox) -> None:
-    """Both keys are in force, and the request says which one its sender knows."""
+    """Both keys are valid, and the request names the one that its sender knows."""
     wxpay = sandbox.client
     sandbox.control.set_mode("public-key")
     assert (await place(wxpay, sandbox)).data["code_url"]

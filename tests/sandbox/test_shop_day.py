@@ -143,13 +143,13 @@ async def test_a_whole_day(shop: Shop) -> None:
             await shop.serve_customer(number, rng)
 
     await asyncio.gather(*(customer(number) for number in range(ORDERS)))
-    await sandbox.sender.settle()
+    await sandbox.sender.wait_until_idle()
     # A copy that arrives while another is handled is rejected for now, as is one that a busy machine acknowledges too
     # late: both are sent again by the schedule.
     while any(delivery.state == "pending" for delivery in sandbox.sender.deliveries):
         sandbox.control.advance_clock(15)
         await asyncio.sleep(0.01)
-        await sandbox.sender.settle()
+        await sandbox.sender.wait_until_idle()
 
     # Each event is handled once, however often it was delivered.
     handled = Counter(

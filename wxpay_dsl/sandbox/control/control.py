@@ -103,12 +103,8 @@ class Control:
             if found is None:
                 raise Refusal(404, "RESOURCE_NOT_EXISTS", "退款单不存在", signed=False)
             if outcome not in _OUTCOMES:
-                raise Refusal(
-                    400,
-                    "PARAM_ERROR",
-                    f"the outcome {outcome!r:.40} is not one of {', '.join(_OUTCOMES)}",
-                    signed=False,
-                )
+                message = f"the outcome {outcome!r:.40} is not one of {', '.join(_OUTCOMES)}"
+                raise Refusal(400, "PARAM_ERROR", message, signed=False)
             self.state.pending.drop("refund", found.mchid, found.out_refund_no)
             steps: dict[str, Callable[[State, Refund], Refund]] = {
                 "succeed": refunds.succeed,

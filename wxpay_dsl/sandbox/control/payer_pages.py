@@ -94,7 +94,7 @@ def _page_of(task: PayerTask, control: Control) -> Response:
         task = current(task, control.state.now)
         facts = {"商户": task.mchid, "商品": task.description, "订单号": task.out_trade_no}
         open_ = task.state in ("NOTPAY", "USERPAYING")
-        return _task(
+        return _task_page(
             "付款 · Pay",
             task.total,
             {**facts, "状态": STATES[task.state]},
@@ -106,17 +106,19 @@ def _page_of(task: PayerTask, control: Control) -> Response:
         total = sum(part.total for part in parts if part is not None)
         facts = {"商户": task.mchid, "合单订单号": task.out_trade_no, "子单": str(len(parts))}
         open_ = not task.transaction_id
-        return _task("合单付款 · Pay", total, facts, ("付款 Pay", "取消 Cancel"), open_=open_)
+        return _task_page("合单付款 · Pay", total, facts, ("付款 Pay", "取消 Cancel"), open_=open_)
     if isinstance(task, Contract):
         facts = {"商户": task.mchid, "模板": task.plan_id, "状态": task.state}
-        return _task("开通自动扣费 · Sign", None, facts, ("签约 Sign", "取消 Cancel"), open_=task.state == "PRESIGNED")
+        return _task_page(
+            "开通自动扣费 · Sign", None, facts, ("签约 Sign", "取消 Cancel"), open_=task.state == "PRESIGNED"
+        )
     if isinstance(task, ServiceOrder):
         facts = {"商户": task.mchid, "服务": task.introduction, "状态": task.state}
-        return _task(
+        return _task_page(
             "确认服务订单 · Confirm", None, facts, ("确认 Confirm", "取消 Cancel"), open_=task.state == "CREATED"
         )
     facts = {"商户": task.mchid, "备注": task.remark, "状态": task.state}
-    return _task(
+    return _task_page(
         "收款 · Receive",
         task.amount,
         facts,
@@ -125,8 +127,8 @@ def _page_of(task: PayerTask, control: Control) -> Response:
     )
 
 
-def _task(title: str, fen: int | None, facts: dict[str, str], words: tuple[str, str], *, open_: bool) -> Response:
-    total = "" if fen is None else f'<p class="sum">¥{fen // 100}.{fen % 100:02d}</p>'
+def _task_page(title: str, fen: int | None, facts: dict[str, str], words: tuple[str, str], *, open_: bool) -> Response:
+    total = "" if fen is None else f'<p class="sum">{_yuan(fen)}</p>'
     lines = "".join(f"<dt>{escape(name)}<dd>{escape(value)}" for name, value in facts.items() if value)
     form = _FORM.format(yes=words[0], no=words[1]) if open_ else ""
     return _html(title, f"{total}<dl>{lines}</dl>{form}")

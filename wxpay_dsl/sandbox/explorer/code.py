@@ -13,7 +13,7 @@ from wxpay_dsl.core.specs.model import Operation
 from .curl import curl
 from .javascript import javascript
 from .literals import PYTHON, literal
-from .sending import FILE, environment_of, fault_options
+from .sending import FILE, client_settings, fault_options
 
 if TYPE_CHECKING:
     from wxpay_dsl.core.chain.tree import Declared
@@ -50,10 +50,10 @@ def _python(operation: Operation, fields: Mapping[str, Any], options: Mapping[st
     inner = "\n".join(f"    {argument}".replace("\n", "\n    ") for argument in arguments)
     call = f"response = await wxpay.{dotted(operation)}(" + (f"\n{inner}\n)" if inner else ")")
     body = "\n".join(f"        {line}" for line in f"{call}\nprint(response.data)".split("\n"))
-    environment = "".join(f', {name}="{value}"' for name, value in environment_of(operation).items())
+    settings = "".join(f', {name}="{value}"' for name, value in client_settings(operation).items())
     return (
         "import asyncio\n\nfrom wxpay_dsl import Wechatpay\n\n\nasync def main() -> None:\n"
-        f'    async with Wechatpay(profile="wxpay.toml"{environment}) as wxpay:\n{body}\n\n\nasyncio.run(main())\n'
+        f'    async with Wechatpay(profile="wxpay.toml"{settings}) as wxpay:\n{body}\n\n\nasyncio.run(main())\n'
     )
 
 

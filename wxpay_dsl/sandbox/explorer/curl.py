@@ -14,7 +14,7 @@ from wxpay_dsl.core.request.files import File
 from wxpay_dsl.core.request.forms import file_fields
 from wxpay_dsl.core.specs.model import Operation
 
-from .sending import FILE, PICTURE, environment_of, target_of, unknown_names
+from .sending import FILE, PICTURE, client_settings, target_of, unknown_names
 
 if TYPE_CHECKING:
     from wxpay_dsl.core.chain.tree import Declared
@@ -33,7 +33,7 @@ async def curl(
 
     operation = declared.operation()
     given = {**fields, **{name: File(base64.b64decode(PICTURE), FILE) for name in file_fields(operation)}}
-    async with Wechatpay(**sandbox.credentials, **environment_of(operation)) as client:
+    async with Wechatpay(**sandbox.credentials, **client_settings(operation)) as client:
         try:
             extra = {name: given.pop(name) for name in unknown_names(operation, fields)}
             request = await client.client.prepare(

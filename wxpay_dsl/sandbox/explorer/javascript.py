@@ -12,7 +12,7 @@ from wxpay_dsl.core.specs.model import SECTIONS, Operation, Schema
 
 from .description import keyword_of
 from .literals import IDENTIFIER, JAVASCRIPT, literal
-from .sending import environment_of
+from .sending import client_settings
 
 if TYPE_CHECKING:
     from .served import ServedSandbox
@@ -32,7 +32,7 @@ def javascript(
             "// 上传请看 wechatpay-axios-plugin 的文档；这里请用 Python。\n"
             "// For uploads see wechatpay-axios-plugin's own documentation; use Python here.\n"
         )
-    if environment_of(operation):
+    if "v2_sandbox" in client_settings(operation):
         return (
             "// 仿真环境用换来的密钥签名；这里请用 Python。\n"
             "// A sandbox environment signs with a key that is exchanged first; use Python here.\n"

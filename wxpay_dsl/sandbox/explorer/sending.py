@@ -32,10 +32,12 @@ if TYPE_CHECKING:
 
     from .served import ServedSandbox
 
-__all__ = ["FILE", "PICTURE", "environment_of", "fault_options", "send", "target_of", "unknown_names"]
+__all__ = ["FILE", "PICTURE", "WECOM_SECRET", "client_settings", "fault_options", "send", "target_of", "unknown_names"]
 
 #: Bytes of a body that are shown.
 _SHOWN: Final = 256 * 1024
+#: Any secret of a WeCom application (企业微信应用的secret).
+WECOM_SECRET: Final = "wecom-secret-of-the-sandbox"  # noqa: S105 - a placeholder
 #: The name of an upload's file in code.
 FILE: Final = "image.png"
 #: The file that is uploaded if none was chosen, in base64: a PNG of one pixel.
@@ -53,8 +55,8 @@ async def send(
 ) -> dict[str, Any]:
     """Call ``declared`` with ``fields`` and ``files`` (``{field: {"name", "base64"}}``).
 
-    ``check`` False skips the client's checks, so that the sandbox refuses wrong fields. ``fault``: a fault to inject, a
-    kind of :data:`wxpay_dsl.sandbox.protocol.faults.KINDS`, or "".
+    ``check``: whether fields that differ from the spec are refused before sending; if not, the sandbox judges them.
+    ``fault``: a fault to inject, a kind of :data:`wxpay_dsl.sandbox.protocol.faults.KINDS`, or "".
 
     Returns ``{"request", "response", "data", "error"}``, each None if there is none. Raises Refusal 400 for malformed
     ``files`` and for an unknown fault.
@@ -72,13 +74,13 @@ async def send(
     given = {**fields, **_files(declared, files), **fault_options(fault)}
     # Names that the spec does not have are sent as data, for the sandbox to check.
     extra = {} if check else {name: given.pop(name) for name in unknown_names(declared.operation(), fields)}
-    settings = {**sandbox.credentials, **environment_of(declared.operation())}
+    settings = {**sandbox.credentials, **client_settings(declared.operation())}
     if declared.operation().dialect == "brand":
         settings |= sandbox.brand_credentials
     async with Wechatpay(**settings, retries=0, hooks=[record]) as client:
         try:
             response = await client.call(
-                target_of(declared), extra or None, given if check else {**given, "validate": False}
+                target_of(declared), extra or None, {**given, "validate": "strict" if check else False}
             )
             result["data"] = response.data if not isinstance(response.data, bytes) else f"{len(response.data)} bytes"
         except SdkError as error:
@@ -104,9 +106,14 @@ def target_of(declared: Declared) -> Target:
     return Target(declared.verb, declared.operation().chain, declared, {})
 
 
-def environment_of(operation: Operation) -> dict[str, Any]:
-    """The settings of a client for an operation of one of APIv2's sandbox environments (仿真测试系统)."""
-    return next(({"v2_sandbox": name} for name in SANDBOXES if name in operation.chain), {})
+def client_settings(operation: Operation) -> dict[str, Any]:
+    """The settings that a client needs for ``operation`` beside the merchant's: an environment of APIv2 (仿真测试系统),
+    or the secret that ``workwx_sign`` is made with, which the sandbox does not verify.
+    """
+    settings = next(({"v2_sandbox": name} for name in SANDBOXES if name in operation.chain), {})
+    if operation.body is not None and "workwx_sign" in operation.body.properties:
+        settings = {**settings, "wecom_secret": WECOM_SECRET}
+    return settings
 
 
 def unknown_names(operation: Operation, fields: Mapping[str, Any]) -> list[str]:

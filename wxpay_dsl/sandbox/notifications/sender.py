@@ -176,7 +176,7 @@ class NotificationSender:
         self._update_idle()
         self._changed.set()
 
-    async def settle(self) -> None:
+    async def wait_until_idle(self) -> None:
         """Wait until no attempt is due or under way. Retries that are scheduled for later are not waited for."""
         await self._idle.wait()
 
@@ -214,7 +214,7 @@ class NotificationSender:
                 self._waiting.discard(number)
                 task = asyncio.get_running_loop().create_task(self._attempt(delivery_id, retries=retries))
                 self._sending.add(task)
-                task.add_done_callback(self._sent)
+                task.add_done_callback(self._on_attempt_done)
             self._update_idle()
             pause = self._due[0][0] - now if self._due else None
             # Not wait_for: on Python 3.11 it swallows a cancellation that comes with the event, and close() hangs.
@@ -222,7 +222,7 @@ class NotificationSender:
                 async with asyncio.timeout(pause):
                     await self._changed.wait()
 
-    def _sent(self, task: asyncio.Task[None]) -> None:
+    def _on_attempt_done(self, task: asyncio.Task[None]) -> None:
         self._sending.discard(task)
         self._update_idle()
         if not task.cancelled() and task.exception() is not None:
@@ -291,9 +291,9 @@ def _rejection(dialect: str, status: int, body: bytes) -> str:
             return_code = xml.loads(body).get("return_code", "")
         except xml.XmlError as error:
             return f"answered {status}: {error}"
-        return (
-            "" if status == 200 and return_code == "SUCCESS" else f"answered {status}, return_code {return_code[:40]!r}"
-        )
+        if status == 200 and return_code == "SUCCESS":
+            return ""
+        return f"answered {status}, return_code {return_code[:40]!r}"
     if status in (200, 204):
         return ""
     return f"answered {status}: {body[:200].decode('utf-8', 'replace')}"

@@ -76,15 +76,13 @@ class Service:
             response = refusal.response()
         except SpecError as error:
             response = Refusal(500, "SYSTEM_ERROR", str(error), signed=False).response()
-        if not drawn:
-            return self.serialize(response, call.headers.get("Wechatpay-Serial"), call.path)
         if any(fault.kind == "rotate-key" for fault in drawn):
             self._platform.rotate_certificate()
-        return apply_faults(
-            self.serialize(response, call.headers.get("Wechatpay-Serial"), call.path), drawn, self._platform
-        )
+        raw = self.serialize(response, call.headers.get("Wechatpay-Serial"), call.path)
+        return apply_faults(raw, drawn, self._platform)
 
     def _response(self, call: Call) -> Response:
+        """The response to a call that is processed. Raises Refusal."""
         route = routing.find(self._tree, call.method, call.path)
         operation = route.operation
         if operation.dialect == "v2":
