@@ -26,7 +26,7 @@ SECRET = {"sign", "signature", "digest", "hash_value", "hexdigest", "mac", "apiv
 PUBLIC = {
     "cli/bulk/command.py": "row.digest != entry.digest",
     "core/specs/references.py": "digest(read_regular(file, yaml12.MAX_BYTES + 1)) == seen.digest",
-    "sandbox/domain/media.py": "told.lower() != digest",
+    "sandbox/domain/media.py": "claimed.lower() != digest",
     "wechat/crypto/der.py": "found != tag",
     "diagnosis/request.py": "taken(other).digest() == digest",
 }

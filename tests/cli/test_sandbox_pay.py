@@ -56,7 +56,7 @@ def test_a_payer_who_gives_up_leaves_it_open(wxpay: Wxpay, profile: Path) -> Non
     ("arguments", "code", "said"),
     [
         (("--url", "https://api.mch.weixin.qq.com"), 3, "only loopback"),
-        (("--url", "http://127.0.0.1:9"), 3, "no sandbox answers"),
+        (("--url", "http://127.0.0.1:9"), 3, "no sandbox responds"),
         ((), 2, "which sandbox"),
     ],
 )

@@ -1,4 +1,4 @@
-"""A sandbox, and a real browser in front of its page."""
+"""Fixtures of the explorer's tests: a sandbox, and a real browser that shows its page."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest.fixture
 async def shown(browser: Browser, sandbox: Sandbox) -> AsyncIterator[Show]:
-    """The page. Whatever its console complains of, or it asks of others than the sandbox, fails the test."""
+    """Open the page. A console error or a request to another server fails the test."""
     complaints: list[str] = []
 
     async def show(path: str = "/", **window: Any) -> Page:
@@ -66,7 +66,7 @@ async def shown(browser: Browser, sandbox: Sandbox) -> AsyncIterator[Show]:
 
 @pytest.fixture
 async def ask(sandbox: Sandbox) -> AsyncIterator[Callable[..., Awaitable[Any]]]:
-    """What the page asks: ``await ask("send", {…})``, or a GET without a body."""
+    """Call the page's API: ``await ask("send", {…})``, or a GET without a body."""
     async with aiohttp.ClientSession() as session:
 
         async def asked(name: str, body: Any = None) -> Any:

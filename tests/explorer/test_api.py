@@ -1,4 +1,4 @@
-"""What the explorer's page asks of the sandbox, and who may ask it."""
+"""The HTTP API of the explorer's page, and access to it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wxpay_dsl.client import tree
 from wxpay_dsl.core.chain.describe import dotted
 from wxpay_dsl.core.chain.tree import Tree
 from wxpay_dsl.sandbox import Sandbox
-from wxpay_dsl.sandbox.explorer.description import described
+from wxpay_dsl.sandbox.explorer.description import describe
 from wxpay_dsl.wechat.dialects import CHAINS, DEFAULT
 
 Ask = Callable[..., Awaitable[Any]]
@@ -45,7 +45,7 @@ async def test_what_most_people_look_for_comes_first(ask: Ask) -> None:
     assert list(dict.fromkeys(dialects))[:2] == ["v3", "v2"]
 
 
-async def test_every_operation_can_be_described(ask: Ask) -> None:
+async def test_every_operation_can_be_describe(ask: Ask) -> None:
     for row in (await ask("operations"))[::29]:
         found = await ask(f"operation?chain={row[3]}")
         assert (found["verb"], found["path"]) == (row[0], row[1])
@@ -54,7 +54,7 @@ async def test_every_operation_can_be_described(ask: Ask) -> None:
 async def test_what_was_signed_is_what_was_sent(ask: Ask) -> None:
     fields = (await ask(f"operation?chain={PRESIGN}"))["required"]
     told = await ask("send", {"chain": PRESIGN, "fields": fields})
-    request, answer = told["request"], told["answer"]
+    request, answer = told["request"], told["response"]
     assert (answer["status"], answer["verified"], told["error"]) == (200, True, None)
     signed = request["authorization"]
     path = "/v3/edu-papay/contracts/presign"
@@ -68,7 +68,7 @@ async def test_an_answer_that_cannot_be_believed_is_shown_as_that(ask: Ask, sand
     fields = (await ask(f"operation?chain={PRESIGN}"))["required"]
     sandbox.control.faults.add("bad-signature", times=1)
     told = await ask("send", {"chain": PRESIGN, "fields": fields})
-    assert told["answer"]["verified"] is False
+    assert told["response"]["verified"] is False
     assert told["error"]["kind"] == "BadSignatureError"
     assert told["data"] is None
 
@@ -78,7 +78,7 @@ async def test_the_environments_of_apiv2_have_their_own_key(ask: Ask) -> None:
     fields = (await ask(f"operation?chain={chain}"))["required"]
     told = await ask("send", {"chain": chain, "fields": fields})
     assert told["error"] is None or "签名" not in told["error"]["text"]
-    assert told["answer"]["verified"] is True
+    assert told["response"]["verified"] is True
     code = await ask("code", {"chain": chain, "fields": fields})
     assert 'v2_sandbox="sandboxnew"' in code["python"]
 
@@ -86,19 +86,19 @@ async def test_the_environments_of_apiv2_have_their_own_key(ask: Ask) -> None:
 async def test_what_apiv2_did_not_understand_is_not_called_verified(ask: Ask) -> None:
     told = await ask("send", {"chain": "v2.pay.unifiedorder.post", "fields": {"trade_type": "NATIVE"}, "check": False})
     assert told["error"]["kind"] == "ReturnCodeError"
-    assert told["answer"]["verified"] is None
+    assert told["response"]["verified"] is None
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 async def test_every_example_of_every_operation_can_be_sent(ask: Ask) -> None:
-    """It may be refused, as an order may that is not there; but it is sent, and what verifies does."""
+    """The sandbox may refuse it (for an unknown order); but it is sent, and signed responses are verified."""
     failed = []
     for *_, chain, _ in await ask("operations"):
         operation = await ask(f"operation?chain={chain}")
         for example in ("required", "all"):
             told = await ask("send", {"chain": chain, "fields": operation[example]})
-            if told["answer"] is None or told["answer"]["verified"] is False:
+            if told["response"] is None or told["response"]["verified"] is False:
                 failed.append((chain, example, told["error"]))
     assert failed == []
 
@@ -191,8 +191,8 @@ async def test_the_page_may_load_its_own_only(sandbox: Sandbox) -> None:
 
 
 def test_only_web_pages_are_given_to_link_to() -> None:
-    """A spec may name a script's URL as its official page."""
+    """A ``javascript:`` URL in a spec's ``docs`` is not shown as a link."""
     specs = Tree([str(Path(__file__).parents[1] / "site" / "hostile")], CHAINS, DEFAULT)
-    docs = {page for operation in specs.operations() for page in described(operation, "1900000109")["docs"]}
+    docs = {page for operation in specs.operations() for page in describe(operation, "1900000109")["docs"]}
     assert len(docs) == 2
     assert all(page.startswith("https://example.com/") for page in docs)

@@ -1,4 +1,4 @@
-"""The code that the explorer gives to copy does what its button does."""
+"""The explorer's code to copy makes the same call as its button."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 
 from tests.requirements import require
 from wxpay_dsl.sandbox import Sandbox
-from wxpay_dsl.sandbox.explorer.code import written
+from wxpay_dsl.sandbox.explorer.code import code_of
 from wxpay_dsl.sandbox.keys.platform import Mode
 
 Ask = Callable[..., Awaitable[Any]]
@@ -43,7 +43,7 @@ TRANSFER = {
     "user_name": "张三",
 }
 QUERY = "v3.pay.transactions.outTradeNo._out_trade_no_.get"
-#: A call, its fields, what is in its answer, and whether it succeeds: signed, answered, and the answer verified.
+#: A call, its fields, a text of its response, and whether it succeeds.
 CALLS = [
     ("v3.pay.transactions.native.post", ORDER, "code_url", True),
     (QUERY, {"out_trade_no": "N/1", "mchid": "1900000109"}, "NOT_EXIST", False),
@@ -60,14 +60,14 @@ def node() -> str:
 
 
 def shell() -> str:
-    """bash, with the two programs that its scripts call."""
+    """bash, with the programs that the scripts call."""
     require("curl")
     require("openssl")
     return require("bash")
 
 
 async def ran(home: Path, command: list[str], stdin: str = "", *, succeeds: bool = True) -> str:
-    """What a program prints, on both streams, run where the sandbox's files are."""
+    """The output of a program, both streams, run in the sandbox's home."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("WXPAY_")}
     process = await asyncio.create_subprocess_exec(
         *command,
@@ -121,7 +121,7 @@ async def test_over_tls_with_the_client_certificate_where_it_is_wanted(tmp_path:
             ("/v3/pay/transactions/native", {**ORDER, "out_trade_no": "T4"}, "code_url", True),
             ("/secapi/pay/reverse", {"appid": "wx8888888888888888", "out_trade_no": "N1"}, "ORDERNOTEXIST", False),
         ):
-            code = await written(sandbox, declared[path], fields)
+            code = await code_of(sandbox, declared[path], fields)
             trusting = ["env", "NODE_EXTRA_CA_CERTS=ca.pem", node]
             assert said in await ran(home, trusting, code["javascript"], succeeds=succeeds)
             assert said in await ran(home, [sys.executable, "-"], code["python"], succeeds=succeeds)
@@ -133,7 +133,7 @@ async def test_whichever_way_the_platform_signs(mode: Mode, tmp_path: Path, node
     home = tmp_path / "other"
     async with Sandbox(home=home, mode=mode) as sandbox:
         declared = next(one for one in sandbox.client.tree.declared() if one.path == "/v3/pay/transactions/native")
-        code = await written(sandbox, declared, {**ORDER, "out_trade_no": "T2"})
+        code = await code_of(sandbox, declared, {**ORDER, "out_trade_no": "T2"})
         assert "code_url" in await ran(home, [node], code["javascript"])
         assert "code_url" in await ran(home, [sys.executable, "-"], code["python"])
         assert "code_url" in await ran(home, [shell()], code["curl"])

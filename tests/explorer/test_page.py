@@ -1,4 +1,4 @@
-"""The explorer as people use it, in Chromium: an operation found, filled in, sent; by mouse, by keys, by thumb."""
+"""The explorer in Chromium: find, fill in and send an operation, by mouse, by keyboard and on a phone."""
 
 from __future__ import annotations
 
@@ -26,8 +26,9 @@ async def opened(page: Page) -> None:
 
 
 async def test_all_operations_are_listed_within_a_second(shown: Show) -> None:
-    """Of processor time, the browser's for the page and the sandbox's together: what else the machine does, and how
-    often it lets them wait, is not in it. Of some loads the best, since a busy machine's caches are others' too.
+    """Measured in processor time of browser and sandbox together, so that other load on the machine does not count.
+
+    The best of several loads counts, since other processes evict caches.
     """
     took = []
     for _ in range(10):
@@ -49,7 +50,7 @@ async def test_all_operations_are_listed_within_a_second(shown: Show) -> None:
 
 
 async def processor_time(tools: CDPSession) -> float:
-    """Seconds of the process that shows a page."""
+    """Processor seconds of the process that renders a page."""
     found = await tools.send("Performance.getMetrics")
     return float(next(each["value"] for each in found["metrics"] if each["name"] == "ProcessTime"))
 
@@ -129,7 +130,7 @@ async def test_without_a_mouse(shown: Show) -> None:
     await expect(page.get_by_role("tabpanel")).to_contain_text("curl")
     await page.keyboard.press("ArrowRight")
     await expect(page.get_by_role("tabpanel")).to_contain_text("from wxpay_dsl import Wechatpay")
-    # One stop for the whole list: it is not walked through to get by.
+    # The whole list is one tab stop.
     assert await page.locator("nav li a[tabindex='0']").count() == 1
 
 
@@ -252,7 +253,7 @@ async def test_at_the_width_of_a_phone(shown: Show, tmp_path: Path) -> None:
     await page.get_by_role("link", name="全部接口").tap()
     await expect(page.get_by_role("searchbox")).to_be_visible()
     await page.get_by_role("searchbox").fill("")
-    # Back from an operation, the list is where it was.
+    # Back from an operation, the list has the same scroll position.
     link = page.locator("nav li a").nth(300)
     await link.tap()
     await expect(page.locator("nav")).to_be_hidden()
@@ -321,7 +322,7 @@ async def test_the_code_is_copied(shown: Show, sandbox: Sandbox) -> None:
     page = await shown(f"/#{PRESIGN}")
     await page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=sandbox.url)
     await opened(page)
-    # It says so for a moment only, and whoever looks now and then may miss it.
+    # The notice disappears after a moment, and a poll may miss it.
     await page.evaluate(
         "window.said = ''; new MutationObserver(() => { said += document.querySelector('.copy').textContent })"
         ".observe(document.querySelector('.copy'), {childList: true, characterData: true, subtree: true})"

@@ -1,4 +1,4 @@
-"""What the explorer carries of others is what they publish, byte for byte: npm has checked that by its digest."""
+"""The vendored libraries of the explorer are byte for byte those that npm publishes and has verified by digest."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_it_is_as_published(name: str) -> None:
 
 
 def test_it_is_light() -> None:
-    """All that a browser fetches for the page, in bytes: less than most pages' first picture."""
+    """The total size, in bytes, of what a browser loads for the page."""
     assert sum(file.stat().st_size for file in ASSETS.rglob("*") if file.is_file()) < 120_000
 
 

@@ -24,7 +24,7 @@ from tests.notify.redis_server import RedisServer
 from tests.patience import wait_until
 from tests.ports import free_port
 from wxpay_dsl.sandbox.background import BackgroundSandbox
-from wxpay_dsl.sandbox.domain.accounts import OPENING
+from wxpay_dsl.sandbox.domain.accounts import OPENING_BALANCE
 
 __all__ = ["ROUNDS", "Outcome"]
 
@@ -99,7 +99,7 @@ def compare_shop(here: Path, count: int, outcome: Outcome) -> None:
         entry["bill"] for entry in last.values() if entry["state"] == "not" and entry["bill"] in transfers
     ]
     outcome.check("what was said not to be done", done_all_the_same, [])
-    outcome.check("the account", account["balance"], OPENING + sum(entered))
+    outcome.check("the account", account["balance"], OPENING_BALANCE + sum(entered))
     outcome.done.update(orders=len(transactions), refunds=len(refunds), transfers=len(transfers))
     outcome.done["said not to be done"] += sum(entry["state"] == "not" for entry in last.values())
 

@@ -1,4 +1,4 @@
-"""What the sandbox's tests share: a sandbox that serves, and a merchant's bare HTTP calls to it."""
+"""Fixtures of the sandbox's tests: a running sandbox, and a merchant that calls it over plain HTTP."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from wxpay_dsl.wechat.v3 import signing as signing_v3
 
 
 class Shop:
-    """Signs as the sandbox's merchant and sends bytes, with nothing of the client in between."""
+    """Signs as the sandbox's merchant and sends bytes without this package's client."""
 
     def __init__(self, sandbox: Sandbox, session: aiohttp.ClientSession) -> None:
         self.sandbox = sandbox
@@ -63,13 +63,13 @@ async def shop(sandbox: Sandbox) -> AsyncIterator[Shop]:
         yield Shop(sandbox, session)
 
 
-#: ``await api("POST /v3/…", field=value)``: status and answer; the fields of a GET or DELETE are its query.
+#: ``await api("POST /v3/…", field=value)``: status and response; the fields of a GET or DELETE are its query.
 Api = Callable[..., Awaitable[tuple[int, Any]]]
 
 
 @pytest.fixture
 def api(shop: Shop) -> Api:
-    """Calls the sandbox as its merchant, with nothing checked beforehand."""
+    """Calls the sandbox as its merchant, without checks before sending."""
 
     async def call(line: str, **fields: Any) -> tuple[int, Any]:
         method, _, path = line.partition(" ")
@@ -79,23 +79,23 @@ def api(shop: Shop) -> Api:
             response, body = await shop.send(method, path, json.dumps(fields).encode())
         answer = json.loads(body) if body else None
         if response.status < 300:
-            check_answer(method, path, answer)
+            check_response(method, path, answer)
         return response.status, answer
 
     return call
 
 
-#: What pages list as always there: the payer's amount before anything was paid, the end of what is under way, the
-#: package of an order that needs no confirmation.
+#: Fields that pages list as always present, though they have no value yet: the payer's amount of an unpaid order, the
+#: end of what is pending, the package of an order that needs no confirmation.
 LATER = (".amount.payer_total", ".finish_time", ".package")
 
 
-def check_answer(method: str, path: str, answer: Any) -> None:
-    """An answer of success has what its spec says that it has."""
+def check_response(method: str, path: str, answer: Any) -> None:
+    """Check a successful response against its spec."""
     operation = find(tree(), method, path.partition("?")[0]).operation
     if operation.returns is not None:
         found = check(operation.returns, answer, operation.name)
-        # The service says more than its pages do, and some things only once they are so.
+        # The service sends more fields than its pages list, and some fields only later.
         wrong = [each for each in found if each.kind in SHAPES - {Kind.UNKNOWN}]
         assert [each for each in wrong if not each.path.endswith(LATER)] == []
 

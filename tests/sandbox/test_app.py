@@ -1,4 +1,4 @@
-"""How a sandbox begins and ends: in a loop, in a thread, for a shell."""
+"""Starting and stopping a sandbox: in an event loop, in a thread, from the command line."""
 
 from __future__ import annotations
 
@@ -63,11 +63,11 @@ async def test_what_cannot_be_closed_keeps_nothing_else_open(tmp_path: Path, mon
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection("127.0.0.1", port)
     async with Sandbox(home=tmp_path):
-        """Its state can be had again."""
+        """The state file is not locked any more."""
 
 
-async def test_who_is_not_let_in_makes_no_keys(tmp_path: Path) -> None:
-    """Two that begin at once on a new home have one merchant between them."""
+async def test_only_one_of_two_starts_on_a_new_home_makes_keys(tmp_path: Path) -> None:
+    """Two sandboxes that start at once on a new home do not both make keys for it."""
     first, second = Sandbox(home=tmp_path), Sandbox(home=tmp_path)
     outcomes = await asyncio.gather(first.start(), second.start(), return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [type(None), ConfigurationError]

@@ -1,4 +1,4 @@
-"""The control over HTTP, the payer's pages, and who is let in."""
+"""The control over HTTP, the payer's pages, and access to both."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from wxpay_dsl import Wechatpay
 from wxpay_dsl.sandbox import Sandbox
-from wxpay_dsl.sandbox.control.access import admit
+from wxpay_dsl.sandbox.control.access import check_access
 from wxpay_dsl.sandbox.protocol.messages import Call, Refusal
 
 from .conftest import Api, Shop, order
@@ -63,7 +63,9 @@ class TestHttp:
 
     async def test_another_merchant_calls_with_the_keys_it_is_given(self, shop: Shop) -> None:
         _, keys = await control(shop, "POST /merchants", mchid="1900000888")
-        assert (await control(shop, "POST /merchants", mchid="1900000888"))[1] == keys, "the same once more"
+        assert (await control(shop, "POST /merchants", mchid="1900000888"))[1] == keys, (
+            "adding it again changes nothing"
+        )
         credentials = {**shop.sandbox.credentials, **keys}
         async with Wechatpay(**credentials) as wxpay:
             response = await wxpay.v3.pay.transactions.native.post(
@@ -122,10 +124,10 @@ class TestGuard:
     ) -> None:
         call = Call("POST", "/sandbox/pay", headers)
         if admitted:
-            admit(call, peer)
+            check_access(call, peer)
         else:
             with pytest.raises(Refusal, match="NO_AUTH"):
-                admit(call, peer)
+                check_access(call, peer)
 
     async def test_the_service_s_own_sandbox_paths_are_not_the_control(self, shop: Shop) -> None:
         response, _ = await shop.send("GET", "/sandboxnew/none")

@@ -1,4 +1,4 @@
-"""The whole of APIv3, one call each: made from its spec's examples, signed, checked, answered, verified."""
+"""Every operation of APIv3 is called once with its spec's examples, and its response is verified."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FILE = b"\x89PNG\r\n\x1a\n" + bytes(64)
 
 
 def arguments(operation: Operation) -> dict[str, Any]:
-    """Every field of the operation, required or not, with the value of its example."""
+    """Every field of the operation, required or not, with its example value."""
     given: dict[str, Any] = {}
     for section in ("path", "query", "header", "body", "form"):
         schema = operation.section(section)
@@ -47,7 +47,7 @@ async def test_every_operation_of_apiv3_is_called_answered_and_verified() -> Non
                 node = node[segment]
             try:
                 with warnings.catch_warnings():
-                    # An official example that breaks its own limit is the page's, not the caller's.
+                    # Some official examples exceed the limits of their own page.
                     warnings.simplefilter("ignore", SpecWarning)
                     response = await getattr(node, operation.verb)(**arguments(operation))
             except Exception as error:  # noqa: BLE001 (all that fail are wanted at once)

@@ -1,4 +1,4 @@
-"""What goes wrong on request: each kind, by header, for a share of the calls, for so many of them; and rotation."""
+"""Faults on request: each kind, by header, for a share of the calls, for a number of calls; and key rotation."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def test_an_answer_that_must_not_be_believed(
 ) -> None:
     with pytest.raises(error):
         await place(sandbox.client, sandbox, fault)
-    # It was done all the same, and the right answer can be had.
+    # The call was processed, and a repeated call gets a valid response.
     assert (await place(sandbox.client, sandbox)).data["code_url"]
 
 
@@ -117,7 +117,7 @@ def test_a_rule_for_a_share_of_the_calls() -> None:
     def drawn(seed: int) -> list[str]:
         faults = Faults({"drop-after": 0.1, "delay": 0.5}, seed=seed)
         call = Call("GET", "/v3/certificates", {})
-        return [fault.kind for _ in range(2000) for fault in faults.drawn(call)]
+        return [fault.kind for _ in range(2000) for fault in faults.draw(call)]
 
     counted = Counter(drawn(1))
     assert 150 < counted["drop-after"] < 250
@@ -133,13 +133,13 @@ def test_a_rule_that_makes_no_sense(kind: str, share: float) -> None:
 
 def test_a_value_that_is_no_number() -> None:
     with pytest.raises(Refusal):
-        Faults().drawn(Call("GET", "/", {"Sandbox-Fault": "delay=soon"}))
+        Faults().draw(Call("GET", "/", {"Sandbox-Fault": "delay=soon"}))
 
 
 async def test_the_platform_s_certificate_changes_in_mid_run() -> None:
     async with Sandbox(mode="certificate") as sandbox:
         wxpay = sandbox.client
-        # The first download, which the first call begins in the background, is over; the pause after it as well.
+        # The download that the first call starts in the background is finished, and so is the pause after it.
         keyring: Any = wxpay.keyring
         await keyring.refresh()
         keyring._policy = type(keyring._policy)()
@@ -166,7 +166,7 @@ async def test_a_new_certificate_can_be_had_before_it_signs(shop: Shop) -> None:
 
 
 async def test_a_merchant_who_migrates(sandbox: Sandbox) -> None:
-    """Both keys are in force, and the request says which one its sender knows."""
+    """Both keys are valid, and the request names the one that its sender knows."""
     wxpay = sandbox.client
     sandbox.control.set_mode("public-key")
     assert (await place(wxpay, sandbox)).data["code_url"]

@@ -39,6 +39,12 @@ class TestEduPapay:
             "device_information": {"device_ip": "127.0.0.1"},
         }
 
+    async def test_a_deduction_must_be_positive(self, api: Api, sandbox: Sandbox) -> None:
+        contract_id = await self.signed(api, sandbox)
+        deduction = {**self.deduction(contract_id, "Term-0"), "amount": {"total": 0, "currency": "CNY"}}
+        status, answer = await api("POST /v3/edu-papay/transactions", **deduction)
+        assert (status, answer["code"], answer["detail"]["field"]) == (400, "PARAM_ERROR", "/amount/total")
+
     async def test_a_term_is_collected(self, api: Api, sandbox: Sandbox) -> None:
         contract_id = await self.signed(api, sandbox)
         _, contract = await api(f"GET /v3/edu-papay/contracts/id/{contract_id}", appid="wx8888888888888888")
@@ -273,6 +279,13 @@ class TestProfitSharing:
         await self.add_receiver(api)
         assert (await self.share(api, transaction_id, "S1", 1))[1]["code"] == "INVALID_REQUEST"
 
+    @pytest.mark.parametrize("missing", ["type", "account"])
+    async def test_a_receiver_needs_type_and_account(self, api: Api, missing: str) -> None:
+        receiver = {name: value for name, value in self.RECEIVER.items() if name != missing}
+        fields = {"appid": "wx8888888888888888", "relation_type": "STORE", **receiver}
+        status, answer = await api("POST /v3/profitsharing/receivers/add", **fields)
+        assert (status, answer["code"]) == (400, "PARAM_ERROR")
+
     async def test_a_receiver_that_was_removed(self, api: Api, sandbox: Sandbox) -> None:
         transaction_id = await self.paid(api, sandbox)
         await self.add_receiver(api)
@@ -336,3 +349,64 @@ class TestTransfers:
         sandbox.control.set_balance(sandbox.merchant.mchid, 100)
         assert (await self.begun(api, "T3"))[1]["code"] == "NOT_ENOUGH"
         assert (await api(f"GET {self.BASE}/out-bill-no/none"))[1]["code"] == "NOT_FOUND"
+
+
+class TestBatches:
+    """批量转账到零钱: accepted as a whole, then finished."""
+
+    BASE = "/v3/transfer/batches"
+
+    async def created(self, api: Api, *amounts: int, **more: Any) -> tuple[int, Any]:
+        details = [
+            {
+                "out_detail_no": f"Detail{number}",
+                "transfer_amount": amount,
+                "transfer_remark": "报销",
+                "openid": f"oWorker{number}",
+            }
+            for number, amount in enumerate(amounts)
+        ]
+        fields = {
+            "appid": "wx8888888888888888",
+            "out_batch_no": "Batch1",
+            "batch_name": "报销",
+            "batch_remark": "三月",
+            "total_amount": sum(amounts),
+            "total_num": len(amounts),
+            "transfer_detail_list": details,
+            **more,
+        }
+        return await api(f"POST {self.BASE}", **fields)
+
+    async def test_from_acceptance_to_the_end(self, api: Api, sandbox: Sandbox) -> None:
+        sandbox.control.set_auto_complete(automatic=False)
+        before = sandbox.state.account(sandbox.merchant.mchid).balance
+        status, created = await self.created(api, 100, 200)
+        assert (status, created["batch_status"]) == (200, "ACCEPTED")
+        assert sandbox.state.account(sandbox.merchant.mchid).balance == before - 300
+        assert (await self.created(api, 100, 200))[1]["batch_id"] == created["batch_id"], "the same batch"
+        assert (await self.created(api, 100, 201))[1]["code"] == "ALREADY_EXISTS"
+        assert sandbox.control.run_pending() == 1
+        query = {"need_query_detail": "true", "detail_status": "SUCCESS", "offset": 1, "limit": 1}
+        _, found = await api(f"GET {self.BASE}/batch-id/{created['batch_id']}", **query)
+        batch, (detail,) = found["transfer_batch"], found["transfer_detail_list"]
+        assert (batch["batch_status"], batch["success_amount"], batch["success_num"]) == ("FINISHED", 300, 2)
+        assert detail["out_detail_no"] == "Detail1"
+        _, one = await api(f"GET {self.BASE}/out-batch-no/Batch1/details/out-detail-no/Detail1")
+        assert (one["detail_id"], one["transfer_amount"], one["detail_status"]) == (detail["detail_id"], 200, "SUCCESS")
+
+    @pytest.mark.parametrize(
+        ("amounts", "more", "code"),
+        [
+            ((100, 200), {"total_num": 3}, "PARAM_ERROR"),
+            ((100, 200), {"total_amount": 301}, "PARAM_ERROR"),
+            ((100, 0), {}, "PARAM_ERROR"),
+            ((100, -50), {}, "PARAM_ERROR"),
+            ((10**8, 1), {}, "NOT_ENOUGH"),
+        ],
+    )
+    async def test_what_is_refused(
+        self, api: Api, sandbox: Sandbox, amounts: tuple[int, ...], more: dict[str, int], code: str
+    ) -> None:
+        assert (await self.created(api, *amounts, **more))[1]["code"] == code
+        assert sandbox.control.list("batches") == []

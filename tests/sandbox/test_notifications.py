@@ -1,4 +1,4 @@
-"""Notifications of the sandbox: what happens in it reaches the merchant's server, again and again until it says yes."""
+"""Notifications of the sandbox: signed, encrypted, and retried until the merchant's server accepts them."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from wxpay_dsl.sandbox.state.state import Event, Setting
 MCHID = "1900000109"
 
 
-#: A payment as APIv2 tells of it.
+#: The fields of an APIv2 notification of a payment.
 V2 = {"appid": "wx8888888888888888", "mch_id": MCHID, "result_code": "SUCCESS", "out_trade_no": "T1", "total_fee": 100}
 
 
 class Shop:
-    """A merchant's server, on a real socket: what it was told, and what it answers."""
+    """A merchant's server on a real socket: it records notifications and responds to them."""
 
     def __init__(self) -> None:
         self.events: list[Notification[Any]] = []
         self.bodies: list[bytes] = []
-        #: Status by status, what it answers instead of what its handlers say.
+        #: The statuses of its next responses, before its handlers are called.
         self.refusals: list[int] = []
-        #: Cleared, it keeps its callers waiting.
+        #: While it is cleared, no response is sent.
         self.free = asyncio.Event()
         self.free.set()
         self.serials: list[str] = []
@@ -94,12 +94,12 @@ def event(number: str, url: str) -> Event:
 
 @pytest.mark.parametrize("mode", ["public-key", "certificate", "both"])
 async def test_a_payment_reaches_the_merchant_verified(mode: Any, server: Shop) -> None:
-    """In certificate mode the key is downloaded when the first notification names it."""
+    """In certificate mode the certificate is downloaded when the first notification names its serial."""
     async with Sandbox(mode=mode) as sandbox:
         server.listen_to(sandbox)
         code_url = await order(sandbox, "T1", server.url)
         sandbox.control.pay(code_url, "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o")
-        await sandbox.sender.settle()
+        await sandbox.sender.wait_until_idle()
     (told,) = server.events
     assert told.type == "TRANSACTION.SUCCESS"
     assert told.resource["out_trade_no"] == "T1"
@@ -110,11 +110,11 @@ async def test_a_payment_reaches_the_merchant_verified(mode: Any, server: Shop) 
 async def test_after_a_rotation_the_unknown_serial_is_downloaded(server: Shop) -> None:
     async with Sandbox(mode="certificate") as sandbox:
         server.listen_to(sandbox)
-        # No other download is on its way then: the first call would begin one in the background.
+        # So that no other download is under way: the first call would start one in the background.
         await sandbox.client.keyring.refresh()  # type: ignore[attr-defined]
         for number in ("T1", "T2"):
             sandbox.control.pay(await order(sandbox, number, server.url))
-            await sandbox.sender.settle()
+            await sandbox.sender.wait_until_idle()
             sandbox.control.rotate_certificate()
             sandbox.client.keyring._policy = sandbox.client.keyring._policy.__class__()  # type: ignore[attr-defined]  # the minute between downloads is over
         assert server.numbers == ["T1", "T2"]
@@ -130,7 +130,7 @@ async def test_a_refund_reaches_the_merchant(server: Shop) -> None:
             notify_url=server.url,
             amount={"refund": 40, "total": 100, "currency": "CNY"},
         )
-        await sandbox.sender.settle()
+        await sandbox.sender.wait_until_idle()
     (told,) = server.events
     assert told.type == "REFUND.SUCCESS"
     assert told.resource["amount"]["refund"] == 40
@@ -149,7 +149,7 @@ async def test_apiv2_reaches_the_merchant(server: Shop) -> None:
             trade_type="NATIVE",
         )
         sandbox.control.pay(response.data["code_url"])
-        await sandbox.sender.settle()
+        await sandbox.sender.wait_until_idle()
         (told,) = server.events
         assert told.type == "v2/transaction-success"
         assert told.resource["out_trade_no"] == "T1"
@@ -157,7 +157,7 @@ async def test_apiv2_reaches_the_merchant(server: Shop) -> None:
 
 
 def only(sandbox: Sandbox) -> Delivery:
-    """The one delivery that there is, as it is now."""
+    """The only delivery, in its current state."""
     (found,) = sandbox.sender.deliveries
     return found
 
@@ -167,13 +167,13 @@ async def test_what_is_refused_comes_again_by_the_schedule(server: Shop) -> None
         server.listen_to(sandbox)
         server.refusals = [500, 404, 302]
         sandbox.sender.send(event("T1", server.url))
-        await sandbox.sender.settle()
+        await sandbox.sender.wait_until_idle()
         for pause in SCHEDULE[:3]:
             refused = only(sandbox)
             assert refused.state == "pending"
             assert refused.attempts[-1].at + pause <= refused.due <= sandbox.state.now + pause
             sandbox.control.advance_clock(pause)
-            await sandbox.sender.settle()
+            await sandbox.sender.wait_until_idle()
             assert only(sandbox).attempts[-1].at >= refused.due
         assert only(sandbox).state == "accepted"
         assert [attempt.status for attempt in only(sandbox).attempts] == [500, 404, 302, 204]
@@ -200,11 +200,11 @@ async def test_after_a_day_it_is_given_up(server: Shop) -> None:
         server.listen_to(sandbox)
         server.refusals = [500] * 99
         sandbox.sender.send(event("T1", server.url))
-        await sandbox.sender.settle()
+        await sandbox.sender.wait_until_idle()
         for pause in SCHEDULE:
             assert only(sandbox).state == "pending"
             sandbox.control.advance_clock(pause)
-            await sandbox.sender.settle()
+            await sandbox.sender.wait_until_idle()
         assert only(sandbox).state == "given up"
         assert len(only(sandbox).attempts) == 1 + len(SCHEDULE) == 16
         assert sum(SCHEDULE) == 24 * 3600 + 4 * 60
@@ -215,11 +215,11 @@ async def test_duplicates_come_at_once_and_have_one_effect(server: Shop) -> None
         server.listen_to(sandbox)
         delivery = sandbox.sender.send(event("T1", server.url))
         assert delivery is not None
-        await sandbox.sender.settle()
+        await sandbox.sender.wait_until_idle()
         assert len(server.bodies) >= 11
         assert server.numbers == ["T1"]
         sandbox.sender.resend(delivery)
-        await sandbox.sender.settle()
+        await sandbox.sender.wait_until_idle()
         assert len(server.bodies) >= 12
         assert server.numbers == ["T1"]
 
@@ -230,7 +230,7 @@ async def test_they_come_out_of_order_on_request(server: Shop) -> None:
         server.listen_to(sandbox)
         for number in numbers:
             sandbox.sender.send(event(number, server.url))
-        await sandbox.sender.settle()
+        await sandbox.sender.wait_until_idle()
     assert sorted(server.numbers) == sorted(numbers)
     assert server.numbers != numbers
 
@@ -238,7 +238,7 @@ async def test_they_come_out_of_order_on_request(server: Shop) -> None:
 async def test_a_server_that_is_gone_gets_it_later(server: Shop) -> None:
     async with Sandbox() as sandbox:
         sandbox.sender.send(event("T1", "http://127.0.0.1:1/notify"))
-        await sandbox.sender.settle()
+        await sandbox.sender.wait_until_idle()
         assert only(sandbox).state == "pending"
         (attempt,) = only(sandbox).attempts
         assert attempt.status == 0
@@ -248,14 +248,14 @@ async def test_a_server_that_is_gone_gets_it_later(server: Shop) -> None:
 async def test_it_ends_at_once_though_something_has_just_come_due() -> None:
     async with Sandbox() as sandbox:
         sandbox.sender.send(event("T1", "http://127.0.0.1:1/notify"))
-        await sandbox.sender.settle()
+        await sandbox.sender.wait_until_idle()
         async with asyncio.timeout(60):
             sandbox.sender.wake()
             await sandbox.sender.close()
 
 
 class TestRestarts:
-    """What a merchant was not told yet outlives the sandbox, and nothing else is told."""
+    """Pending deliveries are resumed after a restart; rolled back ones are not sent."""
 
     @pytest.mark.parametrize("dialect", ["v3", "v2"])
     async def test_its_schedule_goes_on_where_it_was(self, dialect: str, server: Shop, tmp_path: Path) -> None:
@@ -265,16 +265,16 @@ class TestRestarts:
             told = attrs.evolve(told, event_type="v2/transaction-success", dialect="v2", resource=V2)
         async with Sandbox(home=tmp_path) as sandbox:
             sandbox.sender.send(told)
-            await sandbox.sender.settle()
+            await sandbox.sender.wait_until_idle()
             sandbox.control.advance_clock(SCHEDULE[0])
-            await sandbox.sender.settle()
+            await sandbox.sender.wait_until_idle()
             before = sandbox.control.list("notifications")
             assert [(each["state"], each["failures"], len(each["attempts"])) for each in before] == [("pending", 2, 2)]
         async with Sandbox(home=tmp_path) as sandbox:
             server.listen_to(sandbox)
             assert sandbox.control.list("notifications") == before
             sandbox.control.advance_clock(SCHEDULE[1])
-            await sandbox.sender.settle()
+            await sandbox.sender.wait_until_idle()
             assert server.numbers == ["T1"]
             (after,) = sandbox.control.list("notifications")
             assert [attempt["status"] for attempt in after["attempts"]] == [500, 500, {"v3": 204, "v2": 200}[dialect]]
@@ -282,12 +282,12 @@ class TestRestarts:
         if dialect == "v3":
             assert len(set(server.bodies)) == 1, "the same notification"
         async with Sandbox(home=tmp_path) as sandbox:
-            await sandbox.sender.settle()
+            await sandbox.sender.wait_until_idle()
             assert sandbox.control.list("notifications") == [after]
         assert len(server.bodies) == 3, "what was accepted is not sent again"
 
     async def test_what_was_under_way_is_sent_again(self, server: Shop, tmp_path: Path) -> None:
-        """An answer that nobody noted is none; and what was held back is not sent before its time for that."""
+        """An attempt without a recorded result is repeated, and a delayed delivery still waits for its time."""
         async with Sandbox(
             home=tmp_path, notifications=DeliveryOptions(out_of_order=True, max_delay=3600), seed=1
         ) as sandbox:
@@ -303,12 +303,12 @@ class TestRestarts:
             assert held is not None
             assert sandbox.sender.deliveries[0] == held
             sandbox.control.advance_clock(3600)
-            await sandbox.sender.settle()
+            await sandbox.sender.wait_until_idle()
         assert server.numbers == ["T1", "T2"]
         assert server.bodies[0] == server.bodies[1]
 
     async def test_a_crash_after_the_payment_loses_no_notification(self, server: Shop, tmp_path: Path) -> None:
-        """What the disk has at the end of the payment, before anything was sent, is enough."""
+        """The state on disk right after the payment, before anything was sent, is sufficient."""
         async with Sandbox(home=tmp_path / "home") as sandbox:
             code_url = await order(sandbox, "T1", server.url)
             sandbox.control.pay(code_url)
@@ -317,7 +317,7 @@ class TestRestarts:
         assert server.bodies == []
         async with Sandbox(home=tmp_path / "crashed") as sandbox:
             server.listen_to(sandbox)
-            await sandbox.sender.settle()
+            await sandbox.sender.wait_until_idle()
             assert sandbox.state.transactions.all()[0].state == "SUCCESS"
         assert server.numbers == ["T1"]
 
@@ -334,7 +334,7 @@ class TestRestarts:
 
             with pytest.raises((KeyError, TypeError)):
                 fail()
-            await sandbox.sender.settle()
+            await sandbox.sender.wait_until_idle()
             assert sandbox.sender.deliveries == []
         async with Sandbox(home=tmp_path) as sandbox:
             assert sandbox.sender.deliveries == []
@@ -344,16 +344,16 @@ class TestRestarts:
         async with Sandbox(home=tmp_path) as sandbox:
             server.refusals = [500]
             sandbox.sender.send(event("T1", server.url))
-            await sandbox.sender.settle()
+            await sandbox.sender.wait_until_idle()
             server.free.clear()
             server.refusals = [500]
             sandbox.sender.send(event("T2", server.url))
             await until(lambda: len(server.bodies) == 2)
             sandbox.control.reset()
             server.free.set()
-            await sandbox.sender.settle()
+            await sandbox.sender.wait_until_idle()
             sandbox.control.advance_clock(SCHEDULE[0])
-            await sandbox.sender.settle()
+            await sandbox.sender.wait_until_idle()
             assert sandbox.sender.deliveries == []
         async with Sandbox(home=tmp_path) as sandbox:
             assert sandbox.control.list("notifications") == []
@@ -376,10 +376,10 @@ async def test_each_attempt_is_signed_by_the_key_of_its_day(server: Shop) -> Non
     async with Sandbox(mode="certificate") as sandbox:
         server.refusals = [500, 500]
         sandbox.sender.send(event("T1", server.url))
-        await sandbox.sender.settle()
+        await sandbox.sender.wait_until_idle()
         first, second = sandbox.platform.certificates[-1].id, sandbox.control.rotate_certificate()
         sandbox.control.advance_clock(SCHEDULE[0])
-        await sandbox.sender.settle()
+        await sandbox.sender.wait_until_idle()
     assert server.serials == [first, second]
     assert len(set(server.bodies)) == 1
 
@@ -389,10 +389,10 @@ async def test_an_accepted_duplicate_ends_the_schedule(server: Shop) -> None:
         server.listen_to(sandbox)
         server.refusals = [500]
         sandbox.sender.send(event("T1", server.url))
-        await sandbox.sender.settle()
+        await sandbox.sender.wait_until_idle()
         assert only(sandbox).state == "accepted"
         sandbox.control.advance_clock(SCHEDULE[0])
-        await sandbox.sender.settle()
+        await sandbox.sender.wait_until_idle()
     assert len(server.bodies) == 2
 
 
@@ -406,7 +406,7 @@ async def test_the_oldest_that_came_to_an_end_are_forgotten(server: Shop) -> Non
                 )
         sandbox.sender.resume()
         sandbox.sender.send(event("T1", server.url))
-        await sandbox.sender.settle()
+        await sandbox.sender.wait_until_idle()
         kept = sandbox.sender.deliveries
     assert len(kept) == 10_000
     assert kept[0].id == "1"
@@ -441,12 +441,12 @@ async def test_it_never_leaves_loopback(url: str, good: bool) -> None:
 
 
 class TestControl:
-    """The same from another process."""
+    """Notifications over the HTTP control API."""
 
     async def test_deliveries_are_listed_and_sent_again(self, server: Shop, sandbox: Sandbox, shop: Any) -> None:
         server.listen_to(sandbox)
         sandbox.sender.send(event("T1", server.url))
-        await sandbox.sender.settle()
+        await sandbox.sender.wait_until_idle()
         async with shop.session.get(f"{sandbox.url}/sandbox/notifications") as response:
             (told,) = await response.json()
         assert told["state"] == "accepted"
@@ -454,7 +454,7 @@ class TestControl:
         assert [attempt["status"] for attempt in told["attempts"]] == [204]
         async with shop.session.post(f"{sandbox.url}/sandbox/resend", json={"id": told["id"]}) as response:
             assert response.status == 200
-        await sandbox.sender.settle()
+        await sandbox.sender.wait_until_idle()
         assert len(server.bodies) == 2
         async with shop.session.post(f"{sandbox.url}/sandbox/resend", json={"id": "x"}) as response:
             assert response.status == 404
@@ -473,6 +473,6 @@ class TestControl:
         async with shop.session.post(f"{sandbox.url}/sandbox/notifications", json={"copies": 3}) as response:
             assert (await response.json())["copies"] == 3
         sandbox.sender.send(event("T1", server.url))
-        await sandbox.sender.settle()
+        await sandbox.sender.wait_until_idle()
         assert len(server.bodies) >= 3
         assert server.numbers == ["T1"]

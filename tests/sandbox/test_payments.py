@@ -1,4 +1,4 @@
-"""Orders from placing to refund: what each step answers, and what each wrong step is refused with."""
+"""Orders from creation to refund: the response of each step, and the error code of each step that is not allowed."""
 
 from __future__ import annotations
 
@@ -102,13 +102,13 @@ async def test_steps_that_an_order_does_not_allow(api: Api, sandbox: Sandbox) ->
         ({"time_expire": "tomorrow"}, "/time_expire"),
     ],
 )
-async def test_an_order_that_makes_no_sense(api: Api, sandbox: Sandbox, change: Any, field: str) -> None:
+async def test_an_invalid_order_is_refused(api: Api, sandbox: Sandbox, change: Any, field: str) -> None:
     status, answer = await api(NATIVE, **{**order(sandbox, "Sense-1"), **change})
     assert (status, answer["code"], answer["detail"]["field"]) == (400, "PARAM_ERROR", field)
     assert sandbox.control.list("transactions") == []
 
 
-async def test_an_order_ends_when_it_says(api: Api, sandbox: Sandbox) -> None:
+async def test_an_order_expires_at_time_expire(api: Api, sandbox: Sandbox) -> None:
     from wxpay_dsl.sandbox.domain.times import rfc3339
 
     await placed(api, sandbox, "Ends-1", time_expire=rfc3339(sandbox.state.now + 60))
@@ -116,7 +116,7 @@ async def test_an_order_ends_when_it_says(api: Api, sandbox: Sandbox) -> None:
     assert (await queried(api, sandbox, "Ends-1"))["trade_state"] == "CLOSED"
 
 
-async def test_a_payer_may_give_up_and_come_back(api: Api, sandbox: Sandbox) -> None:
+async def test_a_declined_order_can_still_be_paid(api: Api, sandbox: Sandbox) -> None:
     await placed(api, sandbox, "Back-1")
     sandbox.control.decline("Back-1")
     assert (await queried(api, sandbox, "Back-1"))["trade_state"] == "NOTPAY"
@@ -151,7 +151,7 @@ class TestRefunds:
         sandbox.control.pay("Total-1")
         assert (await refunded(api, "Total-1", "R1", 40, total=99))[1]["code"] == "INVALID_REQUEST"
 
-    async def test_of_money_that_is_not_there(self, api: Api, sandbox: Sandbox) -> None:
+    async def test_without_enough_balance(self, api: Api, sandbox: Sandbox) -> None:
         await placed(api, sandbox, "Poor-1")
         sandbox.control.pay("Poor-1")
         sandbox.control.set_balance(sandbox.merchant.mchid, 10)
@@ -160,7 +160,7 @@ class TestRefunds:
         sandbox.control.set_balance(sandbox.merchant.mchid, 1000)
         assert (await refunded(api, "Poor-1", "R1", 40))[0] == 200, "the same number, once there is"
 
-    async def test_one_that_gets_stuck_goes_another_way(self, api: Api, sandbox: Sandbox) -> None:
+    async def test_an_abnormal_refund_is_redirected_to_another_card(self, api: Api, sandbox: Sandbox) -> None:
         sandbox.control.set_auto_complete(automatic=False)
         await placed(api, sandbox, "Stuck-1")
         sandbox.control.pay("Stuck-1")
@@ -191,7 +191,7 @@ class TestRefunds:
         sandbox.control.advance_clock(366 * 86400)
         assert (await refunded(api, "Old-1", "R1", 1))[1]["code"] == "TRADE_OVERDUE"
 
-    async def test_that_nobody_asked_for(self, api: Api) -> None:
+    async def test_an_unknown_refund(self, api: Api) -> None:
         status, answer = await api("GET /v3/refund/domestic/refunds/none")
         assert (status, answer["code"]) == (404, "RESOURCE_NOT_EXISTS")
 
@@ -211,7 +211,7 @@ class TestPaymentCodes:
             ("990061098828009400", 400, "AUTH_CODE_INVALID"),
         ],
     )
-    async def test_the_code_tells_what_becomes_of_it(
+    async def test_the_last_digits_of_the_code_choose_the_outcome(
         self, api: Api, sandbox: Sandbox, code: str, status: int, found: str
     ) -> None:
         answered, answer = await api("POST /v3/pay/transactions/codepay", **self.fields(sandbox, "Code-1", code))
@@ -280,6 +280,10 @@ async def test_combined_orders_are_paid_and_closed_whole(api: Api, sandbox: Sand
             "notify_url": "https://example.com/",
         }
 
+    free = combined("Whole-0")
+    free["sub_orders"][0]["amount"]["total_amount"] = 0
+    status, answer = await api("POST /v3/combine-transactions/native", **free)
+    assert (status, answer["code"]) == (400, "PARAM_ERROR")
     _, answer = await api("POST /v3/combine-transactions/native", **combined("Whole-1"))
     sandbox.control.pay(answer["code_url"])
     _, found = await api("GET /v3/combine-transactions/out-trade-no/Whole-1")

@@ -1,4 +1,4 @@
-"""The fixture `wxpay_sandbox`, as somebody else's tests use it."""
+"""The fixture `wxpay_sandbox` in the tests of another project."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ async def place(sandbox):
 
 @pytest.fixture(autouse=True)
 def importable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The package, from a checkout that is not installed too."""
+    """Make the package importable, from a checkout that is not installed too."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
 
 
 def run(pytester: pytest.Pytester, code: str) -> pytest.RunResult:
     pytester.makepyfile(ORDER + code)
-    # A loop that is not closed, a socket that is left, would be an error.
+    # An event loop or a socket that is not closed is an error.
     return pytester.runpytest_subprocess(
         *(
             "-p",

@@ -1,4 +1,4 @@
-"""Whatever is sent, the sandbox answers in the service's own format: it is what others are tested against."""
+"""Whatever is sent, the sandbox responds in the service's own format."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from wxpay_dsl.client import tree
 from wxpay_dsl.core.specs.model import Operation
 from wxpay_dsl.sandbox.handlers.registry import v3_handlers
 from wxpay_dsl.sandbox.protocol.examples import example
-from wxpay_dsl.sandbox.protocol.messages import Call, Refusal, Wire
+from wxpay_dsl.sandbox.protocol.messages import Call, RawResponse, Refusal
 from wxpay_dsl.sandbox.protocol.multipart import parse
 from wxpay_dsl.sandbox.protocol.routing import find
 from wxpay_dsl.sandbox.state.state import State
@@ -27,7 +27,7 @@ WEIRD: list[Any] = [None, "", "x" * 5000, "\ud800", -1, 0, 10**40, 1.5, True, []
 
 
 def lifecycles() -> list[str]:
-    """Every operation of APIv3 that has a life of its own."""
+    """Every stateful operation of APIv3."""
     return sorted(name for name in v3_handlers(State()) if not name.endswith("certificates"))
 
 
@@ -37,7 +37,7 @@ def operation(name: str) -> Operation:
 
 
 def mutants(value: Any) -> Iterator[Any]:
-    """``value`` with one thing in it, at any depth, made weird or taken away."""
+    """Copies of ``value`` with one item, at any depth, replaced by an unexpected value or removed."""
     if isinstance(value, dict):
         for name, inner in value.items():
             yield {key: item for key, item in value.items() if key != name}
@@ -50,7 +50,7 @@ def mutants(value: Any) -> Iterator[Any]:
 
 @pytest.mark.parametrize("name", lifecycles())
 async def test_a_lifecycle_s_operation_answers_anything(shop: Shop, name: str) -> None:
-    """All that is wrong with a body, one thing at a time; a sample of it, the same each time."""
+    """A fixed sample of all bodies with one wrong or missing item."""
     method, _, template = name.partition(" ")
     path = template.replace("{", "").replace("}", "")
     body = operation(name).body
@@ -78,14 +78,14 @@ def test_bytes_from_nowhere_are_refused(
     respond: Any, target: str, method: str, authorization: str, body: bytes
 ) -> None:
     headers = {"Accept": "*/*", "User-Agent": "x", "Authorization": authorization, "Host": "127.0.0.1"}
-    wire: Wire = respond(Call(method, target, headers, body), "127.0.0.1")
-    assert 400 <= wire.status < 500 or target.startswith("/sandbox")
-    assert wire.body
+    response: RawResponse = respond(Call(method, target, headers, body), "127.0.0.1")
+    assert 400 <= response.status < 500 or target.startswith("/sandbox")
+    assert response.body
 
 
 @pytest.fixture(scope="module")
 def respond() -> Any:
-    """A sandbox's answers, without its sockets."""
+    """The responses of a sandbox, without sockets."""
     from wxpay_dsl.sandbox.keys.identity import throwaway_merchant, throwaway_public_key
     from wxpay_dsl.sandbox.keys.platform import Platform
     from wxpay_dsl.sandbox.protocol.faults import Faults
@@ -96,7 +96,7 @@ def respond() -> Any:
     merchant = throwaway_merchant()
     merchants = {merchant.mchid: merchant}
     v2 = ServiceV2(platform, merchants, {})
-    service = Service(tree(), platform, merchants, lambda: 0.0, dict, answer_v2=v2.answer, faults=Faults())
+    service = Service(tree(), platform, merchants, lambda: 0.0, dict, respond_v2=v2.respond, faults=Faults())
     return lambda call, peer: service.respond(call)
 
 

@@ -1,4 +1,4 @@
-"""The sandbox as a merchant meets it: signed answers to right calls, the service's own refusals of wrong ones."""
+"""The sandbox as a server: signed responses to valid calls, the service's error responses to invalid ones."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ async def test_a_field_that_does_not_fit_its_spec_is_named(shop: Shop, change: d
 
 
 async def test_published_limits_refuse_nothing_unless_strict(shop: Shop) -> None:
-    """The sandbox believes what the client believes: a value that no page lists is the service's to judge."""
+    """As the client, the sandbox does not refuse a value only because no page lists it."""
     fields = json.dumps({**FIELDS, "trade_scene": "NO_SUCH_SCENE"}).encode()
     response, _ = await shop.send("POST", PRESIGN, fields)
     assert response.status == 200

@@ -1,5 +1,5 @@
-"""A whole day of a shop: orders placed, paid, closed, refunded, shared; told of once each; and at its end the bills say
-what the shop's own books say.
+"""A whole day of a shop: orders are created, paid, closed, refunded and shared, each notified once; at the end the
+bills agree with the shop's own books.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from attrs import define, field
 from tests.noon import to_noon
 from wxpay_dsl import Notification, Notifications, Wechatpay, bills
 from wxpay_dsl.sandbox import Sandbox
-from wxpay_dsl.sandbox.domain.accounts import OPENING, fee
+from wxpay_dsl.sandbox.domain.accounts import OPENING_BALANCE, fee
 from wxpay_dsl.sandbox.notifications.sender import DeliveryOptions
 
 ORDERS = 500
@@ -28,7 +28,7 @@ STORE = "1900000110"
 
 @define
 class Books:
-    """What the shop wrote down itself, in fen by its own numbers."""
+    """The shop's own records: amounts in fen by order number."""
 
     paid: dict[str, int] = field(factory=dict)
     closed: set[str] = field(factory=set)
@@ -38,11 +38,11 @@ class Books:
 
 @define
 class Shop:
-    """A merchant's program: it has a server for notifications, and calls."""
+    """A merchant's program: it calls the API and receives notifications."""
 
     wxpay: Wechatpay
     sandbox: Sandbox
-    told: list[Notification[Any]] = field(factory=list)
+    handled: list[Notification[Any]] = field(factory=list)
     deliveries: int = 0
     url: str = ""
     books: Books = field(factory=Books)
@@ -60,10 +60,10 @@ class Shop:
 
     def __attrs_post_init__(self) -> None:
         self._notifications = Notifications(self.wxpay, store="memory")
-        self._notifications.fallback(self.told.append)
+        self._notifications.fallback(self.handled.append)
 
     async def serve_customer(self, number: int, rng: random.Random) -> None:
-        """One customer: orders, and mostly pays."""
+        """Creates an order for one customer; most are paid, then some refunded or shared."""
         order, total = f"Day-{number:03d}", rng.randint(1, 50_000)
         shares = number % 6 == 0
         await self.wxpay.v3.pay.transactions.native.post(
@@ -114,7 +114,7 @@ class Shop:
 
 @pytest.fixture
 async def shop() -> AsyncIterator[Shop]:
-    # Each notification comes twice at once, out of order, and once more after the shop said yes.
+    # Each notification is sent twice at once, out of order, and once more after it was acknowledged.
     delivery_options = DeliveryOptions(copies=2, out_of_order=True, max_delay=0.3, redeliver=True)
     async with Sandbox(notifications=delivery_options, seed=7) as sandbox:
         shop = Shop(sandbox.client, sandbox)
@@ -143,40 +143,40 @@ async def test_a_whole_day(shop: Shop) -> None:
             await shop.serve_customer(number, rng)
 
     await asyncio.gather(*(customer(number) for number in range(ORDERS)))
-    await sandbox.sender.settle()
-    # A copy that came while another was being handled was told to come again, as was one that a busy machine answered
-    # too late: it does, by the schedule.
+    await sandbox.sender.wait_until_idle()
+    # A copy that arrives while another is handled is rejected for now, as is one that a busy machine acknowledges too
+    # late: both are sent again by the schedule.
     while any(delivery.state == "pending" for delivery in sandbox.sender.deliveries):
         sandbox.control.advance_clock(15)
         await asyncio.sleep(0.01)
-        await sandbox.sender.settle()
+        await sandbox.sender.wait_until_idle()
 
-    # Told of once each, however often it was delivered.
-    told = Counter(
+    # Each event is handled once, however often it was delivered.
+    handled = Counter(
         (
             one.type,
             one.resource.get("out_refund_no") or one.resource.get("out_order_no") or one.resource["out_trade_no"],
         )
-        for one in shop.told
+        for one in shop.handled
     )
-    assert told == Counter(
+    assert handled == Counter(
         [
             *(("TRANSACTION.SUCCESS", order) for order in books.paid),
             *(("REFUND.SUCCESS", f"R-{order}") for order in books.refunded),
             *(("PROFITSHARING.SUCCESS", f"S-{order}") for order in books.shared),
         ]
     )
-    assert shop.deliveries >= 3 * len(shop.told)
+    assert shop.deliveries >= 3 * len(shop.handled)
     assert len(books.paid) > 300
     assert min(len(books.closed), len(books.refunded), len(books.shared)) >= 30
 
-    # What the orders say, one by one.
+    # The state of single orders.
     for order in [*list(books.paid)[:20], *list(books.closed)[:5]]:
         response = await shop.wxpay.v3.pay.transactions.outTradeNo[order].get(mchid=mchid)
         expected = "CLOSED" if order in books.closed else "REFUND" if order in books.refunded else "SUCCESS"
         assert response.data["trade_state"] == expected
 
-    # What the bills say, the day after.
+    # The bills, which are available on the next day.
     sandbox.control.advance_clock(86400)
     async with shop.wxpay.download(shop.wxpay.v3.bill.tradebill.get, bill_date=day.isoformat()) as download:
         trade = bills.rows(download, bills.TradeRow)
@@ -195,7 +195,7 @@ async def test_a_whole_day(shop: Shop) -> None:
     fees = sum(map(fee, books.paid.values())) - sum(map(fee, books.refunded.values()))
     kept = sum(books.paid.values()) - sum(books.refunded.values()) - sum(books.shared.values()) - fees
     assert sum(row.change for row in flow) == kept
-    assert flow[-1].balance == OPENING + kept
+    assert flow[-1].balance == OPENING_BALANCE + kept
 
     async with shop.wxpay.download(shop.wxpay.v3.profitsharing.bills.get, bill_date=day.isoformat()) as download:
         shares = [row async for row in bills.rows(download, bills.ProfitSharingRow)]

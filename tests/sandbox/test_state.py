@@ -1,4 +1,4 @@
-"""What a sandbox remembers: whole units of work, in memory and over restarts."""
+"""The state of a sandbox: units of work that are committed or rolled back, in memory and across restarts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from wxpay_dsl.core.errors import ConfigurationError
 from wxpay_dsl.sandbox import Sandbox
-from wxpay_dsl.sandbox.domain.accounts import OPENING
+from wxpay_dsl.sandbox.domain.accounts import OPENING_BALANCE
 from wxpay_dsl.sandbox.domain.transactions import Transaction
 from wxpay_dsl.sandbox.protocol.messages import Refusal
 from wxpay_dsl.sandbox.state.state import Event, State
@@ -27,8 +27,8 @@ def transaction(number: str, total: int = 1, **more: object) -> Transaction:
 class TestUnits:
     def test_a_unit_that_fails_leaves_nothing_behind(self) -> None:
         state = State()
-        told: list[Event] = []
-        state.listen(told.append)
+        events: list[Event] = []
+        state.listen(events.append)
         with state.unit():
             state.transactions.put(transaction("a", token="t1"))
 
@@ -45,8 +45,8 @@ class TestUnits:
         assert [(one.out_trade_no, one.total) for one in state.transactions.all()] == [("a", 1)]
         assert state.transactions.find("token", "t1") is not None
         assert state.transactions.find("token", "t2") is None
-        assert state.account("1900000109").balance == OPENING
-        assert told == []
+        assert state.account("1900000109").balance == OPENING_BALANCE
+        assert events == []
 
     def test_a_unit_that_cannot_be_written_is_undone_in_memory_too(self, tmp_path: Path) -> None:
         state = State(tmp_path / "state.sqlite")
@@ -56,7 +56,7 @@ class TestUnits:
         def put() -> None:
             with state.unit():
                 state.transactions.put(transaction("a", 2))
-                # What JSON cannot say.
+                # Not serialisable as JSON.
                 state.transactions.put(transaction("b", contents={"x": object()}))
 
         with pytest.raises(TypeError):
@@ -79,15 +79,15 @@ class TestUnits:
             refuse()
         assert len(state.transactions) == 1
 
-    def test_events_are_told_of_after_the_unit_and_in_order(self) -> None:
+    def test_events_are_dispatched_after_the_unit_and_in_order(self) -> None:
         state = State()
-        told: list[tuple[str, int]] = []
-        state.listen(lambda event: told.append((event.event_type, len(state.transactions))))
+        events: list[tuple[str, int]] = []
+        state.listen(lambda event: events.append((event.event_type, len(state.transactions))))
         with state.unit():
             for kind in ("first", "second"):
                 state.emit(Event("1", kind, "", {}, ""))
             state.transactions.put(transaction("a"))
-        assert told == [("first", 1), ("second", 1)]
+        assert events == [("first", 1), ("second", 1)]
 
     @given(
         steps=st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["", "t", "u"]), st.booleans()), max_size=20)
@@ -95,7 +95,7 @@ class TestUnits:
     @settings(max_examples=60, deadline=None)
     def test_an_index_is_what_the_records_say(self, steps: list[tuple[str, str, bool]]) -> None:
         store = Store()
-        table = store.table("t", Transaction, lambda one: (one.out_trade_no,), token=lambda one: one.token)
+        table = store.table("t", Transaction, key=("out_trade_no",), indexes=("token",))
         for number, token, kept in steps:
             if token and any(one.token == token and one.out_trade_no != number for one in table.all()):
                 continue  # unique
@@ -109,12 +109,12 @@ class TestUnits:
                 assert {one.out_trade_no: one for one in table.all()} == before
             for one in table.all():
                 assert not one.token or table.find("token", one.token) is one
-            known = {one.token for one in table.all()}
-            assert all(table.find("token", other) is None for other in {"t", "u"} - known)
+            tokens = {one.token for one in table.all()}
+            assert all(table.find("token", other) is None for other in {"t", "u"} - tokens)
 
 
 class TestHomes:
-    async def test_business_goes_on_where_it_ended(self, tmp_path: Path) -> None:
+    async def test_a_restarted_sandbox_continues_with_its_state(self, tmp_path: Path) -> None:
         async with Sandbox(home=tmp_path) as sandbox:
             wxpay = sandbox.client
             for number in ("Kept-1", "Kept-2"):
@@ -153,7 +153,7 @@ class TestHomes:
             port = int(first.url.rpartition(":")[2])
             with pytest.raises(OSError, match="address"):
                 await Sandbox(port, home=tmp_path).start()
-        # The home is nobody's again. (The port may be somebody else's by now.)
+        # The home is unlocked again. (The port may be in use by another process by now.)
         async with Sandbox(home=tmp_path) as second:
             assert second.url
 
@@ -176,5 +176,5 @@ class TestHomes:
         async with Sandbox(home=tmp_path):
             pass
         (tmp_path / "apiclient_key.pem").write_text("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
-        with pytest.raises(ConfigurationError, match="remove the folder"):
+        with pytest.raises(ConfigurationError, match="delete the folder"):
             await Sandbox(home=tmp_path).start()

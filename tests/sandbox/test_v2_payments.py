@@ -1,4 +1,4 @@
-"""APIv2 on the same state: what one API has begun the other goes on with."""
+"""APIv2 and APIv3 on one state: each can continue what was created through the other."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .conftest import order
 
 @pytest.fixture
 def own(sandbox: Sandbox) -> dict[str, str]:
-    """Who calls."""
+    """The ids of the calling merchant."""
     return {"appid": "wx8888888888888888", "mch_id": sandbox.merchant.mchid}
 
 

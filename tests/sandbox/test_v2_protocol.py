@@ -1,4 +1,4 @@
-"""APIv2 as a foreign client meets it in the sandbox: what is understood, what is refused, and how that is signed."""
+"""APIv2 in the sandbox, called without this package's client: accepted and refused calls, and their signatures."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SHORTURL = {"appid": "wx8888888888888888", "long_url": "weixin://wxpay/bizpayurl
 
 
 class Merchant:
-    """Signs and sends XML, with nothing of the client in between."""
+    """Signs and sends XML without this package's client."""
 
     def __init__(self, sandbox: Sandbox, session: aiohttp.ClientSession) -> None:
         self.sandbox = sandbox

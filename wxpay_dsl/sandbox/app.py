@@ -1,4 +1,4 @@
-"""The parts of a sandbox that serves: from a call to its answer, and to what that sets going."""
+"""The application of a running sandbox: dispatches each call to the API or to the control, and runs what follows."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from .control import access as guard
+from .control import access
 from .keys.identity import Merchant
 from .keys.platform import Platform
 from .notifications.sender import DeliveryOptions, NotificationSender
 from .protocol.faults import Faults
-from .protocol.messages import Answer, Call, Refusal, Wire
+from .protocol.messages import Call, RawResponse, Refusal, Response
 from .protocol.service import Service
 from .state.state import State
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from .protocol.request import Handler
     from .protocol.v2 import ServiceV2
 
-__all__ = ["Running"]
+__all__ = ["App"]
 
 
-class Running:
-    """Service, control and sender around one state."""
+class App:
+    """The service, the control and the notification sender of one state."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Running:
         self.state = state
         merchants = {merchant.mchid: merchant}
         self.sender = NotificationSender(state, platform, merchants, delivery_options=delivery_options, seed=seed)
-        state.listen(self.sender.take)
+        state.listen(self.sender.enqueue)
         self._faults = faults
         self._merchants = merchants
         self._strict = strict
@@ -58,31 +58,34 @@ class Running:
             tree,
             platform,
             merchants,
-            # Signatures are of the machine's time, wherever the sandbox's own clock has been moved.
+            # Signatures use the machine's time, even if the sandbox's clock was advanced.
             time.time,
             self._v3_handlers,
-            answer_v2=self._answer_v2,
+            respond_v2=self._respond_v2,
             faults=faults,
             strict=strict,
         )
 
     @cached_property
     def control(self) -> Control:
-        """The payer, the clock, the faults."""
+        """See :class:`~wxpay_dsl.sandbox.control.control.Control`."""
         from .control.control import Control
 
         return Control(self.state, self.platform, self._merchants, self._faults, self.sender)
 
-    def respond(self, call: Call, peer: str | None) -> Wire:
-        """The answer to a call. What it has set going is done when it is computed, and before any other call."""
-        if call.path == guard.PREFIX or call.path.startswith(f"{guard.PREFIX}/"):
-            return self._controlled(call, peer)
-        wire = self._service.respond(call)
-        if len(self.state.pending) and self.state.automatic:
-            from .flows.settling import settle
+    def respond(self, call: Call, peer: str | None) -> RawResponse:
+        """The response to a call from the IP address ``peer``.
 
-            settle(self.state)
-        return wire
+        Pending steps that the call caused are completed before this returns, unless that is switched off.
+        """
+        if call.path == access.PREFIX or call.path.startswith(f"{access.PREFIX}/"):
+            return self._respond_control(call, peer)
+        response = self._service.respond(call)
+        if len(self.state.pending) and self.state.automatic:
+            from .flows.pending_steps import run_pending
+
+            run_pending(self.state)
+        return response
 
     def _v3_handlers(self) -> Mapping[str, Handler]:
         if not self._stateful:
@@ -91,24 +94,23 @@ class Running:
 
         return v3_handlers(self.state)
 
-    def _answer_v2(self, call: Call, operation: Operation) -> Answer:
+    def _respond_v2(self, call: Call, operation: Operation) -> Response:
         if self._v2 is None:
-            # APIv2 brings its XML and its errors along: whoever does not call it does not wait for them.
+            # APIv2 is loaded with its first call, to keep the start short.
             from .handlers.registry import v2_handlers
             from .protocol.v2 import ServiceV2
 
             handlers = v2_handlers(self.state) if self._stateful else {}
             self._v2 = ServiceV2(self.platform, self._merchants, handlers, strict=self._strict)
-        return self._v2.answer(call, operation)
+        return self._v2.respond(call, operation)
 
-    def _controlled(self, call: Call, peer: str | None) -> Wire:
-        from .control import http_api as control_api
-        from .control import payer_pages as pages
+    def _respond_control(self, call: Call, peer: str | None) -> RawResponse:
+        from .control import http_api, payer_pages
 
         try:
-            guard.admit(call, peer)
-            shown = call.path in (guard.PREFIX, f"{guard.PREFIX}/") or call.path.startswith(pages.PREFIXES)
-            answer = (pages if shown else control_api).answer(self.control, call)
+            access.check_access(call, peer)
+            is_page = call.path in (access.PREFIX, f"{access.PREFIX}/") or call.path.startswith(payer_pages.PREFIXES)
+            response = (payer_pages if is_page else http_api).respond(self.control, call)
         except Refusal as refusal:
-            answer = refusal.answer()
-        return self._service.sealed(answer, None)
+            response = refusal.response()
+        return self._service.serialize(response, None)

@@ -1,4 +1,4 @@
-"""A sandbox in a thread of its own, for tests that have no event loop, or one that comes and goes with each test."""
+"""A sandbox that runs in a thread, for tests without an event loop or with one event loop a test."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ __all__ = ["BackgroundSandbox"]
 
 T = TypeVar("T")
 
-#: Seconds that starting, stopping or a step may take before something is wrong.
-_PATIENCE: Final = 60.0
+#: Seconds that starting, stopping or a method call may take before TimeoutError is raised.
+_TIMEOUT: Final = 60.0
 
 
 class BackgroundSandbox:
-    """A sandbox that serves from another thread, to be used in ``with``; everything here may be called from any thread.
+    """A sandbox that serves from another thread: ``with BackgroundSandbox() as sandbox``. It is thread-safe.
 
-    The arguments are those of :class:`~wxpay_dsl.sandbox.Sandbox`, and it raises what that raises.
+    The arguments and what is raised are those of :class:`~wxpay_dsl.sandbox.Sandbox`.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -46,17 +46,17 @@ class BackgroundSandbox:
 
     @property
     def merchant(self) -> Merchant:
-        """The merchant whose credentials these are."""
+        """The merchant of :attr:`credentials`."""
         return self._sandbox.merchant
 
     @property
     def credentials(self) -> dict[str, Any]:
-        """What ``Wechatpay(**…)`` takes to call this sandbox as its merchant."""
+        """The keyword arguments of ``Wechatpay`` to call this sandbox as its merchant."""
         return self._sandbox.credentials
 
     @property
     def client(self) -> Wechatpay:
-        """A client of this sandbox as its merchant. Its connections belong to the event loop of whoever calls."""
+        """A client of this sandbox as its merchant. Its connections belong to the event loop that calls it."""
         if self._client is None:
             from wxpay_dsl.client import Wechatpay
 
@@ -65,31 +65,31 @@ class BackgroundSandbox:
 
     @property
     def control(self) -> Control:
-        """The payer, the clock, the faults: see :class:`~wxpay_dsl.sandbox.control.control.Control`."""
-        return cast("Control", _Elsewhere(self._sandbox.control, self._do))
+        """Acts as the payer, moves the clock, injects faults: :class:`~wxpay_dsl.sandbox.control.control.Control`."""
+        return cast("Control", _ThreadProxy(self._sandbox.control, self._call))
 
     def reset(self) -> None:
-        """As it was when it started: no business, no faults, the machine's clock."""
+        """Restore the state at the start: no records, no faults, the machine's clock."""
         self._client = None
-        self._do(self._sandbox.control.reset)
+        self._call(self._sandbox.control.reset)
 
     def start(self) -> None:
-        """Begins to serve. Raises what :meth:`Sandbox.start` raises."""
+        """Start serving. Raises what :meth:`Sandbox.start` raises."""
         loop = self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=loop.run_forever, name="wxpay-sandbox", daemon=True)
         self._thread.start()
         try:
-            asyncio.run_coroutine_threadsafe(self._sandbox.start(), loop).result(_PATIENCE)
+            asyncio.run_coroutine_threadsafe(self._sandbox.start(), loop).result(_TIMEOUT)
         except BaseException:
             self._end(loop)
             raise
 
     def stop(self) -> None:
-        """Ends serving."""
+        """Stop serving."""
         loop = self._loop
         if loop is not None:
             try:
-                asyncio.run_coroutine_threadsafe(self._sandbox.stop(), loop).result(_PATIENCE)
+                asyncio.run_coroutine_threadsafe(self._sandbox.stop(), loop).result(_TIMEOUT)
             finally:
                 self._end(loop)
 
@@ -105,43 +105,43 @@ class BackgroundSandbox:
     def _end(self, loop: asyncio.AbstractEventLoop) -> None:
         loop.call_soon_threadsafe(loop.stop)
         if self._thread is not None:
-            self._thread.join(_PATIENCE)
+            self._thread.join(_TIMEOUT)
         loop.close()
         self._loop = self._thread = None
 
-    def _do(self, step: Callable[[], T]) -> T:
-        """Takes a step in the sandbox's own thread, and gives what it gives or raises what it raises."""
+    def _call(self, step: Callable[[], T]) -> T:
+        """Run ``step`` in the sandbox's thread; return what it returns or raise what it raises."""
         loop = self._loop
         if loop is None:
             raise RuntimeError("the sandbox is not serving: use it in `with BackgroundSandbox() as sandbox`")
 
-        async def taken() -> T:
+        async def run() -> T:
             return step()
 
-        return asyncio.run_coroutine_threadsafe(taken(), loop).result(_PATIENCE)
+        return asyncio.run_coroutine_threadsafe(run(), loop).result(_TIMEOUT)
 
 
-class _Elsewhere:
-    """An object whose methods run, and whose attributes are set, in the sandbox's thread."""
+class _ThreadProxy:
+    """Proxy of an object whose methods are called and whose attributes are set in the sandbox's thread."""
 
     _target: object
-    _do: Callable[[Callable[[], Any]], Any]
+    _call: Callable[[Callable[[], Any]], Any]
 
-    def __init__(self, target: object, do: Callable[[Callable[[], Any]], Any]) -> None:
-        vars(self).update(_target=target, _do=do)
+    def __init__(self, target: object, call: Callable[[Callable[[], Any]], Any]) -> None:
+        vars(self).update(_target=target, _call=call)
 
     def __setattr__(self, name: str, value: object) -> None:
-        self._do(lambda: setattr(self._target, name, value))
+        self._call(lambda: setattr(self._target, name, value))
 
     def __getattr__(self, name: str) -> Any:
-        found = getattr(self._target, name)
-        if isinstance(found, (Faults, NotificationSender)):
-            return _Elsewhere(found, self._do)
-        if not callable(found):
-            return found
+        value = getattr(self._target, name)
+        if isinstance(value, (Faults, NotificationSender)):
+            return _ThreadProxy(value, self._call)
+        if not callable(value):
+            return value
 
-        @functools.wraps(found)
-        def run(*given: Any, **named: Any) -> Any:
-            return self._do(functools.partial(found, *given, **named))
+        @functools.wraps(value)
+        def run(*args: Any, **kwargs: Any) -> Any:
+            return self._call(functools.partial(value, *args, **kwargs))
 
         return run

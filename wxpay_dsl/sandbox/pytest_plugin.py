@@ -1,4 +1,4 @@
-"""The pytest plugin: the fixture ``wxpay_sandbox``, client and server in one line.
+"""The pytest plugin: the fixture ``wxpay_sandbox``, a running sandbox and a client of it.
 
 ::
 
@@ -6,9 +6,9 @@
         order = await wxpay_sandbox.client.v3.pay.transactions.native.post(...)
         wxpay_sandbox.control.pay(order.data["code_url"])
 
-It is a :class:`~wxpay_dsl.sandbox.background.BackgroundSandbox`: one server for the whole run, with nothing of the test
-before in it. ``@pytest.mark.wxpay_sandbox(mode="certificate", …)`` gives a test one of its own, made with these
-arguments of :class:`~wxpay_dsl.sandbox.Sandbox`.
+It is a :class:`~wxpay_dsl.sandbox.background.BackgroundSandbox`: one server for the whole run, reset before each test.
+``@pytest.mark.wxpay_sandbox(mode="certificate", …)`` starts a separate one for a test, with these arguments of
+:class:`~wxpay_dsl.sandbox.Sandbox`.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ import pytest
 if TYPE_CHECKING:
     from .background import BackgroundSandbox
 
-# This module is imported by every run of pytest where the package is installed: nothing else is imported until wanted.
+# Every run of pytest imports this module where the package is installed, so it imports nothing else at its top.
 
 __all__ = ["pytest_configure", "wxpay_sandbox", "wxpay_sandbox_server"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Makes the marker known."""
+    """Register the marker ``wxpay_sandbox``."""
     config.addinivalue_line(
         "markers",
-        "wxpay_sandbox(**options): a sandbox of the test's own, with these arguments of wxpay_dsl.sandbox.Sandbox",
+        "wxpay_sandbox(**options): a separate sandbox for the test, with these arguments of wxpay_dsl.sandbox.Sandbox",
     )
 
 
@@ -45,7 +45,7 @@ def wxpay_sandbox_server() -> Iterator[BackgroundSandbox]:
 
 @pytest.fixture
 def wxpay_sandbox(request: pytest.FixtureRequest) -> Iterator[BackgroundSandbox]:
-    """A WeChat Pay of the test's own, and a client of it: ``.client``, ``.control``, ``.credentials``, ``.url``."""
+    """A sandbox without records, and a client of it: ``.client``, ``.control``, ``.credentials``, ``.url``."""
     marker = request.node.get_closest_marker("wxpay_sandbox")
     if marker is None:
         sandbox: BackgroundSandbox = request.getfixturevalue("wxpay_sandbox_server")

@@ -1,4 +1,4 @@
-"""Runs a sandbox for a shell: until it is told to stop."""
+"""Runs a sandbox for the command line until a signal stops it."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ async def serve(
     faults: Mapping[str, float] | None = None,
     ready: Callable[[str], None] = print,
 ) -> None:
-    """Serves until SIGINT, SIGTERM or cancellation; calls ``ready("ready http://127.0.0.1:N")`` once it does.
+    """Serve until SIGINT, SIGTERM or cancellation; ``ready("ready http://127.0.0.1:N")`` is called once it serves.
 
-    The arguments are those of :class:`~wxpay_dsl.sandbox.Sandbox`, and it raises what that raises: ValueError for a
+    The other arguments and what is raised are those of :class:`~wxpay_dsl.sandbox.Sandbox`: ValueError for a
     host beyond loopback, OSError for a port that is taken, ConfigurationError for a home that cannot be read.
     """
     sandbox = Sandbox(
@@ -46,17 +46,17 @@ async def serve(
         faults=faults,
     )
     async with sandbox:
-        ended = asyncio.Event()
+        stopped = asyncio.Event()
         loop = asyncio.get_running_loop()
         with contextlib.ExitStack() as handlers:
             for number in (signal.SIGINT, signal.SIGTERM):
                 before = signal.getsignal(number)
-                # Not on Windows, nor outside the main thread; there cancellation ends it.
+                # Not on Windows, nor outside the main thread: there only cancellation stops it.
                 with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
-                    loop.add_signal_handler(number, ended.set)
-                    if before is not None:  # one of C's, which Python cannot give back
+                    loop.add_signal_handler(number, stopped.set)
+                    if before is not None:  # None: a handler set in C, which Python cannot restore
                         handlers.callback(signal.signal, number, before)
                     handlers.callback(loop.remove_signal_handler, number)
-            # Whoever reads this may end it at once.
+            # After the handlers are set: the reader of this line may send a signal at once.
             ready(f"ready {sandbox.url}")
-            await ended.wait()
+            await stopped.wait()

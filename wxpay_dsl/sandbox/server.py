@@ -1,4 +1,4 @@
-"""The sandbox, put together: keys, state, service, control, notifications, and the address they are served at."""
+"""The class :class:`Sandbox`: puts keys, state, service, control and notifications together and serves them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from wxpay_dsl.client import tree as spec_tree
 
-from .app import Running
-from .control import access as guard
+from .app import App
+from .control import access
 from .explorer import Explorer
 from .keys import home
 from .keys.identity import (
@@ -44,10 +44,10 @@ __all__ = ["Sandbox"]
 
 
 class Sandbox:
-    """A WeChat Pay of one's own on loopback, to be used in ``async with``.
+    """The sandbox: a local server that behaves as WeChat Pay does.
 
     ``async with Sandbox() as sandbox: await sandbox.client.v3…``. Without ``home`` everything is in memory, and the
-    sandboxes of one process share their keys; with one, keys and state are kept there, and are there again next time.
+    sandboxes of one process share their keys; with ``home``, keys and state are kept in that folder.
     """
 
     def __init__(
@@ -67,18 +67,21 @@ class Sandbox:
         notifications: DeliveryOptions | None = None,
         seed: int | None = None,
     ) -> None:
-        """``port``: 0 for any that is free. ``specs``: folders of endpoints on top of the package's own. ``mode``: how
-        the platform signs (``"public-key"``, ``"certificate"``, or both, as while a merchant migrates). ``strict``
-        refuses whatever differs from a spec. Unless ``stateful`` every operation answers from its spec, whatever
-        happened before. ``tls`` serves https with an authority of its own, and demands the client certificate where
-        the specs say so. ``faults``: of each kind in :data:`wxpay_dsl.sandbox.protocol.faults.KINDS`, the
-        share of calls that it hits; ``seed`` makes the choice the same each time. ``notifications``: how they are
-        delivered. Raises ValueError for a ``host`` beyond loopback unless ``allow_remote``.
+        """``port``: 0 for any free one. ``specs``: folders of operations in addition to the package's. ``mchid``: the
+        id of its merchant. ``mode``: the keys that the platform signs with (``"public-key"``, ``"certificate"``, or
+        ``"both"``, as while a merchant migrates). ``strict`` refuses whatever differs from a spec. With ``stateful``
+        False every operation responds with its spec's example. ``tls`` serves https with a certificate of its own
+        authority, and requires a client certificate where the specs do. ``faults``: ``{kind: share of calls, 0 to
+        1}``, the kinds of :data:`wxpay_dsl.sandbox.protocol.faults.KINDS`. ``notifications``: how they are delivered.
+        ``seed`` makes random choices reproducible.
+
+        Raises ValueError for a ``host`` beyond loopback unless ``allow_remote``, for a kind that is not one, and for
+        a share outside 0 to 1.
         """
-        if not allow_remote and not guard.is_loopback(host):
+        if not allow_remote and not access.is_loopback(host):
             raise ValueError(
-                f"the sandbox serves loopback only, not {host!r}: anyone who reaches it can call it and read its "
-                f"answers (allow_remote=True serves there all the same)"
+                f"the sandbox serves loopback only, not {host!r}: any client that reaches it can call it and read its "
+                f"responses (allow_remote=True permits this host)"
             )
         self._host = host
         self._port = port
@@ -93,49 +96,49 @@ class Sandbox:
         self._delivery_options = notifications
         self._seed = seed
         self._listener: Listener | None = None
-        self._running: Running | None = None
+        self._app: App | None = None
         self._client: Wechatpay | None = None
         self._url = ""
 
     @property
     def url(self) -> str:
-        """``http://127.0.0.1:PORT``, once it serves; ``https://…`` with ``tls``."""
-        self._serving()
+        """``http://127.0.0.1:PORT``; ``https://…`` with ``tls``. Raises RuntimeError before :meth:`start`."""
+        self._require_app()
         return self._url
 
     @property
     def merchant(self) -> Merchant:
-        """The merchant whose credentials these are."""
-        return self._serving().merchant
+        """The merchant of :attr:`credentials`."""
+        return self._require_app().merchant
 
     @property
     def platform(self) -> Platform:
         """The platform's keys."""
-        return self._serving().platform
+        return self._require_app().platform
 
     @property
     def control(self) -> Control:
-        """The payer, the clock, the faults: all that a test may do beyond calling it."""
-        return self._serving().control
+        """Acts as the payer, moves the clock, injects faults, rotates keys."""
+        return self._require_app().control
 
     @property
     def state(self) -> State:
-        """All that the sandbox knows of its merchants' business."""
-        return self._serving().state
+        """The records: orders, refunds, contracts, transfers and so on."""
+        return self._require_app().state
 
     @property
     def sender(self) -> NotificationSender:
-        """Who delivers notifications."""
-        return self._serving().sender
+        """Sends notifications to ``notify_url``."""
+        return self._require_app().sender
 
     @property
     def credentials(self) -> dict[str, Any]:
-        """What ``Wechatpay(**…)`` takes to call this sandbox as its merchant."""
+        """The keyword arguments of ``Wechatpay`` to call this sandbox as its merchant."""
         return self.credentials_of(self.merchant)
 
     @property
     def brand_credentials(self) -> dict[str, Any]:
-        """What ``Wechatpay(**sandbox.credentials, **…)`` takes beside to call ``wxpay.brand`` (品牌直连)."""
+        """Keyword arguments of ``Wechatpay`` beside :attr:`credentials` to call ``wxpay.brand`` (品牌直连)."""
         brand, public_key = throwaway_merchant(BRAND_ID), self.platform.public_key
         return {
             "brand_id": brand.mchid,
@@ -147,7 +150,7 @@ class Sandbox:
 
     @property
     def client(self) -> Wechatpay:
-        """A client of this sandbox as its merchant, closed with it."""
+        """A client of this sandbox as its merchant; :meth:`stop` closes it."""
         if self._client is None:
             from wxpay_dsl.client import Wechatpay
 
@@ -155,19 +158,19 @@ class Sandbox:
         return self._client
 
     def credentials_of(self, merchant: Merchant) -> dict[str, Any]:
-        """What ``Wechatpay(**…)`` takes to call this sandbox as one of its merchants."""
+        """The keyword arguments of ``Wechatpay`` to call this sandbox as one of its merchants."""
         platform = self.platform
-        certs: dict[str, Any] = {}
+        platform_keys: dict[str, Any] = {}
         if platform.mode != "certificate":
-            certs[platform.public_key.id] = platform.public_key.private_key.public_key()
+            platform_keys[platform.public_key.id] = platform.public_key.private_key.public_key()
         else:
-            certs |= {pair.id: pair.certificate for pair in platform.certificates}
+            platform_keys |= {pair.id: pair.certificate for pair in platform.certificates}
         return {
             "mchid": merchant.mchid,
             "serial": merchant.serial,
             "private_key": merchant.private_key,
             "certificate": merchant.certificate,
-            "platform_keys": certs,
+            "platform_keys": platform_keys,
             "apiv3_key": merchant.apiv3_key,
             "apiv2_key": merchant.apiv2_key,
             "base_url": self.url,
@@ -175,9 +178,9 @@ class Sandbox:
         }
 
     def write_home(self, folder: str | Path) -> None:
-        """Writes what a merchant downloads: ``apiclient_key.pem apiclient_cert.pem apiclient_cert.p12 pub_key.pem
-        platform_cert.pem``, what a brand (品牌直连) does, ``brand_key.pem``, and a profile of both, ``wxpay.toml``.
-        Raises OSError.
+        """Write the files that a merchant downloads (``apiclient_key.pem apiclient_cert.pem apiclient_cert.p12
+        pub_key.pem platform_cert.pem``), the key of a brand (品牌直连, ``brand_key.pem``) and a profile of both,
+        ``wxpay.toml``. Raises OSError.
         """
         platform = self.platform
         ca = self._authority.pem if self._authority is not None else None
@@ -185,11 +188,11 @@ class Sandbox:
         home.write(Path(folder), self.merchant, platform.public_key, platform.certificates[-1], self.url, ca, brand)
 
     async def start(self) -> None:
-        """Makes or loads keys and state, and begins to serve.
+        """Make or load keys and state, and start serving.
 
-        Raises OSError where the port is taken, ConfigurationError for a home that cannot be used.
+        Raises OSError if the port is taken, ConfigurationError for a home that cannot be used.
         """
-        # First, as it keeps others out of the home: no two make keys for it.
+        # First, because it locks the home: two sandboxes must not make keys for the same one.
         state = State(home.state_file(self._home) if self._home is not None else None)
         try:
             merchant, public_key, certificates = await asyncio.to_thread(self._identities)
@@ -197,7 +200,7 @@ class Sandbox:
             state.close()
             raise
         platform = Platform(self._mode, public_key, certificates)
-        self._running = Running(
+        self._app = App(
             self._tree,
             merchant,
             platform,
@@ -209,32 +212,32 @@ class Sandbox:
             stateful=self._stateful,
         )
         try:
-            explorer = Explorer(self, self._tree, self._running.respond)
+            explorer = Explorer(self, self._tree, self._app.respond)
             self._listener = Listener(explorer.respond, self._host, self._port, self._tls(merchant))
             self._url = await self._listener.start()
             if self._home is not None:
                 self.write_home(self._home)
-            # Last: whoever is notified may want a certificate.
-            self._running.sender.resume()
+            # Last: a notified merchant may download a certificate.
+            self._app.sender.resume()
         except BaseException:
             await self.stop()
             raise
 
     async def stop(self) -> None:
-        """Ends serving; open connections are closed."""
+        """Stop serving and close open connections."""
         client, self._client = self._client, None
         listener, self._listener = self._listener, None
-        running, self._running = self._running, None
+        app, self._app = self._app, None
         self._url = ""
-        # In the contrary order, and each of them whatever becomes of the one before.
-        async with AsyncExitStack() as ending:
-            if running is not None:
-                ending.callback(running.state.close)
-                ending.push_async_callback(running.sender.close)
+        # In reverse order, each of them even if the one before fails.
+        async with AsyncExitStack() as stack:
+            if app is not None:
+                stack.callback(app.state.close)
+                stack.push_async_callback(app.sender.close)
             if listener is not None:
-                ending.push_async_callback(listener.stop)
+                stack.push_async_callback(listener.stop)
             if client is not None:
-                ending.push_async_callback(client.close)
+                stack.push_async_callback(client.close)
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -245,10 +248,10 @@ class Sandbox:
     ) -> None:
         await self.stop()
 
-    def _serving(self) -> Running:
-        if self._running is None:
+    def _require_app(self) -> App:
+        if self._app is None:
             raise RuntimeError("the sandbox is not serving: use it in `async with Sandbox() as sandbox`")
-        return self._running
+        return self._app
 
     def _tls(self, merchant: Merchant) -> ssl.SSLContext | None:
         if self._authority is None:
@@ -260,13 +263,13 @@ class Sandbox:
     def _identities(self) -> tuple[Merchant, PlatformKeyPair, tuple[PlatformKeyPair, ...]]:
         if self._home is None:
             return throwaway_merchant(self._mchid), throwaway_public_key(), ()
-        found = home.read(self._home)
-        if found is not None:
-            merchant, public_key, certificate = found
+        stored = home.read(self._home)
+        if stored is not None:
+            merchant, public_key, certificate = stored
             return merchant, public_key, (certificate,)
-        own, public, certified = make_private_keys(3)
+        merchant_key, public, certified = make_private_keys(3)
         certificate = make_platform_certificate(certified)
-        return make_merchant(self._mchid, own), make_platform_public_key(public), (certificate,)
+        return make_merchant(self._mchid, merchant_key), make_platform_public_key(public), (certificate,)
 
 
 def _authority() -> Authority:

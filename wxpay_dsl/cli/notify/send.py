@@ -146,7 +146,7 @@ async def _deliver(event: Event, merchant: Merchant, pair: PlatformKeyPair, copi
     try:
         if sender.send(event) is None:
             raise click.UsageError(f"it cannot be sent to {event.notify_url}")
-        await sender.settle()
+        await sender.wait_until_idle()
     finally:
         await sender.close()
     return sender.deliveries[0]

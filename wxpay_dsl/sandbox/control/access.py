@@ -1,4 +1,4 @@
-"""Who may use the control: programs and browsers on this machine, and no page of somebody else's in that browser."""
+"""Access to the control and the explorer: from this machine only, and from no web page of another origin."""
 
 from __future__ import annotations
 
@@ -8,30 +8,31 @@ from urllib.parse import urlsplit
 
 from wxpay_dsl.sandbox.protocol.messages import Call, Refusal
 
-__all__ = ["PREFIX", "admit", "is_loopback"]
+__all__ = ["PREFIX", "check_access", "is_loopback"]
 
-#: Where the control is served.
+#: The path prefix of the control.
 PREFIX: Final = "/sandbox"
 
 
-def admit(call: Call, peer: str | None) -> None:
-    """Raises Refusal 403 unless the control may be used: from loopback, under a name of loopback, by no other origin.
+def check_access(call: Call, peer: str | None) -> None:
+    """Raise Refusal 403 NO_AUTH unless the client's address and the ``Host`` are loopback and ``Origin`` is the same.
 
-    The name is looked at since a page can be made to reach any address under a name of its own (DNS rebinding).
+    ``peer``: the client's IP address. ``Host`` is checked because a web page of another site can reach any address
+    under its own host name (DNS rebinding).
     """
     host = call.headers.get("Host", "")
     origin = call.headers.get("Origin")
     try:
         name = urlsplit(f"//{host}").hostname or ""
         foreign = origin is not None and urlsplit(origin).netloc != host
-    except ValueError:  # half an IPv6 address
+    except ValueError:  # an invalid IPv6 address
         name, foreign = "", True
     if peer is None or not is_loopback(peer) or not is_loopback(name) or foreign:
-        raise Refusal(403, "NO_AUTH", "/sandbox/ is for this machine alone", signed=False)
+        raise Refusal(403, "NO_AUTH", "/sandbox/ can be used from this machine only", signed=False)
 
 
 def is_loopback(host: str) -> bool:
-    """Whether an address, or the name ``localhost``, is this machine's own."""
+    """Whether ``host`` is ``localhost`` or a loopback address."""
     if host == "localhost":
         return True
     try:

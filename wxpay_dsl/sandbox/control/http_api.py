@@ -1,28 +1,28 @@
-"""The control over HTTP, for tests in other processes and other languages: JSON under ``/sandbox/``.
+"""The control over HTTP, for other processes and other languages: JSON under ``/sandbox/``.
 
-======================================  ==========================================================================
-``POST /sandbox/pay``                   ``{"order": CODE_URL|PREPAY_ID|H5_URL|NUMBER, "openid"?}``
-``POST /sandbox/decline``               ``{"order"}``
-``POST /sandbox/sign``                  ``{"order": TOKEN|LINK|NUMBER, "openid"?}``
-``POST /sandbox/confirm``               ``{"order": PACKAGE|NUMBER, "openid"?}``
-``POST /sandbox/terminate``             ``{"contract_id"}``
-``POST /sandbox/refund``                ``{"refund": NUMBER, "end": "succeed"|"abnormal"|"close"}``
-``POST /sandbox/complaint``              ``{"order", "detail"?, "phone"?}``
-``POST /sandbox/clock``                 ``{"advance": SECONDS}``
-``POST /sandbox/settings``              ``{"automatic"?: true|false, "mode"?: "public-key"|"certificate"|"both"}``
-``POST /sandbox/run-pending``                takes all pending steps
-``POST /sandbox/notifications``         how they come: ``{"speed"?, "copies"?, "out_of_order"?, "max_delay"?, "redeliver"?}``
-``GET /sandbox/notifications``          the deliveries, latest last, and what the merchant answered
-``POST /sandbox/resend``                ``{"id"}``: a notification once more, whatever was answered
-``POST /sandbox/faults``                ``{"kind", "value"?, "share"?, "times"?, "path"?}``; ``DELETE`` forgets all
-``POST /sandbox/stage-certificate``              a new platform certificate can be downloaded
-``POST /sandbox/rotate-certificate``                it signs; without one announced, a new one
-``POST /sandbox/balance``               ``{"mchid", "amount"}``
-``POST /sandbox/merchants``             ``{"mchid"}``; gives the merchant's keys
-``POST /sandbox/reset``                 forgets all business
-``GET /sandbox/status``                 clock, mode, merchants, faults
-``GET /sandbox/list/WHAT``              records: transactions, refunds, contracts …
-======================================  ==========================================================================
+=====================================  ==========================================================================
+``POST /sandbox/pay``                  ``{"order": CODE_URL|PREPAY_ID|H5_URL|NUMBER, "openid"?}``
+``POST /sandbox/decline``              ``{"order"}``
+``POST /sandbox/sign``                 ``{"order": TOKEN|LINK|NUMBER, "openid"?}``
+``POST /sandbox/confirm``              ``{"order": PACKAGE|NUMBER, "openid"?}``
+``POST /sandbox/terminate``            ``{"contract_id"}``
+``POST /sandbox/refund``               ``{"refund": NUMBER, "end": "succeed"|"abnormal"|"close"}``
+``POST /sandbox/complaint``            ``{"order", "detail"?, "phone"?}``
+``POST /sandbox/clock``                ``{"advance": SECONDS}``
+``POST /sandbox/settings``             ``{"automatic"?: true|false, "mode"?: "public-key"|"certificate"|"both"}``
+``POST /sandbox/run-pending``          completes all pending steps
+``POST /sandbox/notifications``        delivery: ``{"speed"?, "copies"?, "out_of_order"?, "max_delay"?, "redeliver"?}``
+``GET /sandbox/notifications``         the deliveries, oldest first, with each attempt and the merchant's response
+``POST /sandbox/resend``               ``{"id"}``: sends a notification again, whatever was responded before
+``POST /sandbox/faults``               ``{"kind", "value"?, "share"?, "times"?, "path"?}``; ``DELETE`` removes all
+``POST /sandbox/stage-certificate``    makes a new platform certificate available for download
+``POST /sandbox/rotate-certificate``   signs with the staged certificate, or with a new one
+``POST /sandbox/balance``              ``{"mchid", "amount": FEN}``
+``POST /sandbox/merchants``            ``{"mchid"}``: adds a merchant; responds with its keys
+``POST /sandbox/reset``                removes all records and faults
+``GET /sandbox/status``                clock, mode, merchants, faults
+``GET /sandbox/list/KIND``             records: transactions, refunds, profit_sharing_orders …
+=====================================  ==========================================================================
 """
 
 from __future__ import annotations
@@ -35,20 +35,20 @@ import attrs
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from wxpay_dsl.sandbox.protocol.faults import KINDS
-from wxpay_dsl.sandbox.protocol.messages import Answer, Call, Refusal
+from wxpay_dsl.sandbox.protocol.messages import Call, Refusal, Response
 
 from .access import PREFIX
 from .control import Control
 
-__all__ = ["answer"]
+__all__ = ["respond"]
 
 _LIST: Final = f"{PREFIX}/list/"
 
 Body = Mapping[str, Any]
 
 
-def answer(control: Control, call: Call) -> Answer:
-    """Does what a call of the control API asks for. Raises Refusal."""
+def respond(control: Control, call: Call) -> Response:
+    """The response to a call of the control API. Raises Refusal."""
     if call.method == "GET" and call.path.startswith(_LIST):
         return _json(control.list(call.path.removeprefix(_LIST)))
     handler = _HANDLERS.get((call.method, call.path.removeprefix(PREFIX)))
@@ -56,40 +56,40 @@ def answer(control: Control, call: Call) -> Answer:
         raise Refusal(404, "RESOURCE_NOT_EXISTS", f"{call.method} {call.path[:200]}", signed=False)
     try:
         body = json.loads(call.body) if call.body else {}
-        json.dumps(body, ensure_ascii=False).encode()  # half a character: no answer could repeat it
+        json.dumps(body, ensure_ascii=False).encode()  # a lone surrogate cannot be repeated in a response
     except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):
-        raise _wrong("the body is no JSON object")
+        raise _param_error("the body is not a JSON object")
     try:
         return _json(handler(control, body))
     except KeyError as error:
-        raise _wrong(f"missing: {error.args[0]}") from None
+        raise _param_error(f"missing field: {error.args[0]}") from None
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
-        raise _wrong(str(error)) from None
+        raise _param_error(str(error)) from None
 
 
-def _json(data: Any) -> Answer:
-    return Answer(200, data, signed=False)
+def _json(data: Any) -> Response:
+    return Response(200, data, signed=False)
 
 
-def _wrong(message: str) -> Refusal:
+def _param_error(message: str) -> Refusal:
     return Refusal(400, "PARAM_ERROR", message, signed=False)
 
 
-def _payer(method: Callable[..., dict[str, Any]]) -> Callable[[Control, Body], Any]:
+def _approve_with(method: Callable[..., dict[str, Any]]) -> Callable[[Control, Body], Any]:
     def handle(control: Control, body: Body) -> Any:
         return method(control, str(body["order"]), str(body.get("openid", "")))
 
     return handle
 
 
-def _complain(control: Control, body: Body) -> Any:
-    told = {name: str(body[name]) for name in ("detail", "phone") if name in body}
-    return control.create_complaint(str(body["order"]), **told)
+def _create_complaint(control: Control, body: Body) -> Any:
+    options = {name: str(body[name]) for name in ("detail", "phone") if name in body}
+    return control.create_complaint(str(body["order"]), **options)
 
 
-def _set(control: Control, body: Body) -> Any:
+def _change_settings(control: Control, body: Body) -> Any:
     if "automatic" in body:
         control.set_auto_complete(automatic=bool(body["automatic"]))
     if "mode" in body:
@@ -111,7 +111,7 @@ def _clear_faults(control: Control, body: Body) -> Any:
 def _set_balance(control: Control, body: Body) -> Any:
     amount = body["amount"]
     if type(amount) is not int:
-        raise ValueError(f"amount is an integer, in fen, not {amount!r:.40}")
+        raise ValueError(f"amount must be an integer, in fen, not {amount!r:.40}")
     control.set_balance(str(body["mchid"]), amount)
     return attrs.asdict(control.state.account(str(body["mchid"])))
 
@@ -129,18 +129,18 @@ def _add_merchant(control: Control, body: Body) -> Any:
     }
 
 
-def _set_manner(control: Control, body: Body) -> Any:
+def _set_delivery_options(control: Control, body: Body) -> Any:
     control.sender.delivery_options = attrs.evolve(control.sender.delivery_options, **body)
     return attrs.asdict(control.sender.delivery_options)
 
 
 def _resend(control: Control, body: Body) -> Any:
-    identity = str(body["id"])
-    found = control.state.deliveries.get(identity)
-    if found is None:
+    delivery_id = str(body["id"])
+    delivery = control.state.deliveries.get(delivery_id)
+    if delivery is None:
         raise Refusal(404, "RESOURCE_NOT_EXISTS", "通知不存在", signed=False)
-    control.sender.resend(found)
-    return {"id": identity}
+    control.sender.resend(delivery)
+    return {"id": delivery_id}
 
 
 def _reset(control: Control, body: Body) -> Any:
@@ -155,24 +155,24 @@ def _status(control: Control, body: Body) -> Any:
         "mode": control.platform.mode,
         "merchants": list(control.merchants),
         "faults": [attrs.asdict(rule) for rule in control.faults.rules],
-        "kinds_of_fault": {kind: told for kind, (told, _) in KINDS.items()},
+        "kinds_of_fault": {kind: description for kind, (description, _) in KINDS.items()},
     }
 
 
 _HANDLERS: Final[Mapping[tuple[str, str], Callable[[Control, Body], Any]]] = {
-    ("POST", "/pay"): _payer(Control.pay),
-    ("POST", "/sign"): _payer(Control.sign),
-    ("POST", "/confirm"): _payer(Control.confirm),
+    ("POST", "/pay"): _approve_with(Control.pay),
+    ("POST", "/sign"): _approve_with(Control.sign),
+    ("POST", "/confirm"): _approve_with(Control.confirm),
     ("POST", "/decline"): lambda control, body: control.decline(str(body["order"])),
     ("POST", "/terminate"): lambda control, body: control.terminate(str(body["contract_id"])),
     ("POST", "/refund"): lambda control, body: control.complete_refund(str(body["refund"]), str(body["end"])),
-    ("POST", "/complaint"): _complain,
+    ("POST", "/complaint"): _create_complaint,
     ("POST", "/clock"): lambda control, body: {"now": control.advance_clock(float(body["advance"]))},
-    ("POST", "/settings"): _set,
+    ("POST", "/settings"): _change_settings,
     ("POST", "/run-pending"): lambda control, body: {"settled": control.run_pending()},
     ("POST", "/faults"): _add_fault,
     ("DELETE", "/faults"): _clear_faults,
-    ("POST", "/notifications"): _set_manner,
+    ("POST", "/notifications"): _set_delivery_options,
     ("GET", "/notifications"): lambda control, body: control.list("notifications"),
     ("POST", "/resend"): _resend,
     ("POST", "/stage-certificate"): lambda control, body: {"serial": control.stage_certificate()},

@@ -1,7 +1,7 @@
-"""The payer, who is not the merchant: finds what there is to pay, sign or confirm, and does it or does not.
+"""What a payer does: finds an order, contract or transfer that waits for the payer, and approves or declines it.
 
-What is to be done is told by whatever the merchant shows the payer: ``code_url``, ``prepay_id``, ``h5_url``, the
-token of a contract, the package of a payscore order or a transfer; or by the merchant's own number for it.
+It is found by what the merchant shows the payer (``code_url``, ``prepay_id``, ``h5_url``, the token of a contract, the
+package of a payscore order or of a transfer), or by the merchant's number of it.
 """
 
 from __future__ import annotations
@@ -20,66 +20,66 @@ from wxpay_dsl.sandbox.state.state import State
 
 from .payment_codes import PAYER
 
-__all__ = ["Errand", "approve", "decline", "find"]
+__all__ = ["PayerTask", "approve", "decline", "find"]
 
-#: Something that waits for a payer.
-Errand = Transaction | CombinedOrder | Contract | ServiceOrder | Transfer
+#: A record that can wait for its payer.
+PayerTask = Transaction | CombinedOrder | Contract | ServiceOrder | Transfer
 
 
-def find(state: State, thing: str) -> Errand:
-    """What ``thing`` leads to. Raises Refusal ORDER_NOT_EXIST."""
-    word = _word(thing)
-    found: Errand | None = (
-        state.transactions.find("prepay_id", word)
-        or state.transactions.find("token", word)
-        or state.combined.find("prepay_id", word)
-        or state.combined.find("token", word)
-        or state.contracts.find("token", word)
-        or state.service_orders.find("package", word)
-        or state.service_orders.find("order_id", word)
-        or state.transfers.find("package", word)
-        or state.transfers.find("bill_no", word)
-        or _by_number(state, word)
+def find(state: State, reference: str) -> PayerTask:
+    """The record that a link, a token or a number refers to. Raises Refusal 404 ORDER_NOT_EXIST."""
+    token = _token(reference)
+    task: PayerTask | None = (
+        state.transactions.find("prepay_id", token)
+        or state.transactions.find("token", token)
+        or state.combined.find("prepay_id", token)
+        or state.combined.find("token", token)
+        or state.contracts.find("token", token)
+        or state.service_orders.find("package", token)
+        or state.service_orders.find("order_id", token)
+        or state.transfers.find("package", token)
+        or state.transfers.find("bill_no", token)
+        or _by_number(state, token)
     )
-    if found is None:
-        raise Refusal(404, "ORDER_NOT_EXIST", f"没有等待用户处理的订单或协议: {thing[:80]}", signed=False)
-    return found
+    if task is None:
+        raise Refusal(404, "ORDER_NOT_EXIST", f"没有等待用户处理的订单或协议: {reference[:80]}", signed=False)
+    return task
 
 
-def approve(state: State, errand: Errand, openid: str = "") -> Errand:
-    """The payer pays, signs, confirms. Raises Refusal."""
+def approve(state: State, task: PayerTask, openid: str = "") -> PayerTask:
+    """Pay, sign, confirm or accept, as ``openid`` or else a default payer. Raises Refusal if it is not possible."""
     who = openid or PAYER
-    if isinstance(errand, Transaction):
-        order = state.combined.get(errand.caller, errand.combined) if errand.combined else None
-        return payments.pay(state, errand, who) if order is None else payments.pay_combined(state, order, who)
-    if isinstance(errand, CombinedOrder):
-        return payments.pay_combined(state, errand, who)
-    if isinstance(errand, Contract):
-        return contracts.sign(state, errand, who)
-    if isinstance(errand, ServiceOrder):
-        return payscore.confirm(state, errand, who)
-    return transfers.confirm(state, transfers.find(state, errand, errand.mchid))
+    if isinstance(task, Transaction):
+        order = state.combined.get(task.caller, task.combined) if task.combined else None
+        return payments.pay(state, task, who) if order is None else payments.pay_combined(state, order, who)
+    if isinstance(task, CombinedOrder):
+        return payments.pay_combined(state, task, who)
+    if isinstance(task, Contract):
+        return contracts.sign(state, task, who)
+    if isinstance(task, ServiceOrder):
+        return payscore.confirm(state, task, who)
+    return transfers.confirm(state, transfers.expect_own(state, task, task.mchid))
 
 
-def decline(state: State, errand: Errand) -> Errand:
-    """The payer does not. Raises Refusal."""
-    if isinstance(errand, Transaction):
-        return payments.decline(state, errand)
-    if isinstance(errand, CombinedOrder):
-        for part in payments.parts_of(state, errand):
+def decline(state: State, task: PayerTask) -> PayerTask:
+    """Decline to pay or to accept. Raises Refusal if it is not possible."""
+    if isinstance(task, Transaction):
+        return payments.decline(state, task)
+    if isinstance(task, CombinedOrder):
+        for part in payments.sub_orders(state, task):
             payments.decline(state, part)
-        return errand
-    if isinstance(errand, Transfer):
-        return transfers.fail(state, transfers.find(state, errand, errand.mchid), "PAYEE_ACCOUNT_ABNORMAL")
-    # A contract that is not signed and an order that is not confirmed stay as they are.
-    return errand
+        return task
+    if isinstance(task, Transfer):
+        return transfers.fail(state, transfers.expect_own(state, task, task.mchid), "PAYEE_ACCOUNT_ABNORMAL")
+    # Declining a contract or a payscore order changes nothing.
+    return task
 
 
-def _word(thing: str) -> str:
-    """The token in a link, or the word itself."""
-    parts = urlsplit(thing.strip())
+def _token(reference: str) -> str:
+    """The token in a link, or the reference itself."""
+    parts = urlsplit(reference.strip())
     if not parts.scheme:
-        return thing.strip().removeprefix("prepay_id=")
+        return reference.strip().removeprefix("prepay_id=")
     query = parse_qs(parts.query)
     for name in ("pr", "prepay_id"):
         if name in query:
@@ -87,8 +87,8 @@ def _word(thing: str) -> str:
     return parts.path.rpartition("/")[2]
 
 
-def _by_number(state: State, number: str) -> Errand | None:
-    """By the merchant's own number: the latest that has it."""
+def _by_number(state: State, number: str) -> PayerTask | None:
+    """The latest record with this number of the merchant."""
     tables: tuple[tuple[Any, str], ...] = (
         (state.transactions, "out_trade_no"),
         (state.combined, "out_trade_no"),
@@ -99,6 +99,6 @@ def _by_number(state: State, number: str) -> Errand | None:
     for table, name in tables:
         for record in reversed(table.all()):
             if getattr(record, name) == number:
-                errand: Errand = current(record, state.now) if isinstance(record, Transaction) else record
-                return errand
+                task: PayerTask = current(record, state.now) if isinstance(record, Transaction) else record
+                return task
     return None

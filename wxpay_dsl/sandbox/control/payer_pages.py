@@ -1,4 +1,4 @@
-"""The payer's pages: what waits for a payer, and a button to pay, sign or confirm it. HTML and nothing else."""
+"""HTML pages for the payer: what waits for a payer, with buttons to approve or decline it. They use no script."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from wxpay_dsl.sandbox.domain.combined import CombinedOrder
 from wxpay_dsl.sandbox.domain.contracts import Contract
 from wxpay_dsl.sandbox.domain.payscore import ServiceOrder
 from wxpay_dsl.sandbox.domain.transactions import STATES, Transaction, current
-from wxpay_dsl.sandbox.protocol.messages import Answer, Call, Refusal
+from wxpay_dsl.sandbox.protocol.messages import Call, Refusal, Response
 
 from . import payer
 from .control import Control
-from .payer import Errand
+from .payer import PayerTask
 
-__all__ = ["PREFIXES", "answer"]
+__all__ = ["PREFIXES", "respond"]
 
-#: The paths that are pages.
+#: The path prefixes of the pages.
 PREFIXES: Final = ("/sandbox/pay/", "/sandbox/sign/")
 
 _PAGE: Final = Template(
@@ -60,110 +60,110 @@ _FORM: Final = (
 )
 
 
-def answer(control: Control, call: Call) -> Answer:
-    """The page of an errand, the step that its button takes, or the list of what is open. Raises Refusal."""
+def respond(control: Control, call: Call) -> Response:
+    """The page of one record, the result of its button, or the list of what waits for a payer. Raises Refusal."""
     prefix = next((prefix for prefix in PREFIXES if call.path.startswith(prefix)), None)
     if prefix is None:
-        return _html("等待付款人处理 · Waiting for the payer", _open(control))
-    thing = call.path.removeprefix(prefix)
+        return _html("等待付款人处理 · Waiting for the payer", _waiting_list(control))
+    reference = call.path.removeprefix(prefix)
     try:
         if call.method == "POST":
-            return _acted(control, call, thing)
-        return _shown(payer.find(control.state, thing), control)
+            return _submit(control, call, reference)
+        return _page_of(payer.find(control.state, reference), control)
     except Refusal as refusal:
         return _html(
             "无法完成 · Cannot be done", f"<p>{escape(refusal.message)}<p><small>{refusal.code}</small>", refusal.status
         )
 
 
-def _acted(control: Control, call: Call, thing: str) -> Answer:
-    wanted = parse_qs(call.body.decode("ascii", "replace")).get("do", [""])[0]
-    if wanted == "approve":
-        control.pay(thing)
+def _submit(control: Control, call: Call, reference: str) -> Response:
+    action = parse_qs(call.body.decode("ascii", "replace")).get("do", [""])[0]
+    if action == "approve":
+        control.pay(reference)
     else:
-        control.decline(thing)
+        control.decline(reference)
     redirect = parse_qs(call.query).get("redirect_url", [""])[0]
     if redirect.startswith(("http://", "https://")):
-        # H5支付 goes back to the merchant's page.
-        return Answer(302, None, {"Location": redirect}, signed=False)
-    return _shown(payer.find(control.state, thing), control)
+        # H5支付 returns to the merchant's page.
+        return Response(302, None, {"Location": redirect}, signed=False)
+    return _page_of(payer.find(control.state, reference), control)
 
 
-def _shown(errand: Errand, control: Control) -> Answer:
-    if isinstance(errand, Transaction):
-        errand = current(errand, control.state.now)
-        facts = {"商户": errand.mchid, "商品": errand.description, "订单号": errand.out_trade_no}
-        open_ = errand.state in ("NOTPAY", "USERPAYING")
-        return _errand(
+def _page_of(task: PayerTask, control: Control) -> Response:
+    if isinstance(task, Transaction):
+        task = current(task, control.state.now)
+        facts = {"商户": task.mchid, "商品": task.description, "订单号": task.out_trade_no}
+        open_ = task.state in ("NOTPAY", "USERPAYING")
+        return _task_page(
             "付款 · Pay",
-            errand.total,
-            {**facts, "状态": STATES[errand.state]},
+            task.total,
+            {**facts, "状态": STATES[task.state]},
             ("付款 Pay", "取消 Cancel"),
             open_=open_,
         )
-    if isinstance(errand, CombinedOrder):
-        parts = [control.state.transactions.get(*key) for key in errand.parts]
+    if isinstance(task, CombinedOrder):
+        parts = [control.state.transactions.get(*key) for key in task.parts]
         total = sum(part.total for part in parts if part is not None)
-        facts = {"商户": errand.mchid, "合单订单号": errand.out_trade_no, "子单": str(len(parts))}
-        open_ = not errand.transaction_id
-        return _errand("合单付款 · Pay", total, facts, ("付款 Pay", "取消 Cancel"), open_=open_)
-    if isinstance(errand, Contract):
-        facts = {"商户": errand.mchid, "模板": errand.plan_id, "状态": errand.state}
-        return _errand(
-            "开通自动扣费 · Sign", None, facts, ("签约 Sign", "取消 Cancel"), open_=errand.state == "PRESIGNED"
+        facts = {"商户": task.mchid, "合单订单号": task.out_trade_no, "子单": str(len(parts))}
+        open_ = not task.transaction_id
+        return _task_page("合单付款 · Pay", total, facts, ("付款 Pay", "取消 Cancel"), open_=open_)
+    if isinstance(task, Contract):
+        facts = {"商户": task.mchid, "模板": task.plan_id, "状态": task.state}
+        return _task_page(
+            "开通自动扣费 · Sign", None, facts, ("签约 Sign", "取消 Cancel"), open_=task.state == "PRESIGNED"
         )
-    if isinstance(errand, ServiceOrder):
-        facts = {"商户": errand.mchid, "服务": errand.introduction, "状态": errand.state}
-        return _errand(
-            "确认服务订单 · Confirm", None, facts, ("确认 Confirm", "取消 Cancel"), open_=errand.state == "CREATED"
+    if isinstance(task, ServiceOrder):
+        facts = {"商户": task.mchid, "服务": task.introduction, "状态": task.state}
+        return _task_page(
+            "确认服务订单 · Confirm", None, facts, ("确认 Confirm", "取消 Cancel"), open_=task.state == "CREATED"
         )
-    facts = {"商户": errand.mchid, "备注": errand.remark, "状态": errand.state}
-    return _errand(
+    facts = {"商户": task.mchid, "备注": task.remark, "状态": task.state}
+    return _task_page(
         "收款 · Receive",
-        errand.amount,
+        task.amount,
         facts,
         ("收款 Receive", "拒绝 Decline"),
-        open_=errand.state == "WAIT_USER_CONFIRM",
+        open_=task.state == "WAIT_USER_CONFIRM",
     )
 
 
-def _errand(title: str, fen: int | None, facts: dict[str, str], words: tuple[str, str], *, open_: bool) -> Answer:
-    total = "" if fen is None else f'<p class="sum">¥{fen // 100}.{fen % 100:02d}</p>'
+def _task_page(title: str, fen: int | None, facts: dict[str, str], words: tuple[str, str], *, open_: bool) -> Response:
+    total = "" if fen is None else f'<p class="sum">{_yuan(fen)}</p>'
     lines = "".join(f"<dt>{escape(name)}<dd>{escape(value)}" for name, value in facts.items() if value)
     form = _FORM.format(yes=words[0], no=words[1]) if open_ else ""
     return _html(title, f"{total}<dl>{lines}</dl>{form}")
 
 
-def _open(control: Control) -> str:
+def _waiting_list(control: Control) -> str:
     state = control.state
-    errands: list[tuple[str, str, str]] = []
+    tasks: list[tuple[str, str, str]] = []
     for order in state.transactions.all():
         now = current(order, state.now)
         if now.state in ("NOTPAY", "USERPAYING") and not now.combined:
-            errands.append((f"/sandbox/pay/{now.token}", now.description or now.out_trade_no, _yuan(now.total)))
-    errands += [
+            tasks.append((f"/sandbox/pay/{now.token}", now.description or now.out_trade_no, _yuan(now.total)))
+    tasks += [
         (f"/sandbox/pay/{one.token}", one.out_trade_no, "合单")
         for one in state.combined.all()
         if not one.transaction_id
     ]
-    errands += [
+    tasks += [
         (f"/sandbox/sign/{one.token}", one.out_contract_code, "签约")
         for one in state.contracts.all()
         if one.state == "PRESIGNED"
     ]
-    errands += [
+    tasks += [
         (f"/sandbox/sign/{one.package}", one.introduction or one.out_order_no, "支付分")
         for one in state.service_orders.all()
         if one.state == "CREATED"
     ]
-    errands += [
+    tasks += [
         (f"/sandbox/pay/{one.package}", one.remark, f"收款 {_yuan(one.amount)}")
         for one in state.transfers.all()
         if one.state == "WAIT_USER_CONFIRM"
     ]
-    if not errands:
-        return "<p>没有等待处理的订单、协议或转账。<br>No order, contract or transfer waits."
-    lines = (f'<li><a href="{link}">{escape(name)}</a> <small>{told}</small>' for link, name, told in errands)
+    if not tasks:
+        return "<p>没有等待处理的订单、协议或转账。<br>No order, contract or transfer is waiting."
+    lines = (f'<li><a href="{link}">{escape(name)}</a> <small>{note}</small>' for link, name, note in tasks)
     return f"<ul>{''.join(lines)}</ul>"
 
 
@@ -171,10 +171,10 @@ def _yuan(fen: int) -> str:
     return f"¥{fen // 100}.{fen % 100:02d}"
 
 
-def _html(title: str, content: str, status: int = 200) -> Answer:
+def _html(title: str, content: str, status: int = 200) -> Response:
     body = _PAGE.substitute(title=escape(title), content=content).encode()
     headers = {
         "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self' http: https:",
         "X-Frame-Options": "DENY",
     }
-    return Answer(status, body, headers, "text/html; charset=utf-8", signed=False)
+    return Response(status, body, headers, "text/html; charset=utf-8", signed=False)

@@ -1,4 +1,4 @@
-"""Takes a step in a sandbox that serves in another process, over its control API (see :mod:`.control_api`)."""
+"""Client of the control API (:mod:`.http_api`) of a sandbox in another process."""
 
 from __future__ import annotations
 
@@ -20,18 +20,19 @@ _TIMEOUT: Final = 10.0
 
 
 def step(base_url: str, name: str, fields: Mapping[str, Any], ca: str | None = None) -> Any:
-    """``POST {base_url}/sandbox/{name}`` with ``fields``; gives the record that it changed.
+    """Send ``POST {base_url}/sandbox/{name}`` with ``fields`` as JSON, and return the JSON of the response.
 
-    ``ca``: the file of the authority of a sandbox that serves https. Raises ServiceError with the service's own code
-    where the step cannot be taken, ConfigurationError for an address beyond loopback or where no sandbox serves.
+    ``ca``: the path of the certificate of the authority of a sandbox that serves https. Raises ServiceError with the
+    service's error code if the step is not possible, ConfigurationError for an address beyond loopback or if no
+    sandbox responds within 10 seconds.
     """
     if not is_loopback(urlsplit(base_url).hostname or ""):
-        raise ConfigurationError(f"{base_url!r:.80} is no sandbox: only loopback is ever told to pay")
+        raise ConfigurationError(f"{base_url!r:.80} is not a sandbox: only loopback addresses are allowed")
     url = f"{base_url.rstrip('/')}{PREFIX}/{name}"
-    request = urllib.request.Request(  # noqa: S310 - an address on loopback, looked at above
+    request = urllib.request.Request(  # noqa: S310 - an address on loopback, checked above
         url, json.dumps(dict(fields)).encode(), {"Content-Type": "application/json"}, method="POST"
     )
-    # Whatever proxy the environment names, this goes to this machine.
+    # Not through the proxy that the environment may name: the sandbox is on this machine.
     handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
     if base_url.startswith("https:"):
         handlers.append(urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=ca)))
@@ -41,19 +42,19 @@ def step(base_url: str, name: str, fields: Mapping[str, Any], ca: str | None = N
     except urllib.error.HTTPError as error:
         with error:
             body = error.read()
-        raise _refused(name, error.code, body) from None
+        raise _service_error(name, error.code, body) from None
     except (OSError, ValueError, RecursionError) as error:
         raise ConfigurationError(
-            f"no sandbox answers at {base_url} ({error}): start one with `wxpay sandbox`"
+            f"no sandbox responds at {base_url} ({error}): start one with `wxpay sandbox`"
         ) from None
 
 
-def _refused(name: str, status: int, body: bytes) -> ServiceError:
+def _service_error(name: str, status: int, body: bytes) -> ServiceError:
     try:
-        told = json.loads(body)
+        data = json.loads(body)
     except (ValueError, RecursionError):
-        told = None
-    if not isinstance(told, dict):
-        told = {}
-    code, message = str(told.get("code", "")), str(told.get("message", ""))
+        data = None
+    if not isinstance(data, dict):
+        data = {}
+    code, message = str(data.get("code", "")), str(data.get("message", ""))
     return ServiceError(f"POST {PREFIX}/{name}", status, code, message, body=body)

@@ -1,4 +1,4 @@
-"""A merchant's money: a balance, and an entry for everything that changed it."""
+"""The account of a merchant (基本账户): its balance, and a ledger entry for each change."""
 
 from __future__ import annotations
 
@@ -6,26 +6,29 @@ from typing import Final
 
 from attrs import evolve, frozen
 
-__all__ = ["FEE_RATE", "OPENING", "Account", "Entry", "book", "fee"]
+__all__ = ["FEE_RATE", "OPENING_BALANCE", "Account", "LedgerEntry", "book", "fee"]
 
-#: 手续费率, as bills show it.
+#: The fee rate (手续费率) as printed on bills; :func:`fee` computes with it.
 FEE_RATE: Final = "0.60%"
-#: Fen that a merchant has before its first payment, so that transfers can be tried at once.
-OPENING: Final = 100_000_000
+#: Balance of a new account in fen, so that transfers work before the first payment.
+OPENING_BALANCE: Final = 100_000_000
 
 
 @frozen
 class Account:
-    """基本账户. ``balance`` and ``frozen`` (waiting to be shared) are fen."""
+    """An account (基本账户). ``balance`` is in fen; ``entries`` is the number of ledger entries so far."""
 
     mchid: str
-    balance: int = OPENING
+    balance: int = OPENING_BALANCE
     entries: int = 0
 
 
 @frozen
-class Entry:
-    """One line of the fund-flow bill (资金账单). ``amount`` is fen, below 0 for what was paid out."""
+class LedgerEntry:
+    """One line of the fund-flow bill (资金账单).
+
+    ``amount`` is in fen, negative for money paid out; ``balance`` is the balance after it, in fen; ``at`` is Unix time.
+    """
 
     mchid: str
     number: int
@@ -41,13 +44,13 @@ class Entry:
 
 
 def fee(total: int) -> int:
-    """The service's fee for ``total`` fen, in fen, rounded half up."""
+    """Returns the service's fee for a payment of ``total`` fen, in fen, rounded half up."""
     return (total * 60 + 5000) // 10000
 
 
-def book(account: Account, at: float, kind: str, amount: int, voucher: str) -> tuple[Account, Entry]:
-    """The account after an entry, and the entry."""
+def book(account: Account, at: float, kind: str, amount: int, voucher: str) -> tuple[Account, LedgerEntry]:
+    """Books ``amount`` fen; returns the account after the entry, and the entry."""
     number = account.entries + 1
     after = evolve(account, balance=account.balance + amount, entries=number)
     flow_no = f"{int(at)}{number:010d}"
-    return after, Entry(account.mchid, number, at, kind, amount, after.balance, flow_no, voucher)
+    return after, LedgerEntry(account.mchid, number, at, kind, amount, after.balance, flow_no, voucher)

@@ -1,4 +1,4 @@
-"""A combined order (合单): several orders, of several merchants, paid at once.
+"""A combined order (合单): several orders, possibly of several merchants, paid together.
 
 https://pay.weixin.qq.com/doc/v3/merchant/4012077203
 """
@@ -14,16 +14,16 @@ from wxpay_dsl.sandbox.protocol.messages import Refusal
 
 from . import numbers
 
-__all__ = ["CombinedOrder", "place"]
+__all__ = ["CombinedOrder", "create_order"]
 
 
-def _pairs(given: Iterable[Iterable[str]]) -> tuple[tuple[str, str], ...]:
-    return tuple((mchid, number) for mchid, number in given)
+def _pairs(values: Iterable[Iterable[str]]) -> tuple[tuple[str, str], ...]:
+    return tuple((mchid, number) for mchid, number in values)
 
 
 @frozen
 class CombinedOrder:
-    """The order that holds the others together. Times are Unix time."""
+    """A combined order (合单支付订单). Times are Unix time in seconds."""
 
     mchid: str
     out_trade_no: str
@@ -32,7 +32,7 @@ class CombinedOrder:
     appid: str = ""
     notify_url: str = ""
     openid: str = ""
-    #: Merchant and number of each part.
+    #: ``(mchid, out_trade_no)`` of each sub-order.
     parts: tuple[tuple[str, str], ...] = field(default=(), converter=_pairs)
     contents: Mapping[str, Any] = field(factory=dict, repr=False)
     prepay_id: str = ""
@@ -40,8 +40,11 @@ class CombinedOrder:
     transaction_id: str = ""
 
 
-def place(order: CombinedOrder, known: CombinedOrder | None, now: float) -> CombinedOrder:
-    """The order, ready to be paid. Raises Refusal OUT_TRADE_NO_USED for other contents under a known number."""
-    if known is not None and known.contents != order.contents:
+def create_order(order: CombinedOrder, existing: CombinedOrder | None, now: float) -> CombinedOrder:
+    """Creates a combined order, or renews the payment link of the ``existing`` one.
+
+    Raises Refusal OUT_TRADE_NO_USED if the existing order has other contents.
+    """
+    if existing is not None and existing.contents != order.contents:
         raise Refusal(403, "OUT_TRADE_NO_USED", "合单商户订单号重复")
-    return evolve(known or order, prepay_id=numbers.prepay_id(now), token=numbers.token()[:12])
+    return evolve(existing or order, prepay_id=numbers.prepay_id(now), token=numbers.token()[:12])

@@ -1,4 +1,4 @@
-"""A contract by which a merchant may collect without asking again (委托代扣, 教育续费通): pre-signed, signed, ended.
+"""A contract for recurring deductions (委托代扣, 教育续费通): pre-signed, signed, terminated.
 
 https://pay.weixin.qq.com/doc/v3/merchant/4012157533
 """
@@ -16,28 +16,28 @@ from . import numbers
 
 __all__ = ["Contract", "expect_signed", "presign", "sign", "terminate"]
 
-#: A contract that is not ended lasts ten years.
+#: Seconds that a contract is valid for after it was signed: ten years.
 LIFETIME: Final = 10 * 365 * 86400.0
 
 
 @frozen
 class Contract:
-    """A contract (签约协议). Times are Unix time."""
+    """A contract (签约协议). Times are Unix time in seconds."""
 
     #: ``papay`` or ``edu-papay``.
     product: str
     mchid: str
-    #: 商户签约协议号; 教育续费通 has none and takes the token's place here.
+    #: The merchant's contract number (商户签约协议号). 教育续费通 has none; a random token stands in for it.
     out_contract_code: str
     plan_id: str
     appid: str
     caller: str
     created: float
     openid: str = ""
-    #: What came with the request and goes back with each answer.
-    told: Mapping[str, Any] = field(factory=dict, repr=False)
+    #: Fields of the request that each response repeats.
+    echoed: Mapping[str, Any] = field(factory=dict, repr=False)
     notify_url: str = ""
-    #: 预签约ID, 预签约号
+    #: The pre-signing id (预签约ID, 预签约号).
     token: str = ""
     contract_id: str = ""
     #: ``PRESIGNED SIGNED TERMINATED``
@@ -48,15 +48,15 @@ class Contract:
     remark: str = ""
 
 
-def presign(wanted: Contract, known: Contract | None) -> Contract:
-    """Ready to be signed by the user. Raises Refusal INVALID_REQUEST for one that is signed already."""
-    if known is not None and known.state == "SIGNED":
+def presign(requested: Contract, existing: Contract | None) -> Contract:
+    """Creates a contract for the user to sign. Raises Refusal INVALID_REQUEST if the existing one is signed."""
+    if existing is not None and existing.state == "SIGNED":
         raise Refusal(400, "INVALID_REQUEST", "该签约协议号已签约，请勿重复签约")
-    return evolve(wanted, token=wanted.token or numbers.token())
+    return evolve(requested, token=requested.token or numbers.token())
 
 
 def sign(contract: Contract, openid: str, now: float) -> Contract:
-    """The user signs. Raises Refusal INVALID_REQUEST."""
+    """Signs the contract as the user ``openid``. Raises Refusal INVALID_REQUEST unless it is pre-signed."""
     if contract.state != "PRESIGNED":
         raise Refusal(400, "INVALID_REQUEST", f"协议状态为{contract.state}，不能签约")
     return evolve(
@@ -69,12 +69,15 @@ def sign(contract: Contract, openid: str, now: float) -> Contract:
 
 
 def terminate(contract: Contract, by: str, remark: str, now: float) -> Contract:
-    """Merchant (``MCH_API_TERMINATE``) or user (``USER_TERMINATE``) ends it. Raises Refusal INVALID_REQUEST."""
+    """Terminates a signed contract. Raises Refusal INVALID_REQUEST if it is not signed.
+
+    ``by``: ``MCH_API_TERMINATE`` for the merchant, ``USER_TERMINATE`` for the user.
+    """
     expect_signed(contract)
     return evolve(contract, state="TERMINATED", ended_at=now, ended_by=by, remark=remark)
 
 
 def expect_signed(contract: Contract) -> None:
-    """Raises Refusal where the contract allows nothing (any longer)."""
+    """Raises Refusal INVALID_REQUEST unless the contract is signed and not terminated."""
     if contract.state != "SIGNED":
         raise Refusal(400, "INVALID_REQUEST", "协议未签约或已解约")

@@ -1,18 +1,18 @@
-"""What comes back from JSON as lists, as the tuples that records hold."""
+"""Converters for attrs fields: JSON lists, as loaded from the file, into the tuples that records hold."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-__all__ = ["entries", "numbers"]
+__all__ = ["entries", "strings"]
 
 
-def entries(given: Iterable[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
-    """Parts of a record."""
-    return tuple(given)
+def entries(values: Iterable[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
+    """A tuple of JSON objects."""
+    return tuple(values)
 
 
-def numbers(given: Iterable[str]) -> tuple[str, ...]:
-    """The parts of a key."""
-    return tuple(given)
+def strings(values: Iterable[str]) -> tuple[str, ...]:
+    """A tuple of strings."""
+    return tuple(values)

@@ -1,4 +1,4 @@
-"""A notification (通知) on its way: what it says, when it is sent next, and what the merchant answered.
+"""The delivery of a notification (通知): its contents, its schedule, and the merchant's responses.
 
 https://pay.weixin.qq.com/doc/v3/merchant/4012075249
 """
@@ -10,54 +10,56 @@ from typing import Any, Final
 
 from attrs import evolve, field, frozen
 
-__all__ = ["SCHEDULE", "Attempt", "Delivery", "attempted"]
+__all__ = ["SCHEDULE", "Attempt", "Delivery", "record_attempt"]
 
-#: Seconds between one delivery and the next, until the merchant says yes: 15 times in 24 hours.
+#: Seconds before each further attempt until the merchant acknowledges: 15 times in 24 hours.
 SCHEDULE: Final = (15, 15, 30, 180, 600, 1200, 1800, 1800, 1800, 3600, 10800, 10800, 10800, 21600, 21600)
 
 
 @frozen
 class Attempt:
-    """One delivery: when (Unix time), what the merchant answered, and why that counts for nothing, if so."""
+    """One attempt to deliver: its Unix time, the HTTP status, and why it failed (empty if it was acknowledged)."""
 
     at: float
-    #: 0 where there was no answer.
+    #: HTTP status of the response; 0 if there was none.
     status: int
     fault: str = ""
 
 
-def _attempts(given: Iterable[Attempt | Mapping[str, Any]]) -> tuple[Attempt, ...]:
-    return tuple(one if isinstance(one, Attempt) else Attempt(**one) for one in given)
+def _attempts(values: Iterable[Attempt | Mapping[str, Any]]) -> tuple[Attempt, ...]:
+    return tuple(one if isinstance(one, Attempt) else Attempt(**one) for one in values)
 
 
 @frozen
 class Delivery:
-    """A notification and what became of it. Times are Unix time, by the sandbox's clock."""
+    """A notification and the state of its delivery. Times are Unix time in seconds, by the sandbox's clock."""
 
-    #: Who is told, and where.
+    #: The merchant that is notified, and the URL that is called.
     mchid: str
     url: str
     event_type: str
-    #: Its own id; of APIv2's, which have none, one of the sandbox's.
+    #: The notification id; APIv2 has none, so the sandbox makes one.
     id: str
     #: ``v3`` or ``v2``.
     dialect: str
-    #: What it says, the same at each attempt: of APIv3 the envelope, of APIv2 the fields but nonce and signature.
+    #: The message, the same at each attempt: for APIv3 the envelope, for APIv2 the fields without nonce and signature.
     contents: Mapping[str, Any] = field(repr=False)
-    #: When it is sent next, while it is pending.
+    #: Time of the next attempt while the delivery is pending.
     due: float
-    #: Of APIv2: ``MD5`` or ``HMAC-SHA256``; empty for a message that has no signature.
+    #: APIv2 only: ``MD5`` or ``HMAC-SHA256``; empty for a message without signature.
     sign_type: str = ""
     attempts: tuple[Attempt, ...] = field(default=(), converter=_attempts)
-    #: Attempts of the schedule that were no use; duplicates are not counted.
+    #: Failed attempts of the schedule; duplicates are not counted.
     failures: int = 0
     #: ``pending``, ``accepted``, or ``given up``.
     state: str = "pending"
 
 
-def attempted(delivery: Delivery, attempt: Attempt, now: float, speed: float, *, follows: bool) -> Delivery:
-    """The delivery after an attempt; one that ``follows`` the schedule, ``speed`` times as fast as the real one, has
-    the next attempt follow it where it was no use.
+def record_attempt(delivery: Delivery, attempt: Attempt, now: float, speed: float, *, follows: bool) -> Delivery:
+    """Returns the delivery after an attempt.
+
+    ``follows``: whether the attempt is one of the schedule, so that a failure leads to the next attempt; duplicates are
+    not. ``speed``: how many times faster than the real schedule.
     """
     after = evolve(delivery, attempts=(*delivery.attempts, attempt))
     if not attempt.fault:

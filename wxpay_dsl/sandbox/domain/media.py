@@ -1,4 +1,4 @@
-"""Uploaded files (媒体文件): their hash is checked, and they can be had again.
+"""Uploaded files (媒体文件), checked against their hash.
 
 https://pay.weixin.qq.com/doc/v3/merchant/4012760432
 """
@@ -16,12 +16,12 @@ from wxpay_dsl.sandbox.protocol.messages import Refusal
 
 from . import numbers
 
-__all__ = ["Medium", "upload"]
+__all__ = ["MediaFile", "upload"]
 
 
 @frozen
-class Medium:
-    """A file. Its bytes are kept in base64."""
+class MediaFile:
+    """An uploaded file. ``encoded`` is its content in base64."""
 
     mchid: str
     media_id: str
@@ -32,18 +32,18 @@ class Medium:
 
     @property
     def content(self) -> bytes:
-        """The bytes."""
+        """The content of the file, in bytes."""
         return base64.b64decode(self.encoded)
 
 
-def upload(mchid: str, meta: Mapping[str, Any], content: bytes, content_type: str) -> Medium:
-    """A new file. Raises Refusal PARAM_ERROR where ``meta`` names another hash than the file has."""
+def upload(mchid: str, meta: Mapping[str, Any], content: bytes, content_type: str) -> MediaFile:
+    """Creates a file. Raises Refusal PARAM_ERROR if it is empty, or ``meta["sha256"]`` is not its hash."""
     digest = hashlib.sha256(content).hexdigest()
     if not content:
         raise Refusal(400, "PARAM_ERROR", "上传的文件为空")
-    told = meta.get("sha256")
-    if not isinstance(told, str) or told.lower() != digest:
-        detail = {"field": "/meta/sha256", "value": told, "issue": f"sha256 is {digest}", "location": "body"}
+    claimed = meta.get("sha256")
+    if not isinstance(claimed, str) or claimed.lower() != digest:
+        detail = {"field": "/meta/sha256", "value": claimed, "issue": f"sha256 is {digest}", "location": "body"}
         raise Refusal(400, "PARAM_ERROR", "文件的SHA256值与meta中的不一致", detail)
     encoded = base64.b64encode(content).decode()
-    return Medium(mchid, numbers.media_id(), str(meta.get("filename", "")), digest, content_type, encoded)
+    return MediaFile(mchid, numbers.media_id(), str(meta.get("filename", "")), digest, content_type, encoded)

@@ -1,4 +1,4 @@
-"""A payscore order (微信支付分): created, confirmed by the user, completed by the merchant, collected.
+"""A payscore order (微信支付分): created, confirmed by the user, completed by the merchant, then paid.
 
 https://pay.weixin.qq.com/doc/v3/merchant/4012587900
 """
@@ -15,15 +15,26 @@ from wxpay_dsl.sandbox.protocol.messages import Refusal
 from . import numbers
 from .converters import entries
 
-__all__ = ["ServiceOrder", "cancel", "collect", "complete", "confirm", "create", "current", "modify", "sync"]
+__all__ = [
+    "ServiceOrder",
+    "cancel",
+    "collect",
+    "complete",
+    "confirm",
+    "create_order",
+    "current",
+    "expect_unpaid",
+    "modify",
+    "sync",
+]
 
-#: A user who does not confirm within thirty days has no order.
+#: Seconds within which the user must confirm an order; after that it expires.
 _LIFETIME: Final = 30 * 86400.0
 
 
 @frozen
 class ServiceOrder:
-    """A service order (服务订单). Amounts are fen, times Unix time."""
+    """A service order (服务订单). Amounts are in fen, times are Unix time in seconds."""
 
     mchid: str
     out_order_no: str
@@ -34,8 +45,8 @@ class ServiceOrder:
     order_id: str = ""
     introduction: str = ""
     openid: str = ""
-    #: What came with the request and goes back with each answer: time_range, location, risk_fund, attach …
-    told: Mapping[str, Any] = field(factory=dict, repr=False)
+    #: Fields of the request that each response repeats: time_range, location, risk_fund, attach …
+    echoed: Mapping[str, Any] = field(factory=dict, repr=False)
     notify_url: str = ""
     package: str = ""
     #: ``CREATED DOING DONE REVOKED EXPIRED``
@@ -47,40 +58,47 @@ class ServiceOrder:
     discounts: tuple[Mapping[str, Any], ...] = field(default=(), converter=entries)
     transaction_id: str = ""
     paid_at: float = 0.0
-    #: ``NEWTON``: by the service; ``MCH``: by the merchant, some other way.
+    #: ``NEWTON``: collected by the service; ``MCH``: paid outside of it, as the merchant reported.
     paid_by: str = ""
     reason: str = ""
 
 
-def create(wanted: ServiceOrder, known: ServiceOrder | None, *, confirmed: bool, now: float) -> ServiceOrder:
-    """A new order, or the ``known`` one; ``confirmed``: the user's consent was given before (免确认).
+def create_order(
+    requested: ServiceOrder, existing: ServiceOrder | None, *, confirmed: bool, now: float
+) -> ServiceOrder:
+    """Creates an order, or returns the ``existing`` one with the same ``out_order_no``.
 
-    Raises Refusal INVALID_REQUEST for other contents under a known number.
+    ``confirmed``: whether it needs no confirmation by the user (免确认). Raises Refusal INVALID_REQUEST if the existing
+    order differs.
     """
-    if known is not None:
-        if (known.service_id, known.appid, known.told) != (wanted.service_id, wanted.appid, wanted.told):
+    if existing is not None:
+        if (existing.service_id, existing.appid, existing.echoed) != (
+            requested.service_id,
+            requested.appid,
+            requested.echoed,
+        ):
             raise Refusal(400, "INVALID_REQUEST", "订单重入参数校验失败")
-        return known
-    order = evolve(wanted, order_id=numbers.service_order_id(now), package=numbers.token(), created=now)
+        return existing
+    order = evolve(requested, order_id=numbers.service_order_id(now), package=numbers.token(), created=now)
     return evolve(order, state="DOING", description="USER_CONFIRM") if confirmed else order
 
 
 def current(order: ServiceOrder, now: float) -> ServiceOrder:
-    """The order as it is at ``now``: one that was not confirmed in time has expired."""
+    """Returns the order as of ``now``: expired if the user did not confirm it in time."""
     if order.state == "CREATED" and now > order.created + _LIFETIME:
         return evolve(order, state="EXPIRED")
     return order
 
 
 def confirm(order: ServiceOrder, openid: str, now: float) -> ServiceOrder:
-    """The user agrees. Raises Refusal INVALID_REQUEST."""
+    """Confirms the order as the user ``openid``. Raises Refusal INVALID_REQUEST unless it is created."""
     order = current(order, now)
     _expect(order, "CREATED")
     return evolve(order, state="DOING", description="USER_CONFIRM", openid=order.openid or openid)
 
 
 def cancel(order: ServiceOrder, reason: str, now: float) -> ServiceOrder:
-    """The merchant gives up, before completion. Raises Refusal INVALID_REQUEST."""
+    """Cancels an order. Raises Refusal INVALID_REQUEST once it is completed, expired or paid."""
     order = current(order, now)
     if order.state == "REVOKED":
         return order
@@ -95,12 +113,12 @@ def complete(
     total: int,
     payments: Sequence[Mapping[str, Any]],
     discounts: Sequence[Mapping[str, Any]],
-    told: Mapping[str, Any],
+    echoed: Mapping[str, Any],
     now: float,
 ) -> ServiceOrder:
-    """The service is rendered: ``total`` fen are to be paid.
+    """Completes an order: ``total`` fen are to be collected. ``echoed`` adds to the order's fields of that name.
 
-    Raises Refusal: INVALID_REQUEST for a wrong state, PARAM_ERROR where payments less discounts are not the total.
+    Raises Refusal: INVALID_REQUEST in any other state, PARAM_ERROR if payments minus discounts differ from the total.
     """
     order = current(order, now)
     if order.state == "DOING" and order.description == "MCH_COMPLETE" and order.total == total:
@@ -114,10 +132,10 @@ def complete(
         total=total,
         payments=tuple(payments),
         discounts=tuple(discounts),
-        told={**order.told, **told},
+        echoed={**order.echoed, **echoed},
         description="MCH_COMPLETE",
     )
-    # Nothing to collect: it is over.
+    # With nothing to collect, the order is done at once.
     return done if total else evolve(done, state="DONE", description="")
 
 
@@ -128,8 +146,8 @@ def modify(
     discounts: Sequence[Mapping[str, Any]],
     reason: str,
 ) -> ServiceOrder:
-    """The amount of a completed order goes down before it is collected. Raises Refusal as :func:`complete`."""
-    _expect_collecting(order)
+    """Lowers the amount of a completed order that is not collected yet. Raises Refusal as :func:`complete`."""
+    expect_unpaid(order)
     _check_total(total, payments, discounts)
     if total > order.total:
         raise Refusal(400, "INVALID_REQUEST", "修改后的金额不能大于原金额")
@@ -137,15 +155,18 @@ def modify(
 
 
 def collect(order: ServiceOrder, now: float) -> ServiceOrder:
-    """The money has come. Raises Refusal INVALID_REQUEST."""
-    _expect_collecting(order)
+    """Marks the order as paid by the service. Raises Refusal INVALID_REQUEST unless it is waiting for payment."""
+    expect_unpaid(order)
     transaction_id = numbers.transaction_id(now)
     return evolve(order, state="DONE", description="", transaction_id=transaction_id, paid_at=now, paid_by="NEWTON")
 
 
 def sync(order: ServiceOrder, paid_at: float) -> ServiceOrder:
-    """The merchant says that the user paid some other way. Raises Refusal INVALID_REQUEST."""
-    _expect_collecting(order)
+    """Marks the order as paid outside of the service, as the merchant reports.
+
+    Raises Refusal INVALID_REQUEST unless it is waiting for payment.
+    """
+    expect_unpaid(order)
     return evolve(order, state="DONE", description="", paid_at=paid_at, paid_by="MCH")
 
 
@@ -160,6 +181,7 @@ def _expect(order: ServiceOrder, *states: str) -> None:
         raise Refusal(400, "INVALID_REQUEST", "当前订单状态不合法")
 
 
-def _expect_collecting(order: ServiceOrder) -> None:
+def expect_unpaid(order: ServiceOrder) -> None:
+    """Raises Refusal INVALID_REQUEST unless the order is completed and waiting for payment."""
     if order.state != "DOING" or order.description != "MCH_COMPLETE":
         raise Refusal(400, "INVALID_REQUEST", "仅服务订单支付状态为待支付时，才可使用此能力")

@@ -1,4 +1,4 @@
-"""Profit sharing (分账): of a payment that was marked for it, parts go to receivers until the rest is released.
+"""Profit sharing (分账): splits a payment among receivers until the remaining amount is unfrozen.
 
 https://pay.weixin.qq.com/doc/v3/merchant/4012068033
 """
@@ -16,15 +16,25 @@ from . import numbers
 from .converters import entries
 from .transactions import PAID, Transaction
 
-__all__ = ["MAX_RATIO", "Receiver", "Share", "ShareReturn", "finish", "give_back", "share", "unfreeze", "unsplit"]
+__all__ = [
+    "MAX_RATIO",
+    "ProfitSharingOrder",
+    "ProfitSharingReturn",
+    "Receiver",
+    "create_order",
+    "create_return",
+    "finish",
+    "unfreeze",
+    "unsplit_amount",
+]
 
-#: 最大分账比例, in hundredths of a percent.
+#: The maximum share of a payment (最大分账比例), in hundredths of a percent.
 MAX_RATIO: Final = 10000
 
 
 @frozen
 class Receiver:
-    """Who may be given a share (分账接收方)."""
+    """A receiver of profit sharing (分账接收方)."""
 
     mchid: str
     type: str
@@ -35,8 +45,8 @@ class Receiver:
 
 
 @frozen
-class Share:
-    """One order of shares (分账单). Amounts are fen, times Unix time."""
+class ProfitSharingOrder:
+    """A profit sharing order (分账单). Amounts are in fen, times are Unix time in seconds."""
 
     mchid: str
     out_order_no: str
@@ -44,9 +54,9 @@ class Share:
     transaction_id: str
     created: float
     order_id: str = ""
-    #: Of each: ``type account amount description result detail_id``.
+    #: Each receiver has ``type account amount description result detail_id``.
     receivers: tuple[Mapping[str, Any], ...] = field(default=(), converter=entries)
-    #: Whether what is left goes to the merchant with this order.
+    #: Whether this order also unfreezes the remaining amount for the merchant (解冻剩余资金).
     unfreezes: bool = False
     #: ``PROCESSING FINISHED``
     state: str = "PROCESSING"
@@ -54,13 +64,13 @@ class Share:
 
     @property
     def amount(self) -> int:
-        """Fen that were given away, before returns."""
+        """Fen that the receivers get, without regard to returns."""
         return sum(receiver["amount"] for receiver in self.receivers if receiver["result"] != "CLOSED")
 
 
 @frozen
-class ShareReturn:
-    """A share that is given back (分账回退)."""
+class ProfitSharingReturn:
+    """A return of shared money by a receiver (分账回退). The amount is in fen, times are Unix time in seconds."""
 
     mchid: str
     out_return_no: str
@@ -75,83 +85,113 @@ class ShareReturn:
     finished: float = 0.0
 
 
-def unsplit(transaction: Transaction, shares: Sequence[Share], returned: int) -> int:
-    """Fen of a payment that may still be shared: none once the rest was released."""
-    if transaction.state not in PAID or not transaction.profit_sharing or any(share.unfreezes for share in shares):
-        return 0
-    return max(0, transaction.total - transaction.refunded - sum(share.amount for share in shares) + returned)
+def unsplit_amount(transaction: Transaction, orders: Sequence[ProfitSharingOrder], returned: int) -> int:
+    """Returns the fen of a payment that can still be shared: 0 once the remaining amount is unfrozen.
 
-
-def share(
-    wanted: Share, transaction: Transaction, known: Share | None, left: int, receivers: Sequence[Receiver], now: float
-) -> Share:
-    """A new order of shares, or the ``known`` one under its number where both want the same.
-
-    ``left``: fen that may still be shared. Raises Refusal: INVALID_REQUEST, NOT_ENOUGH, NO_AUTH for somebody who was
-    never added as a receiver.
+    ``orders``: the profit sharing orders of the payment. ``returned``: fen that receivers have returned.
     """
-    if known is not None:
-        if _wanted(known) != _wanted(wanted):
+    if transaction.state not in PAID or not transaction.profit_sharing or any(order.unfreezes for order in orders):
+        return 0
+    return max(0, transaction.total - transaction.refunded - sum(order.amount for order in orders) + returned)
+
+
+def create_order(
+    requested: ProfitSharingOrder,
+    transaction: Transaction,
+    existing: ProfitSharingOrder | None,
+    unsplit: int,
+    receivers: Sequence[Receiver],
+    now: float,
+) -> ProfitSharingOrder:
+    """Creates a profit sharing order, or returns the ``existing`` one with the same ``out_order_no``.
+
+    ``unsplit``: fen of the payment that can still be shared. ``receivers``: those that the merchant has added. Raises
+    Refusal: INVALID_REQUEST if the existing order differs, the payment cannot be shared or a receiver was not added,
+    PARAM_ERROR for an amount that is not positive, NOT_ENOUGH if the amounts exceed ``unsplit``.
+    """
+    if existing is not None:
+        if _terms(existing) != _terms(requested):
             raise Refusal(400, "INVALID_REQUEST", "商户分账单号重复，且参数与之前请求不一致")
-        return known
+        return existing
     if transaction.state not in PAID:
         raise Refusal(400, "INVALID_REQUEST", "订单未支付，不能分账")
     if not transaction.profit_sharing:
         raise Refusal(400, "INVALID_REQUEST", "非分账订单不支持分账")
-    known_receivers = {(receiver.type, receiver.account) for receiver in receivers}
-    for receiver in wanted.receivers:
-        if (receiver["type"], receiver["account"]) not in known_receivers:
+    added = {(receiver.type, receiver.account) for receiver in receivers}
+    for receiver in requested.receivers:
+        if (receiver["type"], receiver["account"]) not in added:
             raise Refusal(400, "INVALID_REQUEST", f"分账接收方{receiver['account']}与分账方没有绑定关系")
         if receiver["amount"] <= 0:
             raise Refusal(400, "PARAM_ERROR", "分账金额必须大于0")
-    if sum(receiver["amount"] for receiver in wanted.receivers) > left:
+    if sum(receiver["amount"] for receiver in requested.receivers) > unsplit:
         raise Refusal(403, "NOT_ENOUGH", "分账金额不足")
     numbered = tuple(
-        {**receiver, "result": "PENDING", "detail_id": numbers.share_id(now)} for receiver in wanted.receivers
+        {**receiver, "result": "PENDING", "detail_id": numbers.profit_sharing_id(now)}
+        for receiver in requested.receivers
     )
-    return evolve(wanted, order_id=numbers.share_id(now), receivers=numbered, created=now)
+    return evolve(requested, order_id=numbers.profit_sharing_id(now), receivers=numbered, created=now)
 
 
 def unfreeze(
-    wanted: Share, transaction: Transaction, known: Share | None, shares: Sequence[Share], now: float
-) -> Share:
-    """The rest goes to the merchant. Raises Refusal INVALID_REQUEST where there is nothing to release."""
-    if known is not None:
-        return known
+    requested: ProfitSharingOrder,
+    transaction: Transaction,
+    existing: ProfitSharingOrder | None,
+    orders: Sequence[ProfitSharingOrder],
+    now: float,
+) -> ProfitSharingOrder:
+    """Creates an order that unfreezes the remaining amount, or returns the ``existing`` one.
+
+    ``orders``: the profit sharing orders of the payment. Raises Refusal INVALID_REQUEST if the payment cannot be
+    shared, or is unfrozen already.
+    """
+    if existing is not None:
+        return existing
     if transaction.state not in PAID or not transaction.profit_sharing:
         raise Refusal(400, "INVALID_REQUEST", "非分账订单不支持解冻")
-    if any(share.unfreezes for share in shares):
+    if any(order.unfreezes for order in orders):
         raise Refusal(400, "INVALID_REQUEST", "分账订单已完结，剩余资金已解冻")
-    return evolve(wanted, order_id=numbers.share_id(now), unfreezes=True, created=now)
+    return evolve(requested, order_id=numbers.profit_sharing_id(now), unfreezes=True, created=now)
 
 
-def finish(order: Share, now: float) -> Share:
-    """The receivers have their money."""
+def finish(order: ProfitSharingOrder, now: float) -> ProfitSharingOrder:
+    """Finishes the order: all receivers have received their amounts."""
     done = tuple({**receiver, "result": "SUCCESS"} for receiver in order.receivers)
     return evolve(order, state="FINISHED", receivers=done, finished=now)
 
 
-def give_back(wanted: ShareReturn, order: Share, known: ShareReturn | None, returned: int, now: float) -> ShareReturn:
-    """A receiver, a merchant, gives a share back; ``returned``: fen that it gave back of this order before.
+def create_return(
+    requested: ProfitSharingReturn,
+    order: ProfitSharingOrder,
+    existing: ProfitSharingReturn | None,
+    returned: int,
+    now: float,
+) -> ProfitSharingReturn:
+    """Creates a return from a receiver that is a merchant, or returns the ``existing`` one with the same number.
 
-    Raises Refusal: INVALID_REQUEST, NOT_ENOUGH.
+    ``returned``: fen of this order that the receiver has returned before. Raises Refusal: INVALID_REQUEST if the
+    existing return differs or the merchant is no receiver of the order, NOT_ENOUGH if the amount exceeds what it got.
     """
-    if known is not None:
-        if (known.order_id, known.return_mchid, known.amount) != (order.order_id, wanted.return_mchid, wanted.amount):
+    if existing is not None:
+        if (existing.order_id, existing.return_mchid, existing.amount) != (
+            order.order_id,
+            requested.return_mchid,
+            requested.amount,
+        ):
             raise Refusal(400, "INVALID_REQUEST", "商户回退单号重复，且参数与之前请求不一致")
-        return known
-    got = sum(
+        return existing
+    received = sum(
         receiver["amount"]
         for receiver in order.receivers
-        if receiver["type"] == "MERCHANT_ID" and receiver["account"] == wanted.return_mchid
+        if receiver["type"] == "MERCHANT_ID" and receiver["account"] == requested.return_mchid
     )
-    if not got:
+    if not received:
         raise Refusal(400, "INVALID_REQUEST", "回退商户不是该分账单的接收方")
-    if wanted.amount <= 0 or returned + wanted.amount > got:
+    if requested.amount <= 0 or returned + requested.amount > received:
         raise Refusal(403, "NOT_ENOUGH", "回退金额大于可回退的金额")
-    return evolve(wanted, return_id=numbers.share_id(now), created=now, finished=now)
+    return evolve(requested, return_id=numbers.profit_sharing_id(now), created=now, finished=now)
 
 
-def _wanted(order: Share) -> tuple[Any, ...]:
+def _terms(order: ProfitSharingOrder) -> tuple[Any, ...]:
+    """The fields in which two requests with the same ``out_order_no`` must agree."""
     receivers = [(one["type"], one["account"], one["amount"]) for one in order.receivers]
     return order.transaction_id, receivers, order.unfreezes

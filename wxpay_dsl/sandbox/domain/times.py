@@ -1,4 +1,4 @@
-"""Times as the service writes them, always Beijing's, from and to Unix time in seconds."""
+"""Formats and parses the service's times, always in Beijing's zone, from and to Unix time in seconds."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ _BEIJING: Final = timezone(timedelta(hours=8))
 
 
 def rfc3339(moment: float) -> str:
-    """``2026-01-02T15:04:05+08:00``, as APIv3 has it."""
+    """Formats as ``2026-01-02T15:04:05+08:00``, the format of APIv3."""
     return datetime.fromtimestamp(int(moment), _BEIJING).isoformat()
 
 
 def compact(moment: float) -> str:
-    """``20260102150405``, as APIv2 has it."""
+    """Formats as ``20260102150405``, the format of APIv2."""
     return f"{datetime.fromtimestamp(moment, _BEIJING):%Y%m%d%H%M%S}"
 
 
 def plain(moment: float) -> str:
-    """``2026-01-02 15:04:05``, as bills have it."""
+    """Formats as ``2026-01-02 15:04:05``, the format of bills."""
     return f"{datetime.fromtimestamp(moment, _BEIJING):%Y-%m-%d %H:%M:%S}"
 
 
 def read_rfc3339(text: str) -> float | None:
-    """Unix time, or None for what is no time with an offset."""
+    """Parses RFC 3339; None if the text is not a time with an offset."""
     try:
         read = datetime.fromisoformat(text)
     except ValueError:
@@ -35,7 +35,7 @@ def read_rfc3339(text: str) -> float | None:
 
 
 def read_compact(text: str) -> float | None:
-    """Unix time of APIv2's form, or None."""
+    """Parses ``20260102150405``; None if the text is not of that format."""
     if len(text) != 14 or not (text.isascii() and text.isdigit()):
         return None
     try:
@@ -45,11 +45,11 @@ def read_compact(text: str) -> float | None:
 
 
 def beijing_date(moment: float) -> date:
-    """The day that a moment belongs to."""
+    """Returns the date in Beijing at a Unix time."""
     return datetime.fromtimestamp(moment, _BEIJING).date()
 
 
 def day_bounds(day: date) -> tuple[float, float]:
-    """Unix time of the day's first second, and of the next day's."""
+    """Returns the Unix times at which a day in Beijing begins and the next day begins."""
     start = datetime(day.year, day.month, day.day, tzinfo=_BEIJING).astimezone(UTC)
     return start.timestamp(), (start + timedelta(days=1)).timestamp()

@@ -1,4 +1,4 @@
-"""One payment, from the order to the money: placed, paid, closed, reversed.
+"""An order and its payment (支付订单): created, paid, closed, reversed, refunded.
 
 https://pay.weixin.qq.com/doc/v3/merchant/4012791855
 """
@@ -18,17 +18,17 @@ __all__ = [
     "PAID",
     "STATES",
     "Transaction",
+    "add_refunded",
     "close",
+    "create_order",
     "current",
     "decline",
-    "keep_paying",
+    "mark_user_paying",
     "pay",
-    "place",
-    "refund",
     "reverse",
 ]
 
-#: 交易状态 and what the service says of each.
+#: The trade states (交易状态), and the service's description of each.
 STATES: Final = {
     "NOTPAY": "订单未支付",
     "USERPAYING": "用户支付中",
@@ -38,21 +38,21 @@ STATES: Final = {
     "REVOKED": "订单已撤销",
     "PAYERROR": "支付失败",
 }
-#: The states in which money has come.
+#: The states of an order that was paid.
 PAID: Final = ("SUCCESS", "REFUND")
-#: Without an end of its own an order can be paid for seven days.
+#: Seconds that an order without ``time_expire`` can be paid.
 _LIFETIME: Final = 7 * 86400.0
 _BANK: Final = "OTHERS"
 
 
 @frozen
 class Transaction:
-    """An order, and the payment that it becomes. Amounts are fen, times Unix time."""
+    """An order and its payment. Amounts are in fen, times are Unix time in seconds."""
 
-    #: Whose order it is: the sub-merchant's in partner forms.
+    #: The merchant that is paid; for partners the sub-merchant.
     mchid: str
     out_trade_no: str
-    #: Who placed it; the same as ``mchid`` without a partner.
+    #: The merchant that created the order: the partner, or the same as ``mchid``.
     caller: str
     trade_type: str
     total: int
@@ -64,55 +64,55 @@ class Transaction:
     currency: str = "CNY"
     notify_url: str = ""
     goods_tag: str = ""
-    #: 0: after the usual time.
+    #: Time after which the order can no longer be paid; 0 for the default of seven days.
     expires: float = 0.0
     profit_sharing: bool = False
-    #: ``v3`` or ``v2``: how it was placed, and how it is told of.
+    #: ``v3`` or ``v2``: the API that created it, and that its notifications use.
     dialect: str = "v3"
-    #: The combined order that it is part of, by its 商户订单号.
+    #: ``combine_out_trade_no`` of the combined order that it belongs to; empty if none.
     combined: str = ""
-    #: Who is to pay, where the order says so.
+    #: The payer, if the order names one; after the payment the user who paid.
     openid: str = ""
     sub_openid: str = ""
-    #: What two requests under one number must agree in.
+    #: The fields in which two requests with the same ``out_trade_no`` must agree.
     contents: Mapping[str, Any] = field(factory=dict, repr=False)
     prepay_id: str = ""
-    #: Of the link or QR code that leads to the payment.
+    #: Identifies the payment in its link or QR code.
     token: str = ""
     state: str = "NOTPAY"
     transaction_id: str = ""
     paid_at: float = 0.0
     bank_type: str = ""
-    #: 已退金额, those under way included.
+    #: Refunded amount (已退金额), with refunds that are still processing.
     refunded: int = 0
 
     @property
     def partner(self) -> bool:
-        """Whether a partner (服务商) placed it for somebody else."""
+        """Whether a partner (服务商) created the order for a sub-merchant."""
         return self.caller != self.mchid
 
 
-def place(order: Transaction, known: Transaction | None, now: float) -> Transaction:
-    """The order, ready to be paid; ``known`` is the one under the same number.
+def create_order(order: Transaction, existing: Transaction | None, now: float) -> Transaction:
+    """Creates an order, or renews the ``existing`` one with the same ``out_trade_no``, whose old link becomes invalid.
 
-    An order that is still open may be placed again with the same contents, and its old link is void then. Raises
-    Refusal: ORDERPAID, ORDER_CLOSED, or OUT_TRADE_NO_USED for other contents.
+    Raises Refusal: OUT_TRADE_NO_USED if the existing order has other contents, ORDERPAID or ORDER_CLOSED if it can no
+    longer be paid.
     """
     fresh = evolve(order, prepay_id=numbers.prepay_id(now), token=numbers.token()[:12])
-    if known is None:
+    if existing is None:
         return fresh
-    known = current(known, now)
-    if known.contents != order.contents:
+    existing = current(existing, now)
+    if existing.contents != order.contents:
         raise Refusal(403, "OUT_TRADE_NO_USED", "商户订单号重复")
-    if known.state in PAID:
+    if existing.state in PAID:
         raise Refusal(400, "ORDERPAID", "该订单已支付")
-    if known.state not in ("NOTPAY", "USERPAYING"):
+    if existing.state not in ("NOTPAY", "USERPAYING"):
         raise Refusal(400, "ORDER_CLOSED", "该订单已关闭，请重新下单")
-    return evolve(known, prepay_id=fresh.prepay_id, token=fresh.token)
+    return evolve(existing, prepay_id=fresh.prepay_id, token=fresh.token)
 
 
 def current(transaction: Transaction, now: float) -> Transaction:
-    """The transaction as it is at ``now``: an order that was not paid in time is closed."""
+    """Returns the transaction as of ``now``: closed if it was not paid in time."""
     open_ = transaction.state in ("NOTPAY", "USERPAYING", "PAYERROR")
     if open_ and now > (transaction.expires or transaction.created + _LIFETIME):
         return evolve(transaction, state="CLOSED")
@@ -120,7 +120,7 @@ def current(transaction: Transaction, now: float) -> Transaction:
 
 
 def pay(transaction: Transaction, now: float, openid: str) -> Transaction:
-    """The payer pays. Raises Refusal: ORDERPAID, ORDER_CLOSED."""
+    """Pays the order as the user ``openid``. Raises Refusal: ORDERPAID, ORDER_CLOSED."""
     transaction = current(transaction, now)
     if transaction.state in PAID:
         raise Refusal(400, "ORDERPAID", "该订单已支付")
@@ -136,13 +136,13 @@ def pay(transaction: Transaction, now: float, openid: str) -> Transaction:
     )
 
 
-def keep_paying(transaction: Transaction) -> Transaction:
-    """A payment code was shown, and its owner is asked for the password."""
+def mark_user_paying(transaction: Transaction) -> Transaction:
+    """Marks a payment by code as waiting for the payer's password (USERPAYING)."""
     return evolve(transaction, state="USERPAYING")
 
 
 def decline(transaction: Transaction, now: float) -> Transaction:
-    """The payer gives up: a payment by code has failed for good, any other order stays open.
+    """Records that the payer does not pay: a payment by code has failed (PAYERROR), any other order stays open.
 
     Raises Refusal: ORDERPAID, ORDER_CLOSED.
     """
@@ -155,7 +155,10 @@ def decline(transaction: Transaction, now: float) -> Transaction:
 
 
 def close(transaction: Transaction, now: float) -> Transaction:
-    """The merchant closes an order that is not paid; closing it again changes nothing. Raises Refusal: ORDERPAID."""
+    """Closes an unpaid order; closing it again changes nothing.
+
+    Raises Refusal: ORDERPAID, TRADE_ERROR while the payer enters the password.
+    """
     transaction = current(transaction, now)
     if transaction.state in PAID:
         raise Refusal(400, "ORDERPAID", "该订单已支付")
@@ -165,9 +168,9 @@ def close(transaction: Transaction, now: float) -> Transaction:
 
 
 def reverse(transaction: Transaction, now: float) -> Transaction:
-    """The merchant takes a payment by code back, whatever became of it: what was paid is returned whole.
+    """Reverses a payment by code in any state; if it was paid, the whole amount is returned.
 
-    Raises Refusal: TRADE_ERROR for another kind of payment, or one that is refunded already.
+    Raises Refusal TRADE_ERROR for another kind of payment, or if a refund was created.
     """
     transaction = current(transaction, now)
     if transaction.trade_type != "MICROPAY":
@@ -177,7 +180,7 @@ def reverse(transaction: Transaction, now: float) -> Transaction:
     return evolve(transaction, state="REVOKED")
 
 
-def refund(transaction: Transaction, amount: int) -> Transaction:
-    """``amount`` fen more (or less, when a refund fails) are given back."""
+def add_refunded(transaction: Transaction, amount: int) -> Transaction:
+    """Adds ``amount`` fen to the refunded amount; negative when a refund is closed."""
     refunded = transaction.refunded + amount
     return evolve(transaction, refunded=refunded, state="REFUND" if refunded else "SUCCESS")

@@ -14,7 +14,7 @@ from wxpay_dsl.core.request.files import File
 from wxpay_dsl.core.request.forms import file_fields
 from wxpay_dsl.core.specs.model import Operation
 
-from .sending import FILE, PICTURE, environment_of, target_of, unknown
+from .sending import FILE, PICTURE, client_settings, target_of, unknown_names
 
 if TYPE_CHECKING:
     from wxpay_dsl.core.chain.tree import Declared
@@ -28,16 +28,16 @@ __all__ = ["curl"]
 async def curl(
     sandbox: ServedSandbox, declared: Declared, fields: Mapping[str, Any], options: Mapping[str, Any]
 ) -> str:
-    """A shell script that signs with openssl. What only a client can do, encrypting and APIv2's sign, is done in it."""
+    """A shell script that signs with openssl. Encrypted fields and the ``sign`` of APIv2 are computed beforehand."""
     from wxpay_dsl.client import Wechatpay
 
     operation = declared.operation()
     given = {**fields, **{name: File(base64.b64decode(PICTURE), FILE) for name in file_fields(operation)}}
-    async with Wechatpay(**sandbox.credentials, **environment_of(operation)) as client:
+    async with Wechatpay(**sandbox.credentials, **client_settings(operation)) as client:
         try:
-            strange = {name: given.pop(name) for name in unknown(operation, fields)}
+            extra = {name: given.pop(name) for name in unknown_names(operation, fields)}
             request = await client.client.prepare(
-                target_of(declared), strange or None, {**given, **options, "validate": False}
+                target_of(declared), extra or None, {**given, **options, "validate": False}
             )
         except SdkError as error:
             return "".join(f"# {line}\n" for line in str(error).splitlines())
@@ -82,7 +82,7 @@ def _curl_v3(request: Request, sandbox: ServedSandbox) -> str:
 
 
 def _headers(request: Request) -> list[str]:
-    """Those that are the operation's, or the caller's own."""
+    """The headers of the operation and of the caller, as options of curl."""
     return [
         f"-H {shlex.quote(f'{name}: {value}')}"
         for name, value in request.headers.items()
@@ -102,7 +102,7 @@ def _curl_v2(request: Request, operation: Operation) -> str:
     target = url.raw_path_qs.replace("$", "\\$")
     if request.form is not None:
         return "# 上传的签名在表单里，请用 Python · the signature of an upload is in its form: use Python\n"
-    note = "# sign 由客户端算好 · the client has made the sign\n"
+    note = "# sign 由客户端算好 · the client has computed the sign\n"
     if not request.body:
         return note + _command(url, f"-X {request.method}", options, target)
     options += ["-H 'Content-Type: text/xml'", f"--data-binary {shlex.quote(request.body.decode())}"]

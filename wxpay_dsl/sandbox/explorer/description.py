@@ -1,4 +1,4 @@
-"""One operation as the explorer shows it: what it is, the fields that go and come, and examples to begin from."""
+"""One operation as the explorer shows it: its texts, the fields of request and response, and example fields."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from wxpay_dsl.sandbox.protocol import examples
 from wxpay_dsl.wechat.dialects import AUTO_FIELDS
 from wxpay_dsl.wechat.roles import ROLES
 
-__all__ = ["described", "keyword_of"]
+__all__ = ["describe", "keyword_of"]
 
-#: The field of APIv2 that names a platform key: no published example of it is one that is known here.
+#: The field of APIv2 that names a platform key: no published example is a key of this sandbox.
 _KEY_NAME: Final = "cert_serial_number"
 
 
-def described(operation: Operation, mchid: str) -> dict[str, Any]:
-    """What the page needs of ``operation``. In the examples the merchant is ``mchid``, whose sandbox it is."""
+def describe(operation: Operation, mchid: str) -> dict[str, Any]:
+    """What the page shows of ``operation``, as JSON; its examples have the merchant id ``mchid``."""
     return {
         "chain": dotted(operation),
         "verb": operation.verb.upper(),
@@ -46,12 +46,12 @@ def described(operation: Operation, mchid: str) -> dict[str, Any]:
 
 
 def keyword_of(section: str, name: str) -> str:
-    """How a field is called among the others, whatever section it travels in."""
+    """The keyword argument for a field: of a header in lower case and with underscores."""
     return name.lower().replace("-", "_") if section == "header" else name
 
 
 def _example(operation: Operation, mchid: str, *, whole: bool) -> dict[str, Any]:
-    """The fields of a call, in one object, as keywords of the chain; those that the client fills in left out."""
+    """Example fields of a call as keyword arguments of the chain, without those that the client fills in."""
     role = operation.roles[0] if operation.roles else ""
     auto_fields, given = AUTO_FIELDS[operation.dialect] | {_KEY_NAME}, {}
     for section in SECTIONS:
@@ -66,5 +66,5 @@ def _example(operation: Operation, mchid: str, *, whole: bool) -> dict[str, Any]
 
 
 def _of_merchant(name: str, value: Any, mchid: str) -> Any:
-    """A published example is some merchant's; here it is this one's."""
+    """Replace the merchant id of a published example."""
     return mchid if name in ("mchid", "sp_mchid") and isinstance(value, str) else value

@@ -12,50 +12,50 @@ from wxpay_dsl.core.specs.model import SECTIONS, Operation, Schema
 
 from .description import keyword_of
 from .literals import IDENTIFIER, JAVASCRIPT, literal
-from .sending import environment_of
+from .sending import client_settings
 
 if TYPE_CHECKING:
     from .served import ServedSandbox
 
 __all__ = ["javascript"]
 
-#: What APIv2 calls the merchant, here or there.
+#: The names of the merchant id in APIv2.
 _MERCHANT: Final = ("mch_id", "mchid", "combine_mch_id")
 
 
 def javascript(
     sandbox: ServedSandbox, operation: Operation, fields: Mapping[str, Any], options: Mapping[str, Any]
 ) -> str:
-    """A whole program, for the files of the sandbox's home; where there is none to give, a comment that says why."""
+    """A complete program that uses the files of the sandbox's home; a comment if that SDK cannot make the call."""
     if file_fields(operation):
         return (
             "// 上传请看 wechatpay-axios-plugin 的文档；这里请用 Python。\n"
             "// For uploads see wechatpay-axios-plugin's own documentation; use Python here.\n"
         )
-    if environment_of(operation):
+    if "v2_sandbox" in client_settings(operation):
         return (
             "// 仿真环境用换来的密钥签名；这里请用 Python。\n"
             "// A sandbox environment signs with a key that is exchanged first; use Python here.\n"
         )
-    sections = _sorted(operation, fields)
+    sections = _by_section(operation, fields)
     if operation.dialect == "v2" and operation.body is not None:
         own = next((name for name in _MERCHANT if name in operation.body.properties), "mch_id")
-        # This package fills it in; the JavaScript original asks for it.
+        # This package fills it in; the JavaScript original does not.
         sections["body"] = {own: sandbox.merchant.mchid, **sections["body"]}
     chain, bound = _chain_of(operation)
     config: dict[str, Any] = {**bound, **sections["path"]}
     if operation.mutual_tls:
-        config["security"] = True  # the client certificate goes along
+        config["security"] = True  # sends the client certificate
     if sections["query"]:
         config["params"] = sections["query"]
     headers = {**sections["header"], **options.get("headers", {})}
-    sealed = _any_encrypted(operation.body, sections["body"])
+    encrypts = _any_encrypted(operation.body, sections["body"])
     platform = sandbox.platform
     in_public_key_mode = platform.mode != "certificate"
     key_id = platform.public_key.id if in_public_key_mode else platform.certificates[-1].id
     key_file = "pub_key.pem" if in_public_key_mode else "platform_cert.pem"
     if operation.dialect != "v2":
-        # It tells the service which key to sign with; without it, one that has both takes its certificate.
+        # It selects the key that the service signs with; without it, mode "both" signs with the certificate.
         headers["Wechatpay-Serial"] = key_id
     if headers:
         config["headers"] = headers
@@ -69,11 +69,11 @@ def javascript(
     trusted = "用 NODE_EXTRA_CA_CERTS=ca.pem 运行 · run it with NODE_EXTRA_CA_CERTS=ca.pem"
     lines = [
         *([f"// {trusted}"] if sandbox.url.startswith("https:") else []),
-        f"const {{ {'Rsa, ' if sealed else ''}Wechatpay }} = require('wechatpay-axios-plugin')",
+        f"const {{ {'Rsa, ' if encrypts else ''}Wechatpay }} = require('wechatpay-axios-plugin')",
         "const { readFileSync } = require('node:fs')",
         "",
         f"const platform = readFileSync('{key_file}')",
-        *(["const encrypt = (text) => Rsa.encrypt(text, platform)"] if sealed else []),
+        *(["const encrypt = (text) => Rsa.encrypt(text, platform)"] if encrypts else []),
         "const wxpay = new Wechatpay({",
         f"  baseURL: '{sandbox.url}',",
         f"  mchid: '{sandbox.merchant.mchid}',",
@@ -91,8 +91,8 @@ def javascript(
     return "\n".join(lines) + "\n"
 
 
-def _sorted(operation: Operation, fields: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """The fields by the section that each travels in."""
+def _by_section(operation: Operation, fields: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The fields by section."""
     main = "query" if operation.verb in ("get", "delete") else "body"
     places = {
         keyword_of(section, name): (section, name)
@@ -108,7 +108,7 @@ def _sorted(operation: Operation, fields: Mapping[str, Any]) -> dict[str, dict[s
 
 
 def _chain_of(operation: Operation) -> tuple[str, dict[str, str]]:
-    """The chain, and what fills those of its segments that cannot be spelled there: capitals become dashes."""
+    """The chain, and the values of segments that a name cannot spell, since it would turn capitals into dashes."""
     chain, bound = "", {}
     for number, segment in enumerate(operation.chain):
         if segment.startswith("{"):

@@ -1,4 +1,4 @@
-"""All operations, as the explorer's list has them: from the index alone, so that no spec is read."""
+"""All operations for the explorer's list, from the index alone, without reading a spec."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Final
 from wxpay_dsl.core.chain.describe import chain_text
 from wxpay_dsl.core.chain.tree import Declared, Tree
 
-__all__ = ["chains", "listed"]
+__all__ = ["chains", "rows"]
 
-#: The dialects that most people look for, before all others.
+#: The dialects that are listed first.
 _FIRST: Final = ("v3", "v2")
 
 
@@ -23,10 +23,10 @@ def chains(tree: Tree) -> dict[str, Declared]:
     return found
 
 
-def listed(declared: Mapping[str, Declared]) -> list[list[str]]:
-    """``[verb, path, title, chain, product]`` of each, the dialects of most use first."""
-    rows = [[one.verb.upper(), one.path, one.summary, chain, one.file.title] for chain, one in declared.items()]
-    return sorted(rows, key=lambda row: _rank(row[3]))
+def rows(declared: Mapping[str, Declared]) -> list[list[str]]:
+    """``[verb, path, title, chain, product]`` of each operation, those of APIv3 and APIv2 first."""
+    listed = [[one.verb.upper(), one.path, one.summary, chain, one.file.title] for chain, one in declared.items()]
+    return sorted(listed, key=lambda row: _rank(row[3]))
 
 
 def _rank(chain: str) -> int:

@@ -10,16 +10,16 @@ from wxpay_dsl.core.specs.model import Schema
 
 __all__ = ["IDENTIFIER", "JAVASCRIPT", "PYTHON", "Style", "literal"]
 
-#: What JavaScript takes for a name without quotes.
+#: A property name that JavaScript accepts without quotes.
 IDENTIFIER: Final = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*\Z")
 
 
 def literal(value: Any, style: Style, schema: Schema | None = None, depth: int = 0) -> str:
-    """``value`` as source, objects and arrays over several lines where one is too short for them."""
-    words, name_of, seals = style
+    """``value`` as source code; long objects and arrays take several lines."""
+    words, name_of, encrypts = style
     if isinstance(value, str):
         text = _quoted(value)
-        return f"encrypt({text})" if seals and schema is not None and schema.encrypted else text
+        return f"encrypt({text})" if encrypts and schema is not None and schema.encrypted else text
     if value is None or isinstance(value, bool):
         return words[value]
     if isinstance(value, Mapping):
@@ -44,12 +44,12 @@ def _bracketed(opening: str, items: list[str], closing: str, depth: int) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A text in double quotes, as both languages take it."""
+    """A string in double quotes, valid in both languages."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r")
     return '"' + re.sub(r"[\x00-\x1f\x7f\u2028\u2029]", lambda found: f"\\u{ord(found[0]):04x}", escaped) + '"'
 
 
-#: How a language writes true, false and nothing, the name of a field, and whether it encrypts a text itself.
+#: How a language writes true, false and null, the name of a field, and whether the code calls ``encrypt``.
 Style = tuple[Mapping[Any, str], Callable[[str], str], bool]
 PYTHON: Final[Style] = ({True: "True", False: "False", None: "None"}, _quoted, False)
 JAVASCRIPT: Final[Style] = (

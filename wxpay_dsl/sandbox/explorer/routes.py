@@ -1,13 +1,13 @@
-"""What the explorer's page and its scripts ask for, over HTTP: loopback only, from no page but its own.
+"""The HTTP API of the explorer's page: from loopback only, and from no page of another origin.
 
 ========================================  ======================================================================
 ``GET /``                                 the page
-``GET /sandbox/explorer/NAME``            its script, style and library
+``GET /sandbox/explorer/NAME``            its scripts, styles and libraries
 ``GET /sandbox/explorer/operations``      every operation: verb, path, title, chain, product
 ``GET /sandbox/explorer/operation?chain`` one with its fields, limits and an example
-``POST /sandbox/explorer/send``           ``{"chain", "fields", "files"?, "check"?, "fault"?}``: sent, and told what
-                                          went and came
-``POST /sandbox/explorer/code``           ``{"chain", "fields", "fault"?}``: the same in curl, Python and JavaScript
+``POST /sandbox/explorer/send``           ``{"chain", "fields", "files"?, "check"?, "fault"?}``: sends it; request and
+                                          response
+``POST /sandbox/explorer/code``           ``{"chain", "fields", "fault"?}``: the call in curl, Python, JavaScript
 ========================================  ======================================================================
 """
 
@@ -15,12 +15,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from importlib.resources import files
+from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs
 
-from wxpay_dsl.sandbox.control import access as guard
-from wxpay_dsl.sandbox.protocol.messages import Call, Refusal, Wire
+from wxpay_dsl.sandbox.control import access
+from wxpay_dsl.sandbox.protocol.messages import Call, RawResponse, Refusal
 
 if TYPE_CHECKING:
     from wxpay_dsl.core.chain.tree import Declared, Tree
@@ -31,7 +31,7 @@ __all__ = ["PREFIX", "SERVED", "Explorer"]
 
 PREFIX: Final = "/sandbox/explorer/"
 _SCRIPT: Final = "text/javascript; charset=utf-8"
-#: What a browser may load, and what it is. What is in ``vendor`` is as its makers publish it.
+#: The files that a browser may load, and their types. Those in ``vendor`` are unmodified copies.
 SERVED: Final = {
     "explorer.css": "text/css; charset=utf-8",
     **{f"{name}.js": _SCRIPT for name in ("explorer", "catalogue", "fields", "result", "colours")},
@@ -48,31 +48,31 @@ _HEADERS: Final = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
-#: What answers everything that is not the explorer's.
-Respond = Callable[[Call, str | None], Wire]
+#: Responds to a call; the second argument is the client's IP address.
+Respond = Callable[[Call, str | None], RawResponse]
 
 
 class Explorer:
     """The routes of one sandbox's explorer."""
 
     def __init__(self, sandbox: ServedSandbox, tree: Tree, otherwise: Respond) -> None:
-        """``otherwise`` answers what is not the explorer's."""
+        """``otherwise`` responds to calls of other paths."""
         self._sandbox = sandbox
         self._tree = tree
         self._otherwise = otherwise
         self._declared: dict[str, Declared] | None = None
 
-    def respond(self, call: Call, peer: str | None) -> Wire | Awaitable[Wire]:
-        """The answer to a call; one to be awaited where the explorer itself has to call the sandbox."""
+    def respond(self, call: Call, peer: str | None) -> RawResponse | Awaitable[RawResponse]:
+        """The response to a call, or an awaitable of it where the explorer calls the sandbox."""
         if not call.path.startswith(PREFIX) and (call.method, call.path) != ("GET", "/"):
             return self._otherwise(call, peer)
         try:
-            guard.admit(call, peer)
-            return self._answer(call)
+            access.check_access(call, peer)
+            return self._route(call)
         except Refusal as refusal:
             return _refused(refusal)
 
-    def _answer(self, call: Call) -> Wire | Awaitable[Wire]:
+    def _route(self, call: Call) -> RawResponse | Awaitable[RawResponse]:
         name = call.path.removeprefix(PREFIX)
         if call.method == "GET":
             if call.path == "/":
@@ -80,42 +80,42 @@ class Explorer:
             if name in SERVED:
                 return _asset(name, SERVED[name])
             if name == "operations":
-                from .listing import listed
+                from .listing import rows
 
-                return _json(listed(self._chains()))
+                return _json(rows(self._chains()))
             if name == "operation":
-                from .description import described
+                from .description import describe
 
                 chain = parse_qs(call.query).get("chain", [""])[0]
-                return _json(described(self._found(chain).operation(), self._sandbox.merchant.mchid))
+                return _json(describe(self._find(chain).operation(), self._sandbox.merchant.mchid))
         elif call.method == "POST" and name in ("send", "code"):
             return self._act(name, _object(call))
         raise Refusal(404, "RESOURCE_NOT_EXISTS", f"{call.method} {call.path[:200]}", signed=False)
 
-    async def _act(self, name: str, asked: Mapping[str, Any]) -> Wire:
+    async def _act(self, name: str, body: Mapping[str, Any]) -> RawResponse:
         try:
-            declared = self._found(str(asked.get("chain", "")))
-            fields = asked.get("fields")
+            declared = self._find(str(body.get("chain", "")))
+            fields = body.get("fields")
             if not isinstance(fields, dict):
-                raise Refusal(400, "PARAM_ERROR", "`fields` is a JSON object", signed=False)
-            fault = str(asked.get("fault", ""))
+                raise Refusal(400, "PARAM_ERROR", "`fields` must be a JSON object", signed=False)
+            fault = str(body.get("fault", ""))
             if name == "send":
-                from .sending import sent
+                from .sending import send
 
-                given = asked.get("files")
+                files = body.get("files")
                 return _json(
-                    await sent(
+                    await send(
                         self._sandbox,
                         declared,
                         fields,
-                        given if isinstance(given, dict) else {},
-                        check=asked.get("check") is not False,
+                        files if isinstance(files, dict) else {},
+                        check=body.get("check") is not False,
                         fault=fault,
                     )
                 )
-            from .code import written
+            from .code import code_of
 
-            return _json(await written(self._sandbox, declared, fields, fault))
+            return _json(await code_of(self._sandbox, declared, fields, fault))
         except Refusal as refusal:
             return _refused(refusal)
 
@@ -127,34 +127,34 @@ class Explorer:
             self._declared = chains(self._tree)
         return self._declared
 
-    def _found(self, chain: str) -> Declared:
-        found = self._chains().get(chain)
-        if found is None:
+    def _find(self, chain: str) -> Declared:
+        declared = self._chains().get(chain)
+        if declared is None:
             raise Refusal(404, "RESOURCE_NOT_EXISTS", f"no operation {chain[:200]}", signed=False)
-        return found
+        return declared
 
 
 def _object(call: Call) -> Mapping[str, Any]:
     try:
-        found = json.loads(call.body)
-        json.dumps(found, ensure_ascii=False).encode()  # half a character: no answer could repeat it
+        body = json.loads(call.body)
+        json.dumps(body, ensure_ascii=False).encode()  # a lone surrogate cannot be repeated in a response
     except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        raise Refusal(400, "PARAM_ERROR", "the body is no JSON object", signed=False)
-    return found
+        body = None
+    if not isinstance(body, dict):
+        raise Refusal(400, "PARAM_ERROR", "the body is not a JSON object", signed=False)
+    return body
 
 
-def _asset(name: str, content_type: str) -> Wire:
-    body = files(__name__.rpartition(".")[0]).joinpath("assets", *name.split("/")).read_bytes()
-    return Wire(200, {**_HEADERS, "Content-Type": content_type}, body)
+def _asset(name: str, content_type: str) -> RawResponse:
+    body = resources.files(__name__.rpartition(".")[0]).joinpath("assets", *name.split("/")).read_bytes()
+    return RawResponse(200, {**_HEADERS, "Content-Type": content_type}, body)
 
 
-def _json(data: Any, status: int = 200) -> Wire:
-    # Half a character, which JSON can escape and UTF-8 cannot say, may stand in what a user has typed.
+def _json(data: Any, status: int = 200) -> RawResponse:
+    # What a user typed may have a lone surrogate, which JSON can escape and UTF-8 cannot encode.
     body = json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
-    return Wire(status, {**_HEADERS, "Content-Type": "application/json; charset=utf-8"}, body)
+    return RawResponse(status, {**_HEADERS, "Content-Type": "application/json; charset=utf-8"}, body)
 
 
-def _refused(refusal: Refusal) -> Wire:
+def _refused(refusal: Refusal) -> RawResponse:
     return _json({"code": refusal.code, "message": refusal.message}, refusal.status)

@@ -1,4 +1,4 @@
-"""Sends a call through the real client, signed as the sandbox's merchant, and tells all that went and came."""
+"""Sends a call through the real client, signed as the sandbox's merchant, and reports the exchange in full."""
 
 from __future__ import annotations
 
@@ -32,17 +32,19 @@ if TYPE_CHECKING:
 
     from .served import ServedSandbox
 
-__all__ = ["FILE", "PICTURE", "environment_of", "fault_options", "sent", "target_of", "unknown"]
+__all__ = ["FILE", "PICTURE", "WECOM_SECRET", "client_settings", "fault_options", "send", "target_of", "unknown_names"]
 
 #: Bytes of a body that are shown.
 _SHOWN: Final = 256 * 1024
-#: What the file of an upload is called in code.
+#: Any secret of a WeCom application (企业微信应用的secret).
+WECOM_SECRET: Final = "wecom-secret-of-the-sandbox"  # noqa: S105 - a placeholder
+#: The name of an upload's file in code.
 FILE: Final = "image.png"
-#: What is uploaded where no file was chosen: a picture of one pixel.
+#: The file that is uploaded if none was chosen, in base64: a PNG of one pixel.
 PICTURE: Final = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 
 
-async def sent(
+async def send(
     sandbox: ServedSandbox,
     declared: Declared,
     fields: Mapping[str, Any],
@@ -51,63 +53,71 @@ async def sent(
     check: bool,
     fault: str,
 ) -> dict[str, Any]:
-    """Calls ``declared`` with ``fields`` and what is in ``files`` (``{field: {"name", "base64"}}``).
+    """Call ``declared`` with ``fields`` and ``files`` (``{field: {"name", "base64"}}``).
 
-    ``check`` False leaves it to the sandbox to find fault with the fields. ``fault``: what is to go wrong, a kind of
-    :data:`wxpay_dsl.sandbox.protocol.faults.KINDS` or "". Raises Refusal for files that are none, and for a kind that is none.
+    ``check``: whether fields that differ from the spec are refused before sending; if not, the sandbox judges them.
+    ``fault``: a fault to inject, a kind of :data:`wxpay_dsl.sandbox.protocol.faults.KINDS`, or "".
+
+    Returns ``{"request", "response", "data", "error"}``, each None if there is none. Raises Refusal 400 for malformed
+    ``files`` and for an unknown fault.
     """
     from wxpay_dsl.client import Wechatpay
 
     calls: list[Call] = []
 
     @contextmanager
-    def noted(call: Call) -> Iterator[None]:
+    def record(call: Call) -> Iterator[None]:
         calls.append(call)
         yield
 
-    told: dict[str, Any] = {"request": None, "answer": None, "data": None, "error": None}
+    result: dict[str, Any] = {"request": None, "response": None, "data": None, "error": None}
     given = {**fields, **_files(declared, files), **fault_options(fault)}
-    # What no spec knows goes where most fields go, for the sandbox to say what it thinks of it.
-    strange = {} if check else {name: given.pop(name) for name in unknown(declared.operation(), fields)}
-    settings = {**sandbox.credentials, **environment_of(declared.operation())}
+    # Names that the spec does not have are sent as data, for the sandbox to check.
+    extra = {} if check else {name: given.pop(name) for name in unknown_names(declared.operation(), fields)}
+    settings = {**sandbox.credentials, **client_settings(declared.operation())}
     if declared.operation().dialect == "brand":
         settings |= sandbox.brand_credentials
-    async with Wechatpay(**settings, retries=0, hooks=[noted]) as client:
+    async with Wechatpay(**settings, retries=0, hooks=[record]) as client:
         try:
             response = await client.call(
-                target_of(declared), strange or None, given if check else {**given, "validate": False}
+                target_of(declared), extra or None, {**given, "validate": "strict" if check else False}
             )
-            told["data"] = response.data if not isinstance(response.data, bytes) else f"{len(response.data)} bytes"
+            result["data"] = response.data if not isinstance(response.data, bytes) else f"{len(response.data)} bytes"
         except SdkError as error:
-            told["error"] = _error(error)
+            result["error"] = _error(error)
     exchange = calls[-1].exchange if calls else None
     if exchange is not None and exchange.method:
-        told["request"] = _request(exchange)
+        result["request"] = _request(exchange)
         if exchange.response is not None:
-            told["answer"] = _answer(exchange.response, exchange, calls[-1].error)
-    return told
+            result["response"] = _response(exchange.response, exchange, calls[-1].error)
+    return result
 
 
 def fault_options(fault: str) -> dict[str, Any]:
-    """The options of a call in which ``fault`` happens, none for "". Raises Refusal for a kind that is none."""
+    """The call options that inject ``fault``; empty for "". Raises Refusal 400 for an unknown kind."""
     if not fault:
         return {}
-    faults.read(fault)
+    faults.parse_header(fault)
     return {"headers": {faults.HEADER: fault}}
 
 
 def target_of(declared: Declared) -> Target:
-    """What a call of ``declared`` means, nothing in its path filled in yet."""
+    """The target of a call of ``declared``, its path parameters not filled in."""
     return Target(declared.verb, declared.operation().chain, declared, {})
 
 
-def environment_of(operation: Operation) -> dict[str, Any]:
-    """What a client needs to be told for an operation of one of APIv2's sandbox environments (仿真测试系统)."""
-    return next(({"v2_sandbox": name} for name in SANDBOXES if name in operation.chain), {})
+def client_settings(operation: Operation) -> dict[str, Any]:
+    """The settings that a client needs for ``operation`` beside the merchant's: an environment of APIv2 (仿真测试系统),
+    or the secret that ``workwx_sign`` is made with, which the sandbox does not verify.
+    """
+    settings = next(({"v2_sandbox": name} for name in SANDBOXES if name in operation.chain), {})
+    if operation.body is not None and "workwx_sign" in operation.body.properties:
+        settings = {**settings, "wecom_secret": WECOM_SECRET}
+    return settings
 
 
-def unknown(operation: Operation, fields: Mapping[str, Any]) -> list[str]:
-    """The names among ``fields`` that the spec has not."""
+def unknown_names(operation: Operation, fields: Mapping[str, Any]) -> list[str]:
+    """The names in ``fields`` that the spec does not have."""
     names = {
         keyword_of(section, name)
         for section in SECTIONS
@@ -118,21 +128,23 @@ def unknown(operation: Operation, fields: Mapping[str, Any]) -> list[str]:
 
 
 def _files(declared: Declared, given: Mapping[str, Any]) -> dict[str, File]:
-    """Bytes only: what a page says is never taken for a path on this machine."""
-    found = {}
+    """The files of an upload, from their bytes only: no text of a page is used as a path on this machine."""
+    result = {}
     for name in file_fields(declared.operation()):
         chosen = given.get(name)
         try:
             content = base64.b64decode(chosen["base64"] if chosen else PICTURE, validate=True)
-            found[name] = File(content, str(chosen["name"]) if chosen else "picture.png")
+            result[name] = File(content, str(chosen["name"]) if chosen else "picture.png")
         except (KeyError, TypeError, ValueError, binascii.Error):
-            raise Refusal(400, "PARAM_ERROR", f"`files.{name}` is no name and base64", signed=False) from None
-    return found
+            raise Refusal(
+                400, "PARAM_ERROR", f"`files.{name}` must be an object with `name` and `base64`", signed=False
+            ) from None
+    return result
 
 
 def _request(exchange: Exchange) -> dict[str, Any]:
     headers = exchange.request_headers
-    told: dict[str, Any] = {
+    result: dict[str, Any] = {
         "line": f"{exchange.method} {URL(exchange.url, encoded=True).raw_path_qs}",
         "headers": [[name, value] for name, value in headers.items()],
         "body": _text(exchange.request_body),
@@ -142,7 +154,7 @@ def _request(exchange: Exchange) -> dict[str, Any]:
     header = headers.get("Authorization", "")
     if header:
         signed = authorization.parse(header)
-        told["authorization"] = {
+        result["authorization"] = {
             "scheme": signed.scheme,
             "mchid": signed.mchid,
             "nonce_str": signed.nonce,
@@ -150,10 +162,10 @@ def _request(exchange: Exchange) -> dict[str, Any]:
             "serial_no": signed.serial,
             "signature": signed.signature,
         }
-    return told
+    return result
 
 
-def _answer(response: RawResponse, exchange: Exchange, error: BaseException | None) -> dict[str, Any]:
+def _response(response: RawResponse, exchange: Exchange, error: BaseException | None) -> dict[str, Any]:
     headers = response.headers
     operation = exchange.request.operation
     message, nonce = "", headers.get("Wechatpay-Nonce")
@@ -163,7 +175,7 @@ def _answer(response: RawResponse, exchange: Exchange, error: BaseException | No
             message = signed.decode("utf-8", "replace")
         except ValueError:
             message = ""
-    # An answer that says no is not verified by the client, which only reports it; nor is what APIv2 did not understand.
+    # The client does not verify error responses, nor responses of APIv2 with return_code FAIL.
     success = 200 <= response.status < 300 and not isinstance(error, ReturnCodeError)
     verifies = operation is None or operation.verify or bool(operation.digest_header)
     return {
@@ -176,14 +188,14 @@ def _answer(response: RawResponse, exchange: Exchange, error: BaseException | No
 
 
 def _error(error: SdkError) -> dict[str, Any]:
-    told: dict[str, Any] = {"kind": type(error).__name__, "text": str(error), "faults": [], "hint": ""}
+    result: dict[str, Any] = {"kind": type(error).__name__, "text": str(error), "errors": [], "hint": ""}
     if isinstance(error, ValidationError):
-        told["text"] = "请求未发出 · nothing was sent"
-        told["faults"] = [[fault.path, fault.message] for fault in error.errors]
+        result["text"] = "请求未发出 · nothing was sent"
+        result["errors"] = [[each.path, each.message] for each in error.errors]
     elif isinstance(error, ServiceError):
-        told["text"] = f"{error.status} {error.code} {error.message}".strip()
-        told["hint"] = error.hint
-    return told
+        result["text"] = f"{error.status} {error.code} {error.message}".strip()
+        result["hint"] = error.hint
+    return result
 
 
 def _text(body: bytes) -> str:

@@ -1,4 +1,4 @@
-"""What the explorer needs of the sandbox that serves it."""
+"""The protocol of the sandbox that serves the explorer."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ class ServedSandbox(Protocol):
 
     @property
     def url(self) -> str:
-        """Where it is served: ``http://127.0.0.1:18080``."""
+        """Its base URL, as ``http://127.0.0.1:18080``."""
 
     @property
     def merchant(self) -> Merchant:
-        """Its first merchant, as whom calls are signed."""
+        """The merchant that signs the calls."""
 
     @property
     def platform(self) -> Platform:
-        """The keys that it signs with."""
+        """The platform's key pairs."""
 
     @property
     def credentials(self) -> dict[str, Any]:
-        """The keyword arguments of a client for its first merchant."""
+        """The keyword arguments of a client for that merchant."""
 
     @property
     def brand_credentials(self) -> dict[str, Any]:
-        """Those of the merchant's brand (品牌直连), to be given beside them."""
+        """Further keyword arguments for the merchant's brand (品牌直连)."""

@@ -1,4 +1,4 @@
-"""Payscore orders, with the payment that ends them and the notifications that follow."""
+"""Payscore orders, with their payment and notifications."""
 
 from __future__ import annotations
 
@@ -14,31 +14,41 @@ from wxpay_dsl.sandbox.views import payscore as view
 
 from .payments import record_payment
 
-__all__ = ["cancel", "collect", "complete", "confirm", "create", "find", "modify", "sync"]
+__all__ = [
+    "cancel",
+    "collect",
+    "complete",
+    "confirm",
+    "create_order",
+    "expect_own",
+    "modify",
+    "request_collection",
+    "sync",
+]
 
 
-def create(state: State, wanted: ServiceOrder, *, confirmed: bool) -> ServiceOrder:
-    """Creates an order; ``confirmed``: without asking the user. Raises Refusal."""
-    known = state.service_orders.get(wanted.mchid, wanted.out_order_no)
-    return state.service_orders.put(payscore.create(wanted, known, confirmed=confirmed, now=state.now))
+def create_order(state: State, requested: ServiceOrder, *, confirmed: bool) -> ServiceOrder:
+    """Creates an order; ``confirmed``: whether it needs no confirmation by the user. Raises Refusal."""
+    existing = state.service_orders.get(requested.mchid, requested.out_order_no)
+    return state.service_orders.put(payscore.create_order(requested, existing, confirmed=confirmed, now=state.now))
 
 
-def find(state: State, caller: str, found: ServiceOrder | None) -> ServiceOrder:
-    """The order as it is now. Raises Refusal RESOURCE_NOT_EXISTS for none, or somebody else's."""
-    if found is None or caller not in (found.caller, found.mchid):
+def expect_own(state: State, caller: str, order: ServiceOrder | None) -> ServiceOrder:
+    """Returns the order as of now. Raises Refusal RESOURCE_NOT_EXISTS for None, or if it is not the caller's."""
+    if order is None or caller not in (order.caller, order.mchid):
         raise Refusal(404, "RESOURCE_NOT_EXISTS", "查询单据不存在")
-    return payscore.current(found, state.now)
+    return payscore.current(order, state.now)
 
 
 def confirm(state: State, order: ServiceOrder, openid: str) -> ServiceOrder:
-    """The user agrees. Raises Refusal."""
-    agreed = state.service_orders.put(payscore.confirm(order, openid, state.now))
-    _tell(state, agreed, "PAYSCORE.USER_CONFIRM", "微信支付分服务订单确认成功")
-    return agreed
+    """Confirms an order as the user ``openid``. Raises Refusal."""
+    confirmed = state.service_orders.put(payscore.confirm(order, openid, state.now))
+    _notify(state, confirmed, "PAYSCORE.USER_CONFIRM", "微信支付分服务订单确认成功")
+    return confirmed
 
 
 def cancel(state: State, order: ServiceOrder, reason: str) -> ServiceOrder:
-    """The merchant gives up. Raises Refusal."""
+    """Cancels an order. Raises Refusal."""
     return state.service_orders.put(payscore.cancel(order, reason, state.now))
 
 
@@ -48,13 +58,19 @@ def complete(
     total: int,
     payments: Sequence[Mapping[str, Any]],
     discounts: Sequence[Mapping[str, Any]],
-    told: Mapping[str, Any],
+    echoed: Mapping[str, Any],
 ) -> ServiceOrder:
-    """The service is rendered; what is due is collected after the answer. Raises Refusal."""
-    done = state.service_orders.put(payscore.complete(order, total, payments, discounts, told, state.now))
+    """Completes an order; ``total``, in fen, is collected after the response. Raises Refusal."""
+    done = state.service_orders.put(payscore.complete(order, total, payments, discounts, echoed, state.now))
     if done.state == "DOING":
-        state.later("collect", done.mchid, done.out_order_no)
+        state.add_pending("collect", done.mchid, done.out_order_no)
     return done
+
+
+def request_collection(state: State, order: ServiceOrder) -> None:
+    """Collects a completed order after the response. Raises Refusal."""
+    payscore.expect_unpaid(order)
+    state.add_pending("collect", order.mchid, order.out_order_no)
 
 
 def modify(
@@ -65,12 +81,12 @@ def modify(
     discounts: Sequence[Mapping[str, Any]],
     reason: str,
 ) -> ServiceOrder:
-    """The amount goes down. Raises Refusal."""
+    """Lowers the amount of a completed order, in fen. Raises Refusal."""
     return state.service_orders.put(payscore.modify(order, total, payments, discounts, reason))
 
 
 def collect(state: State, order: ServiceOrder) -> ServiceOrder:
-    """The user's money comes, as a transaction that can be refunded like any. Raises Refusal."""
+    """Collects a completed order; the payment is a transaction that can be refunded. Raises Refusal."""
     paid = state.service_orders.put(payscore.collect(order, state.now))
     record_payment(
         state,
@@ -84,23 +100,23 @@ def collect(state: State, order: ServiceOrder) -> ServiceOrder:
             appid=paid.appid,
             description=paid.introduction,
             openid=paid.openid,
-            profit_sharing=bool(paid.told.get("profit_sharing")),
+            profit_sharing=bool(paid.echoed.get("profit_sharing")),
             state="SUCCESS",
             transaction_id=paid.transaction_id,
             paid_at=paid.paid_at,
             bank_type="OTHERS",
         ),
     )
-    _tell(state, paid, "PAYSCORE.USER_PAID", "微信支付分服务订单支付成功")
+    _notify(state, paid, "PAYSCORE.USER_PAID", "微信支付分服务订单支付成功")
     return paid
 
 
 def sync(state: State, order: ServiceOrder, paid_at: float) -> ServiceOrder:
-    """The merchant was paid some other way. Raises Refusal."""
+    """Marks an order as paid outside of the service at ``paid_at``, Unix time. Raises Refusal."""
     state.pending.drop("collect", order.mchid, order.out_order_no)
     return state.service_orders.put(payscore.sync(order, paid_at))
 
 
-def _tell(state: State, order: ServiceOrder, kind: str, summary: str) -> None:
+def _notify(state: State, order: ServiceOrder, kind: str, summary: str) -> None:
     if order.notify_url:
         state.emit(Event(order.caller, kind, "payscore", view.order(order), order.notify_url, summary))

@@ -1,4 +1,4 @@
-"""合单支付: several orders paid at once."""
+"""合单支付: creates, queries and closes combined orders."""
 
 from __future__ import annotations
 
@@ -9,39 +9,42 @@ from typing import Any, Final
 from wxpay_dsl.sandbox.domain.combined import CombinedOrder
 from wxpay_dsl.sandbox.domain.transactions import Transaction
 from wxpay_dsl.sandbox.flows import payments
-from wxpay_dsl.sandbox.protocol.messages import Answer, Refusal
-from wxpay_dsl.sandbox.protocol.request import Handler, Request, own_mchid
+from wxpay_dsl.sandbox.protocol.messages import Refusal, Response
+from wxpay_dsl.sandbox.protocol.request import Handler, Request, require_own_mchid
 from wxpay_dsl.sandbox.state.state import State
-from wxpay_dsl.sandbox.views import v3
+from wxpay_dsl.sandbox.views import transactions as view
 
-from .pay import check_number, expiry, link
+from .parameters import check_amount, check_number, expiry
+from .pay import payment_link
 
 __all__ = ["handlers"]
 
-_KINDS: Final = {"jsapi": "JSAPI", "miniprogram": "JSAPI", "app": "APP", "native": "NATIVE", "h5": "MWEB"}
-_MOST: Final = 50
+_TRADE_TYPES: Final = {"jsapi": "JSAPI", "miniprogram": "JSAPI", "app": "APP", "native": "NATIVE", "h5": "MWEB"}
+_MAX_SUB_ORDERS: Final = 50
 
 
 def handlers(state: State) -> dict[str, Handler]:
     """The handlers of ``/v3/combine-transactions``."""
     base = "/v3/combine-transactions"
-    found: dict[str, Handler] = {f"POST {base}/{word}": partial(_place, state, kind) for word, kind in _KINDS.items()}
-    found[f"GET {base}/out-trade-no/{{combine_out_trade_no}}"] = partial(_query, state)
-    found[f"POST {base}/out-trade-no/{{combine_out_trade_no}}/close"] = partial(_close, state)
-    return found
+    table: dict[str, Handler] = {
+        f"POST {base}/{word}": partial(_create_order, state, kind) for word, kind in _TRADE_TYPES.items()
+    }
+    table[f"GET {base}/out-trade-no/{{combine_out_trade_no}}"] = partial(_query, state)
+    table[f"POST {base}/out-trade-no/{{combine_out_trade_no}}/close"] = partial(_close, state)
+    return table
 
 
-def _place(state: State, kind: str, request: Request) -> Answer:
+def _create_order(state: State, kind: str, request: Request) -> Response:
     body = request.body
-    own_mchid(request, body.get("combine_mchid"))
+    require_own_mchid(request, body.get("combine_mchid"))
     check_number(body["combine_out_trade_no"], "合单商户订单号", "/combine_out_trade_no")
     subs: list[Mapping[str, Any]] = body["sub_orders"]
-    if not 1 <= len(subs) <= _MOST:
-        detail = {"field": "/sub_orders", "value": len(subs), "issue": f"1 to {_MOST}", "location": "body"}
-        raise Refusal(400, "PARAM_ERROR", f"子单数量为1到{_MOST}", detail)
+    if not 1 <= len(subs) <= _MAX_SUB_ORDERS:
+        detail = {"field": "/sub_orders", "value": len(subs), "issue": f"1 to {_MAX_SUB_ORDERS}", "location": "body"}
+        raise Refusal(400, "PARAM_ERROR", f"子单数量为1到{_MAX_SUB_ORDERS}", detail)
     openid = (body.get("combine_payer_info") or {}).get("openid", "")
     expires = expiry(body.get("time_expire"), state.now)
-    parts = [_part(state, request, kind, sub, openid, expires) for sub in subs]
+    parts = [_read_sub_order(state, request, kind, sub, openid, expires) for sub in subs]
     order = CombinedOrder(
         mchid=request.mchid,
         out_trade_no=body["combine_out_trade_no"],
@@ -53,14 +56,15 @@ def _place(state: State, kind: str, request: Request) -> Answer:
         parts=tuple((part.mchid, part.out_trade_no) for part in parts),
         contents={"kind": kind, "appid": body.get("combine_appid"), "sub_orders": list(subs)},
     )
-    placed = payments.place_combined(state, order, parts)
-    return Answer(data=link(kind, placed.token, placed.prepay_id, request.origin))
+    order = payments.create_combined_order(state, order, parts)
+    return Response(data=payment_link(kind, order.token, order.prepay_id, request.origin))
 
 
-def _part(
+def _read_sub_order(
     state: State, request: Request, kind: str, sub: Mapping[str, Any], openid: str, expires: float
 ) -> Transaction:
     check_number(sub["out_trade_no"])
+    check_amount(sub["amount"]["total_amount"], field="/sub_orders/amount/total_amount")
     settle = sub.get("settle_info") or {}
     return Transaction(
         mchid=sub.get("sub_mchid") or sub["mchid"],
@@ -83,23 +87,23 @@ def _part(
     )
 
 
-def _order(state: State, request: Request) -> CombinedOrder:
-    found = state.combined.get(request.mchid, request.path["combine_out_trade_no"])
-    if found is None:
+def _find(state: State, request: Request) -> CombinedOrder:
+    order = state.combined.get(request.mchid, request.path["combine_out_trade_no"])
+    if order is None:
         raise Refusal(404, "ORDER_NOT_EXIST", "订单不存在")
-    return found
+    return order
 
 
-def _query(state: State, request: Request) -> Answer:
-    order = _order(state, request)
-    return Answer(data=v3.combined(order, payments.parts_of(state, order)))
+def _query(state: State, request: Request) -> Response:
+    order = _find(state, request)
+    return Response(data=view.combined(order, payments.sub_orders(state, order)))
 
 
-def _close(state: State, request: Request) -> Answer:
-    parts = payments.parts_of(state, _order(state, request))
+def _close(state: State, request: Request) -> Response:
+    parts = payments.sub_orders(state, _find(state, request))
     named = {sub["out_trade_no"] for sub in request.body["sub_orders"]}
     if named != {part.out_trade_no for part in parts}:
         raise Refusal(400, "INVALID_REQUEST", "关闭合单订单时必须包含全部子单")
     for part in parts:
         payments.close(state, part)
-    return Answer(204)
+    return Response(204)

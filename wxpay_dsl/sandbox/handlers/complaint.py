@@ -1,23 +1,24 @@
-"""消费者投诉2.0: listed, read, answered, completed; and where to be told of new ones."""
+"""消费者投诉2.0: lists, queries, responds to and completes complaints; sets the URL for their notifications."""
 
 from __future__ import annotations
 
-from datetime import date
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from wxpay_dsl.sandbox.domain import complaints
 from wxpay_dsl.sandbox.domain.complaints import Complaint
 from wxpay_dsl.sandbox.domain.times import beijing_date
-from wxpay_dsl.sandbox.protocol.messages import Answer, Refusal
+from wxpay_dsl.sandbox.flows import complaints as flow
+from wxpay_dsl.sandbox.protocol.messages import Refusal, Response
 from wxpay_dsl.sandbox.protocol.request import Handler, Request
-from wxpay_dsl.sandbox.state.state import Setting, State
+from wxpay_dsl.sandbox.state.state import State
 from wxpay_dsl.sandbox.views import complaints as view
 
-from .bill import read_day
+from .parameters import page, read_date
 
-__all__ = ["handlers", "notify_url"]
+__all__ = ["handlers"]
 
+#: Entries of a page by default.
 _PAGE: Final = 10
 
 
@@ -29,95 +30,79 @@ def handlers(state: State) -> dict[str, Handler]:
         f"GET {base}": partial(_list, state),
         f"GET {one}": partial(_query, state),
         f"GET {one}/negotiation-historys": partial(_history, state),
-        f"POST {one}/response": partial(_reply, state),
+        f"POST {one}/response": partial(_respond, state),
         f"POST {one}/complete": partial(_complete, state),
-        f"POST {one}/update-refund-progress": partial(_judge, state),
+        f"POST {one}/update-refund-progress": partial(_update_refund_progress, state),
         f"POST {urls}": partial(_set_url, state),
         f"PUT {urls}": partial(_set_url, state),
         f"GET {urls}": partial(_get_url, state),
-        f"DELETE {urls}": partial(_drop_url, state),
+        f"DELETE {urls}": partial(_delete_url, state),
     }
 
 
-def notify_url(state: State, mchid: str) -> str:
-    """Where a merchant wants to be told of complaints; empty where nowhere."""
-    setting = state.settings.get(_name(mchid))
-    return str(setting.value) if setting is not None else ""
+def _find(state: State, request: Request) -> Complaint:
+    return flow.find(state, request.mchid, request.path["complaint_id"])
 
 
-def _found(state: State, request: Request) -> Complaint:
-    found = state.complaints.get(request.path["complaint_id"])
-    if found is None or found.mchid != request.mchid:
-        raise Refusal(404, "RESOURCE_NOT_EXISTS", "投诉单不存在")
-    return found
-
-
-def _list(state: State, request: Request) -> Answer:
+def _list(state: State, request: Request) -> Response:
     query = request.query
-    first, last = (date.fromisoformat(read_day(query[name])) for name in ("begin_date", "end_date"))
-    found = [
+    first, last = (read_date(query[name]) for name in ("begin_date", "end_date"))
+    listed = [
         one for one in state.complaints.all() if one.mchid == request.mchid and first <= beijing_date(one.at) <= last
     ]
-    return Answer(data=_page([view.complaint(one) for one in found], query))
+    return Response(data=page([view.complaint(one) for one in listed], query, _PAGE))
 
 
-def _page(items: list[dict[str, Any]], query: dict[str, Any]) -> dict[str, Any]:
-    offset, limit = int(query.get("offset", 0)), int(query.get("limit", _PAGE))
-    return {"data": items[offset : offset + limit], "limit": limit, "offset": offset, "total_count": len(items)}
+def _query(state: State, request: Request) -> Response:
+    return Response(data=view.complaint(_find(state, request)))
 
 
-def _query(state: State, request: Request) -> Answer:
-    return Answer(data=view.complaint(_found(state, request)))
+def _history(state: State, request: Request) -> Response:
+    return Response(data=page(view.history(_find(state, request)), request.query, _PAGE))
 
 
-def _history(state: State, request: Request) -> Answer:
-    return Answer(data=_page(view.history(_found(state, request)), request.query))
-
-
-def _reply(state: State, request: Request) -> Answer:
+def _respond(state: State, request: Request) -> Response:
     body = request.body
     images: list[str] = list(body.get("response_images") or ())
-    state.complaints.put(complaints.reply(_found(state, request), body["response_content"], images, state.now))
-    return Answer(204)
+    state.complaints.put(complaints.respond(_find(state, request), body["response_content"], images, state.now))
+    return Response(204)
 
 
-def _complete(state: State, request: Request) -> Answer:
-    state.complaints.put(complaints.complete(_found(state, request), state.now))
-    return Answer(204)
+def _complete(state: State, request: Request) -> Response:
+    state.complaints.put(complaints.complete(_find(state, request), state.now))
+    return Response(204)
 
 
-def _judge(state: State, request: Request) -> Answer:
+def _update_refund_progress(state: State, request: Request) -> Response:
     body = request.body
     remark = body.get("remark") or body.get("reject_reason", "")
-    found, approved = _found(state, request), body["action"] == "APPROVE"
-    state.complaints.put(complaints.judge_refund(found, approved=approved, remark=remark, now=state.now))
-    return Answer(204)
+    complaint, approved = _find(state, request), body["action"] == "APPROVE"
+    state.complaints.put(complaints.update_refund_progress(complaint, approved=approved, remark=remark, now=state.now))
+    return Response(204)
 
 
-def _name(mchid: str) -> str:
-    return f"complaint-url:{mchid}"
-
-
-def _set_url(state: State, request: Request) -> Answer:
+def _set_url(state: State, request: Request) -> Response:
+    mchid = request.mchid
     if request.operation.verb == "put":
-        _expect_url(state, request)
-    elif state.settings.get(_name(request.mchid)) is not None:
+        _expect_url(state, mchid)
+    elif flow.find_notify_url(state, mchid) is not None:
         raise Refusal(400, "INVALID_REQUEST", "投诉通知回调地址已存在，请使用更新接口")
-    state.settings.put(Setting(_name(request.mchid), request.body["url"]))
+    flow.set_notify_url(state, mchid, request.body["url"])
     return _get_url(state, request)
 
 
-def _get_url(state: State, request: Request) -> Answer:
-    _expect_url(state, request)
-    return Answer(data={"mchid": request.mchid, "url": notify_url(state, request.mchid)})
+def _get_url(state: State, request: Request) -> Response:
+    return Response(data={"mchid": request.mchid, "url": _expect_url(state, request.mchid)})
 
 
-def _drop_url(state: State, request: Request) -> Answer:
-    _expect_url(state, request)
-    state.settings.drop(_name(request.mchid))
-    return Answer(204)
+def _delete_url(state: State, request: Request) -> Response:
+    _expect_url(state, request.mchid)
+    flow.delete_notify_url(state, request.mchid)
+    return Response(204)
 
 
-def _expect_url(state: State, request: Request) -> None:
-    if state.settings.get(_name(request.mchid)) is None:
+def _expect_url(state: State, mchid: str) -> str:
+    url = flow.find_notify_url(state, mchid)
+    if url is None:
         raise Refusal(404, "RESOURCE_NOT_EXISTS", "投诉通知回调地址不存在")
+    return url

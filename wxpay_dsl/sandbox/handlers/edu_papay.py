@@ -1,25 +1,29 @@
-"""教育续费通: pre-signed, signed by the user, collected term by term, ended."""
+"""教育续费通: pre-signs, queries and terminates contracts, and deducts under them."""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import Final
 
+from attrs import evolve
+
 from wxpay_dsl.sandbox.domain import numbers
 from wxpay_dsl.sandbox.domain.contracts import Contract, expect_signed
-from wxpay_dsl.sandbox.domain.transactions import Transaction
 from wxpay_dsl.sandbox.flows import contracts, payments
-from wxpay_dsl.sandbox.protocol.messages import Answer
+from wxpay_dsl.sandbox.protocol.messages import Response
 from wxpay_dsl.sandbox.protocol.request import Handler, Request
 from wxpay_dsl.sandbox.state.state import State
 from wxpay_dsl.sandbox.views.contracts import edu_contract, edu_transaction
 
-from .pay import check_number
+from .papay import read_deduction
+from .parameters import owner, page
 
 __all__ = ["handlers"]
 
 _PRODUCT: Final = "edu-papay"
-_TOLD: Final = ("sub_appid", "sub_openid", "user_id", "period_start_date", "trade_scene")
+#: Fields of the request that each response repeats.
+_ECHOED: Final = ("sub_appid", "sub_openid", "user_id", "period_start_date", "trade_scene")
+#: Entries of a page by default.
 _PAGE: Final = 20
 
 
@@ -31,101 +35,83 @@ def handlers(state: State) -> dict[str, Handler]:
         f"GET {base}/contracts/id/{{contract_id}}": partial(_query, state),
         f"DELETE {base}/contracts/{{contract_id}}": partial(_terminate, state),
         f"GET {base}/user/{{openid}}/contracts": partial(_list, state),
-        f"POST {base}/user-notifications/{{contract_id}}/send": partial(_announce, state),
+        f"POST {base}/user-notifications/{{contract_id}}/send": partial(_send_notice, state),
         f"POST {base}/transactions": partial(_deduct, state),
         f"GET {base}/transactions/id/{{transaction_id}}": partial(_query_by_id, state),
         f"GET {base}/transactions/out-trade-no/{{out_trade_no}}": partial(_query_by_number, state),
     }
 
 
-def _presign(state: State, request: Request) -> Answer:
+def _presign(state: State, request: Request) -> Response:
     body = request.body
-    wanted = Contract(
+    requested = Contract(
         product=_PRODUCT,
-        mchid=body.get("sub_mchid") or request.mchid,
+        mchid=owner(request),
         out_contract_code=numbers.token(),
         plan_id=body["plan_id"],
         appid=body["appid"],
         caller=request.mchid,
         created=state.now,
         openid=body["openid"],
-        told={name: body[name] for name in _TOLD if name in body},
+        echoed={name: body[name] for name in _ECHOED if name in body},
         token=f"presign_token_{numbers.token()}",
     )
-    return Answer(data={"presign_token": contracts.presign(state, wanted).token})
+    return Response(data={"presign_token": contracts.presign(state, requested).token})
 
 
-def _named(state: State, request: Request) -> Contract:
-    found = state.contracts.find("contract_id", request.path["contract_id"])
-    return contracts.find(found, _PRODUCT, request.mchid)
+def _find(state: State, request: Request) -> Contract:
+    contract = state.contracts.find("contract_id", request.path["contract_id"])
+    return contracts.expect_own(contract, _PRODUCT, request.mchid)
 
 
-def _query(state: State, request: Request) -> Answer:
-    return Answer(data=edu_contract(_named(state, request)))
+def _query(state: State, request: Request) -> Response:
+    return Response(data=edu_contract(_find(state, request)))
 
 
-def _terminate(state: State, request: Request) -> Answer:
-    contracts.terminate(state, _named(state, request), "MCH_API_TERMINATE", "")
-    return Answer(204)
+def _terminate(state: State, request: Request) -> Response:
+    contracts.terminate(state, _find(state, request), "MCH_API_TERMINATE", "")
+    return Response(204)
 
 
-def _list(state: State, request: Request) -> Answer:
+def _list(state: State, request: Request) -> Response:
     query = request.query
-    mchid = query.get("sub_mchid") or request.mchid
-    found = [
+    listed = [
         one
         for one in state.contracts.all()
-        if (one.product, one.mchid, one.openid) == (_PRODUCT, mchid, request.path["openid"])
+        if (one.product, one.mchid, one.openid) == (_PRODUCT, owner(request), request.path["openid"])
         and one.plan_id == query["plan_id"]
         and one.state == query.get("contract_status", one.state)
         and one.state != "PRESIGNED"
     ]
-    offset, limit = int(query.get("offset", 0)), int(query.get("limit", _PAGE))
-    page = [edu_contract(one) for one in found[offset : offset + limit]]
-    return Answer(data={"data": page, "total_count": len(found), "offset": offset, "limit": limit})
+    return Response(data=page([edu_contract(one) for one in listed], query, _PAGE))
 
 
-def _announce(state: State, request: Request) -> Answer:
-    expect_signed(_named(state, request))
-    return Answer(204)
+def _send_notice(state: State, request: Request) -> Response:
+    expect_signed(_find(state, request))
+    return Response(204)
 
 
-def _deduct(state: State, request: Request) -> Answer:
+def _deduct(state: State, request: Request) -> Response:
     body = request.body
-    check_number(body["out_trade_no"])
-    contract = contracts.find(state.contracts.find("contract_id", body["contract_id"]), _PRODUCT, request.mchid)
-    order = Transaction(
-        mchid=contract.mchid,
-        out_trade_no=body["out_trade_no"],
-        caller=request.mchid,
-        trade_type="PAP",
-        total=body["amount"]["total"],
-        currency=body["amount"].get("currency", "CNY"),
-        created=state.now,
+    contract, order = read_deduction(state, request, _PRODUCT)
+    order = evolve(
+        order,
         appid=body["appid"],
         sub_appid=body.get("sub_appid", ""),
         description=body["body"],
-        attach=body.get("attach", ""),
         notify_url=body["notify_url"],
         goods_tag=body.get("goods_tag", ""),
-        openid=contract.openid,
-        contents={
-            "contract_id": contract.contract_id,
-            "amount": body["amount"],
-            "device_information": body["device_information"],
-        },
+        contents={**order.contents, "device_information": body["device_information"]},
     )
     contracts.deduct(state, contract, order)
-    return Answer(204)
+    return Response(204)
 
 
-def _query_by_id(state: State, request: Request) -> Answer:
-    mchid = request.query.get("sub_mchid") or request.mchid
-    order = payments.find_paid(state, request.mchid, mchid, request.path["transaction_id"])
-    return Answer(data=edu_transaction(order))
+def _query_by_id(state: State, request: Request) -> Response:
+    order = payments.find_transaction(state, request.mchid, owner(request), request.path["transaction_id"])
+    return Response(data=edu_transaction(order))
 
 
-def _query_by_number(state: State, request: Request) -> Answer:
-    mchid = request.query.get("sub_mchid") or request.mchid
-    order = payments.find_order(state, request.mchid, mchid, request.path["out_trade_no"])
-    return Answer(data=edu_transaction(order))
+def _query_by_number(state: State, request: Request) -> Response:
+    order = payments.find_order(state, request.mchid, owner(request), request.path["out_trade_no"])
+    return Response(data=edu_transaction(order))

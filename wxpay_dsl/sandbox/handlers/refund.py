@@ -1,4 +1,4 @@
-"""退款: asked for, queried, and sent another way when it got stuck."""
+"""退款: creates and queries refunds, and redirects abnormal ones."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from functools import partial
 
 from wxpay_dsl.sandbox.domain.refunds import Refund
 from wxpay_dsl.sandbox.domain.transactions import Transaction
-from wxpay_dsl.sandbox.flows import payments
-from wxpay_dsl.sandbox.protocol.messages import Answer, Refusal
+from wxpay_dsl.sandbox.flows import payments, refunds
+from wxpay_dsl.sandbox.protocol.messages import Refusal, Response
 from wxpay_dsl.sandbox.protocol.request import Handler, Request
 from wxpay_dsl.sandbox.state.state import State
-from wxpay_dsl.sandbox.views import v3
+from wxpay_dsl.sandbox.views import refunds as view
+
+from .parameters import owner
 
 __all__ = ["handlers"]
 
@@ -19,9 +21,9 @@ def handlers(state: State) -> dict[str, Handler]:
     """The handlers of ``/v3/refund``."""
     base = "/v3/refund/domestic/refunds"
     return {
-        f"POST {base}": partial(_ask, state),
+        f"POST {base}": partial(_create, state),
         f"GET {base}/{{out_refund_no}}": partial(_query, state),
-        f"POST {base}/{{refund_id}}/apply-abnormal-refund": partial(_send_another_way, state),
+        f"POST {base}/{{refund_id}}/apply-abnormal-refund": partial(_apply_abnormal_refund, state),
     }
 
 
@@ -29,7 +31,7 @@ def _payment(state: State, request: Request, mchid: str) -> Transaction:
     body = request.body
     try:
         if body.get("transaction_id"):
-            return payments.find_paid(state, request.mchid, mchid, body["transaction_id"])
+            return payments.find_transaction(state, request.mchid, mchid, body["transaction_id"])
         if body.get("out_trade_no"):
             return payments.find_order(state, request.mchid, mchid, body["out_trade_no"])
     except Refusal:
@@ -38,12 +40,12 @@ def _payment(state: State, request: Request, mchid: str) -> Transaction:
     raise Refusal(400, "PARAM_ERROR", "微信支付订单号和商户订单号必须二选一", detail)
 
 
-def _ask(state: State, request: Request) -> Answer:
+def _create(state: State, request: Request) -> Response:
     body = request.body
-    mchid = body.get("sub_mchid") or request.mchid
+    mchid = owner(request)
     order = _payment(state, request, mchid)
     amount = body["amount"]
-    wanted = Refund(
+    requested = Refund(
         mchid=mchid,
         out_refund_no=body["out_refund_no"],
         caller=request.mchid,
@@ -57,17 +59,17 @@ def _ask(state: State, request: Request) -> Answer:
         funds_account=body.get("funds_account", "AVAILABLE"),
         notify_url=body.get("notify_url", ""),
     )
-    return Answer(data=v3.refund(payments.ask_refund(state, wanted, order)))
+    return Response(data=view.refund(refunds.create_refund(state, requested, order)))
 
 
-def _query(state: State, request: Request) -> Answer:
-    mchid = request.query.get("sub_mchid") or request.mchid
-    return Answer(data=v3.refund(payments.find_refund(state, request.mchid, mchid, request.path["out_refund_no"])))
+def _query(state: State, request: Request) -> Response:
+    mchid = owner(request)
+    return Response(data=view.refund(refunds.find_refund(state, request.mchid, mchid, request.path["out_refund_no"])))
 
 
-def _send_another_way(state: State, request: Request) -> Answer:
-    mchid = request.body.get("sub_mchid") or request.mchid
-    found = state.refunds.find("refund_id", request.path["refund_id"])
-    if found is None or found.mchid != mchid:
+def _apply_abnormal_refund(state: State, request: Request) -> Response:
+    mchid = owner(request)
+    refund = state.refunds.find("refund_id", request.path["refund_id"])
+    if refund is None or refund.mchid != mchid:
         raise Refusal(404, "RESOURCE_NOT_EXISTS", "退款单不存在")
-    return Answer(data=v3.refund(payments.send_another_way(state, found, request.body["out_refund_no"])))
+    return Response(data=view.refund(refunds.apply_abnormal_refund(state, refund, request.body["out_refund_no"])))

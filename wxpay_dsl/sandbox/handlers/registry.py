@@ -1,8 +1,8 @@
-"""All operations that have a life of their own, each a unit of work of the state."""
+"""All handlers of stateful operations; each call runs as a unit of work of the state."""
 
 from __future__ import annotations
 
-from wxpay_dsl.sandbox.protocol.messages import Answer
+from wxpay_dsl.sandbox.protocol.messages import Response
 from wxpay_dsl.sandbox.protocol.request import Handler, Request
 from wxpay_dsl.sandbox.state.state import State
 
@@ -13,22 +13,22 @@ __all__ = ["v2_handlers", "v3_handlers"]
 
 def v3_handlers(state: State) -> dict[str, Handler]:
     """The handlers of APIv3, by ``VERB /path``."""
-    found: dict[str, Handler] = {}
+    table: dict[str, Handler] = {}
     for api in (pay, combine, refund, profitsharing, transfer, payscore, papay, edu_papay, bill, media, complaint):
-        found |= api.handlers(state)
-    return {name: _kept(state, handler) for name, handler in found.items()}
+        table |= api.handlers(state)
+    return {name: _in_unit(state, handler) for name, handler in table.items()}
 
 
 def v2_handlers(state: State) -> dict[str, Handler]:
     """The handlers of APIv2, by ``VERB /path``."""
     from . import v2
 
-    return {name: _kept(state, handler) for name, handler in v2.handlers(state).items()}
+    return {name: _in_unit(state, handler) for name, handler in v2.handlers(state).items()}
 
 
-def _kept(state: State, handler: Handler) -> Handler:
-    def kept(request: Request) -> Answer:
+def _in_unit(state: State, handler: Handler) -> Handler:
+    def handle(request: Request) -> Response:
         with state.unit():
             return handler(request)
 
-    return kept
+    return handle

@@ -1,7 +1,7 @@
-"""The sandbox's home folder: what a merchant downloads from the merchant platform, under the names it has there.
+"""The sandbox's home folder: the files that a merchant downloads from the merchant platform, under the same names.
 
-Beside those files, in ``.sandbox``, lies what only the platform has. A home that is there is reused: the same
-merchant, the same keys.
+The subfolder ``.sandbox`` has the platform's private keys and the state. An existing home is reused: the same merchant
+and the same keys.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from .identity import Merchant, PlatformKeyPair
 
 __all__ = ["STATE", "read", "state_file", "write"]
 
-#: Where the platform's own things are, inside a home.
+#: The subfolder of a home for the platform's files.
 STATE: Final = ".sandbox"
 
 _SECRETS: Final = "secrets.json"
@@ -39,37 +39,37 @@ _BRAND_KEY: Final = "brand_key.pem"
 
 
 def read(home: Path) -> tuple[Merchant, PlatformKeyPair, PlatformKeyPair] | None:
-    """The merchant, the public key pair and the certificate's pair of a home, or None where there is no home yet.
+    """Load a home: its merchant, the pair of the public key and that of the certificate; None if there is no home.
 
-    Raises ConfigurationError for a home that is there and cannot be read.
+    Raises ConfigurationError for an existing home that cannot be read.
     """
     if not (home / STATE / _SECRETS).exists():
         return None
     try:
-        told = json.loads((home / STATE / _SECRETS).read_text("utf-8"))
+        stored = json.loads((home / STATE / _SECRETS).read_text("utf-8"))
         certificate = load_certificate(home / "apiclient_cert.pem")
         merchant = Merchant(
-            told["mchid"],
+            stored["mchid"],
             load_private_key(home / "apiclient_key.pem"),
             certificate,
             certificate_serial(certificate),
-            told["apiv3_key"],
-            told["apiv2_key"],
+            stored["apiv3_key"],
+            stored["apiv2_key"],
         )
         platform = load_certificate(home / "platform_cert.pem")
         return (
             merchant,
-            PlatformKeyPair(told["public_key_id"], load_private_key(home / STATE / _PUBLIC_KEY)),
+            PlatformKeyPair(stored["public_key_id"], load_private_key(home / STATE / _PUBLIC_KEY)),
             PlatformKeyPair(certificate_serial(platform), load_private_key(home / STATE / _CERTIFICATE_KEY), platform),
         )
     except (OSError, ValueError, KeyError, TypeError, ConfigurationError) as error:
         raise ConfigurationError(
-            f"the sandbox's home {home} cannot be read ({error}): remove the folder to start anew"
+            f"the sandbox's home {home} cannot be read ({error}): delete the folder to create a new one"
         ) from None
 
 
 def state_file(home: Path) -> Path:
-    """The file of a home's business; its folder is made where it is missing. Raises OSError."""
+    """The path of a home's state file; its folder is created if it is missing. Raises OSError."""
     folder = home / STATE
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder / "state.sqlite"
@@ -84,10 +84,10 @@ def write(
     ca: str | None = None,
     brand: Merchant | None = None,
 ) -> None:
-    """Writes a home, or brings its profile up to date with ``base_url``; private keys can be read by their owner only.
+    """Write a home, or update the profile of an existing one with ``base_url``. All files are private to their owner.
 
-    ``ca``: the authority of a sandbox that serves TLS, in PEM. ``brand``: the brand (品牌直连) that the profile can
-    call as, too. Raises OSError.
+    ``ca``: the certificate of the authority of a sandbox that serves TLS, in PEM. ``brand``: the brand (品牌直连) whose
+    credentials the profile has, too. Raises OSError.
     """
     home.mkdir(parents=True, exist_ok=True)
     state = home / STATE
@@ -114,14 +114,14 @@ def write(
         write_private(home / "apiclient_cert.p12", _pkcs12(merchant))
     profile = _profile(home.resolve(), merchant, brand, public_key.id, certificate.id, base_url, tls=ca is not None)
     write_private(home / "wxpay.toml", profile.encode())
-    # Last: a home whose writing was cut short is none.
-    told = {
+    # Last: without this file, an incomplete home is not taken for one.
+    secrets = {
         "mchid": merchant.mchid,
         "apiv3_key": merchant.apiv3_key,
         "apiv2_key": merchant.apiv2_key,
         "public_key_id": public_key.id,
     }
-    write_private(state / _SECRETS, json.dumps(told, indent=2).encode())
+    write_private(state / _SECRETS, json.dumps(secrets, indent=2).encode())
 
 
 def _private_pem(key: RSAPrivateKey) -> bytes:
@@ -129,7 +129,7 @@ def _private_pem(key: RSAPrivateKey) -> bytes:
 
 
 def _pkcs12(merchant: Merchant) -> bytes:
-    """Its password is the merchant id, as the real container's is."""
+    """The PKCS #12 container; its password is the merchant id, as that of the real one."""
     password = BestAvailableEncryption(merchant.mchid.encode())
     return pkcs12.serialize_key_and_certificates(
         b"Tenpay Certificate", merchant.private_key, merchant.certificate, None, password
@@ -147,12 +147,12 @@ def _profile(
     tls: bool,
 ) -> str:
     def text(value: str | Path) -> str:
-        # A TOML basic string takes what a JSON string takes.
+        # A JSON string is a valid TOML basic string.
         return json.dumps(str(value), ensure_ascii=False)
 
-    said_of_brand = []
+    brand_lines = []
     if brand is not None:
-        said_of_brand = [
+        brand_lines = [
             f"brand_id = {text(brand.mchid)}",
             f"brand_serial = {text(brand.serial)}",
             f"brand_private_key = {text(home / _BRAND_KEY)}",
@@ -161,7 +161,7 @@ def _profile(
         ]
     return "\n".join(
         (
-            "# The profile of a sandbox: written at each of its starts. Nothing in it is worth anything elsewhere.",
+            "# The profile of a sandbox, rewritten at each start. Its keys are valid in that sandbox only.",
             f"mchid = {text(merchant.mchid)}",
             f"serial = {text(merchant.serial)}",
             f"private_key = {text(home / 'apiclient_key.pem')}",
@@ -170,7 +170,7 @@ def _profile(
             f"apiv2_key = {text(merchant.apiv2_key)}",
             f"base_url = {text(base_url)}",
             *([f"ca = {text(home / 'ca.pem')}"] if tls else []),
-            *said_of_brand,
+            *brand_lines,
             "",
             "[platform_keys]",
             f"{public_key_id} = {text(home / 'pub_key.pem')}",

@@ -1,7 +1,7 @@
-"""Whom the sandbox knows and who it is: throwaway merchants, and the platform's own keys.
+"""Merchants and platform key pairs of the sandbox, and how they are made.
 
-All keys are made here, at run time, and are worth nothing anywhere else. RSA-2048 takes 30 ms a key and lets other
-threads run, so those that are needed at once are made side by side.
+All keys are generated at run time and are valid in the sandbox only. An RSA-2048 key takes 30 ms and generating it
+releases the GIL, so several are generated in parallel.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ __all__ = [
     "make_platform_certificate",
     "make_platform_public_key",
     "make_private_keys",
-    "prepare",
+    "start_key_generation",
     "throwaway_merchant",
     "throwaway_public_key",
 ]
 
-#: The merchant id of a sandbox that is told none.
+#: The default merchant id.
 MCHID: Final = "1900000109"
-#: The id of the sandbox's brand (品牌直连), whose certificate and keys are like a merchant's.
+#: The id of the sandbox's brand (品牌直连), which has the same kinds of keys as a merchant.
 BRAND_ID: Final = "100001"
 
 _LETTERS: Final = string.ascii_letters + string.digits
@@ -46,7 +46,7 @@ _YEARS: Final = timedelta(days=5 * 365)
 
 @frozen
 class Merchant:
-    """A merchant of the sandbox, with everything the real one downloads or sets on the merchant platform."""
+    """A merchant of the sandbox, with the keys that a real one downloads from or sets on the merchant platform."""
 
     #: 商户号
     mchid: str
@@ -62,12 +62,12 @@ class Merchant:
     apiv2_key: str = field(repr=False)
 
     def __reduce__(self) -> str:
-        raise TypeError("a merchant holds a private key and is never pickled")
+        raise TypeError("a Merchant holds a private key and cannot be pickled")
 
 
 @frozen
 class PlatformKeyPair:
-    """A key that the sandbox signs with: a public key (微信支付公钥) or one of a certificate (平台证书)."""
+    """A key pair that the sandbox signs with: of a public key (微信支付公钥) or of a certificate (平台证书)."""
 
     #: ``PUB_KEY_ID_…``, or the certificate's serial.
     id: str
@@ -75,17 +75,17 @@ class PlatformKeyPair:
     certificate: x509.Certificate | None = field(default=None, repr=False)
 
     def __reduce__(self) -> str:
-        raise TypeError("a platform key pair holds a private key and is never pickled")
+        raise TypeError("a PlatformKeyPair holds a private key and cannot be pickled")
 
 
 def make_private_keys(count: int) -> list[rsa.RSAPrivateKey]:
-    """So many keys, made side by side."""
+    """Generate ``count`` keys in parallel."""
     with ThreadPoolExecutor(count) as threads:
         return [future.result() for future in [threads.submit(_private_key) for _ in range(count)]]
 
 
 def make_merchant(mchid: str = MCHID, private_key: rsa.RSAPrivateKey | None = None) -> Merchant:
-    """A merchant with new keys."""
+    """Make a merchant with new keys; its certificate is valid for five years."""
     key = private_key or _private_key()
     names = (
         (NameOID.COUNTRY_NAME, "CN"),
@@ -97,13 +97,13 @@ def make_merchant(mchid: str = MCHID, private_key: rsa.RSAPrivateKey | None = No
 
 
 def make_platform_public_key(private_key: rsa.RSAPrivateKey | None = None) -> PlatformKeyPair:
-    """A key of public-key mode, with an id in the form of the real ones."""
+    """Make a key pair of public-key mode, with an id in the form of real ones (``PUB_KEY_ID_…``)."""
     digits = "".join(secrets.choice(string.digits) for _ in range(20))
     return PlatformKeyPair(f"PUB_KEY_ID_01{digits}{datetime.now(UTC):%Y%m%d}00", private_key or _private_key())
 
 
 def make_platform_certificate(private_key: rsa.RSAPrivateKey | None = None) -> PlatformKeyPair:
-    """A key of certificate mode, valid for five years from now."""
+    """Make a key pair of certificate mode; the certificate is valid for five years."""
     key = private_key or _private_key()
     names = (
         (NameOID.COUNTRY_NAME, "CN"),
@@ -115,11 +115,10 @@ def make_platform_certificate(private_key: rsa.RSAPrivateKey | None = None) -> P
 
 
 @lru_cache(maxsize=1)
-def prepare() -> tuple[Future[rsa.RSAPrivateKey], Future[rsa.RSAPrivateKey]]:
-    """Begins to make the keys of this process's first merchant and of the platform, on other cores.
+def start_key_generation() -> tuple[Future[rsa.RSAPrivateKey], Future[rsa.RSAPrivateKey]]:
+    """Start to generate the keys of this process's default merchant and of the platform, in other threads.
 
-    Whoever imports the sandbox is about to want them, and waits for other imports meanwhile: a start in 0.25 s rather
-    than in 0.29.
+    Called when the sandbox is imported, so that other imports run meanwhile: 0.25 s to start rather than 0.29 s.
     """
     threads = ThreadPoolExecutor(2, "wxpay-sandbox-keys")
     first, second = threads.submit(_private_key), threads.submit(_private_key)
@@ -129,14 +128,14 @@ def prepare() -> tuple[Future[rsa.RSAPrivateKey], Future[rsa.RSAPrivateKey]]:
 
 @lru_cache(maxsize=8)
 def throwaway_merchant(mchid: str = MCHID) -> Merchant:
-    """This process's merchant of that id: the sandboxes of a test suite share it, so that only the first waits."""
-    return make_merchant(mchid, prepare()[0].result() if mchid == MCHID else None)
+    """This process's merchant of that id, shared by all sandboxes without a home, so that its keys are made once."""
+    return make_merchant(mchid, start_key_generation()[0].result() if mchid == MCHID else None)
 
 
 @lru_cache(maxsize=1)
 def throwaway_public_key() -> PlatformKeyPair:
-    """This process's platform public key, shared like the merchant."""
-    return make_platform_public_key(prepare()[1].result())
+    """This process's platform key pair of public-key mode, shared as the merchant is."""
+    return make_platform_public_key(start_key_generation()[1].result())
 
 
 def _private_key() -> rsa.RSAPrivateKey:
@@ -148,7 +147,7 @@ def _secret() -> str:
 
 
 def _certificate(key: rsa.RSAPrivateKey, names: tuple[tuple[x509.ObjectIdentifier, str], ...]) -> x509.Certificate:
-    """Self-signed, its serial 40 digits as WeChat Pay's are."""
+    """A self-signed certificate; its serial has 40 hexadecimal digits, as those of WeChat Pay."""
     name = x509.Name([x509.NameAttribute(oid, text) for oid, text in names])
     now = datetime.now(UTC).replace(microsecond=0)
     return (

@@ -1,29 +1,23 @@
-"""The platform's side of the keys: which of them signs an answer, which may be downloaded, and their rotation."""
+"""The platform's key pairs: which one signs a response, which can be downloaded, and their rotation."""
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
-from cryptography.hazmat.primitives.serialization import Encoding
-
-from wxpay_dsl.sandbox.protocol.messages import Refusal
-from wxpay_dsl.wechat.crypto import ciphers
 from wxpay_dsl.wechat.v3 import authorization
 from wxpay_dsl.wechat.v3 import signing as signing_v3
 
-from .identity import Merchant, PlatformKeyPair, make_platform_certificate, make_platform_public_key
+from .identity import PlatformKeyPair, make_platform_certificate, make_platform_public_key
 
 __all__ = ["MODES", "Mode", "Platform"]
 
-#: 微信支付公钥, 平台证书, or both, as while a merchant migrates.
+#: What the platform signs with: 微信支付公钥, 平台证书, or both, as while a merchant migrates.
 Mode = Literal["public-key", "certificate", "both"]
 MODES: Final = ("public-key", "certificate", "both")
 
 
 class Platform:
-    """The platform's key pairs. Certificates are made when first asked for."""
+    """The platform's key pairs. Those that are not given are made on first use. Raises ValueError for another mode."""
 
     def __init__(
         self, mode: Mode, public_key: PlatformKeyPair | None, certificates: tuple[PlatformKeyPair, ...]
@@ -33,8 +27,8 @@ class Platform:
         self.mode: Mode = mode
         self._public_key = public_key
         self._certificates = certificates
-        #: A certificate that can be downloaded and does not sign yet.
-        self._announced: PlatformKeyPair | None = None
+        #: A certificate that can be downloaded but does not sign yet.
+        self._staged: PlatformKeyPair | None = None
 
     @property
     def public_key(self) -> PlatformKeyPair:
@@ -51,38 +45,42 @@ class Platform:
         return self._certificates
 
     def stage_certificate(self) -> PlatformKeyPair:
-        """A new certificate can be downloaded; the one before goes on signing until :meth:`rotate_certificate`."""
-        if self._announced is None:
-            self._announced = make_platform_certificate()
-        return self._announced
+        """Make a new certificate available for download; it signs from the next :meth:`rotate_certificate`.
+
+        Returns the staged pair, the same until it is rotated.
+        """
+        if self._staged is None:
+            self._staged = make_platform_certificate()
+        return self._staged
 
     def rotate_certificate(self) -> PlatformKeyPair:
-        """The announced certificate, or else a new one, signs from now on; the one before stays valid until the next
-        rotation.
+        """Sign with the staged certificate, or with a new one if none is staged, and return its pair.
+
+        The previous certificate stays valid until the next rotation.
         """
-        pair, self._announced = self.stage_certificate(), None
+        pair, self._staged = self.stage_certificate(), None
         self._certificates = (self.certificates[-1], pair)
         return pair
 
-    def signing(self, wanted: str | None) -> PlatformKeyPair:
-        """The pair that signs an answer; ``wanted`` is the request's ``Wechatpay-Serial``."""
+    def signing_pair(self, wanted: str | None) -> PlatformKeyPair:
+        """The pair that signs a response. ``wanted``: the request's ``Wechatpay-Serial``, None if it has none."""
         if self.mode == "public-key":
             return self.public_key
         if self.mode == "both" and (wanted is None or wanted == self.public_key.id):
-            # Without the header the service falls back on certificates; nothing but a download could bring one.
+            # Without the header the service signs with a certificate.
             return self.public_key if wanted is not None else self.certificates[-1]
         return self.certificates[-1]
 
     def find(self, key_id: str) -> PlatformKeyPair | None:
-        """The pair that a ``Wechatpay-Serial`` names, if it is in force."""
+        """The pair with the id ``key_id``, if it is valid in the current mode; else None."""
         if self.mode != "certificate" and key_id == self.public_key.id:
             return self.public_key
         if self.mode == "public-key":
             return None
-        return next((pair for pair in self._downloadable() if pair.id == key_id), None)
+        return next((pair for pair in self.downloadable() if pair.id == key_id), None)
 
     def sign(self, pair: PlatformKeyPair, body: bytes, now: int) -> dict[str, str]:
-        """The four headers that vouch for ``body``. ``now``: Unix time in seconds."""
+        """The signature headers (``Wechatpay-…``) of ``body``. ``now``: Unix time in seconds."""
         nonce = authorization.nonce()
         message = signing_v3.response_message(now, nonce, body)
         return {
@@ -93,34 +91,6 @@ class Platform:
             "Wechatpay-Signature-Type": authorization.RSA_SCHEME,
         }
 
-    def download(self, merchant: Merchant) -> Mapping[str, Any]:
-        """``GET /v3/certificates``: each certificate under the merchant's APIv3 key.
-
-        Raises Refusal 404 in public-key mode, as the service does.
-        """
-        if self.mode == "public-key":
-            message = "无可用的平台证书，请在商户平台-API安全申请使用微信支付公钥。"
-            raise Refusal(404, "RESOURCE_NOT_EXISTS", message)
-        return {"data": [_sealed(pair, merchant.apiv3_key) for pair in self._downloadable()]}
-
-    def _downloadable(self) -> tuple[PlatformKeyPair, ...]:
-        return self.certificates if self._announced is None else (*self.certificates, self._announced)
-
-
-def _sealed(pair: PlatformKeyPair, apiv3_key: str) -> Mapping[str, Any]:
-    certificate = pair.certificate
-    if certificate is None:
-        raise ValueError(f"{pair.id} is no certificate")
-    nonce = secrets.token_hex(6)
-    pem = certificate.public_bytes(Encoding.PEM)
-    return {
-        "serial_no": pair.id,
-        "effective_time": certificate.not_valid_before_utc.astimezone().isoformat(timespec="seconds"),
-        "expire_time": certificate.not_valid_after_utc.astimezone().isoformat(timespec="seconds"),
-        "encrypt_certificate": {
-            "algorithm": "AEAD_AES_256_GCM",
-            "nonce": nonce,
-            "associated_data": "certificate",
-            "ciphertext": ciphers.aead_encrypt(pem, apiv3_key, nonce, "certificate"),
-        },
-    }
+    def downloadable(self) -> tuple[PlatformKeyPair, ...]:
+        """The pairs whose certificates can be downloaded: the valid ones and the staged one, oldest first."""
+        return self.certificates if self._staged is None else (*self.certificates, self._staged)

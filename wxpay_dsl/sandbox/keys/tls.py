@@ -1,4 +1,4 @@
-"""The sandbox's TLS: a certification authority of its own, a server certificate, and client certificates demanded."""
+"""TLS of the sandbox: a certificate authority, a server certificate, and optional client certificates."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ _YEARS: Final = timedelta(days=2 * 365)
 
 @frozen
 class Authority:
-    """A certification authority, worth nothing to anybody who does not trust its certificate."""
+    """A certificate authority for one sandbox; only clients that are configured with its certificate trust it."""
 
     private_key: ec.EllipticCurvePrivateKey = field(repr=False)
     certificate: x509.Certificate
 
     @property
     def pem(self) -> str:
-        """Its certificate, for clients to trust: the setting ``ca``."""
+        """Its certificate in PEM, for the setting ``ca`` of clients."""
         return self.certificate.public_bytes(Encoding.PEM).decode()
 
     def __reduce__(self) -> str:
-        raise TypeError("an authority holds a private key and is never pickled")
+        raise TypeError("an Authority holds a private key and cannot be pickled")
 
 
 def make_authority() -> Authority:
-    """A new authority."""
+    """Make an authority with a new key; its certificate is valid for two years."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = _name("wxpay-dsl sandbox CA")
     usage = x509.KeyUsage(
@@ -68,14 +68,14 @@ def make_authority() -> Authority:
 
 @lru_cache(maxsize=1)
 def throwaway_authority() -> Authority:
-    """This process's authority."""
+    """This process's authority, shared by its sandboxes."""
     return make_authority()
 
 
 def server_context(authority: Authority, host: str, merchants: Iterable[x509.Certificate]) -> ssl.SSLContext:
-    """TLS for a server on ``host``, which asks clients for a certificate and takes those of ``merchants``.
+    """The TLS context of a server on ``host`` that requests client certificates and accepts those of ``merchants``.
 
-    One that shows none is served too, since only some operations demand it.
+    A client without a certificate is served too, since only some operations require one.
     """
     key = ec.generate_private_key(ec.SECP256R1())
     public = authority.private_key.public_key()
@@ -97,7 +97,7 @@ def server_context(authority: Authority, host: str, merchants: Iterable[x509.Cer
 
 
 def client_serial(transport: asyncio.BaseTransport | None) -> str | None:
-    """The serial of the certificate that a client showed, if it did and if it is good."""
+    """The serial of the client's verified certificate; None if it presented none."""
     connection = transport.get_extra_info("ssl_object") if transport is not None else None
     der = connection.getpeercert(binary_form=True) if connection is not None else None
     return certificate_serial(x509.load_der_x509_certificate(der)) if der else None

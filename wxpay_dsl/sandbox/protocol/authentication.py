@@ -1,4 +1,4 @@
-"""Checks who calls, as the service does: the ``Authorization`` header of APIv3, over the exact bytes that came.
+"""Verifies the ``Authorization`` header of APIv3 over the exact bytes received, as the service does.
 
 https://pay.weixin.qq.com/doc/v3/merchant/4012365342
 """
@@ -18,7 +18,7 @@ __all__ = ["CLOCK_WINDOW", "authenticate"]
 
 #: Seconds that a request's timestamp may be away from the service's clock.
 CLOCK_WINDOW: Final = 300
-#: How much of a body the message in a refusal shows.
+#: Bytes of the body that an error response repeats.
 _SHOWN: Final = 8
 
 
@@ -29,12 +29,13 @@ def authenticate(
     now: float,
     scheme: str = authorization.RSA_SCHEME,
 ) -> Merchant:
-    """The merchant who signed the call; ``signed_body`` is the body, or of an upload the part ``meta``.
+    """Return the merchant that signed the call.
 
-    ``scheme`` is the only one that is taken: brands (品牌直连) have their own, and ``merchants`` are brands then.
+    ``signed_body``: the body, or the part ``meta`` of an upload. ``merchants``: by merchant id. ``now``: Unix time in
+    seconds. ``scheme``: the only scheme accepted; brands (品牌直连) have their own, and ``merchants`` are brands then.
 
-    Raises Refusal: 400 INVALID_REQUEST without Accept or User-Agent, 401 SIGN_ERROR for everything else, unsigned
-    as the service's own are.
+    Raises Refusal, unsigned as the service's own: 400 INVALID_REQUEST without Accept or User-Agent, 401 SIGN_ERROR
+    for everything else.
     """
     if not call.headers.get("User-Agent") or not call.headers.get("Accept"):
         raise Refusal(400, "INVALID_REQUEST", "Http头缺少Accept或User-Agent", signed=False)
@@ -47,7 +48,7 @@ def authenticate(
         detail = {"field": "authorization", "location": "header", "detail": {"issue": error.message}}
         raise _refusal("Http头Authorization值格式错误，请参考《微信支付商户REST API签名规则》", detail) from None
     message = signing_v3.request_message(call.method, call.target, given.timestamp, given.nonce, signed_body)
-    information = _information(call, message, signed_body)
+    information = _sign_information(call, message, signed_body)
     if abs(now - given.timestamp) > CLOCK_WINDOW:
         text = "Http头Authorization中的timestamp与发起请求的时间不得超过5分钟"
         raise _refusal(text, _detail("timestamp", "timestamp expired", information))
@@ -75,8 +76,8 @@ def _detail(name: str, issue: str, information: Mapping[str, Any]) -> Mapping[st
     }
 
 
-def _information(call: Call, message: bytes, body: bytes) -> Mapping[str, Any]:
-    """What the service took for the message, the body cut short: the merchant compares it with its own."""
+def _sign_information(call: Call, message: bytes, body: bytes) -> Mapping[str, Any]:
+    """The message that the service verified, the body truncated, for the merchant to compare with its own."""
     head = message[: len(message) - len(body) - 1]
     shown = body[:_SHOWN].decode("utf-8", "ignore")
     return {

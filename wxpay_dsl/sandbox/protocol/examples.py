@@ -1,6 +1,6 @@
-"""Answers made from a spec alone: its examples, and where there are none values that its types and names suggest.
+"""Example values made from a spec: its own examples, or else values that fit the types and the names of the fields.
 
-What a request says comes back in the answer under the same name, so that an answer fits its question.
+A response repeats the request's fields of the same name.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ from wxpay_dsl.core.request.mismatch import SHAPES
 from wxpay_dsl.core.request.validate import check
 from wxpay_dsl.core.specs.model import ABSENT, Schema
 
-__all__ = ["answer", "example"]
+__all__ = ["example", "example_response"]
 
-_MOMENT: Final = "2026-01-02T15:04:05+08:00"
+_TIMESTAMP: Final = "2026-01-02T15:04:05+08:00"
 _FORMATS: Final = {
     "date": "2026-01-02",
-    "date-time": _MOMENT,
+    "date-time": _TIMESTAMP,
     "time": "15:04:05",
     "uri": "https://pay.weixin.qq.com/sandbox/example",
     "url": "https://pay.weixin.qq.com/sandbox/example",
     "ipv4": "127.0.0.1",
     "email": "someone@example.com",
 }
-#: Parts of names that tell what a string holds where its spec does not.
+#: Values of string fields without an example, by a part of their name.
 _NAMES: Final = (
     ("openid", "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o"),
     ("appid", "wx8888888888888888"),
     ("mchid", "1900000109"),
     ("mch_id", "1900000109"),
     ("_url", "https://pay.weixin.qq.com/sandbox/example"),
-    ("_time", _MOMENT),
+    ("_time", _TIMESTAMP),
     ("_date", "2026-01-02"),
     ("currency", "CNY"),
 )
@@ -43,28 +43,28 @@ _NAMES: Final = (
 _DIGITS: Final = ("20260102150405", "20260102", "150405", "1504", "100", "1")
 _LETTERS: Final = string.ascii_letters + string.digits
 
-_made: WeakKeyDictionary[Schema, Any] = WeakKeyDictionary()
+_examples: WeakKeyDictionary[Schema, Any] = WeakKeyDictionary()
 
 
-def answer(schema: Schema | None, given: Mapping[str, Any]) -> Any:
-    """The example of ``schema``, with ``given`` (a request's fields) in the place of what has the same name."""
+def example_response(schema: Schema | None, given: Mapping[str, Any]) -> Any:
+    """The example of ``schema``; a field that ``given`` (the request's fields) has too takes its value from there."""
     if schema is None:
         return None
-    return _echoed(schema, example(schema), given)
+    return _with_given(schema, example(schema), given)
 
 
 def example(schema: Schema, name: str = "") -> Any:
-    """One value that fits ``schema``. Callers must not change what they get."""
-    found = _made.get(schema, ABSENT)
-    if found is ABSENT:
-        found = _made[schema] = _example(schema, name)
-    return found
+    """One value that fits ``schema``, cached: callers must not modify it."""
+    value = _examples.get(schema, ABSENT)
+    if value is ABSENT:
+        value = _examples[schema] = _example(schema, name)
+    return value
 
 
 def _example(schema: Schema, name: str) -> Any:
-    for told in (schema.example, *schema.enum[:1], schema.default):
-        if told is not ABSENT:
-            value = _converted(schema, told)
+    for candidate in (schema.example, *schema.enum[:1], schema.default):
+        if candidate is not ABSENT:
+            value = _converted(schema, candidate)
             if _fits(schema, value):
                 return value
     if schema.type == "object":
@@ -83,15 +83,15 @@ def _fits(schema: Schema, value: Any) -> bool:
     return not any(mismatch.kind in SHAPES for mismatch in check(schema, value, ""))
 
 
-def _converted(schema: Schema, told: Any) -> Any:
-    """An example as the type that its field has: published ones are often text."""
-    if schema.type == "string" and isinstance(told, (int, float)) and not isinstance(told, bool):
-        return str(told)
-    if schema.type == "integer" and isinstance(told, str) and told.lstrip("-").isdigit():
-        return int(told)
-    if schema.type == "boolean" and told in ("true", "false"):
-        return told == "true"
-    return told
+def _converted(schema: Schema, value: Any) -> Any:
+    """``value`` converted to the type of its field: published examples are often text."""
+    if schema.type == "string" and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return str(value)
+    if schema.type == "integer" and isinstance(value, str) and value.lstrip("-").isdigit():
+        return int(value)
+    if schema.type == "boolean" and value in ("true", "false"):
+        return value == "true"
+    return value
 
 
 def _text(schema: Schema, name: str) -> str:
@@ -106,7 +106,7 @@ def _text(schema: Schema, name: str) -> str:
     if schema.pattern and not re.search(schema.pattern, text):
         text = next((digits for digits in _DIGITS if re.search(schema.pattern, digits)), text)
     if not text:
-        # Ids and tokens: a name that says what it is, and enough behind it to look like one.
+        # Ids and tokens: the field's name and a suffix.
         text = f"{name or 'value'}_{_LETTERS[:16]}"
     least, most = schema.min_length or 0, schema.max_length
     if most is not None and len(text) > most:
@@ -114,7 +114,7 @@ def _text(schema: Schema, name: str) -> str:
     return text.ljust(least, "0")
 
 
-def _echoed(schema: Schema, made: Any, given: Any) -> Any:
+def _with_given(schema: Schema, made: Any, given: Any) -> Any:
     if not isinstance(made, dict) or not isinstance(given, Mapping):
         return made
     result = dict(made)
@@ -123,7 +123,7 @@ def _echoed(schema: Schema, made: Any, given: Any) -> Any:
             continue
         value = given[name]
         if field.type == "object":
-            result[name] = _echoed(field, made.get(name), value)
+            result[name] = _with_given(field, made.get(name), value)
         elif _fits(field, value):
             result[name] = value
     return result

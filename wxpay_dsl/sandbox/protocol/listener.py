@@ -1,4 +1,4 @@
-"""The sandbox's sockets: bytes of requests in, bytes of answers out, and the ways in which a connection can fail."""
+"""The HTTP server of the sandbox, with responses that are delayed, truncated or reset on request."""
 
 from __future__ import annotations
 
@@ -15,27 +15,28 @@ from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler
 
-from .messages import Call, Wire
+from .messages import Call, RawResponse
 
 __all__ = ["Listener"]
 
-#: The service closes an idle connection after so many seconds.
+#: Seconds after which the service closes an idle connection.
 _KEEP_ALIVE: Final = 8
-#: Seconds that the rest of a refused body is read and thrown away, so that its sender can read why; stopping waits.
+#: Seconds for which the rest of a refused body is read and discarded, so that the client can read the response.
+#: Stopping waits for it.
 _LINGER: Final = 1.0
-#: Seconds that answers under way have when serving ends: one that is held back by a fault may be due in minutes.
-_LAST: Final = 1.0
-#: Bytes of a request; uploads of the service go up to 5 MB.
+#: Seconds that responses under way have when serving ends; one delayed by a fault may be due in minutes.
+_SHUTDOWN: Final = 1.0
+#: Bytes of a request body; the service accepts uploads of up to 5 MB.
 _LIMIT: Final = 16 * 1024 * 1024
-#: Close at once, and let the other side know by RST.
+#: SO_LINGER with a timeout of 0: closing sends RST.
 _NO_LINGER: Final = struct.pack("ii", 1, 0)
 
-#: Gives the answer to a call; the second argument is the caller's address.
-Respond = Callable[[Call, str | None], Wire | Awaitable[Wire]]
+#: Gives the response to a call; the second argument is the client's IP address.
+Respond = Callable[[Call, str | None], RawResponse | Awaitable[RawResponse]]
 
 
 class Listener:
-    """Serves on one address. ``respond`` must not wait for anything."""
+    """Serves one address. ``respond`` runs in the event loop and must not block."""
 
     def __init__(self, respond: Respond, host: str, port: int, tls: ssl.SSLContext | None) -> None:
         self._respond = respond
@@ -45,7 +46,7 @@ class Listener:
         self._runner: web.ServerRunner | None = None
 
     async def start(self) -> str:
-        """Begins to serve; gives the URL. Raises OSError where the port is taken."""
+        """Start serving and return the URL. Raises OSError if the port is taken."""
         server = web.Server(
             self._handle,
             request_factory=_request,
@@ -53,7 +54,7 @@ class Listener:
             lingering_time=_LINGER,
             access_log=None,
         )
-        runner = self._runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=_LAST)
+        runner = self._runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=_SHUTDOWN)
         await runner.setup()
         try:
             await web.TCPSite(runner, self._host, self._port, ssl_context=self._tls).start()
@@ -65,7 +66,7 @@ class Listener:
         return f"{'http' if self._tls is None else 'https'}://{host}:{address[1]}"
 
     async def stop(self) -> None:
-        """Ends serving; open connections are closed."""
+        """Stop serving and close open connections."""
         runner, self._runner = self._runner, None
         if runner is not None:
             await runner.cleanup()
@@ -75,21 +76,21 @@ class Listener:
             body = await request.read() if request.body_exists else b""
         except web.HTTPRequestEntityTooLarge:
             return web.Response(status=413)
-        shown = None
+        serial = None
         if self._tls is not None:
             from wxpay_dsl.sandbox.keys.tls import client_serial
 
-            shown = client_serial(request.transport)
-        call = Call(request.method, request.raw_path, request.headers, body, self._tls is not None, shown)
-        answer = self._respond(call, request.remote)
-        wire = answer if isinstance(answer, Wire) else await answer
-        if wire.delay:
-            await asyncio.sleep(wire.delay)
-        if wire.reset:
+            serial = client_serial(request.transport)
+        call = Call(request.method, request.raw_path, request.headers, body, self._tls is not None, serial)
+        result = self._respond(call, request.remote)
+        raw = result if isinstance(result, RawResponse) else await result
+        if raw.delay:
+            await asyncio.sleep(raw.delay)
+        if raw.reset:
             return _reset(request)
-        if wire.cut is not None:
-            return await _cut(request, wire, wire.cut)
-        return web.Response(status=wire.status, headers=wire.headers, body=wire.body or None)
+        if raw.cut is not None:
+            return await _cut(request, raw, raw.cut)
+        return web.Response(status=raw.status, headers=raw.headers, body=raw.body or None)
 
 
 def _reset(request: web.BaseRequest) -> web.StreamResponse:
@@ -101,12 +102,12 @@ def _reset(request: web.BaseRequest) -> web.StreamResponse:
     return web.Response()
 
 
-async def _cut(request: web.BaseRequest, wire: Wire, length: int) -> web.StreamResponse:
-    """Announces the whole body, and sends a part of it."""
-    response = web.StreamResponse(status=wire.status, headers=wire.headers)
-    response.content_length = len(wire.body)
+async def _cut(request: web.BaseRequest, raw: RawResponse, length: int) -> web.StreamResponse:
+    """Announce the whole body and send only its first ``length`` bytes."""
+    response = web.StreamResponse(status=raw.status, headers=raw.headers)
+    response.content_length = len(raw.body)
     await response.prepare(request)
-    await response.write(wire.body[:length])
+    await response.write(raw.body[:length])
     if request.transport is not None:
         request.transport.close()
     return response

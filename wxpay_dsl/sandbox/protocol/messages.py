@@ -1,4 +1,4 @@
-"""What goes over the sandbox's wire, as values: a call, the answer to it, and a refusal to be raised."""
+"""The values of the sandbox's HTTP: a call, its response before and after signing, and an error to be raised."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Any
 
 from attrs import field, frozen
 
-__all__ = ["Answer", "Call", "Refusal", "Wire"]
+__all__ = ["Call", "RawResponse", "Refusal", "Response"]
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @frozen
 class Call:
-    """One request as it came. ``headers`` finds a name in any case."""
+    """One HTTP request as received. ``headers`` is case-insensitive."""
 
     #: Upper-case.
     method: str
-    #: Raw path and query, exactly as sent: what the merchant signed.
+    #: Raw path and query exactly as sent, which the merchant signed.
     target: str
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(default=b"", repr=False)
-    #: Whether it came over TLS, and the serial of the client certificate that it showed there.
+    #: Whether it came over TLS, and the serial of the client certificate, if one was presented.
     secure: bool = False
     client_serial: str | None = None
 
@@ -39,22 +39,22 @@ class Call:
 
 
 @frozen
-class Answer:
-    """One answer, before it is serialised and signed."""
+class Response:
+    """One response before it is serialised and signed."""
 
     status: int = 200
-    #: To be JSON; None for an empty body. Bytes are sent as they are.
+    #: Serialised as JSON; None for an empty body; bytes are sent unchanged.
     data: Any = field(default=None, repr=False)
     headers: Mapping[str, str] = field(default=_NOTHING, repr=False)
     content_type: str = "application/json; charset=utf-8"
-    #: False where the service signs nothing: downloads, and refusals of whom it does not know.
+    #: False where the service does not sign: downloads, and errors of unauthenticated calls.
     signed: bool = True
-    #: The header whose SHA-1 of the body is signed in the body's place, as for overseas statements.
+    #: The header with the SHA-1 of the body that is signed instead of the body, as for overseas statements.
     digest_header: str = ""
 
 
-class Refusal(Exception):  # noqa: N818 - no fault of the program's: it is one of its answers
-    """An answer in the service's own error format, raised wherever a call turns out to be wrong."""
+class Refusal(Exception):  # noqa: N818 - a response, not an error of the program
+    """An error response in the service's format, raised wherever a call is refused."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class Refusal(Exception):  # noqa: N818 - no fault of the program's: it is one o
         signed: bool = True,
         keeps: bool = False,
     ) -> None:
-        """``keeps``: what was done before it is raised stays done; the call itself was no mistake."""
+        """``signed``: whether the response is signed. ``keeps``: changes made before it is raised are committed."""
         super().__init__(f"{status} {code}: {message}")
         self.status = status
         self.code = code
@@ -77,24 +77,24 @@ class Refusal(Exception):  # noqa: N818 - no fault of the program's: it is one o
         self.signed = signed
         self.keeps = keeps
 
-    def answer(self) -> Answer:
-        """``{"code", "message", "detail"}``, the last where there is one."""
+    def response(self) -> Response:
+        """``{"code", "message", "detail"}``, without ``detail`` if there is none."""
         data: dict[str, Any] = {"code": self.code, "message": self.message}
         if self.detail is not None:
             data["detail"] = dict(self.detail)
-        return Answer(self.status, data, self.headers, signed=self.signed)
+        return Response(self.status, data, self.headers, signed=self.signed)
 
 
 @frozen
-class Wire:
-    """An answer as it is sent."""
+class RawResponse:
+    """One response as it is sent: bytes, and how its delivery fails."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
-    #: Seconds before it is sent.
+    #: Seconds to wait before it is sent.
     delay: float = 0.0
-    #: Only so many bytes of the body are sent, and then the connection ends.
+    #: The number of bytes of the body that are sent before the connection is closed; None for all.
     cut: int | None = None
-    #: Nothing is sent: the connection is reset.
+    #: Whether the connection is reset and nothing is sent.
     reset: bool = False

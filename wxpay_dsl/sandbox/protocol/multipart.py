@@ -1,4 +1,4 @@
-"""Reads the parts of an upload (``multipart/form-data``) from its bytes.
+"""Parses the body of an upload (``multipart/form-data``) into its parts.
 
 https://www.rfc-editor.org/rfc/rfc7578
 """
@@ -31,21 +31,21 @@ class Part:
     content_type: str = ""
 
     def text(self) -> str:
-        """The content as text; a file's name in its place."""
+        """The content as text; of a file its name."""
         return self.filename or self.content.decode("utf-8", "replace")
 
 
 def parse(call: Call) -> dict[str, Part]:
-    """``{name: part}`` of a call's body. Raises Refusal 400 for a body that is none, or is cut off."""
+    """``{name: part}`` of a call's body. Raises Refusal 400 for a body that is not multipart, or is truncated."""
     message = Message()
     message["Content-Type"] = call.headers.get("Content-Type", "")
-    # Some clients announce none; the service takes what the body begins with.
+    # Some clients announce no boundary; the service takes the first line of the body.
     boundary = message.get_param("boundary") or _first_line(call.body)
     if message.get_content_type() != "multipart/form-data" or not isinstance(boundary, str):
         raise _refusal("Content-Type不是multipart/form-data")
     if not _BOUNDARY.match(boundary):
         raise _refusal("boundary不合法")
-    # Each delimiter is a line of its own; the first may open the body.
+    # Each delimiter is a line; the first may be the first line of the body.
     pieces = (b"\r\n" + call.body).split(b"\r\n--" + boundary.encode())
     if len(pieces) < 3 or not pieces[-1].startswith(b"--") or len(pieces) > _PARTS:
         raise _refusal("multipart报文不完整")
@@ -59,11 +59,11 @@ def _first_line(body: bytes) -> str:
 
 
 def _part(piece: bytes) -> Part:
-    head, found, content = piece.lstrip(b" \t").partition(b"\r\n\r\n")
-    if not found or not head.startswith(b"\r\n"):
+    header, separator, content = piece.lstrip(b" \t").partition(b"\r\n\r\n")
+    if not separator or not header.startswith(b"\r\n"):
         raise _refusal("multipart报文不完整")
     headers = Message()
-    for line in head[2:].split(b"\r\n"):
+    for line in header[2:].split(b"\r\n"):
         key, _, value = line.decode("utf-8", "replace").partition(":")
         headers[key.strip()] = value.strip()
     name = headers.get_param("name", header="Content-Disposition")

@@ -1,4 +1,4 @@
-"""A call that is understood: who asks, for which operation, with which fields."""
+"""A call after authentication and validation: its merchant, its operation and its fields."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from attrs import field, frozen
 
 from wxpay_dsl.sandbox.keys.identity import Merchant
 
-from .messages import Answer, Call, Refusal
+from .messages import Call, Refusal, Response
 from .multipart import Part
 
 if TYPE_CHECKING:
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
     from .validation import Fields
 
-__all__ = ["Handler", "MissingFieldRefusal", "Request", "needed", "own_mchid"]
+__all__ = ["Handler", "MissingFieldRefusal", "Request", "needed", "require_own_mchid"]
 
 
 class MissingFieldRefusal(Refusal):
-    """An operation needs a field that is not there."""
+    """A handler needs a field that the request does not have."""
 
 
 class _Needed(dict[str, Any]):
-    """Fields of a call: one that an operation cannot do without is refused where it asks for it."""
+    """Fields of a call; looking up a missing one raises MissingFieldRefusal."""
 
     def __missing__(self, name: str) -> Any:
         detail = {"field": f"/{name}", "value": "", "issue": "missing", "location": "body"}
@@ -33,9 +33,9 @@ class _Needed(dict[str, Any]):
 
 
 def needed(value: Any) -> Any:
-    """The same data; asking it for a field that is not there (``body["amount"]``) raises Refusal PARAM_ERROR.
+    """Copy ``value`` so that looking up a missing field (``body["amount"]``) raises Refusal PARAM_ERROR.
 
-    What refuses a call beforehand are checked facts alone, and an operation with a life of its own needs more.
+    Validation refuses only what is certain by the spec; a stateful operation may need further fields.
     """
     if isinstance(value, dict):
         return _Needed({name: needed(item) for name, item in value.items()})
@@ -44,18 +44,18 @@ def needed(value: Any) -> Any:
 
 @frozen
 class Request:
-    """A call of an authenticated merchant, its fields typed by the spec and decrypted."""
+    """A call of an authenticated merchant, its fields converted to the types of the spec and decrypted."""
 
     merchant: Merchant
     operation: Operation
     fields: Fields = field(repr=False)
     call: Call = field(repr=False)
-    #: The parts of an upload.
+    #: The parts of an upload, by name.
     parts: Mapping[str, Part] = field(factory=dict, repr=False)
 
     @property
     def mchid(self) -> str:
-        """Who calls."""
+        """The id of the calling merchant."""
         return self.merchant.mchid
 
     @property
@@ -70,20 +70,23 @@ class Request:
 
     @property
     def path(self) -> dict[str, Any]:
-        """What the path's templates were filled with."""
+        """The path's parameters."""
         return self.fields["path"]
 
     @property
     def origin(self) -> str:
-        """``http://host:port`` as the caller reached it, for the links in an answer."""
+        """``http://host:port`` as the client addressed it, for links in the response."""
         return f"{'https' if self.call.secure else 'http'}://{self.call.headers.get('Host', '')}"
 
 
-#: Answers one operation. Raises Refusal.
-Handler = Callable[[Request], Answer]
+#: Executes one operation. Raises Refusal.
+Handler = Callable[[Request], Response]
 
 
-def own_mchid(request: Request, given: object) -> None:
-    """Raises Refusal PARAM_ERROR where a request names another merchant than the one who signed it."""
+def require_own_mchid(request: Request, given: object) -> None:
+    """Raise Refusal PARAM_ERROR if ``given`` names another merchant than the one that signed the request.
+
+    None is accepted.
+    """
     if given is not None and given != request.mchid:
         raise Refusal(400, "PARAM_ERROR", "http header中的mchid与post payload中的mchid不匹配")

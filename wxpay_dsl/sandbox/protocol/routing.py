@@ -1,4 +1,4 @@
-"""From a method and a path to the operation that the specs declare there."""
+"""Finds the operation that the specs declare for a method and a path."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ __all__ = ["Route", "find"]
 
 @frozen
 class Route:
-    """An operation, and what its path's templates were filled with (decoded; those marked ``encoded`` as sent)."""
+    """An operation and its path's parameters (percent-decoded; those marked ``encoded`` as sent)."""
 
     operation: Operation
     parameters: Mapping[str, str] = field(repr=False)
 
 
 def find(tree: Tree, method: str, path: str) -> Route:
-    """The operation at a raw path. Raises Refusal 404 where there is none, 405 where it has other verbs."""
+    """The operation at a raw path. Raises Refusal 404 if there is none, 405 if the path has only other verbs."""
     segments = path.split("/")[1:]
     verb = method.lower()
     allowed: set[str] = set()
@@ -45,7 +45,7 @@ def find(tree: Tree, method: str, path: str) -> Route:
 
 
 def _matches(branch: Branch, segments: list[str], position: int = 0) -> Iterator[Branch]:
-    """The branches that a path leads to: a literal segment goes before a template."""
+    """The branches that a path matches; a literal segment takes precedence over a template."""
     if position == len(segments):
         if branch.verbs:
             yield branch

@@ -1,6 +1,6 @@
-"""One call, from its bytes to the bytes of its answer: the whole of the service but its sockets.
+"""Responds to one call of APIv3: from the request's bytes to those of its signed response, without I/O.
 
-Routing, authentication, validation, the operation itself, encryption, signature: in this order, as the service does.
+The steps, in the service's order: routing, authentication, validation, the operation, encryption, signature.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ from wxpay_dsl.wechat.v3.sensitive import padding
 
 from . import examples, multipart, routing, validation
 from .authentication import authenticate
-from .faults import Fault, Faults, instead, mangled
-from .messages import Answer, Call, Refusal, Wire
+from .certificates import certificates_document
+from .faults import Fault, Faults, apply_faults, response_instead
+from .messages import Call, RawResponse, Refusal, Response
 from .request import Handler, Request, needed
 
 if TYPE_CHECKING:
@@ -37,9 +38,7 @@ __all__ = ["Handler", "Request", "Service"]
 
 
 class Service:
-    """Answers calls. ``handlers`` are operations with a life of their own, by ``VERB /path``; all others answer from
-    their specs.
-    """
+    """Responds to calls. An operation that has a handler is stateful; all others respond with their spec's example."""
 
     def __init__(
         self,
@@ -49,15 +48,17 @@ class Service:
         clock: Callable[[], float],
         handlers: Callable[[], Mapping[str, Handler]],
         *,
-        answer_v2: Callable[[Call, Operation], Answer],
+        respond_v2: Callable[[Call, Operation], Response],
         faults: Faults,
         strict: bool = False,
     ) -> None:
-        """``handlers`` gives them when the first call needs one. ``clock``: the Unix time that signatures are made at
-        and checked by, always the machine's own.
+        """``merchants``: by merchant id. ``clock`` gives the Unix time in seconds for signatures, always the machine's.
+
+        ``handlers`` returns the handlers by ``VERB /path``, and is called when the first call needs one.
+        ``respond_v2`` responds to calls of APIv2. ``strict`` refuses whatever differs from a spec.
         """
         self._tree = tree
-        self._answer_v2 = answer_v2
+        self._respond_v2 = respond_v2
         self._faults = faults
         self._platform = platform
         self._merchants = merchants
@@ -65,27 +66,27 @@ class Service:
         self._make_handlers = handlers
         self._strict = strict
 
-    def respond(self, call: Call) -> Wire:
-        """The answer to a call, signed. Never raises for what a caller can send."""
+    def respond(self, call: Call) -> RawResponse:
+        """The signed response to a call. Raises nothing, whatever a client sends."""
         drawn: list[Fault] = []
         try:
-            drawn = self._faults.drawn(call)
-            answer = instead(drawn) or self._answer(call)
+            drawn = self._faults.draw(call)
+            response = response_instead(drawn) or self._response(call)
         except Refusal as refusal:
-            answer = refusal.answer()
+            response = refusal.response()
         except SpecError as error:
-            answer = Refusal(500, "SYSTEM_ERROR", str(error), signed=False).answer()
-        if not drawn:
-            return self.sealed(answer, call.headers.get("Wechatpay-Serial"), call.path)
+            response = Refusal(500, "SYSTEM_ERROR", str(error), signed=False).response()
         if any(fault.kind == "rotate-key" for fault in drawn):
             self._platform.rotate_certificate()
-        return mangled(self.sealed(answer, call.headers.get("Wechatpay-Serial"), call.path), drawn, self._platform)
+        raw = self.serialize(response, call.headers.get("Wechatpay-Serial"), call.path)
+        return apply_faults(raw, drawn, self._platform)
 
-    def _answer(self, call: Call) -> Answer:
+    def _response(self, call: Call) -> Response:
+        """The response to a call that is processed. Raises Refusal."""
         route = routing.find(self._tree, call.method, call.path)
         operation = route.operation
         if operation.dialect == "v2":
-            return self._answer_v2(call, operation)
+            return self._respond_v2(call, operation)
         parts = multipart.parse(call) if operation.form is not None else {}
         signed_body = parts["meta"].content if "meta" in parts else call.body
         merchant = self._merchant(call, operation, signed_body)
@@ -94,18 +95,18 @@ class Service:
             body = validation.read_json(call.body)
         handler = self._handlers.get(operation.name)
         typed = handler is not None
-        fields = validation.read(call, operation, route.parameters, body, typed=typed, strict=self._strict)
+        fields = validation.read_fields(call, operation, route.parameters, body, typed=typed, strict=self._strict)
         fields["body"] = self._decrypted(call, operation, fields["body"])
         request = Request(merchant, operation, needed(fields) if typed else fields, call, parts)
-        answer = (handler or _from_spec)(request)
-        if answer.signed and not operation.verify:
-            answer = evolve(answer, signed=bool(operation.digest_header), digest_header=operation.digest_header)
-        if operation.returns is not None and answer.status < 300:
-            answer = _encrypted(answer, operation, merchant)
-        return answer
+        response = (handler or _from_spec)(request)
+        if response.signed and not operation.verify:
+            response = evolve(response, signed=bool(operation.digest_header), digest_header=operation.digest_header)
+        if operation.returns is not None and response.status < 300:
+            response = _encrypted(response, operation, merchant)
+        return response
 
     def _merchant(self, call: Call, operation: Operation, signed_body: bytes) -> Merchant:
-        """Who signed; of what is called unsigned, the merchant that was here first. Raises Refusal 401."""
+        """The merchant that signed; for an operation without signature, the first merchant. Raises Refusal 401."""
         if not operation.sign:
             return next(iter(self._merchants.values()))
         if operation.dialect == "brand":
@@ -114,7 +115,7 @@ class Service:
         return authenticate(call, signed_body, self._merchants, self._clock())
 
     def _decrypted(self, call: Call, operation: Operation, body: Any) -> Any:
-        """The body with its sensitive fields in clear. Raises Refusal for those not meant for the platform."""
+        """The body with its sensitive fields decrypted. Raises Refusal 400 for one that cannot be."""
         schema = operation.body
         if schema is None or not _is_sensitive(schema):
             return body
@@ -128,9 +129,9 @@ class Service:
             pair = self._platform.find(key_id)
             if pair is None:
                 raise Refusal(400, "PARAM_ERROR", "平台证书序列号Wechatpay-Serial错误")
-            open_sealed = ciphers.pkcs1_decrypt if padding(operation) == "pkcs1" else ciphers.oaep_decrypt
+            decrypt_text = ciphers.pkcs1_decrypt if padding(operation) == "pkcs1" else ciphers.oaep_decrypt
             try:
-                return open_sealed(value, pair.private_key)
+                return decrypt_text(value, pair.private_key)
             except SdkError:
                 pointer = path.replace(".", "/").replace("[", "/").replace("]", "")
                 detail = {"field": pointer, "value": "", "issue": "cannot be decrypted", "location": "body"}
@@ -142,61 +143,61 @@ class Service:
     def _handlers(self) -> Mapping[str, Handler]:
         return {"GET /v3/certificates": self._certificates, **self._make_handlers()}
 
-    def _certificates(self, request: Request) -> Answer:
-        return Answer(data=self._platform.download(request.merchant))
+    def _certificates(self, request: Request) -> Response:
+        return Response(data=certificates_document(self._platform, request.merchant))
 
-    def sealed(self, answer: Answer, wanted: str | None, path: str = "") -> Wire:
-        """An answer to ``path`` serialised, and signed with the key that a request's ``Wechatpay-Serial`` asks for."""
-        data = answer.data
+    def serialize(self, response: Response, wanted: str | None, path: str = "") -> RawResponse:
+        """Serialise and sign the response to ``path``. ``wanted``: the request's ``Wechatpay-Serial``."""
+        data = response.data
         if data is None:
             body = b""
         elif isinstance(data, bytes):
             body = data
         else:
             body = json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
-        headers = {"Server": "nginx", "Request-ID": f"{secrets.token_hex(15).upper()}-0", **answer.headers}
+        headers = {"Server": "nginx", "Request-ID": f"{secrets.token_hex(15).upper()}-0", **response.headers}
         if body:
-            headers["Content-Type"] = answer.content_type
-        if answer.signed:
-            vouched = body
-            if answer.digest_header:
-                headers[answer.digest_header] = hashlib.sha1(body, usedforsecurity=False).hexdigest()
-                vouched = f'{{"sha1":"{headers[answer.digest_header]}"}}'.encode()
-            # Brands have no platform certificates, whatever mode the merchant is in.
+            headers["Content-Type"] = response.content_type
+        if response.signed:
+            signed_body = body
+            if response.digest_header:
+                headers[response.digest_header] = hashlib.sha1(body, usedforsecurity=False).hexdigest()
+                signed_body = f'{{"sha1":"{headers[response.digest_header]}"}}'.encode()
+            # Brands have no platform certificates, whatever the mode.
             brand = path.startswith("/brand/")
-            pair = self._platform.public_key if brand else self._platform.signing(wanted)
-            headers |= self._platform.sign(pair, vouched, int(self._clock()))
+            pair = self._platform.public_key if brand else self._platform.signing_pair(wanted)
+            headers |= self._platform.sign(pair, signed_body, int(self._clock()))
             if brand:
                 headers["Wechatpay-Signature-Type"] = BRAND_SCHEME
-        return Wire(answer.status, headers, body)
+        return RawResponse(response.status, headers, body)
 
 
-def _from_spec(request: Request) -> Answer:
-    """Stateless: the spec's own example, with what the request said in it."""
+def _from_spec(request: Request) -> Response:
+    """The spec's example, with the request's fields of the same name."""
     operation = request.operation
     schema = operation.returns
     if schema is None:
-        # An operation that says nothing of its answer gives an empty object, one that says 204 nothing at all.
-        return Answer(operation.status, None if operation.status == 204 else {})
+        # A spec without a response schema: an empty object, or no body with status 204.
+        return Response(operation.status, None if operation.status == 204 else {})
     if operation.produces:
-        return Answer(operation.status, b"wxpay-dsl sandbox\n", content_type=operation.produces)
+        return Response(operation.status, b"wxpay-dsl sandbox\n", content_type=operation.produces)
     mchid = request.merchant.mchid
     given = {"mchid": mchid, "sp_mchid": mchid, **request.query, **_mapping(request.body), **request.path}
-    return Answer(operation.status, examples.answer(schema, given))
+    return Response(operation.status, examples.example_response(schema, given))
 
 
-def _encrypted(answer: Answer, operation: Operation, merchant: Merchant) -> Answer:
-    """The answer with its sensitive fields under the merchant's certificate."""
+def _encrypted(response: Response, operation: Operation, merchant: Merchant) -> Response:
+    """The response with its sensitive fields encrypted for the merchant's certificate."""
     schema = operation.returns
-    if schema is None or isinstance(answer.data, bytes) or not _is_sensitive(schema):
-        return answer
+    if schema is None or isinstance(response.data, bytes) or not _is_sensitive(schema):
+        return response
     key = merchant.private_key.public_key()
-    seal = ciphers.pkcs1_encrypt if padding(operation) == "pkcs1" else ciphers.oaep_encrypt
+    encrypt_text = ciphers.pkcs1_encrypt if padding(operation) == "pkcs1" else ciphers.oaep_encrypt
 
     def encrypt(field: Schema, value: Any, path: str) -> Any:
-        return seal(value, key) if isinstance(value, str) else value
+        return encrypt_text(value, key) if isinstance(value, str) else value
 
-    return evolve(answer, data=rewrite(schema, answer.data, _is_encrypted, encrypt, ""))
+    return evolve(response, data=rewrite(schema, response.data, _is_encrypted, encrypt, ""))
 
 
 @memo

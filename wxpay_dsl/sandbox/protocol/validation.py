@@ -1,9 +1,8 @@
-"""Reads a call's fields by its operation's spec, and refuses what does not fit as the service does: PARAM_ERROR.
+"""Reads a call's fields by its operation's spec, and refuses violations as the service does: PARAM_ERROR.
 
-It believes the facts of a spec as far as the client does (:mod:`wxpay_dsl.core.request.verdict`): where they were compared
-with the official pages, a field that every role must give must be there, and a name must be on a page; published
-limits refuse nothing unless ``strict``. An operation with a life of its own also wants the types that it computes
-with.
+A spec's facts are trusted as far as the client trusts them (:mod:`wxpay_dsl.core.request.verdict`): on an operation
+that was compared with the official pages, a field that every role must give is required, and an unknown name is
+refused. Published limits are enforced only with ``strict``. A stateful operation also requires the declared types.
 """
 
 from __future__ import annotations
@@ -21,13 +20,13 @@ from wxpay_dsl.core.specs.model import Operation, Schema
 
 from .messages import Call, Refusal
 
-__all__ = ["LOOSE", "Fields", "counts", "read", "read_json"]
+__all__ = ["NOT_REQUIRED", "Fields", "is_violation", "read_fields", "read_json"]
 
 #: ``{section: {name: value}}`` of one call.
 Fields = dict[str, dict[str, Any]]
 
-#: Fields that pages list as required though the service takes another in their place, or none at all.
-LOOSE: Final[Mapping[str, frozenset[str]]] = {
+#: Fields that pages list as required though the service accepts another one instead, or none, by operation.
+NOT_REQUIRED: Final[Mapping[str, frozenset[str]]] = {
     **dict.fromkeys(
         ("POST /pay/orderquery", "POST /secapi/pay/refund", "POST /secapi/pay/refundv2", "POST /secapi/pay/reverse"),
         frozenset({"transaction_id", "out_trade_no"}),
@@ -46,13 +45,13 @@ LOOSE: Final[Mapping[str, frozenset[str]]] = {
 }
 
 _STEP: Final = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
-_ESCAPED_HALF: Final = re.compile(rb"\\u[dD][89a-fA-F]")
+_ESCAPED_SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 _INTEGER: Final = re.compile(r"-?[0-9]{1,18}\Z")
 _KINDS: Final[dict[str, tuple[type, ...]]] = {"boolean": (bool,), "number": (int, float), "object": (dict,)}
 _LOCATIONS: Final = {"path": "url", "query": "query", "body": "body", "form": "body", "header": "header"}
 
 
-def read(
+def read_fields(
     call: Call,
     operation: Operation,
     parameters: Mapping[str, str],
@@ -61,9 +60,10 @@ def read(
     typed: bool = True,
     strict: bool = False,
 ) -> Fields:
-    """The call's fields by section, typed as the spec says. Raises Refusal 400 PARAM_ERROR at the first fault.
+    """The call's fields by section, converted to the types of the spec.
 
-    ``typed`` refuses values of another type, ``strict`` all that differs from the spec.
+    ``parameters``: those of the path. ``body``: decoded JSON, or the texts of a form. ``typed`` refuses values of
+    another type, ``strict`` whatever differs from the spec. Raises Refusal 400 PARAM_ERROR for the first violation.
     """
     given: Fields = {"path": _typed(operation.parameters, parameters), "query": {}, "body": {}, "form": {}}
     if call.query or operation.query is not None:
@@ -71,12 +71,12 @@ def read(
     section = "form" if operation.form is not None else "body"
     given[section] = body if body is not None else {}
     if operation.form is not None:
-        # The parts of a form are texts, as those of a URL are.
+        # The parts of a form are text, as parameters of a URL are.
         given["form"] = _typed(operation.form, given["form"])
     for mismatch in compare(plan_of(operation), given):
         name = mismatch.path.partition(".")[0].partition("[")[0]
-        # Headers are not among the fields that are read here.
-        if name != "header" and counts(operation, mismatch, typed=typed, strict=strict):
+        # Headers are not read here.
+        if name != "header" and is_violation(operation, mismatch, typed=typed, strict=strict):
             field, value = _at(operation.section(name), given[name], mismatch.path.removeprefix(name))
             if mismatch.kind in SHAPES or field is None or value != field.example:
                 raise _refusal(operation.section(name), given[name], name, mismatch)
@@ -84,13 +84,13 @@ def read(
 
 
 def read_json(body: bytes) -> Any:
-    """The JSON of a body, None where it is empty. Raises Refusal 400."""
+    """The JSON of a body; None for an empty body. Raises Refusal 400 PARAM_ERROR."""
     if not body:
         return None
     try:
         data = json.loads(body, parse_constant=_no_constant)
-        if _ESCAPED_HALF.search(body):
-            # Half a character: an answer could not repeat it.
+        if _ESCAPED_SURROGATE.search(body):
+            # A lone surrogate: a response in UTF-8 could not repeat it.
             json.dumps(data, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         detail = {"field": "", "value": body[:60].decode("utf-8", "replace"), "issue": "not JSON", "location": "body"}
@@ -114,7 +114,7 @@ def _query(schema: Schema | None, query: str) -> dict[str, Any]:
 
 
 def _typed(schema: Schema | None, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Text of a URL as the types that the spec gives them; text that is none of that type stays text."""
+    """Convert text to the types of the spec; text that cannot be converted stays text."""
     if schema is None:
         return dict(values)
     return {name: _value(schema.properties.get(name), value) for name, value in values.items()}
@@ -136,16 +136,16 @@ def _value(schema: Schema | None, value: Any) -> Any:
     return value
 
 
-def counts(operation: Operation, mismatch: Mismatch, *, typed: bool, strict: bool) -> bool:
-    """Whether a mismatch refuses a call."""
-    if mismatch.kind is Kind.MISSING and mismatch.path.rpartition(".")[2] in LOOSE.get(operation.name, ()):
+def is_violation(operation: Operation, mismatch: Mismatch, *, typed: bool, strict: bool) -> bool:
+    """Whether a mismatch refuses the call."""
+    if mismatch.kind is Kind.MISSING and mismatch.path.rpartition(".")[2] in NOT_REQUIRED.get(operation.name, ()):
         return False
     official = plan_of(operation).official
     return strict or (typed and mismatch.kind is Kind.TYPE) or is_refused(mismatch.kind, official=official)
 
 
 def _at(schema: Schema | None, value: Any, path: str) -> tuple[Schema | None, Any]:
-    """The schema and the value that a fault's path leads to; None where there is none."""
+    """The schema and the value at the path of a mismatch; None if there is none."""
     for name, position in _STEP.findall(path):
         if name:
             schema = schema and schema.properties.get(name, schema.additional)
@@ -156,20 +156,20 @@ def _at(schema: Schema | None, value: Any, path: str) -> tuple[Schema | None, An
     return schema, value
 
 
-def _refusal(schema: Schema | None, value: Any, section: str, fault: Mismatch) -> Refusal:
-    path = fault.path.removeprefix(section)
+def _refusal(schema: Schema | None, value: Any, section: str, mismatch: Mismatch) -> Refusal:
+    path = mismatch.path.removeprefix(section)
     field, given = _at(schema, value, path)
     pointer = "".join(f"/{name or position}" for name, position in _STEP.findall(path))
     location = _LOCATIONS[section]
     title = (field.title if field is not None else "") or pointer.rpartition("/")[2]
-    if fault.kind is Kind.MISSING:
+    if mismatch.kind is Kind.MISSING:
         text = f"输入源“/{location}{pointer}”映射到字段“{title}”必填性规则校验失败，此字段为必填项"
     else:
-        text = f"输入源“/{location}{pointer}”映射到字段“{title}”规则校验失败，{fault.message}"
+        text = f"输入源“/{location}{pointer}”映射到字段“{title}”规则校验失败，{mismatch.message}"
     detail = {
         "field": pointer if location == "body" else pointer.removeprefix("/"),
         "value": given if field is None or not field.encrypted else "",
-        "issue": fault.message,
+        "issue": mismatch.message,
         "location": location,
     }
     return Refusal(400, "PARAM_ERROR", text, detail)

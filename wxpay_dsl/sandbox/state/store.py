@@ -1,12 +1,12 @@
-"""Where records are kept: in memory, and with a file in SQLite too, so that a sandbox goes on where it ended.
+"""Stores records in memory and, with a file, in SQLite as well, so that a restarted sandbox continues where it was.
 
-Memory is what is read; the file follows at each commit. A unit of work that fails is undone.
+Reads come from memory; the file is written at each commit. A unit of work that fails is rolled back.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Store", "Table"]
 
-#: A frozen attrs class whose fields are what JSON can say.
+#: A frozen attrs class whose fields can be written as JSON.
 T = TypeVar("T", bound=attrs.AttrsInstance)
 Key = tuple[str, ...]
 
@@ -32,30 +32,30 @@ _DROP: Final = "DELETE FROM records WHERE kind = ? AND key = ?"
 
 
 class Table(Generic[T]):
-    """The records of one kind, by their key and by unique indexes, in the order in which they came."""
+    """The records of one class by key and by unique indexes, in the order in which they were added."""
 
     def __init__(
         self,
         store: Store,
         name: str,
-        kind: type[T],
-        key: Callable[[T], Key],
-        indexes: Mapping[str, Callable[[T], str]],
+        record_type: type[T],
+        key: Sequence[str],
+        indexes: Sequence[str],
     ) -> None:
+        """``key`` and ``indexes`` are names of fields of ``record_type``."""
         self.name = name
-        self.kind = kind
+        self.record_type = record_type
         self._store = store
-        self._key = key
-        self._readers = dict(indexes)
+        self._key_fields = key
         self._records: dict[Key, T] = {}
         self._indexes: dict[str, dict[str, Key]] = {index: {} for index in indexes}
 
     def get(self, *key: str) -> T | None:
-        """The record of this key."""
+        """Returns the record with this key, or None."""
         return self._records.get(key)
 
     def find(self, index: str, value: str) -> T | None:
-        """The record whose value in a unique index this is; an empty value finds nothing."""
+        """Returns the record that has this value in an index, or None; an empty value finds none."""
         key = self._indexes[index].get(value) if value else None
         return self._records[key] if key is not None else None
 
@@ -63,49 +63,57 @@ class Table(Generic[T]):
         return len(self._records)
 
     def all(self) -> list[T]:
-        """Every record, oldest first."""
+        """Returns all records, oldest first."""
         return list(self._records.values())
 
     def put(self, record: T) -> T:
-        """Keeps a record, in the place of the one with the same key."""
-        key = self._key(record)
-        self._store.changed(self, key, self._records.get(key))
+        """Adds a record, or replaces the one with the same key; returns it."""
+        key = self._key_of(record)
+        self._store.note_change(self, key, self._records.get(key))
         self._set(key, record)
         return record
 
     def drop(self, *key: str) -> None:
-        """Forgets a record."""
+        """Deletes the record with this key, if there is one."""
         if key in self._records:
-            self._store.changed(self, key, self._records[key])
+            self._store.note_change(self, key, self._records[key])
             self._set(key, None)
 
     def load(self, body: str) -> None:
-        """Takes a record from the file. Raises TypeError, ValueError for one that is none of this kind."""
-        record = self.kind(**json.loads(body))
-        self._set(self._key(record), record)
+        """Adds a record from the file. Raises TypeError, ValueError if its fields do not fit the record class."""
+        record = self.record_type(**json.loads(body))
+        self._set(self._key_of(record), record)
 
-    def written(self, key: Key) -> str | None:
-        """A record as the file has it, or None for one that is gone."""
+    def dump(self, key: Key) -> str | None:
+        """Returns a record as JSON text, or None if it was deleted."""
         record = self._records.get(key)
         return None if record is None else json.dumps(attrs.asdict(record), ensure_ascii=False, default=dict)
 
     def restore(self, key: Key, record: T | None) -> None:
-        """Puts back what a failed unit of work has changed."""
+        """Sets a record back to its value before a failed unit of work; None deletes it."""
         self._set(key, record)
 
     def clear(self) -> None:
-        """Forgets everything."""
+        """Deletes all records."""
         self._records.clear()
         for index in self._indexes.values():
             index.clear()
 
+    def _key_of(self, record: T) -> Key:
+        key: Key = ()
+        for name in self._key_fields:
+            value = getattr(record, name)
+            # A field that is itself a tuple adds all of its parts.
+            key += value if isinstance(value, tuple) else (str(value),)
+        return key
+
     def _set(self, key: Key, record: T | None) -> None:
-        known = self._records.get(key)
-        for name, read in self._readers.items():
-            if known is not None:
-                self._indexes[name].pop(read(known), None)
-            if record is not None and (value := read(record)):
-                self._indexes[name][value] = key
+        before = self._records.get(key)
+        for name, index in self._indexes.items():
+            if before is not None:
+                index.pop(getattr(before, name), None)
+            if record is not None and (value := getattr(record, name)):
+                index[value] = key
         if record is not None:
             self._records[key] = record
         else:
@@ -113,10 +121,10 @@ class Table(Generic[T]):
 
 
 class Store:
-    """Tables, and the file that they are kept in."""
+    """The tables and the file that they are written to."""
 
     def __init__(self, file: Path | None = None) -> None:
-        """Opens or makes the file. Raises ConfigurationError where another sandbox has it, or it is no such file."""
+        """Opens or creates the file. Raises ConfigurationError if it is locked or not a SQLite file."""
         self._tables: dict[str, Table[Any]] = {}
         self._undo: list[tuple[Table[Any], Key, Any]] = []
         self._connection: sqlite3.Connection | None = None
@@ -125,7 +133,7 @@ class Store:
 
             connection = None
             try:
-                # Whoever serves a home has it alone; one process, one thread: nobody waits for a lock.
+                # One process and one thread use the file, exclusively; so there is no lock to wait for.
                 connection = sqlite3.connect(file, timeout=0.1, isolation_level=None, check_same_thread=False)
                 connection.execute("PRAGMA locking_mode = EXCLUSIVE")
                 connection.execute("PRAGMA journal_mode = WAL")
@@ -139,9 +147,13 @@ class Store:
                 ) from None
             self._connection = connection
 
-    def table(self, name: str, kind: type[T], key: Callable[[T], Key], **indexes: Callable[[T], str]) -> Table[T]:
-        """A table, with the records of the file. Raises ConfigurationError for records of another version."""
-        table = self._tables[name] = Table(self, name, kind, key, indexes)
+    def table(self, name: str, record_type: type[T], *, key: Sequence[str], indexes: Sequence[str] = ()) -> Table[T]:
+        """Creates a table and loads its records from the file.
+
+        ``key`` and ``indexes`` are names of fields of ``record_type``. Raises ConfigurationError if the file has
+        records that do not fit the class.
+        """
+        table = self._tables[name] = Table(self, name, record_type, key, indexes)
         if self._connection is not None:
             rows = self._connection.execute("SELECT body FROM records WHERE kind = ? ORDER BY rowid", (name,))
             try:
@@ -150,17 +162,17 @@ class Store:
             except (TypeError, ValueError) as error:
                 self.close()
                 raise ConfigurationError(
-                    f"the sandbox's state was written by another version ({name}: {error}): remove its home"
+                    f"the sandbox's state was written by another version ({name}: {error}): delete its home folder"
                 ) from None
         return table
 
-    def changed(self, table: Table[Any], key: Key, before: Any) -> None:
-        """A table says what it is about to change."""
+    def note_change(self, table: Table[Any], key: Key, before: Any) -> None:
+        """Remembers the value of a record that is about to change, for a rollback."""
         self._undo.append((table, key, before))
 
     @contextmanager
     def unit(self) -> Iterator[None]:
-        """A unit of work: kept whole at its end, undone whole where it raises."""
+        """A unit of work: committed at its end, rolled back if it raises."""
         try:
             yield
             self._commit()
@@ -172,7 +184,7 @@ class Store:
         self._undo.clear()
 
     def reset(self) -> None:
-        """Forgets everything."""
+        """Deletes all records, in the file too."""
         for table in self._tables.values():
             table.clear()
         self._undo.clear()
@@ -186,7 +198,7 @@ class Store:
             self._connection = None
 
     def _commit(self) -> None:
-        """Writes what has changed, all of it or nothing. Raises sqlite3.Error."""
+        """Writes all changes in one transaction. Raises sqlite3.Error."""
         connection = self._connection
         changed = {(table.name, key): table for table, key, _ in self._undo}
         if connection is None or not changed:
@@ -194,12 +206,12 @@ class Store:
         connection.execute("BEGIN")
         try:
             for (name, key), table in changed.items():
-                body = table.written(key)
-                written = json.dumps(key, ensure_ascii=False)
+                body = table.dump(key)
+                stored_key = json.dumps(key, ensure_ascii=False)
                 if body is None:
-                    connection.execute(_DROP, (name, written))
+                    connection.execute(_DROP, (name, stored_key))
                 else:
-                    connection.execute(_PUT, (name, written, body))
+                    connection.execute(_PUT, (name, stored_key, body))
             connection.execute("COMMIT")
         except BaseException:
             connection.rollback()

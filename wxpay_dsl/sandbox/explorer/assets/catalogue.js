@@ -1,14 +1,14 @@
 // The list of all operations, and the search in it.
 import { html, nothing, render } from '/sandbox/explorer/vendor/lit-html/lit-html.js'
 
-// What stands in an operation as it comes: [verb, path, title, chain, product].
+// The positions in an operation's row: [verb, path, title, chain, product].
 const VERB = 0
 const PATH = 1
 export const TITLE = 2
 export const CHAIN = 3
 const PRODUCT = 4
 
-/** The operations that have every word of `query`; those whose title it is, or begins, before the others. */
+/** The operations that contain every word of `query`; those with an equal title, then a prefix of it, first. */
 export function search(operations, query) {
   const words = query.toLowerCase().split(/\s+/).filter(Boolean)
   if (!words.length) return operations
@@ -24,13 +24,13 @@ export function search(operations, query) {
   return found.map((one, place) => [rank(one), place, one]).sort((a, b) => a[0] - b[0] || a[1] - b[1]).map((one) => one[2])
 }
 
-/** Shows the list in `nav`, and keeps it; gives the function that marks the operation which is open. */
+/** Renders the list in `nav`; returns the function that marks the operation that is open. */
 export function catalogue(nav, operations) {
   let query = ''
   let open = ''
 
   const rows = (found) => {
-    // Without a search the list is a table of contents, product by product.
+    // Without a search the list is grouped by product.
     let product = query ? undefined : ''
     const reached = found.some((one) => one[CHAIN] === open) ? open : found[0]?.[CHAIN]
     return found.map((one) => {
@@ -63,7 +63,7 @@ export function catalogue(nav, operations) {
     nav.querySelector('ul').scrollTop = 0
   }
 
-  // Arrows go from the search into the list and through it; the browser itself follows a link on Enter.
+  // Arrow keys move from the search into the list and through it; Enter follows a link by itself.
   const moved = (event) => {
     const links = [...nav.querySelectorAll('li a')]
     const here = links.indexOf(document.activeElement)

@@ -1,4 +1,4 @@
-// One operation on the page: its fields, an example to edit, the same call as code, and what comes of sending it.
+// One operation on the page: its fields, an example to edit, the call as code, and the result of sending it.
 import { CHAIN, TITLE, catalogue } from '/sandbox/explorer/catalogue.js'
 import { coloured, load as loadColours } from '/sandbox/explorer/colours.js'
 import { fieldsView } from '/sandbox/explorer/fields.js'
@@ -7,7 +7,7 @@ import { html, nothing, render } from '/sandbox/explorer/vendor/lit-html/lit-htm
 
 const API = '/sandbox/explorer/'
 const LANGUAGES = [['python', 'Python'], ['javascript', 'JavaScript'], ['curl', 'curl']]
-// What most people try first.
+// Suggested operations.
 const BEGINNINGS = [
   'v3.pay.transactions.native.post',
   'v3.pay.transactions.jsapi.post',
@@ -18,7 +18,7 @@ const BEGINNINGS = [
   'v3.merchant.media.upload.post',
   'v2.pay.micropay.post',
 ]
-// Milliseconds without a keystroke before code is written anew.
+// Milliseconds without a keystroke before the code is requested again.
 const PAUSE = 250
 
 const main = document.getElementById('operation')
@@ -26,15 +26,15 @@ const label = (chinese, english) => html`${chinese} <span lang="en">${english}</
 
 const ask = async (name, body) => {
   const response = await fetch(API + name, body ? { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) } : {})
-  const answer = await response.json()
-  if (!response.ok) throw new Error(`${answer.code ?? response.status} ${answer.message ?? ''}`)
-  return answer
+  const data = await response.json()
+  if (!response.ok) throw new Error(`${data.code ?? response.status} ${data.message ?? ''}`)
+  return data
 }
 
-// All that the page shows of the operation that is open.
+// What the page shows of the open operation; null if none is open.
 let state = null
 let mark = () => {}
-// The operations by their chains; the kinds of faults, and what each does.
+// The operations by chain; the kinds of faults with their descriptions.
 let known = new Map()
 let faults = {}
 let pending = 0
@@ -49,7 +49,7 @@ const show = () => render(state ? operationView(state) : welcome(), main)
 const welcome = () => html`<div class="welcome">
   <h1>${label('选一个接口', 'Pick an operation')}</h1>
   <p>每个请求都由沙箱的商户私钥签名，经真正的客户端发出，应答都验签。没有真钱。</p>
-  <p lang="en">Each request is signed with the sandbox merchant's key and sent by the real client, each answer verified. No real money.</p>
+  <p lang="en">Each request is signed with the sandbox merchant's key and sent by the real client, each response verified. No real money.</p>
   <dl class="keys"><dt><kbd>/</kbd></dt><dd>${label('搜索', 'search')}</dd><dt><kbd>↑</kbd> <kbd>↓</kbd> <kbd>Enter</kbd></dt><dd>${label('选择', 'choose')}</dd>
   <dt><kbd>Ctrl</kbd> <kbd>Enter</kbd></dt><dd>${label('发送', 'send')}</dd></dl>
   <h2>${label('从这里开始', 'Start here')}</h2>
@@ -88,7 +88,7 @@ const writeCode = async () => {
   const { chain } = state.operation
   const { fields, fault } = parsed(state.text)
   if (fault) return
-  // Answers may come in another order than they were asked for: the latest is shown.
+  // Responses may arrive out of order: only the latest request counts.
   const turn = ++written
   try {
     const code = await ask('code', { chain, fields, fault: state.failing })
@@ -120,7 +120,7 @@ const send = async () => {
   try {
     result = await ask('send', { chain: operation.chain, fields, files: await chosenFiles(), check, fault: failing })
   } catch (error) {
-    result = { request: null, answer: null, data: null, error: { kind: error.name, text: String(error.message), faults: [], hint: '' } }
+    result = { request: null, response: null, data: null, error: { kind: error.name, text: String(error.message), errors: [], hint: '' } }
   }
   if (state?.operation.chain !== operation.chain) return
   change({ sending: false, result })
@@ -164,7 +164,7 @@ const chooseLanguage = (language) => {
   try {
     localStorage.setItem('language', language)
   } catch {
-    // A browser that keeps nothing shows the first language next time.
+    // Without local storage the first language is shown next time.
   }
   change({ language })
 }
@@ -236,7 +236,7 @@ const openHash = async () => {
     state = null
     document.title = '微信支付沙箱 · API explorer'
     show()
-    // In a window that shows one thing at a time, the list is where it was.
+    // A narrow window shows one part at a time: restore the position in the list.
     return left && document.querySelector(`nav a[href="#${CSS.escape(left)}"]`)?.scrollIntoView({ block: 'center' })
   }
   try {
@@ -245,7 +245,7 @@ const openHash = async () => {
     if (decodeURIComponent(location.hash.slice(1)) !== chain) return
     document.title = `${operation.title} · 微信支付沙箱`
     state = { operation, text: JSON.stringify(operation.required, null, 2), fault: '', check: true, failing: '', sending: false, result: null, code: null, language: remembered(), copied: false }
-    // All anew: a file that was chosen for another operation is none of this one's.
+    // Render from scratch: a file that was chosen for another operation must not be sent with this one.
     render(nothing, main)
     show()
     main.scrollTop = 0

@@ -9,7 +9,7 @@ const SECTIONS = {
   form: '表单 form',
   returns: '应答 returns',
 }
-// Fields of a section that a narrow window shows unasked.
+// Sections with at most so many fields are open in a narrow window.
 const FEW = 12
 
 const label = (chinese, english) => html`${chinese} <span lang="en">${english}</span>`
@@ -31,7 +31,7 @@ const section = ({ name, fields }) => {
       <tbody>${fields.map(row)}</tbody></table></div></details>`
 }
 
-/** All sections of an operation, those of the request open. */
+/** All sections of an operation; those of the request are open. */
 export function fieldsView(operation) {
   return operation.sections.map(section)
 }
