@@ -17,10 +17,10 @@ __all__ = [
     "dotted",
     "fields",
     "heading",
-    "of_roles",
+    "role_notes",
     "remarks",
     "sections",
-    "web_pages",
+    "web_links",
 ]
 
 _CERTAINTY: Final = {
@@ -60,7 +60,7 @@ def describe(operation: Operation) -> str:
     return "\n".join(lines)
 
 
-def web_pages(docs: Iterable[str]) -> list[str]:
+def web_links(docs: Iterable[str]) -> list[str]:
     """Those of an operation's pages that may be linked to: a spec may say anything, a script's URL too."""
     return [page for page in docs if page.startswith(("https://", "http://"))]
 
@@ -148,7 +148,7 @@ def _notes(schema: Schema) -> tuple[str, ...]:
         notes.append(f"{_limit(schema.minimum)}…{_limit(schema.maximum)}")
     if schema.enum:
         notes.append(" | ".join(map(str, schema.enum)))
-    notes += of_roles(schema)
+    notes += role_notes(schema)
     if schema.encrypted:
         notes.append("encrypted (敏感信息加密)")
     if schema.media:
@@ -162,7 +162,7 @@ def _notes(schema: Schema) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def of_roles(schema: Schema) -> list[str]:
+def role_notes(schema: Schema) -> list[str]:
     """Which roles have a field, and which must give it, where that is not every role of the operation."""
     notes = []
     if schema.roles:

@@ -16,7 +16,7 @@ from .tree import Branch, Declared, Tree, kebab, spelling
 if TYPE_CHECKING:
     from wxpay_dsl.core.specs.model import Operation
 
-__all__ = ["Caller", "Literal", "Node", "Target", "aim"]
+__all__ = ["Caller", "Literal", "Node", "Target", "node_target"]
 
 _VERBS: Final = frozenset({"get", "post", "put", "patch", "delete"})
 #: Names that tools look for to find out what an object can do; none of them is a segment unless a spec says so.
@@ -248,7 +248,7 @@ class Node:
         raise AttributeError("a chain cannot be assigned to: endpoints are added in YAML")
 
 
-def aim(node: Node) -> Target:
+def node_target(node: Node) -> Target:
     """What calling ``node`` would do. Raises SpecError for a spec that cannot be read."""
     return node._target()  # noqa: SLF001 (of this module)
 

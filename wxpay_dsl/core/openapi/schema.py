@@ -8,7 +8,7 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from wxpay_dsl.core.specs.grammar import FIELD_WORDS, TYPES
-from wxpay_dsl.core.specs.patterns import why_not
+from wxpay_dsl.core.specs.patterns import pattern_error
 
 from .merge import At, References, mapping
 from .words import FIELD_VENDOR, Losses, Vocabulary
@@ -236,7 +236,7 @@ class SchemaReader:
         types = FIELD_WORDS[word][1]
         fits = object in types or (isinstance(value, types) and (bool in types or not isinstance(value, bool)))
         if fits and word == "pattern":
-            fits = not why_not(str(value))
+            fits = not pattern_error(str(value))
         if not fits or not sayable(value):
             self._losses.add((*at, word), f"`{word}`: {value!r:.60}")
         elif (value is not False and value != "") or word in ("default", "example") or "$ref" in words:

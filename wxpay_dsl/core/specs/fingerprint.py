@@ -8,7 +8,7 @@ from errno import EINVAL
 from stat import S_ISREG
 from typing import Final, NamedTuple
 
-__all__ = ["ABSENT_FILE", "MAX_BYTES", "RACY_NS", "Seen", "digest", "read_file", "read_regular", "unchanged"]
+__all__ = ["ABSENT_FILE", "MAX_BYTES", "RACY_NS", "Seen", "digest", "read_file", "read_regular_file", "unchanged"]
 
 #: Bytes of a spec file at most; the largest known one is a thirtieth of it.
 MAX_BYTES: Final = 4 * 1024 * 1024
@@ -16,7 +16,7 @@ MAX_BYTES: Final = 4 * 1024 * 1024
 RACY_NS: Final = 2_000_000_000
 
 
-def read_regular(path: str, most: int) -> bytes:
+def read_regular_file(path: str, most: int) -> bytes:
     """Up to ``most`` bytes of a file. Raises OSError for what is no file: a pipe would be waited for, for ever."""
     with open(path, "rb", opener=_opened) as stream:
         if not S_ISREG(os.fstat(stream.fileno()).st_mode):
@@ -56,7 +56,7 @@ def read_file(file: str, files: dict[str, Seen]) -> bytes:
     read_ns = time.time_ns()
     try:
         status = os.stat(file)
-        text = read_regular(file, MAX_BYTES + 1)
+        text = read_regular_file(file, MAX_BYTES + 1)
     except OSError as error:
         from wxpay_dsl.core.errors import SpecError  # only where it fails: the index reads files at every import
 
@@ -77,6 +77,6 @@ def unchanged(file: str, seen: Seen) -> bool:
         return True
     # Read so soon after it was written that a second edit may bear the same time.
     try:
-        return digest(read_regular(file, MAX_BYTES + 1)) == seen.digest
+        return digest(read_regular_file(file, MAX_BYTES + 1)) == seen.digest
     except OSError:
         return False

@@ -13,7 +13,7 @@ from typing import Any, Final
 from attrs import evolve
 
 from .model import Schema
-from .patterns import why_not
+from .patterns import pattern_error
 
 __all__ = [
     "EVENT_WORDS",
@@ -306,7 +306,7 @@ def _extend(base: Schema, ref: str, words: dict[str, Any]) -> Schema:
 
 
 def _compiles(pattern: str) -> None:
-    wrong = why_not(pattern)
+    wrong = pattern_error(pattern)
     if wrong:
         raise Mistake(wrong, "pattern")
 

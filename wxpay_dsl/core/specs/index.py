@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import Any, Final, NamedTuple
 from zlib import crc32
 
-from .fingerprint import MAX_BYTES, RACY_NS, digest, read_regular
+from .fingerprint import MAX_BYTES, RACY_NS, digest, read_regular_file
 
 __all__ = ["INDEX_NAME", "IndexedFile", "index_folder", "portable_index"]
 
@@ -119,7 +119,7 @@ def _entry(folder: str, found: _Found, default_dialect: str, known: list[Any] | 
     """A file's share of the index, from its bytes; ``known`` is taken over where its hash is theirs."""
     file, *times = found
     try:
-        text = read_regular(os.path.join(folder, file), MAX_BYTES + 1)
+        text = read_regular_file(os.path.join(folder, file), MAX_BYTES + 1)
     except OSError as error:
         return [*times, "", *_broken(b"", file, default_dialect, [f"cannot be read: {error.strerror}", 0, 0])]
     proof = digest(text)
@@ -171,7 +171,7 @@ def _value(line: bytes) -> str:
 def _load(folder: str, default_dialect: str) -> tuple[dict[str, Any], int]:
     """The entries of the saved index and when it was saved; nothing where it is damaged, older or of another kind."""
     try:
-        proof, _, payload = read_regular(os.path.join(folder, INDEX_NAME), _MOST_INDEX).partition(b"\n")
+        proof, _, payload = read_regular_file(os.path.join(folder, INDEX_NAME), _MOST_INDEX).partition(b"\n")
         if proof != _checksum(payload):
             return {}, 0
         saved = json.loads(payload)

@@ -15,7 +15,7 @@ from wxpay_dsl.core.errors import SpecError
 from wxpay_dsl.core.origins import is_origin
 
 from . import yaml12
-from .extent import Extents
+from .expansion import ExpansionCounter
 from .facts import parse_checked
 from .fingerprint import Seen, read_file, unchanged
 from .grammar import (
@@ -127,7 +127,7 @@ def _load(
             raise Mistake(
                 f"{dialect!r} is not a dialect{nearest(dialect, chains)}: one of {', '.join(chains)}", "dialect"
             )
-        resolver = Resolver(roots, file, text, raw, {}, files, Extents())
+        resolver = Resolver(roots, file, text, raw, {}, files, ExpansionCounter())
         if "checked" in raw:
             raw["checked"] = parse_checked(raw["checked"])
         operations = {
@@ -149,7 +149,7 @@ def read_definitions(roots: tuple[str, ...], file: str) -> Mapping[str, Schema]:
     text = read_file(file, files)
     raw = yaml12.read(text, file) or {}
     try:
-        resolver = Resolver(roots, file, text, expect(raw, (dict,), "definitions"), {}, files, Extents())
+        resolver = Resolver(roots, file, text, expect(raw, (dict,), "definitions"), {}, files, ExpansionCounter())
         return {name: resolver(f"#/{escaped(name)}") for name in raw}
     except Mistake as mistake:
         raise located(mistake, text, file) from None
@@ -249,7 +249,7 @@ def _section(word: str, raw: Any, resolver: Resolver) -> Schema:
         section = parse_section(raw, resolver)
     except Mistake as mistake:
         raise mistake.within(word) from None
-    resolver.extents.add(section, word)
+    resolver.expansion.add(section, word)
     if word in ("query", "header", "form") and section.type != "object":
         raise Mistake(f"a {word} is made of fields, not of one {section.type}", word)
     return section

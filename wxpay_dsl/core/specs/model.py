@@ -102,7 +102,7 @@ class Schema:
     items: Schema | None = field(default=None, repr=False)
     #: The definition it was taken from, as written: ``../common.yaml#/AppId``.
     ref: str = ""
-    #: See :mod:`.derived`.
+    #: See :mod:`.memo`.
     memo: Memo | None = field(default=None, init=False, repr=False)
 
     def required_of(self, role: str) -> frozenset[str]:
@@ -161,7 +161,7 @@ class Operation:
     #: The spec that declares it, and the title of that spec.
     file: str = field(default="", repr=False)
     product: str = field(default="", repr=False)
-    #: See :mod:`.derived`.
+    #: See :mod:`.memo`.
     memo: Memo | None = field(default=None, init=False, repr=False)
 
     @property

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from re import _constants, _parser  # type: ignore[attr-defined]  # the parser of `re` itself: it knows what is repeated
 from typing import Any, Final
 
-__all__ = ["matcher", "why_not"]
+__all__ = ["matcher", "pattern_error"]
 
 #: Characters of a pattern.
 _LONGEST: Final = 1000
@@ -29,7 +29,7 @@ _REPEATS: Final = tuple(
 _ANCHORS: Final = (_constants.AT_BEGINNING, _constants.AT_BEGINNING_STRING)
 
 
-def why_not(pattern: str) -> str:
+def pattern_error(pattern: str) -> str:
     """Why a pattern is not used; empty where it is."""
     if len(pattern) > _LONGEST:
         return f"the pattern is longer than {_LONGEST} characters"
@@ -51,7 +51,7 @@ def why_not(pattern: str) -> str:
 def matcher(pattern: str) -> Callable[[str], bool]:
     """Whether a text matches, as far as that is found out in bounded time: a longer text is taken to match.
 
-    ``pattern`` is one that :func:`why_not` says nothing of.
+    ``pattern`` is one that :func:`pattern_error` says nothing of.
     """
     search = re.compile(pattern).search
     longest = _longest(pattern)

@@ -10,7 +10,7 @@ from typing import Any, Final
 from wxpay_dsl.core.errors import SpecError
 
 from . import yaml12
-from .extent import Extents
+from .expansion import ExpansionCounter
 from .fingerprint import ABSENT_FILE, Seen, read_file
 from .grammar import Mistake, nearest, parse_field
 from .model import Schema
@@ -32,7 +32,7 @@ class Resolver:
         raw: Mapping[str, Any],
         others: dict[str, Resolver],
         files: dict[str, Seen],
-        extents: Extents,
+        expansion: ExpansionCounter,
     ) -> None:
         self._roots = roots
         self._file = file
@@ -44,7 +44,7 @@ class Resolver:
         #: Every file that was read or looked for, and what it was like.
         self._files = files
         #: Of all files that one refers to, together.
-        self.extents = extents
+        self.expansion = expansion
 
     def __call__(self, ref: str) -> Schema:
         found = self._found.get(ref)
@@ -60,7 +60,7 @@ class Resolver:
                 found = self._elsewhere(target, pointer, ref) if target else self._here(pointer, ref)
             finally:
                 self._open.pop()
-            self.extents.check(found, "$ref")
+            self.expansion.check(found, "$ref")
             self._found[ref] = found
         return found
 
@@ -83,7 +83,7 @@ class Resolver:
                 raw = yaml12.read(text, candidate)
                 raw = raw if isinstance(raw, dict) else {}
                 self._others[candidate] = Resolver(
-                    self._roots, candidate, text, raw, self._others, self._files, self.extents
+                    self._roots, candidate, text, raw, self._others, self._files, self.expansion
                 )
             return self._others[candidate]("#" + pointer)
         raise Mistake(f"the `$ref` {ref!r} names a file that is not there", "$ref")

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from attrs import evolve
 
-from wxpay_dsl.core.chain.describe import certainty, dotted, fields, remarks, sections, web_pages
+from wxpay_dsl.core.chain.describe import certainty, dotted, fields, remarks, sections, web_links
 from wxpay_dsl.core.request.forms import file_fields
 from wxpay_dsl.core.specs.model import SECTIONS, Operation
 from wxpay_dsl.core.specs.transform import fields_of, names_of
@@ -30,7 +30,7 @@ def described(operation: Operation, mchid: str) -> dict[str, Any]:
         "description": operation.description,
         "product": operation.product,
         "dialect": operation.dialect,
-        "docs": web_pages(operation.docs),
+        "docs": web_links(operation.docs),
         "roles": [[role, ROLES.get(role, role)] for role in operation.roles],
         "checked": certainty(operation.checked),
         "remarks": remarks(evolve(operation, roles=())),

@@ -10,14 +10,14 @@ from typing import Final
 from .grammar import Mistake
 from .model import Schema
 
-__all__ = ["Extents"]
+__all__ = ["ExpansionCounter"]
 
 #: Fields of one section, and of all sections of a file together. The largest operation that is published has 273.
 _MOST: Final = 20_000
 _MOST_IN_FILE: Final = 200_000
 
 
-class Extents:
+class ExpansionCounter:
     """Counts what a file's schemas come to, each schema once."""
 
     def __init__(self) -> None:

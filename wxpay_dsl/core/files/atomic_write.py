@@ -16,21 +16,23 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final, TextIO
 
-__all__ = ["part_for", "same_file", "whole_file", "whole_folder", "whole_text", "write_whole"]
+__all__ = ["temporary_path", "same_file", "atomic_file", "atomic_folder", "atomic_text_file", "write_atomically"]
 
 #: Folders whose entries are devices and descriptors, links to them included: nothing there may be replaced.
 _DEVICES: Final = ("/dev", "/proc")
 
 
-def write_whole(path: Path, content: bytes, *, private: bool) -> int:
-    """Writes ``content`` to ``path``, whole or not at all; gives its length in bytes. See :func:`whole_file`."""
-    with whole_file(path, private=private) as file:
+def write_atomically(path: Path, content: bytes, *, private: bool) -> int:
+    """Writes ``content`` to ``path``, whole or not at all; gives its length in bytes. See :func:`atomic_file`."""
+    with atomic_file(path, private=private) as file:
         return file.write(content)
 
 
 @contextmanager
-def whole_text(path: Path, *, private: bool, encoding: str = "utf-8", newline: str | None = None) -> Iterator[TextIO]:
-    """As :func:`whole_file`, for text."""
+def atomic_text_file(
+    path: Path, *, private: bool, encoding: str = "utf-8", newline: str | None = None
+) -> Iterator[TextIO]:
+    """As :func:`atomic_file`, for text."""
     with _beside(path, private=private) as descriptor, os.fdopen(descriptor, "w", -1, encoding, None, newline) as file:
         yield file
         file.flush()
@@ -38,7 +40,7 @@ def whole_text(path: Path, *, private: bool, encoding: str = "utf-8", newline: s
 
 
 @contextmanager
-def whole_file(path: Path, *, private: bool) -> Iterator[BinaryIO]:
+def atomic_file(path: Path, *, private: bool) -> Iterator[BinaryIO]:
     """A file to write bytes to, which takes the place of ``path`` when the block ends without an error.
 
     ``private``: for its owner only (mode 0600), whatever the file had that it replaces; otherwise as the umask says.
@@ -51,7 +53,7 @@ def whole_file(path: Path, *, private: bool) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def whole_folder(path: Path) -> Iterator[Path]:
+def atomic_folder(path: Path) -> Iterator[Path]:
     """An empty folder to fill, which takes the place of ``path`` when the block ends without an error.
 
     What is in ``path`` is removed then. Raises OSError, for a ``path`` that is a link or a file too.
@@ -89,7 +91,7 @@ def same_file(one: Path, other: Path) -> bool:
 @contextmanager
 def _beside(path: Path, *, private: bool) -> Iterator[int]:
     """The descriptor of a new file beside ``path``; closed by whoever gets it, then moved to ``path``."""
-    part = part_for(path)
+    part = temporary_path(path)
     # Exclusive: the name is random, and nobody can have put a link there.
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     descriptor = os.open(part, flags, 0o600 if private else 0o666)
@@ -100,7 +102,7 @@ def _beside(path: Path, *, private: bool) -> Iterator[int]:
         part.unlink(missing_ok=True)
 
 
-def part_for(path: Path) -> Path:
+def temporary_path(path: Path) -> Path:
     """A random name beside ``path``, for what is to be moved there once it is whole.
 
     Raises OSError where a file must not take the place of ``path``: of a folder, a device, a pipe.
