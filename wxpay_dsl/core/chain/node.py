@@ -224,7 +224,8 @@ class Node:
         if not meant:
             return repr(self)
         try:
-            return "\n\n".join(describe(declared.operation()) for declared in meant)
+            terms = self._caller.tree.terms
+            return "\n\n".join(describe(declared.operation(), terms) for declared in meant)
         except SpecError as error:
             return str(error)
 

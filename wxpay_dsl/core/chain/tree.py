@@ -138,13 +138,15 @@ class Branch:
 class Tree:
     """All operations of some folders, and the dialects that they may belong to."""
 
-    def __init__(self, folders: Sequence[str], chains: Mapping[str, tuple[str, ...]], default_dialect: str) -> None:
+    def __init__(self, folders: Sequence[str], chains: Mapping[str, tuple[str, ...]], default_dialect: str, terms: Mapping[str, str] | None = None) -> None:
         """``chains`` names each dialect's prefix in the chain. Raises FileNotFoundError for a folder that is not
         there.
         """
         self.folders = tuple(folders)
         self.chains = dict(chains)
         self.default_dialect = default_dialect
+        #: What :func:`.describe.describe` shows beside its English terms.
+        self.terms = dict(terms or {})
         self.root = Branch()
         self.files: list[SpecFile] = []
         self._events: dict[str, SpecFile] = {}

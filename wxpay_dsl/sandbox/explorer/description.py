@@ -13,6 +13,7 @@ from wxpay_dsl.core.specs.transform import fields_of, names_of
 from wxpay_dsl.sandbox.protocol import examples
 from wxpay_dsl.wechat.dialects import AUTO_FIELDS
 from wxpay_dsl.wechat.roles import ROLES
+from wxpay_dsl.wechat.terms import TERMS
 
 __all__ = ["described", "keyword_of"]
 
@@ -32,10 +33,10 @@ def described(operation: Operation, mchid: str) -> dict[str, Any]:
         "dialect": operation.dialect,
         "docs": web_links(operation.docs),
         "roles": [[role, ROLES.get(role, role)] for role in operation.roles],
-        "checked": certainty(operation.checked),
-        "remarks": remarks(evolve(operation, roles=())),
+        "checked": certainty(operation.checked, TERMS),
+        "remarks": remarks(evolve(operation, roles=()), TERMS),
         "sections": [
-            {"name": name, "fields": [entry._asdict() for entry in fields(schema)]}
+            {"name": name, "fields": [entry._asdict() for entry in fields(schema, TERMS)]}
             for name, schema in sections(operation)
         ],
         "produces": operation.produces,
