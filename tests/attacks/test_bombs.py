@@ -48,16 +48,16 @@ def test_references_that_double_are_not_followed(where: str, section: str, tmp_p
     (tmp_path / "bomb.yaml").write_text(text)
     tree = tree_of(tmp_path)
     (declared,) = tree.declared()
-    with pytest.raises(SpecError, match=r"bomb\.yaml:\d+:\d+: the references in it make more than 20000 fields"):
+    with pytest.raises(SpecError, match=r"bomb\.yaml:\d+:\d+: its references expand to more than 20000 fields"):
         declared.operation()
-    assert "make more than 20000 fields" in str(lint(tree))
+    assert "expand to more than 20000 fields" in str(lint(tree))
 
 
 @pytest.mark.timeout(120)
 def test_nor_many_of_them_that_each_would_do(tmp_path: Path) -> None:
     operations = {f"/v1/x{n}": {"post": {"body": {"a": {"$ref": "#/definitions/A0"}}}} for n in range(40)}
     (tmp_path / "bomb.yaml").write_text(write({"definitions": doubling(12), "operations": operations}))
-    with pytest.raises(SpecError, match="the references in this file make more than 200000 fields"):
+    with pytest.raises(SpecError, match="the references in this file expand to more than 200000 fields"):
         tree_of(tmp_path).preload()
 
 
@@ -110,7 +110,7 @@ def test_a_pattern_that_takes_for_ever_is_no_spec(pattern: str, tmp_path: Path) 
         write({"operations": {"/v1/x": {"post": {"body": {"a": {"pattern": pattern}}}}}})
     )
     (declared,) = tree_of(tmp_path).declared()
-    with pytest.raises(SpecError, match=r"bomb\.yaml:\d+:\d+: the pattern .* more ways than there is time for"):
+    with pytest.raises(SpecError, match=r"bomb\.yaml:\d+:\d+: the pattern .* would take too long"):
         declared.operation()
 
 

@@ -145,7 +145,7 @@ def test_a_host_of_a_spec_is_an_origin_and_has_tls(host: str, whose: str, tmp_pa
         line = 4
     (tmp_path / "evil.yaml").write_text(text)
     for read in (tree([str(tmp_path)]).preload, lambda: node_target(client(tmp_path).v3.evil.x.get)):
-        with pytest.raises(SpecError, match="is no origin") as raised:
+        with pytest.raises(SpecError, match="is not an origin") as raised:
             read()
         assert (raised.value.file, raised.value.line) == (str(tmp_path / "evil.yaml"), line)
 

@@ -296,8 +296,8 @@ class TestBrokenFiles:
         assert await broken.v1.other.thing() == "sent"
 
     def test_looking_at_it_shows_the_fault(self, broken: Node) -> None:
-        assert "fields.yaml:5:19: 'typ' is not a word of a field" in repr(broken.v1.fields.a)
-        assert "fields.yaml:5:19: 'typ' is not a word of a field" in pydoc.render_doc(broken.v1.fields.a)
+        assert "fields.yaml:5:19: 'typ' is not a keyword of a field" in repr(broken.v1.fields.a)
+        assert "fields.yaml:5:19: 'typ' is not a keyword of a field" in pydoc.render_doc(broken.v1.fields.a)
 
     async def test_mending_it_while_the_process_runs_is_told_apart(self, broken: Node, write: Write) -> None:
         write("bad.yaml", "path: /v1/bad\noperations:\n  /a: {get: {}}\n")

@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all, through no link, and for whom they are meant."""
+"""Files and folders are written atomically, replace links, and have the right permissions."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_pipe_a_folder_and_a_device_are_refused(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "null").symlink_to("/dev/null")
     for path in (tmp_path / "pipe", tmp_path / "folder", tmp_path / "null", Path("/dev/stdout"), Path("/dev/null")):
-        with pytest.raises(OSError, match=r"no regular file|a device cannot be replaced"):
+        with pytest.raises(OSError, match=r"not a regular file|a device cannot be replaced"):
             write_atomically(path, b"", private=False)
     assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
 
@@ -83,7 +83,7 @@ def test_what_fails_half_way_leaves_what_was_there(text: bool, tmp_path: Path) -
 
 
 def test_the_disk_has_a_file_before_its_name_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else a power failure leaves the name with nothing in it, where the old file was."""
+    """Otherwise a power failure could leave an empty file in the place of the old one."""
     synced: list[bytes] = []
     real = os.fsync
 

@@ -304,7 +304,7 @@ class TestBrokenFiles:
         os.mkfifo(folder / INDEX_NAME)
         tree = tree_of(folder)
         assert [declared.path for declared in tree.declared()] == ["/v1/books/a", "/v1/shop/a"]
-        with pytest.raises(SpecError, match=r"pipe\.yaml: cannot be read: it is no regular file"):
+        with pytest.raises(SpecError, match=r"pipe\.yaml: cannot be read: not a regular file"):
             tree.preload()
 
     def test_a_folder_that_may_not_be_listed(self, folder: Path, shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,10 +49,10 @@ def test_it_is_a_json_schema() -> None:
 @pytest.mark.parametrize(
     ("where", "words"),
     [
-        ("file", grammar.FILE_WORDS),
-        ("operation", grammar.OPERATION_WORDS),
-        ("event", grammar.EVENT_WORDS),
-        ("field", {word: kinds for word, (_, kinds) in grammar.FIELD_WORDS.items()}),
+        ("file", grammar.FILE_KEYWORDS),
+        ("operation", grammar.OPERATION_KEYWORDS),
+        ("event", grammar.EVENT_KEYWORDS),
+        ("field", {word: kinds for word, (_, kinds) in grammar.FIELD_KEYWORDS.items()}),
     ],
     ids=["file", "operation", "event", "field"],
 )

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wxpay_dsl.core.specs import yaml12
-from wxpay_dsl.core.specs.grammar import FIELD_WORDS
+from wxpay_dsl.core.specs.grammar import FIELD_KEYWORDS
 from wxpay_dsl.core.specs.writer import _SPEC_WORDS, write
 
 #: Texts that YAML readers are known to take for something else.
@@ -130,11 +130,11 @@ def test_definitions_read_back_as_they_were(definitions: dict[str, Any]) -> None
 
 
 def test_every_word_of_a_field_has_its_place() -> None:
-    words: dict[str, Any] = dict.fromkeys(reversed(FIELD_WORDS), "x")
+    words: dict[str, Any] = dict.fromkeys(reversed(FIELD_KEYWORDS), "x")
     words |= {"properties": {"a": "A"}, "items": "I", "additionalProperties": False, "enum": ["x"]}
     lines = [line.strip().partition(":")[0] for line in write({"Everything": words}).splitlines()]
     order = [line.strip("'") for line in lines[1:] if line != "a"]
-    assert set(order) == set(FIELD_WORDS)
+    assert set(order) == set(FIELD_KEYWORDS)
     assert order[:4] == ["$ref", "title", "description", "type"]
     assert order[-2:] == ["items", "properties"]
 

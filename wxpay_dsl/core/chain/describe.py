@@ -126,7 +126,7 @@ def heading(section: str, schema: Schema) -> str:
 
 
 class FieldEntry(NamedTuple):
-    """One field of a section. ``depth`` is 0 for a field of the section itself, 1 for a field inside that, and so on."""
+    """One field of a section; ``depth`` is 0 for a field of the section itself, 1 for a field inside that."""
 
     depth: int
     name: str

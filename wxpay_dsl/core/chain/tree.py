@@ -138,7 +138,13 @@ class Branch:
 class Tree:
     """All operations of some folders, and the dialects that they may belong to."""
 
-    def __init__(self, folders: Sequence[str], chains: Mapping[str, tuple[str, ...]], default_dialect: str, terms: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folders: Sequence[str],
+        chains: Mapping[str, tuple[str, ...]],
+        default_dialect: str,
+        terms: Mapping[str, str] | None = None,
+    ) -> None:
         """``chains`` names each dialect's prefix in the chain. Raises FileNotFoundError for a folder that is not
         there.
         """

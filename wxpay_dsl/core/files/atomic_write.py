@@ -1,7 +1,7 @@
-"""Files and folders that appear whole or not at all, never through a link, and readable by whom they are for.
+"""Writes files and folders atomically: they appear complete or not at all.
 
-All that the package writes for a user goes through here: a file is written under a random name beside its place, and
-then moved there. A link in that place is replaced, never written through.
+Everything that the package writes for a user goes through here. A file is written under a random name in the same
+folder, flushed to disk, and then renamed. A symbolic link at its path is replaced, never followed.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final, TextIO
 
-__all__ = ["temporary_path", "same_file", "atomic_file", "atomic_folder", "atomic_text_file", "write_atomically"]
+__all__ = ["atomic_file", "atomic_folder", "atomic_text_file", "same_file", "temporary_path", "write_atomically"]
 
-#: Folders whose entries are devices and descriptors, links to them included: nothing there may be replaced.
+#: Folders of devices and file descriptors, links to them included: nothing in them may be replaced.
 _DEVICES: Final = ("/dev", "/proc")
 
 
 def write_atomically(path: Path, content: bytes, *, private: bool) -> int:
-    """Writes ``content`` to ``path``, whole or not at all; gives its length in bytes. See :func:`atomic_file`."""
+    """Writes ``content`` to ``path`` atomically; returns its length in bytes. See :func:`atomic_file`."""
     with atomic_file(path, private=private) as file:
         return file.write(content)
 
@@ -32,8 +32,11 @@ def write_atomically(path: Path, content: bytes, *, private: bool) -> int:
 def atomic_text_file(
     path: Path, *, private: bool, encoding: str = "utf-8", newline: str | None = None
 ) -> Iterator[TextIO]:
-    """As :func:`atomic_file`, for text."""
-    with _beside(path, private=private) as descriptor, os.fdopen(descriptor, "w", -1, encoding, None, newline) as file:
+    """Like :func:`atomic_file`, for text."""
+    with (
+        _temporary_file(path, private=private) as descriptor,
+        os.fdopen(descriptor, "w", -1, encoding, None, newline) as file,
+    ):
         yield file
         file.flush()
         os.fsync(file.fileno())
@@ -41,12 +44,12 @@ def atomic_text_file(
 
 @contextmanager
 def atomic_file(path: Path, *, private: bool) -> Iterator[BinaryIO]:
-    """A file to write bytes to, which takes the place of ``path`` when the block ends without an error.
+    """A file to write bytes to, which replaces ``path`` when the block ends without an error.
 
-    ``private``: for its owner only (mode 0600), whatever the file had that it replaces; otherwise as the umask says.
-    Raises OSError, for a ``path`` that is a folder, a device or a pipe too.
+    ``private`` makes it readable by its owner only (mode 0600), whatever the mode of the file that it replaces; else
+    the umask decides. Raises OSError, also if ``path`` is a folder, a device or a pipe.
     """
-    with _beside(path, private=private) as descriptor, os.fdopen(descriptor, "wb") as file:
+    with _temporary_file(path, private=private) as descriptor, os.fdopen(descriptor, "wb") as file:
         yield file
         file.flush()
         os.fsync(file.fileno())
@@ -54,25 +57,27 @@ def atomic_file(path: Path, *, private: bool) -> Iterator[BinaryIO]:
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """An empty folder to fill, which takes the place of ``path`` when the block ends without an error.
+    """An empty folder to fill, which replaces ``path`` and its contents when the block ends without an error.
 
-    What is in ``path`` is removed then. Raises OSError, for a ``path`` that is a link or a file too.
+    Raises OSError, also if ``path`` is a link or a file.
     """
     if path.is_symlink() or (path.exists() and not path.is_dir()):
-        raise NotADirectoryError(errno.ENOTDIR, "it is no folder, or a link to one: name the folder itself", str(path))
+        raise NotADirectoryError(
+            errno.ENOTDIR, "not a folder, or a link to one: give the path of the folder itself", str(path)
+        )
     path = path.absolute()
-    fresh, old = _other_name(path), _other_name(path)
+    fresh, old = _random_name(path), _random_name(path)
     fresh.mkdir(parents=True)
     try:
         yield fresh
-        # Two moves, so that at each moment the old or the new is there, under one name or the other.
-        with_old = path.exists()
-        if with_old:
+        # A folder cannot be replaced in one step. With two renames the old or the new one exists at every moment.
+        replaces = path.exists()
+        if replaces:
             path.rename(old)
         try:
             fresh.rename(path)
         except OSError:
-            if with_old:
+            if replaces:
                 old.rename(path)
             raise
         shutil.rmtree(old, ignore_errors=True)
@@ -81,7 +86,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 
 def same_file(one: Path, other: Path) -> bool:
-    """Whether both names are of one file, by any link or spelling; they need not exist."""
+    """Whether both paths are the same file, links and letter case resolved; they need not exist."""
     with suppress(OSError):
         if one.samefile(other):
             return True
@@ -89,10 +94,10 @@ def same_file(one: Path, other: Path) -> bool:
 
 
 @contextmanager
-def _beside(path: Path, *, private: bool) -> Iterator[int]:
-    """The descriptor of a new file beside ``path``; closed by whoever gets it, then moved to ``path``."""
+def _temporary_file(path: Path, *, private: bool) -> Iterator[int]:
+    """The descriptor of a new file in the folder of ``path``, renamed to ``path`` at the end. The caller closes it."""
     part = temporary_path(path)
-    # Exclusive: the name is random, and nobody can have put a link there.
+    # O_EXCL: never opens a link or file that another process has put there.
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     descriptor = os.open(part, flags, 0o600 if private else 0o666)
     try:
@@ -103,21 +108,21 @@ def _beside(path: Path, *, private: bool) -> Iterator[int]:
 
 
 def temporary_path(path: Path) -> Path:
-    """A random name beside ``path``, for what is to be moved there once it is whole.
+    """A random name in the folder of ``path``, for a file that will be renamed to ``path`` once it is complete.
 
-    Raises OSError where a file must not take the place of ``path``: of a folder, a device, a pipe.
+    Raises OSError if ``path`` is a folder, a device or a pipe, which must not be replaced.
     """
     folder = os.path.realpath(path.parent)
     if os.name == "posix" and (folder == _DEVICES[0] or folder.startswith(f"{_DEVICES[1]}/")):
         raise OSError(errno.EINVAL, "a device cannot be replaced by a file: redirect the output", str(path))
     mode = stat.S_IFREG
-    with suppress(OSError):  # nothing is there, or a link that leads nowhere, which is replaced
+    with suppress(OSError):  # no such file, or a dangling link, which is replaced
         mode = path.stat().st_mode
     if not stat.S_ISREG(mode):
-        raise OSError(errno.EINVAL, "it is no regular file", str(path))
-    return _other_name(path)
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return _random_name(path)
 
 
-def _other_name(path: Path) -> Path:
-    """A random name beside ``path``: short, since the name itself may be as long as names can be."""
+def _random_name(path: Path) -> Path:
+    """A random name in the same folder: short, since the name of ``path`` may be as long as the system allows."""
     return path.with_name(f".{secrets.token_hex(8)}.part")

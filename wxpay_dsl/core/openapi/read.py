@@ -12,7 +12,7 @@ from attrs import frozen
 from wxpay_dsl.core.errors import SpecError
 from wxpay_dsl.core.origins import is_origin
 from wxpay_dsl.core.specs.facts import parse_checked
-from wxpay_dsl.core.specs.grammar import EVENT_WORDS, OPERATION_WORDS, Mistake
+from wxpay_dsl.core.specs.grammar import EVENT_KEYWORDS, OPERATION_KEYWORDS, Mistake
 from wxpay_dsl.core.specs.model import VERBS
 
 from .body import BodyReader
@@ -130,7 +130,7 @@ class _Reader:
         for word in raw:
             if word not in _OPERATION and not word.startswith("x-"):
                 self._losses.add((*at, word), f"`{word}`")
-        return Entry({word: value for word, value in words.items() if word in OPERATION_WORDS}, dialect, product)
+        return Entry({word: value for word, value in words.items() if word in OPERATION_KEYWORDS}, dialect, product)
 
     def _webhook(self, name: str, raw: Any, events: dict[str, Entry]) -> None:
         at: At = ("webhooks", name)
@@ -148,7 +148,7 @@ class _Reader:
                 words["body"] = words.pop("form")
             if resource is not None:
                 words["resource"] = self._bodies.section(resource, (*at, verb, "resource"))
-            events[name] = Entry({word: words[word] for word in words if word in EVENT_WORDS}, dialect, product)
+            events[name] = Entry({word: words[word] for word in words if word in EVENT_KEYWORDS}, dialect, product)
 
     def _head(
         self, item: Mapping[str, Any], raw: Mapping[str, Any], at: At, vendor: Mapping[str, str]
@@ -232,7 +232,7 @@ def _is_checked(value: Mapping[str, Any]) -> bool:
 
 def _fits(word: str, value: Any) -> bool:
     """Whether a vendor word holds what the DSL's word of that meaning may hold."""
-    types = {**OPERATION_WORDS, **EVENT_WORDS}.get(word)
+    types = {**OPERATION_KEYWORDS, **EVENT_KEYWORDS}.get(word)
     if types is None:
         return True
     if word == "checked":

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import unquote
 
-from wxpay_dsl.core.specs.grammar import FIELD_WORDS, TYPES
+from wxpay_dsl.core.specs.grammar import FIELD_KEYWORDS, TYPES
 from wxpay_dsl.core.specs.patterns import pattern_error
 
 from .merge import At, References, mapping
@@ -233,7 +233,7 @@ class SchemaReader:
 
     def _say(self, words: dict[str, Any], word: str, value: Any, at: At) -> None:
         """Puts a word in, if the DSL takes such a value of it."""
-        types = FIELD_WORDS[word][1]
+        types = FIELD_KEYWORDS[word][1]
         fits = object in types or (isinstance(value, types) and (bool in types or not isinstance(value, bool)))
         if fits and word == "pattern":
             fits = not pattern_error(str(value))
