@@ -301,7 +301,7 @@ class TestBrokenFiles:
 
     async def test_mending_it_while_the_process_runs_is_told_apart(self, broken: Node, write: Write) -> None:
         write("bad.yaml", "path: /v1/bad\noperations:\n  /a: {get: {}}\n")
-        with pytest.raises(SpecError, match=r"bad\.yaml: could not be read when this process began"):
+        with pytest.raises(SpecError, match=r"bad\.yaml: could not be read when this process started"):
             broken.v1.bad.a.get()
 
 
