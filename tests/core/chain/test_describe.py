@@ -1,4 +1,4 @@
-"""An operation as a page of text: what `help(node)` and the command line show."""
+"""An operation as plain text: what `help(node)` and the command line show."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The chain: names to paths, a node callable and navigable at once, and nothing but a call ever sends anything."""
+"""The chain: names to paths, nodes that have attributes and can be called, and requests by calls only."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CASES = yaml.safe_load((Path(__file__).parents[2] / "cases" / "chain.yaml").read
 
 
 class Recorder:
-    """A caller that sends nothing and remembers what it was asked for."""
+    """A caller that sends nothing and records its calls."""
 
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
@@ -100,7 +100,7 @@ async def test_no_public_name_of_a_node_hides_a_segment(recorder: Recorder, chai
 
 
 class TestTheMiddleOfAChain:
-    """A call where nothing is declared, and where the chain goes on, is a slip; the client refuses it."""
+    """A call in the middle of a chain, where nothing is declared, is refused by the client."""
 
     async def test_without_a_verb(self, recorder: Recorder, chain: Node) -> None:
         target = await meant(recorder, chain.v1.loans.abroad)
@@ -120,7 +120,7 @@ class TestTheMiddleOfAChain:
 
 
 class TestProbing:
-    """Whatever tools do to find out what an object is, no request comes of it."""
+    """Probing an object, as tools do, never sends a request."""
 
     NAMES = (
         "__await__",

@@ -1,4 +1,4 @@
-"""The tree over one or several folders: names to segments, later folders over earlier ones, broken files apart."""
+"""The tree of one or several folders: Python names, overriding folders, and files that cannot be read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Users' OpenAPI documents to spec files: each case is a document, the files it becomes, and what it loses."""
+"""OpenAPI documents are converted to spec files: each case has a document, its spec files, and what is lost."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ def test_references_that_redouble_are_not_followed() -> None:
 
 
 def test_fields_inside_fields_have_an_end() -> None:
-    """Deeper, the spec could be written, and not read again."""
+    """A deeper spec could be written, but not read again."""
     schema: dict[str, Any] = {}
     for _ in range(40):
         schema = {"type": "object", "properties": {"a": schema}}

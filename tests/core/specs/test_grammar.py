@@ -1,4 +1,4 @@
-"""The words of the DSL are one table each; the JSON Schema that editors use names the same words."""
+"""The keywords of specs and their values; the JSON Schema for editors has the same keywords."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_mistake_knows_its_path_in_the_data() -> None:
 
 
 def test_a_field_of_some_roles() -> None:
-    """Required of the roles that have it, foreign to the others; or optional, and required of some."""
+    """A field is required of the roles that have it, or it is optional and required of some roles."""
     section = parse_section(
         {
             "mchid": {},

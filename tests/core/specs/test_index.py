@@ -1,4 +1,4 @@
-"""The index is never believed against a file: whatever happens to YAML, its index or its folder, the YAML wins."""
+"""The index is never used against a file: whatever happens to a spec, its index or its folder, the spec counts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SPEC = "title: {title}\npath: /v1/{name}\noperations: {{/a: {{post: {{summary: {
 
 
 def indexed(folder: Path) -> dict[str, str]:
-    """Each file's title, as the tree would have it."""
+    """The title of each file in the index."""
     return {entry.file: entry.title for entry in index_folder(str(folder), "json")}
 
 
@@ -37,7 +37,7 @@ def shop(write: Write) -> Path:
 
 @pytest.fixture
 def settled(folder: Path, shop: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder whose index is proven by times alone, as it is some seconds after the last edit."""
+    """A folder whose index is checked by timestamps only, as it is some seconds after the last edit."""
     now = time.time_ns
     monkeypatch.setattr(index.time, "time_ns", lambda: now() + 2 * RACY_NS)
     indexed(folder)
@@ -51,7 +51,7 @@ def settled(folder: Path, shop: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The specs whose YAML was read."""
+    """The names of the specs whose YAML was read."""
     seen: list[str] = []
     outline = index._outline
 

@@ -1,4 +1,4 @@
-"""One spec file to operations, events and definitions: every mistake has its file, line and column."""
+"""A spec file is loaded as operations, events and definitions; every mistake has file, line and column."""
 
 from __future__ import annotations
 
@@ -275,7 +275,7 @@ def test_the_outline_looks_at_no_field(folder: Path, write: Write) -> None:
 
 
 class TestOnceAProcess:
-    """What a process has read it keeps, until a file that it was made from changes."""
+    """A process caches what it has loaded until one of the files changes."""
 
     TEXT = "operations: {{/a: {{post: {{body: {{a: {{$ref: /common.yaml#/A, title: {title}}}}}}}}}}}"
 

@@ -1,4 +1,4 @@
-"""``spec.schema.json``, from which editors complete: it allows what the grammar allows and refuses what is misspelt."""
+"""``spec.schema.json``, which editors use: it allows what the grammar allows, and no misspelt keyword."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def properties(where: str) -> dict[str, Any]:
 
 
 def types(schema: Mapping[str, Any]) -> set[str]:
-    """The JSON types that a schema allows, nothing else looked at."""
+    """The JSON types that a schema allows."""
     if "$ref" in schema:
         return types(SCHEMA["$defs"][schema["$ref"].rpartition("/")[2]])
     if "oneOf" in schema:

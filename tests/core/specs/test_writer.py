@@ -1,4 +1,4 @@
-"""Specs written as text: what is written reads back as the same values, in a form that a person would have typed."""
+"""Specs written as YAML read back as equal values, in the style of a spec written by hand."""
 
 from __future__ import annotations
 
