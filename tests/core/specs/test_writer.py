@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wxpay_dsl.core.specs import yaml12
-from wxpay_dsl.core.specs.grammar import FIELD_KEYWORDS
-from wxpay_dsl.core.specs.writer import _SPEC_WORDS, write
+from wxpay_dsl.core.specs.grammar import FIELD_KEYWORDS, SPEC_KEYWORDS
+from wxpay_dsl.core.specs.writer import write
 
 #: Texts that YAML readers are known to take for something else.
 TRICKY = (
@@ -124,7 +124,7 @@ def test_a_spec_reads_back_as_it_was(spec: dict[str, Any]) -> None:
 
 
 # A file with one of a spec's own words at its top is a spec, so no definition has such a name.
-@given(st.dictionaries(TEXTS.filter(lambda name: name not in _SPEC_WORDS), FIELDS, min_size=1))
+@given(st.dictionaries(TEXTS.filter(lambda name: name not in SPEC_KEYWORDS), FIELDS, min_size=1))
 def test_definitions_read_back_as_they_were(definitions: dict[str, Any]) -> None:
     assert yaml12.read(write(definitions)) == definitions
 

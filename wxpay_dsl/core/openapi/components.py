@@ -92,17 +92,17 @@ class SchemaWriter:
     def _key(self, file: str, schema: Schema) -> _Key | None:
         if not schema.ref:
             return None
-        known = self._keys.get((file, id(schema)))
-        if known is None:
+        cached = self._keys.get((file, id(schema)))
+        if cached is None:
             target, _, pointer = schema.ref.partition("#")
             if not target:
                 target = file
             elif not target.startswith("/"):
                 target = posixpath.normpath(posixpath.join(posixpath.dirname(file), target))
             allowed = {word: value for word, value in self._inline(schema).items() if word not in _ANNOTATIONS}
-            known = f"{target}#{pointer}", json.dumps(allowed, sort_keys=True)
-            self._keys[file, id(schema)] = known
-        return known
+            cached = f"{target}#{pointer}", json.dumps(allowed, sort_keys=True)
+            self._keys[file, id(schema)] = cached
+        return cached
 
     def _name(self) -> None:
         """Names components after their definitions, the most used first; with the file's name if two are equal.
@@ -128,10 +128,10 @@ class SchemaWriter:
 
     def _inline(self, schema: Schema) -> dict[str, Any]:
         """A schema with its references resolved; cached, since files share definitions."""
-        known = self._inlined.get(id(schema))
-        if known is None:
-            known = self._inlined[id(schema)] = _words(schema, self._inline)
-        return known
+        cached = self._inlined.get(id(schema))
+        if cached is None:
+            cached = self._inlined[id(schema)] = _words(schema, self._inline)
+        return cached
 
     def _words(self, file: str, schema: Schema) -> dict[str, Any]:
         return _words(schema, lambda inner: self.write(file, inner))

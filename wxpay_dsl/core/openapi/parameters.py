@@ -64,9 +64,9 @@ class ParameterReader:
         schema = self._references.resolve(parameter["schema"], at)
         words = self._schemas.field(schema, (*at, "schema"))
         fields = dict(sections.get(word, {}))
-        known = {key.removesuffix("?") for key in fields}
+        names = {key.removesuffix("?") for key in fields}
         for said, field in words.get("properties", {}).items():
-            if said.removesuffix("?") in known:
+            if said.removesuffix("?") in names:
                 self._losses.add(at, f"{said.removesuffix('?')!r} is also a parameter of its own")
             else:
                 fields[said] = field

@@ -108,13 +108,13 @@ class SchemaReader:
         """Reads a component as a definition, once, and returns its name, without special characters of a ``$ref``."""
         if name not in self._names:
             plain, number = re.sub(r"[/~?]", "_", name), 1
-            known = plain
-            while known in self._names.values():
+            unique = plain
+            while unique in self._names.values():
                 number += 1
-                known = f"{plain}{number}"
-            self._names[name] = known
+                unique = f"{plain}{number}"
+            self._names[name] = unique
             depth, self._depth = self._depth, 0  # it is written at the top level
-            self.definitions[known] = self._inside(name, self._schemas[name], ("components", "schemas", name))
+            self.definitions[unique] = self._inside(name, self._schemas[name], ("components", "schemas", name))
             self._depth = depth
         return self._names[name]
 

@@ -20,6 +20,7 @@ __all__ = [
     "FIELD_KEYWORDS",
     "FILE_KEYWORDS",
     "OPERATION_KEYWORDS",
+    "SPEC_KEYWORDS",
     "TYPES",
     "Mistake",
     "Resolve",
@@ -120,6 +121,9 @@ FILE_KEYWORDS: Final[Mapping[str, tuple[type, ...]]] = {
     "operations": (dict,),
     "events": (dict,),
 }
+
+#: Any of these makes a file a spec; without them it is a file of definitions.
+SPEC_KEYWORDS: Final = ("path", "dialect", "definitions", "operations", "events")
 
 #: Resolves a ``$ref``; raises Mistake if it names nothing or is circular.
 Resolve = Callable[[str], Schema]

@@ -54,11 +54,11 @@ _Listed = tuple[str, int, int, int]
 def index_folder(folder: str, default_dialect: str) -> list[IndexedFile]:
     """Every spec file below ``folder``, sorted by path. Raises FileNotFoundError if there is no such folder."""
     found = sorted(_files(folder, ""))
-    known, saved_ns = _load(folder, default_dialect)
+    saved, saved_ns = _load(folder, default_dialect)
     entries: dict[str, Any] = {}
     hashed = False
     for file, size, modified, altered in found:
-        entry = known.get(file)
+        entry = saved.get(file)
         if entry is not None and entry[:3] == [size, modified, altered]:
             if max(modified, altered) + RACY_NS < saved_ns:
                 entries[file] = entry
@@ -68,7 +68,7 @@ def index_folder(folder: str, default_dialect: str) -> list[IndexedFile]:
         entries[file] = _entry(folder, (file, size, modified, altered), default_dialect, entry)
     # A file that could not be read (no hash) is not saved: it may become readable without a change of the file.
     readable = {file: entry for file, entry in entries.items() if entry[3]}
-    if hashed or readable != known:
+    if hashed or readable != saved:
         _save(folder, default_dialect, readable)
     return [IndexedFile(file, *entry[4:]) for file, entry in entries.items()]
 
@@ -113,8 +113,8 @@ def _is_listed(link: str, folder: str) -> bool:
     return target.startswith(root) or root.startswith(target)
 
 
-def _entry(folder: str, found: _Listed, default_dialect: str, known: list[Any] | None) -> list[Any]:
-    """A file's entry in the index; that of the saved index, ``known``, is taken over if its hash is the same."""
+def _entry(folder: str, found: _Listed, default_dialect: str, saved: list[Any] | None) -> list[Any]:
+    """A file's entry in the index; that of the saved index, ``saved``, is taken over if its hash is the same."""
     file, *times = found
     try:
         text = read_regular_file(os.path.join(folder, file), MAX_BYTES + 1)
@@ -122,8 +122,8 @@ def _entry(folder: str, found: _Listed, default_dialect: str, known: list[Any] |
         return [*times, "", *_broken(b"", file, default_dialect, [f"cannot be read: {error.strerror}", 0, 0])]
     proof = digest(text)
     # Other timestamps, the same bytes: a copy, a checkout, an installed wheel.
-    if known is not None and known[3] == proof:
-        return [*times, *known[3:]]
+    if saved is not None and saved[3] == proof:
+        return [*times, *saved[3:]]
     return [*times, proof, *_outline(text, folder, file, default_dialect)]
 
 

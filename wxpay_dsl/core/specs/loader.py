@@ -22,6 +22,7 @@ from .grammar import (
     EVENT_KEYWORDS,
     FILE_KEYWORDS,
     OPERATION_KEYWORDS,
+    SPEC_KEYWORDS,
     Mistake,
     check_keywords,
     expect,
@@ -35,8 +36,6 @@ from .references import Resolver, escaped, located
 __all__ = ["Outline", "Product", "load", "outline", "read_definitions"]
 
 _TEMPLATE: Final = re.compile(r"\{([^{}/]+)\}\Z")
-#: Keywords by which a spec is told from a file of definitions alone.
-_SPEC_WORDS: Final = ("path", "dialect", "definitions", "operations", "events")
 #: A path in a spec: URL characters, and whole segments in braces.
 _PATH: Final = re.compile(r"(?:/(?:\{[A-Za-z_][A-Za-z0-9_]*\}|[A-Za-z0-9._~!$&'()*+,;=:@%-]*))*\Z")
 
@@ -275,7 +274,7 @@ def _top(text: bytes, file: str) -> dict[str, Any]:
         return {}
     if not isinstance(raw, dict):
         raise Mistake("a spec is a mapping: `title`, `path`, `operations` …")
-    if any(word in raw for word in _SPEC_WORDS) or any(_holds_paths(value) for value in raw.values()):
+    if any(word in raw for word in SPEC_KEYWORDS) or any(_holds_paths(value) for value in raw.values()):
         check_keywords(raw, FILE_KEYWORDS, "a spec")
         for word, value in raw.items():
             if value is not None or word not in ("operations", "events", "definitions"):

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 from unicodedata import east_asian_width
 
-from .grammar import EVENT_KEYWORDS, FILE_KEYWORDS, OPERATION_KEYWORDS
+from .grammar import EVENT_KEYWORDS, FILE_KEYWORDS, OPERATION_KEYWORDS, SPEC_KEYWORDS
 from .model import SECTIONS, VERBS
 from .yaml12 import scalar as read_scalar
 
@@ -32,8 +32,6 @@ _FIELD_ORDER: Final = (
     *("roles", "required_by", "doubt"),
     *("default", "example", "additionalProperties", "items", "properties"),
 )
-#: Any of these makes a file a spec; without them it is a file of definitions.
-_SPEC_WORDS: Final = ("path", "dialect", "definitions", "operations", "events")
 _SECTION_WORDS: Final = frozenset((*SECTIONS, "returns", "resource"))
 
 #: A number, a boolean or null to some version of YAML: quoted, so that every reader takes it for text.
@@ -57,7 +55,7 @@ def write(spec: Mapping[str, Any], schema: str = "") -> str:
     ``schema`` is the path of ``spec.schema.json`` relative to the file, for the comment by which editors find it.
     """
     lines = [f"# yaml-language-server: $schema={schema}"] if schema else []
-    if any(word in spec for word in _SPEC_WORDS):
+    if any(word in spec for word in SPEC_KEYWORDS):
         for word, value in _sorted(spec, _FILE_ORDER):
             lines += _file_word(word, value)
     else:
