@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from wxpay_dsl import Wechatpay
-from wxpay_dsl.core.chain.node import Node, Target, aim
+from wxpay_dsl.core.chain.node import Node, Target, node_target
 
 
 def run(quick: bool) -> dict[str, Any]:  # noqa: FBT001 (every measure's signature)
@@ -39,7 +39,7 @@ def run(quick: bool) -> dict[str, Any]:  # noqa: FBT001 (every measure's signatu
         for name in names:
             chain = getattr(chain, name) if name.isidentifier() else chain[name]
         first.append((time.perf_counter() - begun) / len(names))
-        aims.append(_seconds(partial(aim, getattr(chain, operation.verb))))
+        aims.append(_seconds(partial(node_target, getattr(chain, operation.verb))))
         undeclared.append(_seconds(partial(_undeclared, Wechatpay.from_environment()["v3"])))
     return {
         "attribute_ns": round(statistics.median(steps) * 1e9),
@@ -51,7 +51,7 @@ def run(quick: bool) -> dict[str, Any]:  # noqa: FBT001 (every measure's signatu
 
 
 def _undeclared(start: Node) -> Target:
-    return aim(start.nobody.declared.this.post)
+    return node_target(start.nobody.declared.this.post)
 
 
 def _seconds(step: Callable[[], object]) -> float:

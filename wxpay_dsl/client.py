@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 from wxpay_dsl.core.chain.node import Node, Target
 from wxpay_dsl.core.chain.tree import Tree
 from wxpay_dsl.wechat.dialects import CHAINS, DEFAULT
+from wxpay_dsl.wechat.terms import TERMS
 
 if TYPE_CHECKING:
     # Generated from the specs when the package is built or installed; at run time the chain needs no types.
@@ -40,12 +41,12 @@ SPECS: Final = str(_HERE / "specs" if (_HERE / "specs").is_dir() else _HERE.pare
 
 @lru_cache(maxsize=1)
 def _packaged() -> Tree:
-    return Tree([SPECS], CHAINS, DEFAULT)
+    return Tree([SPECS], CHAINS, DEFAULT, TERMS)
 
 
 def tree(folders: Sequence[str] = ()) -> Tree:
     """The operations that come with the package, and those of ``folders`` on top."""
-    return Tree([SPECS, *folders], CHAINS, DEFAULT) if folders else _packaged()
+    return Tree([SPECS, *folders], CHAINS, DEFAULT, TERMS) if folders else _packaged()
 
 
 def _folders_at_import() -> Sequence[str]:

@@ -17,7 +17,7 @@ from wxpay_dsl.core.errors import SpecError
 from wxpay_dsl.core.lint.lint import lint
 from wxpay_dsl.core.request.validate import check
 from wxpay_dsl.core.specs.model import Schema
-from wxpay_dsl.core.specs.patterns import matcher, why_not
+from wxpay_dsl.core.specs.patterns import matcher, pattern_error
 from wxpay_dsl.core.specs.writer import write
 
 #: Seconds of this thread's own time that a thing may take which is bounded; unbounded ones take hours.
@@ -48,16 +48,16 @@ def test_references_that_double_are_not_followed(where: str, section: str, tmp_p
     (tmp_path / "bomb.yaml").write_text(text)
     tree = tree_of(tmp_path)
     (declared,) = tree.declared()
-    with pytest.raises(SpecError, match=r"bomb\.yaml:\d+:\d+: the references in it make more than 20000 fields"):
+    with pytest.raises(SpecError, match=r"bomb\.yaml:\d+:\d+: its references expand to more than 20000 fields"):
         declared.operation()
-    assert "make more than 20000 fields" in str(lint(tree))
+    assert "expand to more than 20000 fields" in str(lint(tree))
 
 
 @pytest.mark.timeout(120)
 def test_nor_many_of_them_that_each_would_do(tmp_path: Path) -> None:
     operations = {f"/v1/x{n}": {"post": {"body": {"a": {"$ref": "#/definitions/A0"}}}} for n in range(40)}
     (tmp_path / "bomb.yaml").write_text(write({"definitions": doubling(12), "operations": operations}))
-    with pytest.raises(SpecError, match="the references in this file make more than 200000 fields"):
+    with pytest.raises(SpecError, match="the references in this file expand to more than 200000 fields"):
         tree_of(tmp_path).preload()
 
 
@@ -110,14 +110,14 @@ def test_a_pattern_that_takes_for_ever_is_no_spec(pattern: str, tmp_path: Path) 
         write({"operations": {"/v1/x": {"post": {"body": {"a": {"pattern": pattern}}}}}})
     )
     (declared,) = tree_of(tmp_path).declared()
-    with pytest.raises(SpecError, match=r"bomb\.yaml:\d+:\d+: the pattern .* more ways than there is time for"):
+    with pytest.raises(SpecError, match=r"bomb\.yaml:\d+:\d+: the pattern .* would take too long"):
         declared.operation()
 
 
 @pytest.mark.parametrize("pattern", SLOW)
 @pytest.mark.timeout(120)
 def test_a_pattern_that_is_slow_is_tried_on_short_texts_alone(pattern: str) -> None:
-    assert why_not(pattern) == ""
+    assert pattern_error(pattern) == ""
     schema = Schema(pattern=pattern)
     begun = thread_time()
     for length in (1, 10, 15, 20, 31, 100, 300, 1000, 3000, 10_000, 1_000_000):
@@ -128,11 +128,10 @@ def test_a_pattern_that_is_slow_is_tried_on_short_texts_alone(pattern: str) -> N
 
 @pytest.mark.parametrize(("pattern", "good", "bad"), FINE)
 def test_patterns_as_they_are_published_hold(pattern: str, good: str, bad: str) -> None:
-    assert why_not(pattern) == ""
+    assert pattern_error(pattern) == ""
     assert matcher(pattern)(good)
     assert not matcher(pattern)(bad)
-    _, doubts = check(Schema(pattern=pattern), bad, "body.a")
-    assert [doubt.path for doubt in doubts] == ["body.a"]
+    assert [mismatch.path for mismatch in check(Schema(pattern=pattern), bad, "body.a")] == ["body.a"]
 
 
 REPEATS = ["*", "+", "?", "{1,9}", "{2}", "{0,40}", "*?"]
@@ -151,11 +150,11 @@ PARTS = st.recursive(
 @given(pattern=PARTS, text=st.text("ab", min_size=1, max_size=40), times=st.sampled_from([1, 5, 50, 5000]))
 @pytest.mark.timeout(280)
 def test_whatever_pattern_is_taken_is_tried_in_bounded_time(pattern: str, text: str, times: int) -> None:
-    if why_not(pattern):
+    if pattern_error(pattern):
         return
     for tried in (text * times + "!", "a" * 40 * times + "!"):
         begun = thread_time()
-        found = matcher(pattern + "$")(tried) if not why_not(pattern + "$") else True
+        found = matcher(pattern + "$")(tried) if not pattern_error(pattern + "$") else True
         assert thread_time() - begun < SOON / 4
-        if len(tried) < 30 and not why_not(pattern + "$"):
+        if len(tried) < 30 and not pattern_error(pattern + "$"):
             assert found or re.search(pattern + "$", tried) is None

@@ -13,7 +13,7 @@ from tests.core.raw_server import RawServer, json_answer
 from tests.wechat.platform_server import APIV3_KEY, MCHID, PUB_KEY_ID, SERIAL, keys
 from wxpay_dsl import ConfigurationError, SdkError, SpecError, ValidationError, Wechatpay
 from wxpay_dsl.client import tree
-from wxpay_dsl.core.chain.node import aim
+from wxpay_dsl.core.chain.node import node_target
 from wxpay_dsl.core.http.transport import Transport
 from wxpay_dsl.core.messages import Exchange
 from wxpay_dsl.wechat.service_hosts import SERVICE
@@ -103,7 +103,7 @@ async def test_nor_a_request_that_was_prepared_by_hand(stranger: RawServer, tmp_
     from attrs import evolve
 
     async with client(tmp_path) as wxpay:
-        request = await wxpay.client.prepare(aim(wxpay.v3.certificates.get), None, {})
+        request = await wxpay.client.prepare(node_target(wxpay.v3.certificates.get), None, {})
         elsewhere = evolve(request, url=stranger.url + "/v3/certificates")
         with pytest.raises(ConfigurationError, match="hosts"):
             await wxpay.client.send(elsewhere)
@@ -144,8 +144,8 @@ def test_a_host_of_a_spec_is_an_origin_and_has_tls(host: str, whose: str, tmp_pa
         text = f"operations:\n  /v3/evil/x:\n    get:\n      host: '{host}'\n"
         line = 4
     (tmp_path / "evil.yaml").write_text(text)
-    for read in (tree([str(tmp_path)]).preload, lambda: aim(client(tmp_path).v3.evil.x.get)):
-        with pytest.raises(SpecError, match="is no origin") as raised:
+    for read in (tree([str(tmp_path)]).preload, lambda: node_target(client(tmp_path).v3.evil.x.get)):
+        with pytest.raises(SpecError, match="is not an origin") as raised:
             read()
         assert (raised.value.file, raised.value.line) == (str(tmp_path / "evil.yaml"), line)
 

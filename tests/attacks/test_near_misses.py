@@ -70,7 +70,7 @@ async def test_a_slip_beside_an_operation_that_encrypts_is_refused(
             with pytest.raises(UndeclaredPathError) as raised:
                 await call()
     assert raised.value.chain == declared
-    assert f"call {declared}, or say undeclared=True" in str(raised.value)
+    assert f"call {declared}, or pass undeclared=True" in str(raised.value)
     assert IDENTITY not in str(raised.value)
     assert IDENTITY not in caplog.text
     assert server.connections == 0

@@ -1,4 +1,4 @@
-"""What the tests of the framework share: spec folders written on the spot, and trees over them."""
+"""Fixtures for the framework's tests: temporary spec folders, and trees of them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def tree_of(*folders: Path | str) -> Tree:
 
 @pytest.fixture
 async def library() -> AsyncIterator[Library]:
-    """The library, open."""
+    """The library's server, running."""
     async with Library() as library:
         yield library
 

@@ -1,4 +1,4 @@
-"""Specs that hypothesis makes up: all that the DSL can say, in the form that YAML gives it."""
+"""Hypothesis strategies for specs with every keyword, in the form in which YAML is read."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _named(fields: st.SearchStrategy[Any], least: int = 0) -> st.SearchStrategy[
 
 
 def _agreeing(key: str, value: Any) -> Any:
-    """A field without ``required_by`` where that contradicts its key or its roles."""
+    """A field, without ``required_by`` if that contradicts its key or its roles."""
     if not isinstance(value, dict) or "required_by" not in value:
         return value
     if key.endswith("?") and set(value["required_by"]) <= set(value.get("roles", value["required_by"])):
@@ -174,7 +174,7 @@ EVENTS = st.fixed_dictionaries(
 
 
 def _with_path(operations: dict[str, Any], fields: Any) -> dict[str, Any]:
-    """The template's own field is optional to say."""
+    """The sections of an operation; the field of a path template may be left out."""
     return {verb: {**words, **({"path": {"order_id": fields}} if fields else {})} for verb, words in operations.items()}
 
 

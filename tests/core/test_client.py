@@ -154,9 +154,9 @@ async def test_a_broken_file_takes_down_its_own_calls_alone(library: Library, fo
         (f"path: /v1/my\noperations: {{/thing: {{post: {'{body: ' * 10_000}", "nested more than 64 levels deep"),
         (
             "path: /v1/my\ndefinitions: {A: {$ref: '#/definitions/A'}}\noperations: {/thing: {post: {}}}\n",
-            "in a circle",
+            "is circular",
         ),
-        ("path: /v1/my\noperations: {/thing: {post: {body: {a: {typ: x}}}}}\n", "'typ' is not a word of a field"),
+        ("path: /v1/my\noperations: {/thing: {post: {body: {a: {typ: x}}}}}\n", "'typ' is not a keyword of a field"),
     ],
     ids=["a tab", "a key twice", "ten thousand levels", "a circle", "an unknown word"],
 )

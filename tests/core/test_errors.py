@@ -1,4 +1,4 @@
-"""One tree of errors: frozen, picklable, each with a sentence that says what to do."""
+"""The errors: all below SdkError, frozen, picklable, each with a message that says what to do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The masked text: it shows nothing unless it is asked to."""
+"""The masked string shows its text only when it is revealed."""
 
 from __future__ import annotations
 

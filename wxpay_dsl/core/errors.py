@@ -1,7 +1,7 @@
-"""Every error the framework raises, in one tree under :class:`SdkError`.
+"""Every error that the framework raises; all are subclasses of :class:`SdkError`.
 
-Each is a frozen attrs exception: its fields say what happened, ``str()`` says it in one helpful line, and it survives
-pickling, so that a worker process can hand it to its parent.
+Each is a frozen attrs exception: its fields hold the facts, ``str()`` is one line that says what happened and what to
+do, and it can be pickled, so that a worker process can return it to its parent.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ __all__ = [
     "on_one_line",
 ]
 
-#: How much of a response's body an error shows in its line; the whole body stays in the error's ``body``.
+#: Characters of a response's body, code or message in ``str(error)``; the error's ``body`` holds every byte.
 _EXCERPT = 200
-#: How many faults of a request an error shows in its line; all of them stay in its ``errors``.
+#: Field errors in ``str(error)``; the error's ``errors`` holds all of them.
 _SHOWN = 20
 
 
 class SdkError(Exception):
-    """The root: ``except SdkError`` catches whatever this package raises on purpose."""
+    """Base class of all errors that this package raises on purpose."""
 
 
 @frozen(str=False)
 class ConfigurationError(SdkError):
-    """Settings, keys or files that cannot work together; raised before anything is sent."""
+    """Settings, keys or files that are missing, unusable or contradictory; raised before anything is sent."""
 
     message: str
 
@@ -52,7 +52,7 @@ class ConfigurationError(SdkError):
 
 @frozen(str=False)
 class SpecError(SdkError):
-    """A YAML spec that cannot be read; ``line`` and ``column`` count from 1, 0 where they are not known."""
+    """A spec file that cannot be read. ``line`` and ``column`` count from 1; 0 means unknown."""
 
     message: str
     file: str = ""
@@ -68,25 +68,25 @@ class SpecError(SdkError):
 
 @frozen
 class FieldError:
-    """One thing wrong with a request: where in the data (``body.amount.total``), and what."""
+    """One invalid field of a request: its path in the data (``body.amount.total``), and what is wrong with it."""
 
     path: str
     message: str
 
     def __str__(self) -> str:
-        # Names of fields are whatever a caller gave.
+        # The names of fields come from the caller and may hold anything.
         return on_one_line(f"{self.path}: {self.message}" if self.path else self.message)
 
 
 @frozen(str=False)
 class ValidationError(SdkError):
-    """A request that must not be sent; ``errors`` holds all that is wrong with it, not only the first."""
+    """A request that was not sent, because it is invalid; ``errors`` holds every field error, not only the first."""
 
     operation: str
     errors: tuple[FieldError, ...]
 
     def __str__(self) -> str:
-        shown = [str(fault) for fault in self.errors[:_SHOWN]]
+        shown = [str(error) for error in self.errors[:_SHOWN]]
         if len(self.errors) > _SHOWN:
             shown.append(f"and {len(self.errors) - _SHOWN} more")
         return f"{self.operation}: " + "; ".join(shown)
@@ -94,18 +94,20 @@ class ValidationError(SdkError):
 
 @frozen(str=False)
 class UndeclaredPathError(SdkError):
-    """A path that no spec declares: on a client that was told to be strict, or beside a declared one that encrypts."""
+    """A path that no spec declares, on a strict client, or so similar to a declared path with encrypted fields that it
+    may be a typing error which would send them unencrypted.
+    """
 
     operation: str
     nearest: str = ""
-    #: Of the declared one, where it encrypts fields that would leave in the clear: ``v3.applyments.post``.
+    #: The chain of the similar operation with encrypted fields (``v3.books.post``); empty on a strict client.
     chain: str = ""
 
     def __str__(self) -> str:
         if self.chain:
             return on_one_line(
-                f"{self.operation}: no spec declares this path; {self.nearest} beside it encrypts fields, which would "
-                f"leave in the clear here: call {self.chain}, or say undeclared=True to send the fields as they are"
+                f"{self.operation}: no spec declares this path; the similar {self.nearest} encrypts fields, which "
+                f"would be sent unencrypted here: call {self.chain}, or pass undeclared=True to send them as they are"
             )
         hint = f"; the nearest declared path is {self.nearest}" if self.nearest else ""
         return on_one_line(f"{self.operation}: no spec declares this path{hint}")
@@ -123,9 +125,9 @@ class ClosedError(SdkError):
 
 @frozen(str=False)
 class TransportError(SdkError):
-    """The exchange broke. ``outcome_unknown`` is True when the request may have reached the service.
+    """A request without a usable response. ``outcome_unknown`` is True if the service may have carried it out.
 
-    For a payment that means: it may have been made. Query it, or repeat it with the *same* order number.
+    Then query what became of it, or send it again with the *same* identifiers, so that it cannot take effect twice.
     """
 
     operation: str
@@ -141,20 +143,20 @@ class TransportError(SdkError):
 
 @frozen(str=False)
 class ConnectionFailedError(TransportError):
-    """No connection could be made, or it broke before the answer began."""
+    """No connection could be made, or it was lost before the response began."""
 
-    #: False where no connection was made, so that the service cannot have seen anything.
+    #: False if no connection was made, so that the service cannot have received anything.
     sent: bool = True
 
 
 @frozen(str=False)
 class RequestTimeoutError(TransportError):
-    """No whole answer within the time allowed."""
+    """The response did not arrive completely within the timeout."""
 
 
 @frozen(str=False)
 class ResponseTruncatedError(TransportError):
-    """The answer ended before its announced length; ``body`` is what came."""
+    """The response ended before its announced length; ``body`` is what was received."""
 
     status: int = 0
     body: bytes = b""
@@ -162,7 +164,7 @@ class ResponseTruncatedError(TransportError):
 
 @frozen(str=False)
 class ResponseTooLargeError(TransportError):
-    """The answer is larger than the client accepts; it was not read to its end."""
+    """The response is larger than ``limit`` bytes; the rest was not read."""
 
     status: int = 0
     limit: int = 0
@@ -170,7 +172,7 @@ class ResponseTooLargeError(TransportError):
 
 @frozen(str=False)
 class ResponseDecodeError(TransportError):
-    """A successful answer that is not what its media type says (a proxy's page, broken JSON); ``body`` is all of it."""
+    """A successful response whose body cannot be decoded (a proxy's page, broken JSON); ``body`` is all of it."""
 
     status: int = 0
     headers: Mapping[str, str] = field(factory=dict, repr=False)
@@ -182,18 +184,18 @@ class ResponseDecodeError(TransportError):
 
 @frozen(str=False)
 class FileCorruptedError(TransportError):
-    """A download that is not the file it should be: another hash, damaged, or larger than allowed.
+    """A downloaded file with a wrong hash, a damaged one, or one larger than allowed.
 
-    Whatever was read of it before must not be used. ``save()`` leaves nothing of it.
+    What was read of it before must not be used. ``save()`` leaves no file behind.
     """
 
 
 @frozen(str=False)
 class ServiceError(SdkError):
-    """The service answered, and the answer is no.
+    """An error response of the service.
 
-    ``code`` and ``message`` are the service's own (empty where the body was not its own format: a proxy's HTML, an
-    empty 502), ``detail`` what it adds, ``body`` every byte that came.
+    ``status`` is the HTTP status; ``code``, ``message`` and ``detail`` are what the body says, empty if it is not in
+    the service's format (a proxy's HTML, an empty 502); ``body`` holds every byte. ``hint`` says what to do.
     """
 
     operation: str
@@ -205,11 +207,12 @@ class ServiceError(SdkError):
     headers: Mapping[str, str] = field(factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
     hint: str = ""
-    #: True after a 5xx to a request that may have done something: query it, or repeat it with the same numbers.
+    #: True after a 5xx to a request that may have taken effect: query it, or repeat it with the same identifiers.
     outcome_unknown: bool = False
 
     def __str__(self) -> str:
-        # A refusal is not signed: whoever is on the way may have written it, and it is to forge no line of a log.
+        # Error responses are not signed, so anyone on the network may have written the text: it must not be able to
+        # add lines to a log.
         line = f"{self.operation}: {self.status}"
         if self.code:
             line += f" {_cut(self.code)}"
@@ -227,7 +230,7 @@ class ServiceError(SdkError):
 
 
 def on_one_line(text: str) -> str:
-    """The text with what cannot be printed written out, so that an error stays on its line."""
+    """The text with every unprintable character escaped, so that it takes one line of a log."""
     return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 

@@ -1,8 +1,8 @@
-"""What a fork must not find in use: locks, and connections with state of their process.
+"""Makes locks and other state safe across ``os.fork()``.
 
-A fork copies the memory and, of all threads, only the one that forks. What another thread was in the middle of stays so
-in the child for ever: a lock is never let go, a library's own state never put in order. Whoever holds such a thing
-registers it here, and brings it to rest before each fork.
+A fork copies the memory, but of all threads only the one that forks. A lock that another thread holds at that moment is
+never released in the child, and a library's state that it was changing stays half changed. Objects with such state
+register here; before each fork they wait until it is consistent.
 """
 
 from __future__ import annotations
@@ -14,36 +14,36 @@ from weakref import WeakSet
 
 __all__ = ["ForkAware", "ForkSafeLock", "register"]
 
-#: Seconds that a fork waits for a lock. Longer ones are held by what never lets go; the child gets a new lock anyway.
-_PATIENCE: Final = 5.0
+#: Seconds that a fork waits for a lock, at most. It goes on then, and the child gets a new lock in any case.
+_LOCK_TIMEOUT: Final = 5.0
 
 
 class ForkAware(Protocol):
-    """Something that is brought to rest before a fork. Neither method raises."""
+    """An object with state that must be consistent at a fork. Neither method may raise."""
 
     def before_fork(self) -> None:
-        """Called in the thread that is about to fork."""
+        """Waits until the state is consistent; called in the thread that is about to fork."""
 
     def after_fork(self, *, child: bool) -> None:
-        """Called after the fork, in both processes; ``child`` says in which."""
+        """Undoes :meth:`before_fork`; called in both processes, in the new one with ``child`` True."""
 
 
 _registered: WeakSet[ForkAware] = WeakSet()
-#: What was brought to rest for the fork that is under way.
-_resting: list[ForkAware] = []
-#: One fork at a time: two that wait for each other's locks would wait for ever.
+#: Objects whose ``before_fork`` was called for the current fork.
+_prepared: list[ForkAware] = []
+#: One fork at a time: two that wait for each other's locks would deadlock.
 _forks: Final = threading.RLock()
 
 
 def register(thing: ForkAware) -> None:
-    """Brings ``thing`` to rest before each fork from now on, as long as it lives."""
+    """Calls the methods of ``thing`` at each fork from now on, as long as it is alive. It is held weakly."""
     with _forks:
         _registered.add(thing)
 
 
 class ForkSafeLock:
-    """A lock that nobody else holds at the moment of a fork, and that is free in the child. For steps that are short
-    and never fork.
+    """A lock that no other thread holds at a fork, and that is free in the child. For short critical sections that do
+    not fork themselves.
     """
 
     __slots__ = ("__weakref__", "_held", "_lock")
@@ -60,11 +60,11 @@ class ForkSafeLock:
         self._lock.release()
 
     def before_fork(self) -> None:
-        """Waits until nobody holds it."""
-        self._held = self._lock.acquire(timeout=_PATIENCE)
+        """Acquires the lock."""
+        self._held = self._lock.acquire(timeout=_LOCK_TIMEOUT)
 
     def after_fork(self, *, child: bool) -> None:
-        """Lets it go."""
+        """Releases the lock, or replaces it in the child."""
         held, self._held = self._held, False
         if child:
             self._lock = threading.Lock()
@@ -76,18 +76,18 @@ def _before() -> None:
     _forks.acquire()
     for thing in list(_registered):
         thing.before_fork()
-        _resting.append(thing)
+        _prepared.append(thing)
 
 
 def _after(*, child: bool) -> None:
     try:
-        while _resting:
-            _resting.pop().after_fork(child=child)
+        while _prepared:
+            _prepared.pop().after_fork(child=child)
     finally:
         _forks.release()
 
 
-if hasattr(os, "register_at_fork"):  # Windows has no fork
+if hasattr(os, "register_at_fork"):  # not on Windows
     os.register_at_fork(
         before=_before, after_in_parent=lambda: _after(child=False), after_in_child=lambda: _after(child=True)
     )

@@ -1,39 +1,64 @@
-"""What of a request and an answer may be shown: everything but signatures, tokens, and what specs call sensitive."""
+"""Masks secrets in text that is logged or shown: signatures, tokens, and fields that specs declare as encrypted."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from wxpay_dsl.core.errors import on_one_line
 from wxpay_dsl.core.specs.model import Schema
 from wxpay_dsl.core.specs.transform import rewrite
 
-__all__ = ["MASK", "redact_data", "redact_headers", "redact_text", "redact_unknown", "redact_url"]
+__all__ = ["MASK", "mask_fields", "redact_data", "redact_headers", "redact_text", "redact_unknown", "redact_url"]
 
-#: What stands in the place of a value that is not shown.
+#: Replaces a value that is not shown.
 MASK: Final = "***"
 
-#: Headers whose values are never shown: what proves an identity, and signatures.
+#: Headers whose values are never shown: credentials, cookies and signatures.
 _HEADERS: Final = re.compile(r"(?:proxy-)?authorization\Z|(?:set-)?cookie\Z|(?:.*-)?signature\Z")
-#: Those whose values begin with the name of a scheme, which is shown.
+#: Headers whose values begin with the name of a scheme, which is shown.
 _SCHEMES: Final = frozenset({"authorization", "proxy-authorization"})
-#: Fields and parameters whose values open something, whatever the specs say of them.
-_NAMES: Final = re.compile(
-    r"(?:.*[_-])?(?:token|secret|password|signature|sign|key|code_url|download_url|ciphertext|auth_code)\Z",
-    re.IGNORECASE,
-)
+#: Last words of the names of fields and parameters whose values are never shown, whatever the specs say of them.
+_SECRET_NAMES: Final = ("token", "secret", "password", "signature", "sign", "key", "download_url", "ciphertext")
 _PARAMETER: Final = re.compile(r"([?&])([^=&#]+)=([^&#]*)")
-#: The user and password of a URL, wherever it stands in a text. A password may hold what ought to be encoded.
+#: The user and password of a URL within a text. A password may hold characters that should have been encoded.
 _USER: Final = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]{0,20}://)[^\s/?#'\"]*@")
 #: Characters of data that are shown.
 _SHOWN: Final = 4096
 
 
+def _names_pattern(names: Iterable[str]) -> re.Pattern[str]:
+    return re.compile(rf"(?:.*[_-])?(?:{'|'.join(map(re.escape, names))})\Z", re.IGNORECASE)
+
+
+class _SecretNames:
+    """The names in use: :data:`_SECRET_NAMES`, and those that vocabularies have added."""
+
+    def __init__(self) -> None:
+        self._names = dict.fromkeys(_SECRET_NAMES)
+        self.pattern = _names_pattern(self._names)
+
+    def add(self, names: Iterable[str]) -> None:
+        fresh = {**self._names, **dict.fromkeys(names)}
+        if len(fresh) > len(self._names):
+            self._names, self.pattern = fresh, _names_pattern(fresh)
+
+
+_secret: Final = _SecretNames()
+
+
+def mask_fields(names: Iterable[str]) -> None:
+    """Masks the values of fields and parameters of these names too, from now on and in the whole process.
+
+    For the names of one API: ``mask_fields(["pin"])`` masks ``pin`` and ``card_pin``. Names can only be added.
+    """
+    _secret.add(names)
+
+
 def redact_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers, without what proves an identity and signatures; of ``Authorization`` its scheme stays."""
+    """The headers with credentials, cookies and signatures masked; the scheme of ``Authorization`` is kept."""
     return {name: _masked_header(name.lower(), value) for name, value in headers.items()}
 
 
@@ -45,20 +70,23 @@ def _masked_header(name: str, value: str) -> str:
 
 
 def redact_url(url: str, *, declared: bool = True) -> str:
-    """The URL, without the values of parameters that are tokens; of an undeclared path without any."""
+    """The URL with the values of secret parameters masked; of all parameters unless its path is ``declared``."""
     return _PARAMETER.sub(
-        lambda found: f"{found[1]}{found[2]}={MASK}" if not declared or _NAMES.match(found[2]) else found[0],
+        lambda found: f"{found[1]}{found[2]}={MASK}" if not declared or _secret.pattern.match(found[2]) else found[0],
         url,
     )
 
 
 def redact_text(text: str) -> str:
-    """What another library says, without the user and password of a URL in it, and without values of tokens."""
+    """A text of another library, with users and passwords of URLs and the values of secret URL parameters masked."""
     return redact_url(_USER.sub(rf"\1{MASK}@", text))
 
 
 def redact_data(schema: Schema | None, data: Any) -> str:
-    """Data as JSON, without what its schema calls encrypted, and without tokens, at any depth; cut where it is long."""
+    """Data as JSON, at most 4096 characters, with the schema's encrypted fields and secret names masked at any depth.
+
+    Bytes are shown by their length, what JSON cannot say by its type.
+    """
     if data is None:
         return ""
     if isinstance(data, (bytes, bytearray)):
@@ -69,30 +97,30 @@ def redact_data(schema: Schema | None, data: Any) -> str:
         text = json.dumps(_masked(data), ensure_ascii=False, separators=(",", ":"), default=lambda value: f"<{value}>")
     except (TypeError, ValueError, RecursionError):
         return f"<{type(data).__name__}>"
-    # What JSON leaves as it is and a log's reader may take for the end of a line.
+    # JSON leaves some characters unescaped that a reader of logs may take for the end of a line.
     return on_one_line(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text)} characters)")
 
 
 def redact_unknown(data: Any) -> str:
-    """Data of which no schema says what is sensitive, as JSON: its names, and none of its values."""
+    """Data without a schema as JSON: the names of its fields, with every value masked."""
     if data is None or isinstance(data, (bytes, bytearray)):
         return redact_data(None, data)
     try:
-        return redact_data(None, _nameless(data))
+        return redact_data(None, _mask_values(data))
     except RecursionError:
         return f"<{type(data).__name__}>"
 
 
-def _nameless(data: Any) -> Any:
+def _mask_values(data: Any) -> Any:
     if isinstance(data, Mapping):
-        return {name: _nameless(value) for name, value in data.items()}
-    return [_nameless(item) for item in data] if isinstance(data, (list, tuple)) else MASK
+        return {name: _mask_values(value) for name, value in data.items()}
+    return [_mask_values(item) for item in data] if isinstance(data, (list, tuple)) else MASK
 
 
 def _masked(data: Any) -> Any:
     if isinstance(data, Mapping):
         return {
-            name: MASK if isinstance(value, str) and value and _NAMES.match(str(name)) else _masked(value)
+            name: MASK if isinstance(value, str) and value and _secret.pattern.match(str(name)) else _masked(value)
             for name, value in data.items()
         }
     return [_masked(item) for item in data] if isinstance(data, (list, tuple)) else data

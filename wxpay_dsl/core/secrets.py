@@ -1,4 +1,4 @@
-"""A masked text, for keys and passwords that pass through local variables: error trackers send those of every frame."""
+"""A masked string for keys and passwords. Error trackers report the local variables of frames, so those hold this."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _MASK: Final = "Secret('***')"
 
 
 class Secret:
-    """A secret text that only :meth:`reveal` shows: ``repr``, ``str``, ``format`` are masked, and it cannot be pickled.
+    """A string that only :meth:`reveal` shows: ``repr``, ``str`` and ``format`` are masked, and it cannot be pickled.
 
-    Rebind a parameter first thing, so that no later error finds the plain text in the frame: ``key = Secret.of(key)``.
-    Reveal within an expression, never into a variable.
+    Rebind a parameter in the first line of a function, so that no later exception has the plain string in its frame:
+    ``key = Secret.of(key)``. Call :meth:`reveal` within an expression, never assign its result to a variable.
     """
 
     __slots__ = ("_text",)
@@ -24,18 +24,18 @@ class Secret:
 
     @classmethod
     def of(cls, value: str | Secret) -> Secret:
-        """The value itself where it is masked already."""
+        """The masked value; a :class:`Secret` is returned as it is."""
         return value if isinstance(value, Secret) else cls(value)
 
     def reveal(self) -> str:
-        """The text."""
+        """The plain string."""
         return self._text
 
     def __bool__(self) -> bool:
         return bool(self._text)
 
     def __eq__(self, other: object) -> bool:
-        """Compared in constant time."""
+        """Whether both strings are equal, compared in constant time."""
         if not isinstance(other, Secret):
             return NotImplemented
         return hmac.compare_digest(

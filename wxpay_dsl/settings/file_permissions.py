@@ -44,6 +44,6 @@ def exposure(file: Path) -> str:
 
 def write_private(file: Path, content: bytes) -> None:
     """Writes ``file`` whole or not at all, for its owner only (mode 0600). Raises OSError."""
-    from wxpay_dsl.core.files.whole_file import write_whole
+    from wxpay_dsl.core.files.atomic_write import write_atomically
 
-    write_whole(file, content, private=True)
+    write_atomically(file, content, private=True)

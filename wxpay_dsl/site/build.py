@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from wxpay_dsl.client import tree
 from wxpay_dsl.core.chain.tree import Tree, spelling
-from wxpay_dsl.core.files.whole_file import whole_folder
+from wxpay_dsl.core.files.atomic_write import atomic_folder
 from wxpay_dsl.core.specs.model import Event, Operation
 from wxpay_dsl.sandbox.protocol.examples import example
 
@@ -69,7 +69,7 @@ def build(out: Path, specs: Sequence[str] = ()) -> None:
 
     if out.is_dir() and any(out.iterdir()) and not (out / MARK).is_file():
         raise FileExistsError(errno.EEXIST, "it holds other files than this site: name a new folder", str(out))
-    with TemporaryDirectory() as work, whole_folder(out) as fresh:
+    with TemporaryDirectory() as work, atomic_folder(out) as fresh:
         pages = Path(work, "docs")
         write_guides(guides(), pages)
         examples = write_examples(guides().parent / "examples", pages)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 from urllib.parse import quote
 
-from wxpay_dsl.core.chain.describe import web_pages
+from wxpay_dsl.core.chain.describe import web_links
 
 __all__ = ["code", "fenced", "links", "text", "title"]
 
@@ -57,7 +57,7 @@ def links(docs: Sequence[str]) -> list[str]:
     """Links to the official pages; what is no web page is shown and not linked."""
     if not docs:
         return []
-    pages = {*web_pages(docs)}
+    pages = {*web_links(docs)}
     shown = (
         f"[{text(page.removeprefix('https://').removeprefix(_OFFICIAL))}]({quote(page, safe=_OF_A_URL)})"
         if page in pages

@@ -10,6 +10,7 @@ from wxpay_dsl.core.chain.describe import FieldEntry, certainty, dotted, fields,
 from wxpay_dsl.core.specs.model import Event, Operation
 from wxpay_dsl.wechat.dialects import AUTO_FIELDS
 from wxpay_dsl.wechat.roles import ROLES
+from wxpay_dsl.wechat.terms import TERMS
 
 from .markup import code, fenced, links, text, title
 from .snippets import Example, call_snippet, event_snippet
@@ -72,11 +73,11 @@ def event_page(name: str, events: Sequence[Event], example: Example, guide: str)
     lines = [f"# {text(name)} 通知 Notifications", "", f"怎样接收：[回调通知 Receiving notifications]({guide})", ""]
     for event in events:
         lines += [f"## {text(event.summary or event.name)} {code(event.name)}", ""]
-        lines += [*links(event.docs), f"- 核对 Facts：{certainty(event.checked)}", ""]
+        lines += [*links(event.docs), f"- 核对 Facts：{certainty(event.checked, TERMS)}", ""]
         parts = (("通知内容 Resource", event.resource), ("报文 Body", event.body), ("应答 Answer", event.returns))
         for heading, schema in parts:
             if schema is not None and schema.properties:
-                lines += [f"### {heading}", "", *_table(fields(schema), frozenset()), ""]
+                lines += [f"### {heading}", "", *_table(fields(schema, TERMS), frozenset()), ""]
                 lines += fenced("json", _json(example(schema, "")))
         lines += fenced("python", event_snippet(event).rstrip())
     return "\n".join(lines) + "\n"
@@ -92,7 +93,7 @@ def _operation(operation: Operation, example: Example, errors: str, product: str
     for name, schema in sections(operation):
         if name == "returns":
             continue
-        lines += [f"{heading} {_SECTIONS[name]}", "", *_table(fields(schema), auto_fields), ""]
+        lines += [f"{heading} {_SECTIONS[name]}", "", *_table(fields(schema, TERMS), auto_fields), ""]
     lines += [f"{heading} {_SECTIONS['returns']}", "", *_reply(operation, example), ""]
     lines += [f"{heading} 错误 Errors {{ data-search-exclude }}", "", f"[错误处理 Errors]({errors})", _ERRORS]
     return lines
@@ -106,7 +107,7 @@ def _facts(operation: Operation, product: str) -> list[str]:
     if operation.roles:
         facts.append("- 适用 Roles：" + "、".join(text(ROLES.get(role, role)) for role in operation.roles))
     facts.append("- 产品 Product：" + "、".join([product, *map(text, operation.tags)]))
-    facts.append(f"- 核对 Facts：{certainty(operation.checked)}")
+    facts.append(f"- 核对 Facts：{certainty(operation.checked, TERMS)}")
     if operation.updated:
         facts.append(f"- 文档更新 Updated：{text(operation.updated)}")
     if operation.host:
@@ -128,7 +129,7 @@ def _reply(operation: Operation, example: Example) -> list[str]:
         return [f"{code(operation.produces)}，`response.data` 是字节 is bytes"]
     if schema is None:
         return [f"没有内容 Nothing（{operation.status}）"]
-    lines = _table(fields(schema), frozenset()) if schema.properties or schema.items else []
+    lines = _table(fields(schema, TERMS), frozenset()) if schema.properties or schema.items else []
     return [*lines, "", *fenced("json", _json(example(schema, "")))]
 
 

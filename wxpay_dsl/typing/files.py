@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from wxpay_dsl.client import tree
-from wxpay_dsl.core.files.whole_file import whole_folder
+from wxpay_dsl.core.files.atomic_write import atomic_folder
 from wxpay_dsl.core.specs.model import Operation
 from wxpay_dsl.core.typing.stubs import Packaged, Subscription, Vocabulary, generate, overlay
 from wxpay_dsl.wechat.dialects import AUTO_FIELDS
@@ -71,7 +71,7 @@ def write_overlay(specs: Sequence[str], folder: Path) -> None:
 
 def _write(folder: Path, files: Mapping[str, str]) -> None:
     # Whole: a type checker that looks meanwhile sees the old or the new.
-    with whole_folder(folder) as fresh:
+    with atomic_folder(folder) as fresh:
         for name, text in files.items():
             (fresh / name).write_text(text, "utf-8")
 

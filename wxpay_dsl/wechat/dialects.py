@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from wxpay_dsl.core.messages import RawResponse
     from wxpay_dsl.core.specs.model import Operation
 
-__all__ = ["AUTO_FIELDS", "BASE_URL", "CHAINS", "DEFAULT", "brand", "v3"]
+__all__ = ["AUTO_FIELDS", "BASE_URL", "CHAINS", "DEFAULT", "SECRET_FIELDS", "brand", "v3"]
 
 #: The service's primary host.
 BASE_URL: Final = "https://api.mch.weixin.qq.com"
@@ -24,15 +24,21 @@ AUTO_FIELDS: Final = {
     "v2": frozenset({"mch_id", "mchid", "combine_mch_id", "nonce_str", "sign", "sign_type", "media_hash"}),
 }
 
+#: Fields whose values logs never show: whoever has a code can pay with it, or be paid by it.
+SECRET_FIELDS: Final = ("code_url", "auth_code")
+
 
 def v3(encrypt: Encrypt | None = None, decrypt: Decrypt | None = None) -> Dialect:
     """APIv3: JSON, signed in headers; ``encrypt`` and ``decrypt`` encrypt and decrypt sensitive fields (敏感信息)."""
     # Imported here, since the tree needs the names above at import and the rest only at the first call.
     from wxpay_dsl.core.dialect import Dialect, decode_json
+    from wxpay_dsl.core.redaction import mask_fields
 
     from .v3.errors import explain_refusal, refusal_v3
     from .v3.statements import content
     from .v3.uploads import META, prepare_files
+
+    mask_fields(SECRET_FIELDS)
 
     def decode(operation: Operation | None, response: RawResponse) -> Any:
         if operation is not None and operation.digest_header:

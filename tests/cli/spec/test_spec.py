@@ -116,7 +116,7 @@ def test_everything_wrong_is_said_at_once_with_its_place(wxpay: Wxpay, tmp_path:
     )
     ran = wxpay("spec", "check", "own")
     assert ran.code == 1
-    assert "own/a.yaml:5:7: error: 'sumary' is not a word of an operation; did you mean 'summary'?\n" in ran.out
+    assert "own/a.yaml:5:7: error: 'sumary' is not a keyword of an operation; did you mean 'summary'?\n" in ran.out
     assert "own/a.yaml:7:13: error: 'x' is not of type 'integer' (spec.schema.json)\n" in ran.out
     assert "own/b.yaml:6:15: error: 'id' is in the path and the query" in ran.out
     assert "2 files: 3 errors, 0 warnings" in ran.err

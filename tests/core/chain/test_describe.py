@@ -1,23 +1,24 @@
-"""An operation as a page of text: what `help(node)` and the command line show."""
+"""An operation as plain text: what `help(node)` and the command line show."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from tests.core.conftest import Write, tree_of
+from tests.core.conftest import CHAINS, Write, tree_of
 from wxpay_dsl.core.chain.describe import certainty, describe, dotted
+from wxpay_dsl.core.chain.tree import Tree
 from wxpay_dsl.core.specs.model import Checked
 
 PAGE = """\
 发货 — POST /v1/shop-floor/{order_id}/return
 Sends it.
 await v1.shopFloor._order_id_.return_.post(…)
-  deprecated (已下线)
-  needs the client certificate (双向证书)
-  its answer is not signed
+  deprecated
+  needs the client certificate
+  the response is not signed
   served by https://hk.example
   roles: owner, clerk
-  checked: compared with the official pages (官方文档) on 2026-08-08
+  checked: compared with the official pages on 2026-08-08
   https://shop.example/docs
 
 path
@@ -27,11 +28,11 @@ query
   dry?: boolean
 
 body
-  name: string  姓名 (≤10; encrypted (敏感信息加密))
+  name: string  姓名 (≤10; encrypted)
   kind?: string (a | b)
   desk?: string (clerk only; required of these)
   floor?: integer (clerk only)
-  till?: string (required of owner; uncertain (待核实): one SDK alone)
+  till?: string (required of owner; uncertain: one SDK alone)
   goods: array of object  货
     id: integer
     tags?: array of array of string
@@ -77,9 +78,34 @@ def test_a_page(folder: Path, write: Write) -> None:
 
 def test_how_sure_a_page_is() -> None:
     assert certainty(Checked("sdk", "2026-08-08")) == (
-        "checked: compared with two public SDKs (公开 SDK) on 2026-08-08; what differs is warned of and sent"
+        "checked: compared with two public SDKs on 2026-08-08; a mismatch is a warning, and the request is sent"
     )
     assert certainty(None).startswith("unchecked: ")
+
+
+def test_a_vocabulary_adds_its_own_terms(folder: Path, write: Write) -> None:
+    write(
+        "a.yaml",
+        """
+        operations:
+          /v1/x:
+            post:
+              deprecated: true
+              mutual_tls: true
+              body: {a: {encrypted: true, deprecated: true, doubt: why}}
+        """,
+    )
+    terms = {"deprecated_operation": "retiré", "mutual_tls": "certificat client", "unchecked": "non vérifié"}
+    terms |= {"encrypted": "chiffré", "deprecated_field": "obsolète", "doubt": "incertain"}
+    tree = Tree([str(folder)], CHAINS, "json", terms)
+    (declared,) = tree.declared()
+    text = describe(declared.operation(), tree.terms)
+    assert "\n  deprecated (retiré)\n  needs the client certificate (certificat client)\n" in text
+    assert "\n  unchecked: compared with no official page (non vérifié); " in text
+    assert "a: string (encrypted (chiffré); deprecated (obsolète); uncertain (incertain): why)" in text
+    assert certainty(Checked("sdk", "2026-08-08"), {"sdk": "SDK publics"}).startswith(
+        "checked: compared with two public SDKs (SDK publics) on 2026-08-08; "
+    )
 
 
 def test_an_operation_that_says_nothing(folder: Path, write: Write) -> None:

@@ -1,4 +1,4 @@
-"""The chain: names to paths, a node callable and navigable at once, and nothing but a call ever sends anything."""
+"""The chain: names to paths, nodes that have attributes and can be called, and requests by calls only."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CASES = yaml.safe_load((Path(__file__).parents[2] / "cases" / "chain.yaml").read
 
 
 class Recorder:
-    """A caller that sends nothing and remembers what it was asked for."""
+    """A caller that sends nothing and records its calls."""
 
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
@@ -100,7 +100,7 @@ async def test_no_public_name_of_a_node_hides_a_segment(recorder: Recorder, chai
 
 
 class TestTheMiddleOfAChain:
-    """A call where nothing is declared, and where the chain goes on, is a slip; the client refuses it."""
+    """A call in the middle of a chain, where nothing is declared, is refused by the client."""
 
     async def test_without_a_verb(self, recorder: Recorder, chain: Node) -> None:
         target = await meant(recorder, chain.v1.loans.abroad)
@@ -120,7 +120,7 @@ class TestTheMiddleOfAChain:
 
 
 class TestProbing:
-    """Whatever tools do to find out what an object is, no request comes of it."""
+    """Probing an object, as tools do, never sends a request."""
 
     NAMES = (
         "__await__",
@@ -296,12 +296,12 @@ class TestBrokenFiles:
         assert await broken.v1.other.thing() == "sent"
 
     def test_looking_at_it_shows_the_fault(self, broken: Node) -> None:
-        assert "fields.yaml:5:19: 'typ' is not a word of a field" in repr(broken.v1.fields.a)
-        assert "fields.yaml:5:19: 'typ' is not a word of a field" in pydoc.render_doc(broken.v1.fields.a)
+        assert "fields.yaml:5:19: 'typ' is not a keyword of a field" in repr(broken.v1.fields.a)
+        assert "fields.yaml:5:19: 'typ' is not a keyword of a field" in pydoc.render_doc(broken.v1.fields.a)
 
     async def test_mending_it_while_the_process_runs_is_told_apart(self, broken: Node, write: Write) -> None:
         write("bad.yaml", "path: /v1/bad\noperations:\n  /a: {get: {}}\n")
-        with pytest.raises(SpecError, match=r"bad\.yaml: could not be read when this process began"):
+        with pytest.raises(SpecError, match=r"bad\.yaml: could not be read when this process started"):
             broken.v1.bad.a.get()
 
 

@@ -1,1 +1,1 @@
-"""A public library's little API: unsigned JSON, specs and a server of its own. It runs through the framework alone."""
+"""The API of a public library, for tests of the framework without WeChat Pay: specs, client and server."""

@@ -1,4 +1,4 @@
-"""The library itself: a real server on loopback that keeps books, and a record of every request that reached it."""
+"""The library's server on loopback, which records every request."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Seen:
 
 
 class Library:
-    """``async with Library() as library``: it serves at ``library.url`` and remembers ``library.seen``."""
+    """``async with Library() as library``: it serves at ``library.url`` and records requests in ``library.seen``."""
 
     def __init__(self) -> None:
         self.seen: list[Seen] = []

@@ -1,4 +1,4 @@
-"""Operations to OpenAPI and back: nothing that the DSL can say is lost on the way."""
+"""Operations are converted to OpenAPI and back without loss."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def loaded(folder: Path, chains: Mapping[str, tuple[str, ...]] = CHAINS, dialect
 
 
 def plain(value: Any) -> Any:
-    """All that a value says; which definition a schema was taken from is not, nor what follows from it."""
+    """The attributes of a value, without a schema's ``ref`` and what depends on it."""
     if isinstance(value, (Schema, Operation, Event)):
         names = [attribute.name for attribute in fields(type(value)) if attribute.name not in ("ref", "file", "known")]
         return {name: plain(getattr(value, name)) for name in names}
@@ -79,7 +79,7 @@ def test_a_round_trip_loses_nothing(spec: dict[str, Any]) -> None:
 
 
 def without_defaults(value: Any) -> Any:
-    """A default that its own field refuses is a mistake in the spec, which lint names."""
+    """A default that its own field does not allow is a mistake in the spec, which the linter reports."""
     if isinstance(value, dict):
         return {key: without_defaults(inner) for key, inner in value.items() if key != "default"}
     return value

@@ -1,4 +1,4 @@
-"""Users' OpenAPI documents to spec files: each case is a document, the files it becomes, and what it loses."""
+"""OpenAPI documents are converted to spec files: each case has a document, its spec files, and what is lost."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ paths:
 def test_half_a_character_is_named() -> None:
     read = imported({"paths": {"/a": {"get": {"summary": "half \ud83d"}}}})
     assert read.files["a.yaml"].encode().decode().endswith('summary: "half \ufffd"\n')
-    assert [found.what for found in read.lost] == ["half characters (lone surrogates) in a.yaml"]
+    assert [found.what for found in read.lost] == ["lone surrogates (halves of characters) in a.yaml"]
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_half_a_character_is_named() -> None:
     [
         ("{", "document.yaml:1:2: not JSON: "),
         ("a: [1\n", "document.yaml:2:1: not YAML: "),
-        ("- a", "document.yaml: not an OpenAPI document: it is no mapping"),
+        ("- a", "document.yaml: not an OpenAPI document: it is not a mapping"),
         (b"\xff", "document.yaml: not UTF-8 (byte 0)"),
     ],
 )
@@ -149,7 +149,7 @@ def test_what_is_no_document_says_where(text: str | bytes, says: str) -> None:
         ("a: !!bool [b]", "document.yaml:1:4: not YAML: the tag 'tag:yaml.org,2002:bool' is for one value"),
         (f"a: {'1' * 5000}", "document.yaml: not YAML: a number of more than 4300 digits"),
         (f'{{"a": {"1" * 5000}}}', "document.yaml: not JSON: a number of more than 4300 digits"),
-        ("a: &a [*a]", "document.yaml: not YAML: its anchors nest more than 200 levels deep, or within themselves"),
+        ("a: &a [*a]", "document.yaml: not YAML: its anchors nest more than 200 levels deep, or contain themselves"),
         ("- " * 500_000, "document.yaml:1:401: not YAML: nested more than 200 levels deep"),
         (f"a: {'[' * 500_000}", "document.yaml:1:203: not YAML: nested more than 200 levels deep"),
         (f'{{"a": {"[" * 500_000}', "document.yaml:1:206: not JSON: nested more than 200 levels deep"),
@@ -173,7 +173,7 @@ def test_merges_that_redouble_hold_each_key_once() -> None:
 def test_anchors_that_redouble_are_not_written_out() -> None:
     lines = ["a: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"b{n}: &a{n + 1} [{', '.join([f'*a{n}'] * 10)}]" for n in range(9)]
-    with pytest.raises(SpecError, match="its anchors make more than 1000000 values of it"):
+    with pytest.raises(SpecError, match="its anchors expand to more than 1000000 values"):
         parse("\n".join(lines))
 
 
@@ -182,24 +182,24 @@ def test_references_that_redouble_are_not_followed() -> None:
     schemas: dict[str, Any] = {
         f"A{n}": {"allOf": [{"$ref": f"#/components/schemas/A{n + 1}"}] * 9, "properties": {"a": {}}} for n in range(40)
     }
-    with pytest.raises(SpecError, match="its references make more than 200000 schemas of it: at 'components/schemas"):
+    with pytest.raises(SpecError, match="its references expand to more than 200000 schemas: at 'components/schemas"):
         imported({"components": {"schemas": schemas}})
 
 
 def test_fields_inside_fields_have_an_end() -> None:
-    """Deeper, the spec could be written, and not read again."""
+    """A deeper spec could be written, but not read again."""
     schema: dict[str, Any] = {}
     for _ in range(40):
         schema = {"type": "object", "properties": {"a": schema}}
     content = {"content": {"application/json": {"schema": schema}}}
     read = imported({"paths": {"/a": {"post": {"requestBody": content}}}})
-    assert [found.what for found in read.lost] == ["fields inside one another more than 28 times: anything here"]
+    assert [found.what for found in read.lost] == ["fields nested more than 28 levels deep: any value here"]
     read_yaml(read.files["a.yaml"])
 
 
 def test_a_chain_of_definitions_has_an_end() -> None:
     schemas = {f"A{n}": {"properties": {"a": {"$ref": f"#/components/schemas/A{n + 1}"}}} for n in range(2000)}
-    with pytest.raises(SpecError, match="nested too deeply, or its references lead through too many others"):
+    with pytest.raises(SpecError, match="nested too deeply, or too many references in a row"):
         imported({"components": {"schemas": schemas}})
 
 

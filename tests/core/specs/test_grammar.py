@@ -1,4 +1,4 @@
-"""The words of the DSL are one table each; the JSON Schema that editors use names the same words."""
+"""The keywords of specs and their values; the JSON Schema for editors has the same keywords."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ def nothing(ref: str) -> Schema:
 
 def test_each_word_becomes_an_attribute() -> None:
     of_schema = {attribute.name for attribute in fields(Schema)}
-    assert {attribute for attribute, _ in grammar.FIELD_WORDS.values()} == of_schema - {"required", "memo"}
+    assert {attribute for attribute, _ in grammar.FIELD_KEYWORDS.values()} == of_schema - {"required", "memo"}
     of_operation = {attribute.name for attribute in fields(Operation)}
-    assert set(grammar.OPERATION_WORDS) - {"path"} <= of_operation
-    assert set(grammar.EVENT_WORDS) <= {attribute.name for attribute in fields(Event)}
+    assert set(grammar.OPERATION_KEYWORDS) - {"path"} <= of_operation
+    assert set(grammar.EVENT_KEYWORDS) <= {attribute.name for attribute in fields(Event)}
 
 
 @pytest.mark.parametrize(
     ("words", "where"),
-    [(grammar.OPERATION_WORDS, "operation"), (grammar.FIELD_WORDS, "field"), (grammar.EVENT_WORDS, "event")],
+    [(grammar.OPERATION_KEYWORDS, "operation"), (grammar.FIELD_KEYWORDS, "field"), (grammar.EVENT_KEYWORDS, "event")],
     ids=["operation", "field", "event"],
 )
 def test_editors_know_the_same_words(words: dict[str, Any], where: str) -> None:
@@ -40,7 +40,7 @@ def test_editors_know_the_same_words(words: dict[str, Any], where: str) -> None:
 
 
 def test_editors_know_the_words_of_a_file() -> None:
-    assert set(grammar.FILE_WORDS) <= set(SCHEMA["properties"])
+    assert set(grammar.FILE_KEYWORDS) <= set(SCHEMA["properties"])
 
 
 def _properties(schema: dict[str, Any]) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def test_a_mistake_knows_its_path_in_the_data() -> None:
 
 
 def test_a_field_of_some_roles() -> None:
-    """Required of the roles that have it, foreign to the others; or optional, and required of some."""
+    """A field is required of the roles that have it, or it is optional and required of some roles."""
     section = parse_section(
         {
             "mchid": {},
@@ -90,7 +90,7 @@ VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 5) | st.sampled_from(["string", "object", "array", "x", "#/a", "("]),
     lambda inner: (
         st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from([*grammar.FIELD_WORDS, "a", "b?", "?"]), inner, max_size=4)
+        | st.dictionaries(st.sampled_from([*grammar.FIELD_KEYWORDS, "a", "b?", "?"]), inner, max_size=4)
     ),
     max_leaves=15,
 )

@@ -1,4 +1,4 @@
-"""The index is never believed against a file: whatever happens to YAML, its index or its folder, the YAML wins."""
+"""The index is never used against a file: whatever happens to a spec, its index or its folder, the spec counts."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ from hypothesis import strategies as st
 
 from tests.core.conftest import Write, tree_of
 from wxpay_dsl.core.errors import SpecError
-from wxpay_dsl.core.specs import index
-from wxpay_dsl.core.specs.index import INDEX_NAME, RACY_NS, index_folder, portable_index
+from wxpay_dsl.core.specs import fingerprint, index
+from wxpay_dsl.core.specs.fingerprint import RACY_NS
+from wxpay_dsl.core.specs.index import INDEX_NAME, index_folder, portable_index
 
 SPEC = "title: {title}\npath: /v1/{name}\noperations: {{/a: {{post: {{summary: {title}}}}}}}\n"
 
 
 def indexed(folder: Path) -> dict[str, str]:
-    """Each file's title, as the tree would have it."""
+    """The title of each file in the index."""
     return {entry.file: entry.title for entry in index_folder(str(folder), "json")}
 
 
@@ -36,7 +37,7 @@ def shop(write: Write) -> Path:
 
 @pytest.fixture
 def settled(folder: Path, shop: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder whose index is proven by times alone, as it is some seconds after the last edit."""
+    """A folder whose index is checked by timestamps only, as it is some seconds after the last edit."""
     now = time.time_ns
     monkeypatch.setattr(index.time, "time_ns", lambda: now() + 2 * RACY_NS)
     indexed(folder)
@@ -50,7 +51,7 @@ def settled(folder: Path, shop: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The specs whose YAML was read."""
+    """The names of the specs whose YAML was read."""
     seen: list[str] = []
     outline = index._outline
 
@@ -292,7 +293,7 @@ class TestBrokenFiles:
             return open(file, *given, **named)  # noqa: PTH123 (what is patched)
 
         with monkeypatch.context() as patch:
-            patch.setattr(index, "open", refuse, raising=False)
+            patch.setattr(fingerprint, "open", refuse, raising=False)
             entry = next(entry for entry in index_folder(str(folder), "json") if entry.file == "shop.yaml")
             assert entry.error == ["cannot be read: Permission denied", 0, 0]
         assert indexed(folder) == {"b/books.yaml": "书", "shop.yaml": "一"}
@@ -303,7 +304,7 @@ class TestBrokenFiles:
         os.mkfifo(folder / INDEX_NAME)
         tree = tree_of(folder)
         assert [declared.path for declared in tree.declared()] == ["/v1/books/a", "/v1/shop/a"]
-        with pytest.raises(SpecError, match=r"pipe\.yaml: cannot be read: it is no regular file"):
+        with pytest.raises(SpecError, match=r"pipe\.yaml: cannot be read: not a regular file"):
             tree.preload()
 
     def test_a_folder_that_may_not_be_listed(self, folder: Path, shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""``spec.schema.json``, from which editors complete: it allows what the grammar allows and refuses what is misspelt."""
+"""``spec.schema.json``, which editors use: it allows what the grammar allows, and no misspelt keyword."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def properties(where: str) -> dict[str, Any]:
 
 
 def types(schema: Mapping[str, Any]) -> set[str]:
-    """The JSON types that a schema allows, nothing else looked at."""
+    """The JSON types that a schema allows."""
     if "$ref" in schema:
         return types(SCHEMA["$defs"][schema["$ref"].rpartition("/")[2]])
     if "oneOf" in schema:
@@ -49,10 +49,10 @@ def test_it_is_a_json_schema() -> None:
 @pytest.mark.parametrize(
     ("where", "words"),
     [
-        ("file", grammar.FILE_WORDS),
-        ("operation", grammar.OPERATION_WORDS),
-        ("event", grammar.EVENT_WORDS),
-        ("field", {word: kinds for word, (_, kinds) in grammar.FIELD_WORDS.items()}),
+        ("file", grammar.FILE_KEYWORDS),
+        ("operation", grammar.OPERATION_KEYWORDS),
+        ("event", grammar.EVENT_KEYWORDS),
+        ("field", {word: kinds for word, (_, kinds) in grammar.FIELD_KEYWORDS.items()}),
     ],
     ids=["file", "operation", "event", "field"],
 )

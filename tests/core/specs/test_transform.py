@@ -1,4 +1,4 @@
-"""Chosen fields are changed on a copy, at any depth; what does not change is shared."""
+"""Chosen fields are replaced on a copy, at any depth; unchanged parts are shared."""
 
 from __future__ import annotations
 

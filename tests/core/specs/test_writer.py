@@ -1,4 +1,4 @@
-"""Specs written as text: what is written reads back as the same values, in a form that a person would have typed."""
+"""Specs written as YAML read back as equal values, in the style of a spec written by hand."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wxpay_dsl.core.specs import yaml12
-from wxpay_dsl.core.specs.grammar import FIELD_WORDS
-from wxpay_dsl.core.specs.writer import _SPEC_WORDS, write
+from wxpay_dsl.core.specs.grammar import FIELD_KEYWORDS, SPEC_KEYWORDS
+from wxpay_dsl.core.specs.writer import write
 
 #: Texts that YAML readers are known to take for something else.
 TRICKY = (
@@ -124,17 +124,17 @@ def test_a_spec_reads_back_as_it_was(spec: dict[str, Any]) -> None:
 
 
 # A file with one of a spec's own words at its top is a spec, so no definition has such a name.
-@given(st.dictionaries(TEXTS.filter(lambda name: name not in _SPEC_WORDS), FIELDS, min_size=1))
+@given(st.dictionaries(TEXTS.filter(lambda name: name not in SPEC_KEYWORDS), FIELDS, min_size=1))
 def test_definitions_read_back_as_they_were(definitions: dict[str, Any]) -> None:
     assert yaml12.read(write(definitions)) == definitions
 
 
 def test_every_word_of_a_field_has_its_place() -> None:
-    words: dict[str, Any] = dict.fromkeys(reversed(FIELD_WORDS), "x")
+    words: dict[str, Any] = dict.fromkeys(reversed(FIELD_KEYWORDS), "x")
     words |= {"properties": {"a": "A"}, "items": "I", "additionalProperties": False, "enum": ["x"]}
     lines = [line.strip().partition(":")[0] for line in write({"Everything": words}).splitlines()]
     order = [line.strip("'") for line in lines[1:] if line != "a"]
-    assert set(order) == set(FIELD_WORDS)
+    assert set(order) == set(FIELD_KEYWORDS)
     assert order[:4] == ["$ref", "title", "description", "type"]
     assert order[-2:] == ["items", "properties"]
 

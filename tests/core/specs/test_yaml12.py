@@ -1,4 +1,4 @@
-"""Specs are read as YAML 1.2 with JSON's scalars; whatever else YAML can be is an error with line and column."""
+"""Specs are read as YAML 1.2 with JSON's scalars; everything else in YAML is an error with line and column."""
 
 from __future__ import annotations
 

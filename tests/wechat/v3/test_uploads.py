@@ -15,7 +15,7 @@ import pytest
 from tests.turning import turning
 from wxpay_dsl import File, ServiceError, ValidationError, Wechatpay
 from wxpay_dsl.client import tree
-from wxpay_dsl.core.chain.node import aim
+from wxpay_dsl.core.chain.node import node_target
 from wxpay_dsl.core.errors import FieldError
 from wxpay_dsl.core.messages import Exchange
 from wxpay_dsl.core.request.files import Upload, prepare
@@ -190,7 +190,7 @@ async def test_a_file_makes_a_form_of_a_call_of_which_no_spec_says_anything(spec
     if spec:
         (tmp_path / "v3" / "mine.yaml").write_text(spec)
     async with Sandbox() as sandbox, Wechatpay(**sandbox.credentials, specs=[tmp_path]) as wxpay:
-        target = aim(wxpay["v3"].mine.docs.post)
+        target = node_target(wxpay["v3"].mine.docs.post)
         request = await wxpay.client.prepare(target, {"document": File(PNG, "a.png")}, {})
         assert json.loads(request.signed_body) == {"filename": "a.png", "sha256": SHA256}
         assert request.headers["Content-Type"].startswith("multipart/form-data; boundary=")

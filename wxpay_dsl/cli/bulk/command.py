@@ -193,7 +193,7 @@ def _bar(total: int) -> Iterator[Callable[[Entry], None]]:
 
 def _write(out: Path, table: Table, entries: Mapping[int, Entry]) -> None:
     """The results, whole or not at all, and for their owner only: they name payers and amounts."""
-    from wxpay_dsl.core.files.whole_file import whole_text
+    from wxpay_dsl.core.files.atomic_write import atomic_text_file
 
     from .journal import Entry
 
@@ -207,7 +207,7 @@ def _write(out: Path, table: Table, entries: Mapping[int, Entry]) -> None:
         )
     columns = list(dict.fromkeys(name for result in found for name in result))
     try:
-        with whole_text(out, private=True, encoding="utf-8-sig", newline="") as file:
+        with atomic_text_file(out, private=True, encoding="utf-8-sig", newline="") as file:
             # Text in quotes: a program that takes ; or a tab for what divides cells finds no formula behind one.
             writer = csv.DictWriter(file, columns, restval="", quoting=csv.QUOTE_NONNUMERIC)
             writer.writeheader()

@@ -158,10 +158,10 @@ async def _rows(download: Download, out: Path | None) -> int:
     if out is None:
         await _write(read, sys.stdout)
     else:
-        from wxpay_dsl.core.files.whole_file import whole_text
+        from wxpay_dsl.core.files.atomic_write import atomic_text_file
 
         try:
-            with whole_text(out, private=True) as file:
+            with atomic_text_file(out, private=True) as file:
                 await _write(read, file)
         except OSError as error:
             raise click.UsageError(f"--out {out}: {error.strerror}") from None

@@ -132,7 +132,7 @@ async def _call(
 
 def _deliver(response: Response[Any], out: Path | None, *, as_json: bool) -> None:
     from wxpay_dsl.cli.output.terminal import json_bytes, note, write_json
-    from wxpay_dsl.core.files.whole_file import write_whole
+    from wxpay_dsl.core.files.atomic_write import write_atomically
 
     data = response.data
     raw = data if isinstance(data, bytes) else None
@@ -140,7 +140,7 @@ def _deliver(response: Response[Any], out: Path | None, *, as_json: bool) -> Non
         written = json_bytes(data, indent=2) + b"\n" if raw is None else raw
         try:
             # For its owner only: what the service answers may name payers, or hold a key.
-            write_whole(out, written, private=True)
+            write_atomically(out, written, private=True)
         except OSError as error:
             raise click.UsageError(f"--out {out}: {error.strerror}") from None
         if as_json:

@@ -106,7 +106,7 @@ def _show(keys: Iterable[PlatformKey], now: datetime) -> None:
 def _save(keys: Iterable[PlatformKey], folder: Path) -> Iterable[Path]:
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-    from wxpay_dsl.core.files.whole_file import write_whole
+    from wxpay_dsl.core.files.atomic_write import write_atomically
     from wxpay_dsl.wechat.crypto.shangmi import Sm2PublicKey
 
     try:
@@ -119,7 +119,7 @@ def _save(keys: Iterable[PlatformKey], folder: Path) -> Iterable[Path]:
                 pem = key.public_key.pem()
             else:
                 pem = key.public_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-            write_whole(path, pem, private=False)
+            write_atomically(path, pem, private=False)
             yield path
     except OSError as error:
         raise click.UsageError(f"--out {folder}: {error.strerror}") from None

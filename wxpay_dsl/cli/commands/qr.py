@@ -25,7 +25,7 @@ Examples:
 @json_option
 def qr(code_url: str, out: Path | None, as_json: bool) -> None:  # noqa: FBT001 (a flag of the command line)
     from wxpay_dsl.cli.output.terminal import write_json
-    from wxpay_dsl.core.files.whole_file import write_whole
+    from wxpay_dsl.core.files.atomic_write import write_atomically
     from wxpay_dsl.wechat.payment_params.qr import png, svg, terminal
 
     if out is None:
@@ -38,7 +38,7 @@ def qr(code_url: str, out: Path | None, as_json: bool) -> None:  # noqa: FBT001 
     if kind not in (".svg", ".png"):
         raise click.UsageError(f"--out {out}: an .svg or a .png is written")
     try:
-        written = write_whole(out, svg(code_url).encode() if kind == ".svg" else png(code_url), private=False)
+        written = write_atomically(out, svg(code_url).encode() if kind == ".svg" else png(code_url), private=False)
     except OSError as error:
         raise click.UsageError(f"--out {out}: {error.strerror}") from None
     if as_json:

@@ -7,7 +7,7 @@ from typing import Final
 
 import click
 
-from wxpay_dsl.core.chain.node import Caller, Node, Target, aim
+from wxpay_dsl.core.chain.node import Caller, Node, Target, node_target
 from wxpay_dsl.core.chain.tree import Declared
 
 __all__ = ["declared_by", "node_of", "target_of"]
@@ -19,7 +19,7 @@ _FORMS: Final = 'a chain is names and dots, with ["…"] around a literal segmen
 
 def target_of(caller: Caller, text: str) -> Target:
     """What calling the chain ``text`` would mean. Raises UsageError for text that is no chain."""
-    return aim(_walk(caller, _steps(text)))
+    return node_target(_walk(caller, _steps(text)))
 
 
 def node_of(caller: Caller, text: str) -> Node:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from wxpay_dsl.core.files.whole_file import same_file
+from wxpay_dsl.core.files.atomic_write import same_file
 
 __all__ = ["check_places", "inputs"]
 

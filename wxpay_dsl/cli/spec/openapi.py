@@ -57,7 +57,7 @@ def import_document(
 ) -> None:
     from wxpay_dsl.cli.output.terminal import note, write_json
     from wxpay_dsl.client import SPECS
-    from wxpay_dsl.core.files.whole_file import write_whole
+    from wxpay_dsl.core.files.atomic_write import write_atomically
     from wxpay_dsl.core.openapi import parse, read_document
     from wxpay_dsl.wechat.dialects import BASE_URL, DEFAULT
 
@@ -76,7 +76,7 @@ def import_document(
     try:
         for name, text in files.items():
             (into / name).parent.mkdir(parents=True, exist_ok=True)
-            write_whole(into / name, text.encode(), private=False)
+            write_atomically(into / name, text.encode(), private=False)
     except OSError as error:
         raise click.UsageError(f"{error.filename}: {error.strerror}") from None
     if as_json:
@@ -94,7 +94,7 @@ def import_document(
 def export_document(out: str, as_json: bool) -> None:  # noqa: FBT001 (a flag of the command line)
     from wxpay_dsl import __version__, wxpay
     from wxpay_dsl.cli.output.terminal import json_bytes, note, write_json
-    from wxpay_dsl.core.files.whole_file import write_whole
+    from wxpay_dsl.core.files.atomic_write import write_atomically
     from wxpay_dsl.core.openapi import write_document
     from wxpay_dsl.wechat.dialects import BASE_URL
 
@@ -107,7 +107,7 @@ def export_document(out: str, as_json: bool) -> None:  # noqa: FBT001 (a flag of
         return
     text = _yaml(document) if out.endswith((".yaml", ".yml")) else json_bytes(document, indent=2) + b"\n"
     try:
-        write_whole(Path(out), text, private=False)
+        write_atomically(Path(out), text, private=False)
     except OSError as error:
         raise click.UsageError(f"{out}: {error.strerror}") from None
     if as_json:

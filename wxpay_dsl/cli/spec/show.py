@@ -125,6 +125,7 @@ def _page(console: Console, operation: Operation) -> None:
 
     from wxpay_dsl.core.chain.describe import dotted, heading, remarks, sections
     from wxpay_dsl.wechat.roles import ROLES
+    from wxpay_dsl.wechat.terms import TERMS
 
     title = Text.assemble((operation.summary or operation.path, "bold"), "  ", (operation.product, "dim"))
     console.print(title)
@@ -132,7 +133,7 @@ def _page(console: Console, operation: Operation) -> None:
     console.print(Text.assemble("await wxpay.", (dotted(operation), "cyan"), "(…)"))
     if operation.description:
         console.print(Text(operation.description))
-    for remark in remarks(operation):
+    for remark in remarks(operation, TERMS):
         if not remark.startswith("roles: "):
             console.print(Text(remark, style="red" if remark.startswith("deprecated") else ""))
     if operation.roles:
@@ -154,8 +155,9 @@ def _table(console: Console, schema: Schema) -> None:
 
     from wxpay_dsl.cli.output.terminal import hanging
     from wxpay_dsl.core.chain.describe import fields
+    from wxpay_dsl.wechat.terms import TERMS
 
-    rows = [_row(entry) for entry in fields(schema)]
+    rows = [_row(entry) for entry in fields(schema, TERMS)]
     if not rows:
         return
     taken = sum(max(cell.cell_len for cell in column) + 2 for column in [*zip(*rows, strict=True)][:3])

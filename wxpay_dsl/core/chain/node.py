@@ -1,9 +1,8 @@
-"""The attribute chain: ``api.v3.eduPapay.contracts.presign.post(…)`` names a path and a verb; only calling sends
-anything.
+"""The attribute chain: ``api.v3.eduPapay.contracts.presign.post(…)`` names a path and a verb, and calls it.
 
-A node is a path so far. It is navigable and callable at once, knows the declared operations it may mean, and works
-on paths that no spec declares. Probing it (``dir``, ``hasattr``, ``copy``, a notebook's ``_repr_html_``) never
-becomes a request.
+A :class:`Node` is the first part of a path. It has attributes and can be called, knows the declared operations that it
+may stand for, and works on undeclared paths too. Only a call sends a request: ``dir``, ``hasattr``, ``copy`` or a
+notebook's ``_repr_html_`` do not.
 """
 
 from __future__ import annotations
@@ -16,21 +15,21 @@ from .tree import Branch, Declared, Tree, kebab, spelling
 if TYPE_CHECKING:
     from wxpay_dsl.core.specs.model import Operation
 
-__all__ = ["Caller", "Literal", "Node", "Target", "aim"]
+__all__ = ["Caller", "Literal", "Node", "Target", "node_target"]
 
 _VERBS: Final = frozenset({"get", "post", "put", "patch", "delete"})
-#: Names that tools look for to find out what an object can do; none of them is a segment unless a spec says so.
+#: Names by which tools probe what an object supports; they are segments only if a spec declares them.
 _PROBES: Final = frozenset({"then", "shape", "dtype", "_fields", "_asdict", "_parse", "_ipython_display_"})
 
 
 class Literal(str):
-    """A segment written out by the caller, ``node["…"]``: percent-encoded, never normalised."""
+    """A segment in brackets, ``node["…"]``: it is percent-encoded, and not converted like a Python name."""
 
     __slots__ = ()
 
 
 class Target:
-    """What a call means: the verb, the segments, and the declared operation where there is one."""
+    """What a call stands for: the verb, the segments, and the declared operation if there is one."""
 
     __slots__ = ("_operation", "below", "bound", "declared", "segments", "verb")
 
@@ -43,18 +42,21 @@ class Target:
         below: tuple[str, ...] = (),
     ) -> None:
         self.verb = verb
-        #: Of the chain, the dialect's prefix included.
+        #: The segments of the chain, with the dialect's prefix.
         self.segments = segments
         self.declared = declared
         #: Path parameters given as literal segments.
         self.bound = bound
-        #: Of a chain that was called in the middle, where nothing is declared: the names that it goes on with.
+        #: If nothing is declared at the end of the chain: the names that could follow.
         self.below = below
         self._operation: Operation | None = None
 
     @property
     def operation(self) -> Operation | None:
-        """The declared operation whole. Raises SpecError where its file cannot be read, or no longer declares it."""
+        """The complete declared operation; None for an undeclared path.
+
+        Raises SpecError if its file cannot be read, or no longer declares it.
+        """
         operation = self._operation
         if operation is None and self.declared is not None:
             operation = self._operation = self.declared.operation()
@@ -62,47 +64,47 @@ class Target:
 
 
 class Caller(Protocol):
-    """What a chain hangs on."""
+    """What a chain calls: a client."""
 
     @property
     def tree(self) -> Tree:
         """The declared operations."""
 
     def call(self, target: Target, data: Any, fields: Mapping[str, Any]) -> Coroutine[Any, Any, Any]:
-        """Sends it, and gives the response."""
+        """Sends the request, and returns the response."""
 
 
 class Node:
-    # No docstring here: `__doc__` below tells what this very node is, for `help(node)`.
+    # No docstring: the property `__doc__` below describes each node, for `help(node)`.
 
     _caller: Caller
     _segments: tuple[str, ...]
     _branches: tuple[Branch, ...]
-    #: Of a node that is named like a verb: the node that the verb would be called on.
+    #: If the node is named like a verb: the node whose path the verb would be called on.
     _parent: Node | None
-    #: What calling it means, once that was found out.
-    _aimed: Target | None
+    #: The target of calling the node, once it has been resolved.
+    _cached_target: Target | None
 
     def __init__(
         self, caller: Caller, segments: tuple[str, ...] = (), branches: tuple[Branch, ...] | None = None
     ) -> None:
-        # Without segments it is the empty path, from which every chain begins.
+        # Without segments it is the empty path, at which every chain begins.
         if branches is None:
             branches = (caller.tree.root,)
-        # Straight into the instance's dict, where the children are cached too: a child once resolved is then an
-        # ordinary attribute, found without calling anything.
-        self.__dict__.update(_caller=caller, _segments=segments, _branches=branches, _parent=None, _aimed=None)
+        # Written to the instance's dict, where the children are cached too: a resolved child is then an ordinary
+        # attribute, found without calling `__getattr__`.
+        self.__dict__.update(_caller=caller, _segments=segments, _branches=branches, _parent=None, _cached_target=None)
 
     def __getattr__(self, name: str) -> Node:
         probe = name.startswith(("__", "_repr_", "_ipython_")) or name in _PROBES
         if probe and not any(branch.named(name) for branch in self._branches):
-            raise AttributeError(f"{name!r} is no segment of a path")
+            raise AttributeError(f"{name!r} is not a segment of a path")
         child = self._child(name)
         self.__dict__[name] = child
         return child
 
     def __getitem__(self, segment: str) -> Node:
-        """A segment exactly as written; ``{name}`` is a template."""
+        """The node of a literal segment; ``{name}`` is a template."""
         if not isinstance(segment, str):
             raise TypeError(f"a segment is text, not {type(segment).__name__}: write node[{str(segment)!r}]")
         if segment.startswith("{") and segment.endswith("}"):
@@ -114,9 +116,9 @@ class Node:
         return Node(self._caller, (*self._segments, Literal(segment)), below)
 
     def __call__(self, data: Any = None, /, **fields: Any) -> Coroutine[Any, Any, Any]:
-        target = self._aimed
+        target = self._cached_target
         if target is None:
-            target = self.__dict__["_aimed"] = self._target()
+            target = self.__dict__["_cached_target"] = self._target()
         return self._caller.call(target, data, fields)
 
     def _child(self, name: str) -> Node:
@@ -131,16 +133,16 @@ class Node:
         return child
 
     def _target(self) -> Target:
-        """What calling this node does: its own verb on the path before it, or POST or the only verb of its path."""
+        """The target of calling this node: its verb on the path before it, or POST or the only verb of its own path."""
         parent = self._parent
         if parent is not None:
             verb = self._segments[-1]
-            declared = parent._declared(verb)  # noqa: SLF001 (a node like this one)
+            declared = parent._declared(verb)  # noqa: SLF001 (the same class)
             if declared or not any(branch.verbs for branch in self._branches):
-                return parent._aim(verb, declared)  # noqa: SLF001
+                return parent._resolve(verb, declared)  # noqa: SLF001
         verbs = _verbs(self._branches) or _verbs(_with_slash(self._branches))
         verb = "post" if "post" in verbs or len(verbs) != 1 else next(iter(verbs))
-        return self._aim(verb, verbs.get(verb), shorthand=True)
+        return self._resolve(verb, verbs.get(verb), shorthand=True)
 
     def _declared(self, verb: str) -> Declared | None:
         for branches in (self._branches, _with_slash(self._branches)):
@@ -149,26 +151,26 @@ class Node:
                     return branch.verbs[verb]
         return None
 
-    def _aim(self, verb: str, declared: Declared | None, *, shorthand: bool = False) -> Target:
+    def _resolve(self, verb: str, declared: Declared | None, *, shorthand: bool = False) -> Target:
         segments = self._segments
         bound: dict[str, str] = {}
         if declared is None:
             self._refuse_broken()
-            # A verb makes a path of the middle of a chain; without one, or on the first name alone, it is a slip.
+            # An undeclared path needs an explicit verb and two segments; otherwise it is reported as incomplete.
             if shorthand or len(segments) < 2:
                 return Target(verb, segments, None, bound, tuple(dir(self)))
         else:
             template = declared.path.split("/")[1:]
             if template[-1] == "" and segments[-1:] != ("",):
                 segments = (*segments, "")
-            # The dialect's prefix is in the chain and not in the path: align them at their ends.
+            # The chain has the dialect's prefix and the path does not: align them at their ends.
             for given, segment in zip(segments[len(segments) - len(template) :], template, strict=True):
                 if isinstance(given, Literal) and segment.startswith("{"):
                     bound[segment[1:-1]] = str(given)
         return Target(verb, segments, declared, bound)
 
     def _refuse_broken(self) -> None:
-        """A path below a spec that cannot be read: say so, rather than send it unvalidated."""
+        """Raises SpecError if a file that cannot be read may declare the path, which would be sent unvalidated."""
         branches = [self._caller.tree.root]
         for segment in (*self._segments, ""):
             for branch in branches:
@@ -181,8 +183,8 @@ class Node:
                 if name in branch.children
             ]
 
-    def _meant(self) -> list[Declared]:
-        """The declared operations that this node stands for."""
+    def _declared_operations(self) -> list[Declared]:
+        """The declared operations that calling this node may stand for."""
         parent = self._parent
         if parent is not None:
             declared = parent._declared(self._segments[-1])  # noqa: SLF001
@@ -200,35 +202,36 @@ class Node:
         from wxpay_dsl.core.errors import SpecError
 
         lines = [_dotted(self._segments) or "the chain"]
-        for declared in self._meant():
+        for declared in self._declared_operations():
             line = f"{declared.verb.upper()} {declared.path} {declared.summary}".rstrip()
             try:
                 docs = declared.operation().docs
             except SpecError as error:
-                # A repr is for looking: a spec that cannot be read is what there is to see.
+                # A repr must not raise: it shows the error.
                 docs = (str(error),)
             lines.append(" ".join([line, *docs[:1]]))
         if len(lines) == 1:
             children = dir(self)
-            known = f"{len(children)} below: {', '.join(children[:8])}{' …' if len(children) > 8 else ''}"
-            lines.append(known if children else "not declared by any spec")
+            text = f"{len(children)} below: {', '.join(children[:8])}{' …' if len(children) > 8 else ''}"
+            lines.append(text if children else "not declared by any spec")
         return f"<{lines[0]}: {'; '.join(lines[1:])}>"
 
     @property
-    def __doc__(self) -> str:  # type: ignore[override]  # a text per instance, which is what help() shows
+    def __doc__(self) -> str:  # type: ignore[override]  # help() shows the text of the instance
         from wxpay_dsl.core.errors import SpecError
 
         from .describe import describe
 
-        meant = self._meant()
-        if not meant:
+        operations = self._declared_operations()
+        if not operations:
             return repr(self)
         try:
-            return "\n\n".join(describe(declared.operation()) for declared in meant)
+            terms = self._caller.tree.terms
+            return "\n\n".join(describe(declared.operation(), terms) for declared in operations)
         except SpecError as error:
             return str(error)
 
-    # Copies are the node itself: it is a name, and what it hangs on must not be copied by accident.
+    # A copy is the node itself: its client must not be copied by accident.
     def __copy__(self) -> Node:
         return self
 
@@ -236,7 +239,7 @@ class Node:
         return self
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a chain hangs on a client and cannot be pickled: pickle its path")
+        raise TypeError("a chain belongs to a client and cannot be pickled: pickle its path")
 
     def __bool__(self) -> bool:
         return True
@@ -245,17 +248,17 @@ class Node:
         raise TypeError("a chain is not iterable; `dir(node)` lists what is below it")
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
-        raise AttributeError("a chain cannot be assigned to: endpoints are added in YAML")
+        raise AttributeError("a chain has no attributes to set: endpoints are added in YAML")
 
 
-def aim(node: Node) -> Target:
-    """What calling ``node`` would do. Raises SpecError for a spec that cannot be read."""
-    return node._target()  # noqa: SLF001 (of this module)
+def node_target(node: Node) -> Target:
+    """The target of calling ``node``. Raises SpecError for a spec that cannot be read."""
+    return node._target()  # noqa: SLF001 (the same module)
 
 
 def _with_slash(branches: tuple[Branch, ...]) -> tuple[Branch, ...]:
-    """The same paths with a slash at their ends. They are called without it too: ``applyment.post`` is
-    ``applyment._empty_.post`` where that alone is declared.
+    """The branches of the same paths with a final slash. It can be left out in a chain: ``applyment.post`` is
+    ``applyment._empty_.post`` if only that is declared.
     """
     return tuple(branch.children[""] for branch in branches if "" in branch.children)
 

@@ -1,7 +1,6 @@
-"""The tree of all declared operations, as the chain walks it: a branch a segment, from the folders' indexes.
+"""The tree of all declared operations: one branch for each segment of a path, built from the folders' indexes.
 
-Later folders add to earlier ones and override single operations. A product's fields are read when they are first
-asked for.
+Later folders add to earlier ones and override single operations. A file's fields are read when they are first needed.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ _TEMPLATE_NAME: Final = re.compile(r"_([A-Za-z][A-Za-z0-9_]*?|[A-Za-z])_\Z")
 
 
 class SpecFile:
-    """One file of specs, read when first needed."""
+    """A spec file, which is read when it is first needed."""
 
     __slots__ = ("_product", "_tree", "dialect", "error", "path", "root", "title")
 
@@ -47,7 +46,7 @@ class SpecFile:
         return f"<SpecFile {self.path}>"
 
     def product(self) -> Product:
-        """All that the file says. Raises SpecError, with file and line, where it cannot be read."""
+        """The file's contents. Raises SpecError, with file and line, if it cannot be read."""
         product = self._product
         if product is None:
             from wxpay_dsl.core.specs.loader import load
@@ -57,31 +56,31 @@ class SpecFile:
         return product
 
     def refuse(self) -> NoReturn:
-        """Raises the SpecError for which the tree could take nothing from this file."""
+        """Raises the SpecError for which the tree has no operations of this file."""
         from wxpay_dsl.core.errors import SpecError
 
         self.product()
-        raise SpecError("could not be read when this process began, and can be now: begin again", self.path)
+        raise SpecError("could not be read when this process started, and can be read now: restart it", self.path)
 
     def changed(self, name: str) -> SpecError:
-        """The error for what the file declared when the tree was built, and does no more."""
+        """The error for an operation or event that the file no longer declares."""
         from wxpay_dsl.core.errors import SpecError
 
-        return SpecError(f"no longer declares {name}: it was edited since this process began", self.path)
+        return SpecError(f"no longer declares {name}: the file was edited since this process started", self.path)
 
 
 class Declared(NamedTuple):
-    """An operation as the index knows it."""
+    """A declared operation, as far as the index has it."""
 
     verb: str
     path: str
     summary: str
     file: SpecFile
-    #: The origin that serves it, where that is not the client's.
+    #: The origin that serves it; empty for the client's.
     host: str = ""
 
     def operation(self) -> Operation:
-        """The operation whole. Raises SpecError where its file cannot be read, or no longer declares it."""
+        """The complete operation. Raises SpecError if its file cannot be read, or no longer declares it."""
         operation = self.file.product().operations.get((self.path, self.verb))
         if operation is None:
             raise self.file.changed(f"{self.verb} {self.path}")
@@ -89,20 +88,20 @@ class Declared(NamedTuple):
 
 
 class Branch:
-    """A segment of the tree: what may follow it, and the verbs that are declared on it."""
+    """One segment in the tree: its children by segment, and the operations declared on it by verb."""
 
     __slots__ = ("_hosts", "_names", "broken", "children", "verbs")
 
     def __init__(self) -> None:
         self.children: dict[str, Branch] = {}
         self.verbs: dict[str, Declared] = {}
-        #: Files that would serve paths from here on, and cannot be read.
+        #: Files that seem to declare paths at or below this one, and cannot be read.
         self.broken: list[SpecFile] | None = None
         self._names: dict[str, str] | None = None
         self._hosts: frozenset[str] | None = None
 
     def named(self, name: str) -> str | None:
-        """The segment that a Python name means here, or None where no segment does."""
+        """The child segment that a Python name stands for; None if there is none."""
         if name in self.children:
             return name
         names = self._names
@@ -122,34 +121,42 @@ class Branch:
         return [segment for segment in self.children if segment.startswith("{")]
 
     def hosts(self) -> frozenset[str]:
-        """The origins of all operations from here on; ``""`` is the client's own."""
+        """The origins of all operations at or below this branch; ``""`` is the client's."""
         found = self._hosts
         if found is None:
             found = self._hosts = frozenset(declared.host for declared in self.walk())
         return found
 
     def walk(self) -> Iterator[Declared]:
-        """Every operation from here on, in the order of the specs."""
+        """Every operation at or below this branch, in the order of the specs."""
         yield from self.verbs.values()
         for child in self.children.values():
             yield from child.walk()
 
 
 class Tree:
-    """All operations of some folders, and the dialects that they may belong to."""
+    """All operations and events of some spec folders."""
 
-    def __init__(self, folders: Sequence[str], chains: Mapping[str, tuple[str, ...]], default_dialect: str) -> None:
-        """``chains`` names each dialect's prefix in the chain. Raises FileNotFoundError for a folder that is not
-        there.
+    def __init__(
+        self,
+        folders: Sequence[str],
+        chains: Mapping[str, tuple[str, ...]],
+        default_dialect: str,
+        terms: Mapping[str, str] | None = None,
+    ) -> None:
+        """``chains`` gives each dialect's prefix in the chain, ``default_dialect`` is that of specs that name none,
+        and ``terms`` are shown by :func:`.describe.describe`. Raises FileNotFoundError for a missing folder.
         """
         self.folders = tuple(folders)
         self.chains = dict(chains)
         self.default_dialect = default_dialect
+        #: See :func:`.describe.describe`.
+        self.terms = dict(terms or {})
         self.root = Branch()
         self.files: list[SpecFile] = []
         self._events: dict[str, SpecFile] = {}
-        #: See :func:`.near_miss.beside`.
-        self.beside: dict[tuple[str, ...], tuple[Declared, ...]] = {}
+        #: The cache of :func:`.near_miss.similar_operations`.
+        self.similar: dict[tuple[str, ...], tuple[Declared, ...]] = {}
         for position, folder in enumerate(self.folders):
             self._add(position, folder)
 
@@ -184,27 +191,27 @@ class Tree:
                 self._events[name] = file
 
     def find(self, segments: Sequence[str]) -> Branch | None:
-        """The branch at exactly these segments."""
+        """The branch at exactly these segments; None if there is none."""
         branch: Branch | None = self.root
         for segment in segments:
             branch = branch.children.get(segment) if branch is not None else None
         return branch
 
     def declared(self) -> list[Declared]:
-        """Every operation that is declared."""
+        """Every declared operation."""
         return list(self.root.walk())
 
     def operations(self) -> Iterator[Operation]:
-        """Every operation, read whole. Raises SpecError at the first file that cannot be read."""
+        """Every complete operation. Raises SpecError at the first file that cannot be read."""
         for declared in self.root.walk():
             yield declared.operation()
 
     def event_names(self) -> list[str]:
-        """The names of all events that are declared."""
+        """The names of all declared events."""
         return list(self._events)
 
     def event(self, name: str) -> Event | None:
-        """One event read whole, or None where none is declared by that name. Raises SpecError."""
+        """The complete event of that name; None if none is declared. Raises SpecError."""
         file = self._events.get(name)
         if file is None:
             return None
@@ -219,20 +226,22 @@ class Tree:
             file.product()
 
     def dialect_of(self, segments: Sequence[str]) -> str:
-        """The dialect of an undeclared path: the one whose prefix begins the chain, that of the declared paths which
-        begin with the same name, or the default.
+        """The dialect of an undeclared path: the one whose prefix the chain begins with, else that of declared paths
+        with the same first segment, else the default.
         """
         best = self.default_dialect
         longest = 0
         for dialect, prefix in self.chains.items():
             if len(prefix) > longest and tuple(segments[: len(prefix)]) == prefix:
                 best, longest = dialect, len(prefix)
-        beside = self.root.children.get(segments[0]) if segments and not longest else None
-        declared = next(beside.walk(), None) if beside is not None else None
+        branch = self.root.children.get(segments[0]) if segments and not longest else None
+        declared = next(branch.walk(), None) if branch is not None else None
         return best if declared is None else declared.file.dialect
 
     def host_of(self, segments: Sequence[str]) -> str:
-        """The host of an undeclared path: that of the declared ones nearest to it, where they agree."""
+        """The host of an undeclared path: that of the declared paths with the longest common prefix, if they
+        share one; else empty.
+        """
         branch = self.root
         for segment in segments:
             below = branch.children.get(segment)
@@ -243,7 +252,7 @@ class Tree:
         return next(iter(hosts)) if len(hosts) == 1 else ""
 
     def nearest(self, path: str) -> str:
-        """The declared path most like ``path``, or nothing."""
+        """The declared path most similar to ``path``; empty if none is similar."""
         from difflib import get_close_matches
 
         paths = {declared.path for declared in self.root.walk()}
@@ -253,7 +262,7 @@ class Tree:
 
 @lru_cache(maxsize=4096)
 def kebab(name: str) -> str:
-    """A Python name as the URL writes it: ``eduPapay`` to ``edu-papay``, ``_name_`` to ``{name}``, ``import_`` to
+    """The URL segment of a Python name: ``eduPapay`` is ``edu-papay``, ``_name_`` is ``{name}``, ``import_`` is
     ``import``.
     """
     if name == "_empty_":
@@ -268,7 +277,7 @@ def kebab(name: str) -> str:
 
 
 def spelling(segment: str) -> str:
-    """The Python name of a segment as documentation writes it, or ``["segment"]`` where it has none."""
+    """The Python name of a URL segment in documentation; ``["segment"]`` if it has none."""
     if segment == "":
         return "_empty_"
     if segment.startswith("{"):
@@ -277,7 +286,7 @@ def spelling(segment: str) -> str:
     if keyword.iskeyword(name):
         return name + "_"
     if not name.isidentifier() or kebab(name) != segment:
-        # What the rule cannot spell is reached by its own letters, where Python can write them.
+        # Segments that `kebab` does not restore are reached by their own letters, if that is a Python name.
         name = segment.replace("-", "_")
     return name if name.isidentifier() and not name.startswith("_") else f'["{segment}"]'
 

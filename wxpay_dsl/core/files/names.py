@@ -1,4 +1,4 @@
-"""Names of files as errors show them."""
+"""File names in error messages: bounded, on one line, and never the contents of a file passed as its name."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ Name = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
 __all__ = ["is_file_name", "shown_file"]
 
-#: Characters of a name that an error shows, its end, which tells most.
+#: Characters of a name in an error: its end, which tells most.
 _SHOWN: Final = 200
-#: Characters of the longest path that a system takes.
+#: Characters of the longest path that operating systems accept.
 _LONGEST: Final = 4096
 
 
 def is_file_name(name: Name) -> bool:
-    """Whether ``name`` can name a file at all; False for the contents of one, which callers give in its place."""
+    """Whether ``name`` can be a file's name; False for the contents of a file (a PEM text), passed by mistake."""
     text = os.fsdecode(name)
     return len(text) <= _LONGEST and not any(character in text for character in "\0\r\n") and "-----BEGIN" not in text
 
 
 def shown_file(name: Name) -> str:
-    """``name`` as an error shows it: bounded, on one line, and never the contents of a file given as its name."""
+    """``name`` for an error message: at most 200 characters on one line; contents of a file are not shown."""
     text = os.fsdecode(name)
     if not is_file_name(text):
         return f"(a text of {len(text)} characters, not the name of a file)"

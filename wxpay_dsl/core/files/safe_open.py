@@ -1,4 +1,4 @@
-"""Opens files off the event loop, so that nothing stays open where the wait for it is cancelled."""
+"""Opens files in a thread, without leaking a file handle when the caller is cancelled."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ __all__ = ["open_file"]
 
 
 async def open_file(path: Path, mode: Literal["rb", "xb"]) -> BinaryIO:
-    """The file, open; ``xb`` makes it, for its owner only (mode 0600). Raises OSError.
+    """Opens a file; ``xb`` creates it, readable by its owner only (mode 0600). Raises OSError.
 
-    Whoever is cancelled meanwhile has opened nothing: a thread cannot be stopped, so what it opens after all is closed
-    again, and what it makes is removed.
+    If the caller is cancelled, the file is closed again, and removed if it was created: the thread that opens it cannot
+    be stopped.
     """
     opening = _Opening(path, mode)
     try:
@@ -27,7 +27,7 @@ async def open_file(path: Path, mode: Literal["rb", "xb"]) -> BinaryIO:
 
 
 class _Opening:
-    """Opened in one thread, abandoned in another."""
+    """A file that one thread opens and another may abandon meanwhile."""
 
     def __init__(self, path: Path, mode: Literal["rb", "xb"]) -> None:
         self._path = path
@@ -37,7 +37,7 @@ class _Opening:
         self._lock = threading.Lock()
 
     def open(self) -> BinaryIO:
-        handle = open(self._path, self._mode, opener=_open_private)  # noqa: SIM115 (its caller closes it)
+        handle = open(self._path, self._mode, opener=_open_private)  # noqa: SIM115 (the caller closes it)
         with self._lock:
             self._handle = handle
             if self._abandoned:

@@ -17,8 +17,8 @@ from typing import BinaryIO, Final, Self
 from attrs import evolve, field, frozen
 
 from wxpay_dsl.core.errors import FileCorruptedError, ResponseTooLargeError, ServiceError, TransportError
+from wxpay_dsl.core.files.atomic_write import temporary_path
 from wxpay_dsl.core.files.safe_open import open_file
-from wxpay_dsl.core.files.whole_file import part_for
 
 from .decoding import Digest, StreamCipher, Unpacker, UnpackError
 from .stream import Stream
@@ -156,7 +156,7 @@ class Download:
         It is for its owner only (mode 0600): bills name payers and amounts. Raises OSError, and as iterating does.
         """
         target = Path(path)
-        part = part_for(target)
+        part = temporary_path(target)
         handle = await open_file(part, "xb")
         try:
             try:

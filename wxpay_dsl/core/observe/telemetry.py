@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OpenTelemetry"]
 
-_SCOPE: Final = "wxpay_dsl"
+_SCOPE: Final = __name__.partition(".")[0]
 #: What a service's code looks like. A refusal is not signed, so a code is whatever somebody writes.
 _CODE: Final = re.compile(r"[A-Z][A-Z0-9_]{0,63}\Z")
 #: Codes that are told apart, each a time series; the service has some two hundred.

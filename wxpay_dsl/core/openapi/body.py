@@ -1,4 +1,4 @@
-"""Reads request bodies and answers of an OpenAPI document as the DSL's sections."""
+"""Reads the request bodies and responses of an OpenAPI document as sections of a spec."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from .merge import At, References
-from .schema import SchemaReader, sayable
+from .schema import SchemaReader, is_representable
 from .words import Losses
 
 __all__ = ["BodyReader"]
 
 _FORMS: Final = ("multipart/form-data", "application/x-www-form-urlencoded")
-#: What is read where a document offers several.
+#: Media types in order of preference, where a document offers several.
 _PREFERRED: Final = ("application/json", "application/xml", "text/xml", *_FORMS)
 
 
 class BodyReader:
-    """Reads what is inside a request or an answer."""
+    """Reads the bodies of requests and responses."""
 
     def __init__(
         self, references: References, schemas: SchemaReader, media_types: Mapping[str, str], losses: Losses
@@ -28,7 +28,7 @@ class BodyReader:
         self._losses = losses
 
     def section(self, schema: Any, at: At) -> dict[str, Any]:
-        """A schema as a section: fields by name; ``$ref`` or ``$schema`` for what is more than fields."""
+        """A schema as a section: fields by name, ``$ref``, or ``$schema`` if it is not only an object of fields."""
         words = self._schemas.field(schema, at)
         if "$ref" in words:
             return words
@@ -40,7 +40,7 @@ class BodyReader:
         return {"$schema": words}
 
     def request(self, raw: Any, at: At) -> dict[str, Any]:
-        """``body`` or ``form``."""
+        """The section ``body`` or ``form`` of a ``requestBody``; empty if there is none."""
         body = self._references.resolve(raw, at)
         if not isinstance(body, Mapping):
             return {}
@@ -48,25 +48,25 @@ class BodyReader:
         if media is None:
             return {}
         if body.get("required") is False:
-            self._losses.add((*at, "required"), "that the body may be left out")
+            self._losses.add((*at, "required"), "that the body is optional")
         if body.get("description"):
-            self._losses.add((*at, "description"), f"what is said of the body: {body['description']!r:.60}")
+            self._losses.add((*at, "description"), f"the description of the body: {body['description']!r:.60}")
         where = (*at, "content", kind)
         if kind == _FORMS[1]:
             self._losses.add(where, "URL-encoded: it is sent as multipart form data")
         if media.get("encoding"):
-            self._losses.add((*where, "encoding"), "how the parts are encoded")
+            self._losses.add((*where, "encoding"), "the encoding of the parts")
         return {"form" if kind in _FORMS else "body": self._content(media, where)}
 
     def response(self, raw: Any, dialect: str, at: At) -> dict[str, Any]:
-        """``status``, ``produces`` and ``returns`` of the first answer that means success."""
+        """``status``, ``produces`` and ``returns`` of the first successful response."""
         responses = raw if isinstance(raw, Mapping) else {}
         chosen = _success(map(str, responses))
         words: dict[str, Any] = {}
         for status, unresolved in responses.items():
             where = (*at, str(status))
             if str(status) != chosen:
-                self._losses.add(where, f"the answer {status}")
+                self._losses.add(where, f"the response {status}")
                 continue
             response = self._references.resolve(unresolved, where)
             if not isinstance(response, Mapping):
@@ -75,7 +75,7 @@ class BodyReader:
                 words["status"] = int(chosen)
             for word in ("headers", "links"):
                 if response.get(word):
-                    self._losses.add((*where, word), f"the answer's {word}: {', '.join(response[word])}")
+                    self._losses.add((*where, word), f"the response's {word}: {', '.join(response[word])}")
             kind, media = self._chosen(response.get("content"), (*where, "content"))
             if media is None:
                 continue
@@ -95,7 +95,7 @@ class BodyReader:
             example = example.get("value") if isinstance(example, Mapping) else None
             if others:
                 self._losses.add((*at, "examples"), "the examples after the first")
-        if example is not None and not _exemplify(section, example):
+        if example is not None and not _add_examples(section, example):
             self._losses.add((*at, "example"), f"the example {example!r:.60}")
         return section
 
@@ -108,13 +108,13 @@ class BodyReader:
         chosen = min(kinds, key=lambda kind: ranks.get(plain[kind], 0.5 if plain[kind].endswith("+json") else 9))
         for kind in kinds:
             if kind != chosen:
-                self._losses.add((*at, kind), f"the form {kind}: only one is taken")
+                self._losses.add((*at, kind), f"the media type {kind}: only one is read")
         return plain[chosen], content[chosen]
 
 
-def _exemplify(section: dict[str, Any], example: Any) -> bool:
-    """Gives each field its share of an example of the whole, where it has none; False where it cannot be shared."""
-    if not isinstance(example, Mapping) or "$ref" in section or "$schema" in section or not sayable(example):
+def _add_examples(section: dict[str, Any], example: Any) -> bool:
+    """Splits an example of an object among its fields that have none; False if that is not possible."""
+    if not isinstance(example, Mapping) or "$ref" in section or "$schema" in section or not is_representable(example):
         return False
     names = {key.removesuffix("?"): key for key in section}
     for name, value in example.items():
@@ -124,7 +124,7 @@ def _exemplify(section: dict[str, Any], example: Any) -> bool:
         said = section[key]
         words: dict[str, Any] = {"title": said} if isinstance(said, str) else said
         if "properties" in words and isinstance(value, Mapping):
-            if not _exemplify(words["properties"], value):
+            if not _add_examples(words["properties"], value):
                 return False
         else:
             section[key] = {"example": value, **words}
@@ -132,10 +132,10 @@ def _exemplify(section: dict[str, Any], example: Any) -> bool:
 
 
 def _success(statuses: Iterable[str]) -> str:
-    """The first answer below 300, or else the nearest thing to one."""
+    """The first status below 300, else ``default``, else the first below 400; empty if there is none."""
     found = sorted(statuses)
-    for begins in ("2", "d", "3"):
+    for prefix in ("2", "d", "3"):
         for status in found:
-            if status.startswith(begins):
+            if status.startswith(prefix):
                 return status
     return ""

@@ -1,4 +1,4 @@
-"""Writes fields as JSON Schema, and what the specs share as components."""
+"""Writes fields as JSON Schema, and shared definitions as components of the document."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ _SAME: Final[Mapping[str, str]] = {
     "media_type": "contentMediaType",
     "encoding": "contentEncoding",
 }
-#: Words that say nothing of what is allowed: a use of a component may have its own beside the ``$ref``.
+#: Keywords that do not constrain values: a use of a component may have its own beside the ``$ref``.
 _ANNOTATIONS: Final = frozenset(
     {"title", "description", "examples", "default", "deprecated", "x-roles", "x-required-by", "x-doubt"}
 )
-#: Every type, for a value of any: left out, the words beside it would say which.
+#: Every type, written out for ``any`` where other keywords would imply a type.
 _ANY: Final = ("string", "number", "boolean", "object", "array")
 
-#: A definition, and what a use of it allows: the same unless the use says more than annotations.
+#: A definition, and the constraints of a use of it, which differ if the use adds more than annotations.
 _Key = tuple[str, str]
 
 
 class SchemaWriter:
-    """Writes schemas; what they took from a definition becomes a component."""
+    """Writes schemas; the definitions that they refer to become :attr:`components`."""
 
     def __init__(self, uses: Iterable[tuple[str, Schema]]) -> None:
-        """``uses`` are all schemas that will be written, each with the file that it is in."""
+        """``uses`` are all schemas that will be written, each with its file."""
         self.components: dict[str, Any] = {}
-        self._whole: dict[int, dict[str, Any]] = {}
+        self._inlined: dict[int, dict[str, Any]] = {}
         self._keys: dict[tuple[str, int], _Key] = {}
         self._names: dict[_Key, str] = {}
         self._common: dict[_Key, dict[str, Any]] = {}
@@ -61,7 +61,7 @@ class SchemaWriter:
             self.components[name] = {**self._common[key], **kept}
 
     def write(self, file: str, schema: Schema) -> dict[str, Any]:
-        """A schema that stands in ``file``: whole, or as a ``$ref`` with what is its own beside it."""
+        """A schema of ``file``: complete, or a ``$ref`` with its own annotations beside it."""
         key = self._key(file, schema)
         if key is None or key not in self._names:
             return self._words(file, schema)
@@ -82,7 +82,7 @@ class SchemaWriter:
         self._uses[key] += 1
         own = _annotations(self._inline(schema))
         if key in samples:
-            # What every use says stays with the component; a use can add to it, and not take from it.
+            # The component has the annotations that all uses share; a use can add some, and not remove any.
             common = self._common[key].items()
             self._common[key] = {word: value for word, value in common if word in own and own[word] == value}
         else:
@@ -92,22 +92,22 @@ class SchemaWriter:
     def _key(self, file: str, schema: Schema) -> _Key | None:
         if not schema.ref:
             return None
-        known = self._keys.get((file, id(schema)))
-        if known is None:
+        cached = self._keys.get((file, id(schema)))
+        if cached is None:
             target, _, pointer = schema.ref.partition("#")
             if not target:
                 target = file
             elif not target.startswith("/"):
                 target = posixpath.normpath(posixpath.join(posixpath.dirname(file), target))
             allowed = {word: value for word, value in self._inline(schema).items() if word not in _ANNOTATIONS}
-            known = f"{target}#{pointer}", json.dumps(allowed, sort_keys=True)
-            self._keys[file, id(schema)] = known
-        return known
+            cached = f"{target}#{pointer}", json.dumps(allowed, sort_keys=True)
+            self._keys[file, id(schema)] = cached
+        return cached
 
     def _name(self) -> None:
-        """Names components after their definitions: the most used first, its file's name before one that two share.
+        """Names components after their definitions, the most used first; with the file's name if two are equal.
 
-        A use that says more than its definition is a component of its own where it recurs, and is whole otherwise.
+        A use with more constraints than its definition becomes a component if it recurs, else it is written out.
         """
         wanted = Counter(ref.rpartition("/")[2] for ref in {ref for ref, _ in self._uses})
         named: set[str] = set()
@@ -127,11 +127,11 @@ class SchemaWriter:
             named.add(key[0])
 
     def _inline(self, schema: Schema) -> dict[str, Any]:
-        """A schema with nothing left to look up; kept, since products share what they refer to."""
-        known = self._whole.get(id(schema))
-        if known is None:
-            known = self._whole[id(schema)] = _words(schema, self._inline)
-        return known
+        """A schema with its references resolved; cached, since files share definitions."""
+        cached = self._inlined.get(id(schema))
+        if cached is None:
+            cached = self._inlined[id(schema)] = _words(schema, self._inline)
+        return cached
 
     def _words(self, file: str, schema: Schema) -> dict[str, Any]:
         return _words(schema, lambda inner: self.write(file, inner))
@@ -142,14 +142,14 @@ def _annotations(words: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _words(schema: Schema, inner: Callable[[Schema], dict[str, Any]]) -> dict[str, Any]:
-    """A schema's own words; ``inner`` writes the schemas inside it."""
+    """A schema as keywords of JSON Schema; ``inner`` writes the schemas inside it."""
     words: dict[str, Any] = {}
     for attribute, word in _SAME.items():
         value = getattr(schema, attribute)
         if value not in ("", None):
             words[word] = value
     if schema.enum:
-        # JSON Schema counts null among the values.
+        # In JSON Schema an enum must list null.
         words["enum"] = [*schema.enum, None] if schema.nullable and None not in schema.enum else list(schema.enum)
     if schema.example is not ABSENT:
         words["examples"] = [schema.example]

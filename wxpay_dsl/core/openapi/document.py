@@ -1,4 +1,4 @@
-"""Reads the text of an OpenAPI document, JSON or YAML, within bounds: it may come from anywhere."""
+"""Reads the text of an OpenAPI document, JSON or YAML, within bounds, since it may be hostile."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from wxpay_dsl.core.specs.yaml12 import forbidden_character
 
 __all__ = ["parse"]
 
-#: Values in a document: the largest known one has a fifth of it.
+#: Values in a document, at most; the largest known one has a fifth of that.
 _MOST: Final = 1_000_000
-#: Levels of a document; the deepest known one has 28.
+#: Levels of nesting, at most; the deepest known document has 28.
 _LEVELS: Final = 200
 _TOO_DEEP: Final = f"nested more than {_LEVELS} levels deep"
 
 
 def parse(text: str | bytes, file: str = "") -> Mapping[str, Any]:
-    """An OpenAPI document from JSON or YAML (1.2's scalars, anchors allowed). Raises SpecError."""
+    """Parses JSON or YAML (1.2's scalars, anchors allowed) into a mapping. Raises SpecError."""
     if isinstance(text, bytes):
         try:
             text = text.decode("utf-8-sig")
@@ -32,7 +32,7 @@ def parse(text: str | bytes, file: str = "") -> Mapping[str, Any]:
             raise SpecError(f"not UTF-8 (byte {error.start})", file) from None
     form = "JSON" if text.lstrip().startswith("{") else "YAML"
     try:
-        document = _from_json(text, file) if form == "JSON" else _texts(_from_yaml(text, file), [_MOST], 0)
+        document = _from_json(text, file) if form == "JSON" else _with_text_keys(_from_yaml(text, file), [_MOST], 0)
     except json.JSONDecodeError as error:
         raise SpecError(f"not JSON: {error.msg}", file, error.lineno, error.colno) from None
     except (yaml.YAMLError, UnicodeEncodeError, ValueError) as error:
@@ -44,19 +44,19 @@ def parse(text: str | bytes, file: str = "") -> Mapping[str, Any]:
         line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
         raise SpecError(f"not {form}: {_problem(error)}", file, line, column) from None
     if not isinstance(document, Mapping):
-        raise SpecError("not an OpenAPI document: it is no mapping", file)
+        raise SpecError("not an OpenAPI document: it is not a mapping", file)
     return document
 
 
 def _from_json(text: str, file: str) -> Any:
-    """The levels are counted first: how deep Python's own reader goes differs by version and platform."""
+    """Counts the levels first, since the limit of Python's reader differs by version and platform."""
     if deeper := first_deeper_in_json(text, _LEVELS):
         raise SpecError(f"not JSON: {_TOO_DEEP}", file, *deeper)
     return json.loads(text, parse_int=_integer)
 
 
 def _from_yaml(text: str, file: str) -> Any:
-    """The levels are counted first: libyaml builds them by recursion, which ends the process, not the call."""
+    """Counts the levels first, since libyaml builds them by recursion, which crashes the process if too deep."""
     depth = 0
     for event in yaml.parse(text, Loader=_Loader):
         if isinstance(event, yaml.CollectionStartEvent):
@@ -71,35 +71,34 @@ def _from_yaml(text: str, file: str) -> Any:
 
 
 def _problem(error: Exception) -> str:
-    """The sentence of an error on one line of bounded length, whatever of the document it repeats."""
+    """An error's message on one line of at most 200 characters, since it may quote the document."""
     text = " ".join(str(getattr(error, "problem", None) or error).split())[:200]
     return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 
-def _texts(value: Any, left: list[int], level: int) -> Any:
-    """The same with every key as text: YAML reads the `200` of a response as a number.
+def _with_text_keys(value: Any, left: list[int], level: int) -> Any:
+    """``value`` with every key as a string, since YAML reads the `200` of a response as a number.
 
-    What anchors share is written out; ``left`` holds how many values more that may make; ``level`` is how deep
-    this one is.
+    Anchors are expanded. ``left`` holds how many values more that may give, ``level`` is the depth of ``value``.
     """
     if level > _LEVELS:
-        raise yaml.YAMLError(f"its anchors nest more than {_LEVELS} levels deep, or within themselves")
+        raise yaml.YAMLError(f"its anchors nest more than {_LEVELS} levels deep, or contain themselves")
     left[0] -= 1
     if left[0] < 0:
-        raise yaml.YAMLError(f"its anchors make more than {_MOST} values of it")
+        raise yaml.YAMLError(f"its anchors expand to more than {_MOST} values")
     if isinstance(value, dict):
         return {
-            key if isinstance(key, str) else json.dumps(key): _texts(inner, left, level + 1)
+            key if isinstance(key, str) else json.dumps(key): _with_text_keys(inner, left, level + 1)
             for key, inner in value.items()
         }
-    return [_texts(inner, left, level + 1) for inner in value] if isinstance(value, list) else value
+    return [_with_text_keys(inner, left, level + 1) for inner in value] if isinstance(value, list) else value
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # the class is looked up
-    """JSON's data, with the scalars of YAML 1.2: a date or a `no` is text, and a tag of anything else an error."""
+    """Loads JSON's types, with the scalars of YAML 1.2: a date or a `no` is a string; other tags are errors."""
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
-        """Merges what `<<` names; once for each key, or merges of merges would redouble it."""
+        """Merges the mappings of `<<`, keeping each key once, since merges of merges would grow exponentially."""
         super().flatten_mapping(node)
         if any(isinstance(key, yaml.ScalarNode) for key, _ in node.value):
             last = {

@@ -1,4 +1,4 @@
-"""OpenAPI documents to spec files: which path goes into which file, what files share, and the text of each."""
+"""Converts an OpenAPI document to spec files: assigns paths to files, and definitions to the files that use them."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from .words import GENERIC, Lost, Vocabulary
 
 __all__ = ["Imported", "read_document"]
 
-#: More lines than this, and a file's paths are split by their next segment.
+#: Lines of a file, at most; longer ones are split by the next segment of their paths.
 MAX_LINES: Final = 1_500
 
 _VERSION: Final = re.compile(r"v[0-9]+\Z")
-_HALF: Final = re.compile("[\ud800-\udfff]")
-#: Words that a file may say once for all its operations.
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+#: Keywords that a file may have once for all its operations.
 _SHARED: Final = ("host", "roles", "tags", "checked")
 
 
 @frozen
 class Imported:
-    """Spec files by their names below a spec folder, and what the document says that they cannot."""
+    """The result of an import: spec files by their paths below a spec folder, and what could not be converted."""
 
     files: Mapping[str, str]
     lost: tuple[Lost, ...]
@@ -46,17 +46,17 @@ def read_document(
     schema: str = "spec.schema.json",
     common: str = "common.yaml",
 ) -> Imported:
-    """Spec files from an OpenAPI 3.0 or 3.1 document.
+    """Converts an OpenAPI 3.0 or 3.1 document to spec files.
 
-    ``dialect`` is the one that files belong to unless they say another, ``media_types`` each dialect's own (JSON where
-    it is not named), and ``host`` the origin that the client talks to anyway. ``schema`` is where
-    ``spec.schema.json`` is, seen from the spec folder, and ``common`` the file for what several files refer to.
-    Raises SpecError for a document that is not OpenAPI 3, or is too much: of references, or of levels.
+    ``dialect`` is that of files which name none, ``media_types`` the media type of each dialect (default: JSON), and
+    ``host`` the client's own origin, which specs need not name. ``schema`` is the path of ``spec.schema.json`` relative
+    to the spec folder, and ``common`` the file for definitions that several files use. Raises SpecError for a document
+    that is not OpenAPI 3, or exceeds the limits of references or nesting.
     """
     try:
         return _imported(document, vocabulary, media_types or {}, dialect, host, schema, common)
     except RecursionError:
-        raise SpecError("nested too deeply, or its references lead through too many others") from None
+        raise SpecError("nested too deeply, or too many references in a row") from None
 
 
 def _imported(
@@ -71,19 +71,19 @@ def _imported(
     contents = read_contents(document, vocabulary, media_types)
     specs = dict(_specs(contents, dialect, host))
     specs |= dict(_event_specs(contents, dialect))
-    _settle_definitions(specs, contents.definitions, common)
+    _place_definitions(specs, contents.definitions, common)
     files, lost = {}, list(contents.lost)
     for file, spec in specs.items():
         text = write(spec, posixpath.relpath(schema, posixpath.dirname(file) or "."))
-        # JSON can hold half a character; UTF-8 cannot.
-        files[file] = _HALF.sub("\ufffd", text)
+        # JSON can hold lone surrogates; UTF-8 cannot.
+        files[file] = _SURROGATE.sub("\ufffd", text)
         if files[file] != text:
-            lost.append(Lost("#/", f"half characters (lone surrogates) in {file}"))
+            lost.append(Lost("#/", f"lone surrogates (halves of characters) in {file}"))
     return Imported(files, tuple(lost))
 
 
 def _specs(contents: Contents, dialect: str, host: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each file of operations, by a name that no other has."""
+    """Each file of operations, under a unique name."""
     grouped: dict[tuple[str, str, str], dict[tuple[str, str], Entry]] = {}
     for (path, verb), entry in contents.operations.items():
         if entry.words.get("host") == host:
@@ -98,7 +98,7 @@ def _specs(contents: Contents, dialect: str, host: str) -> Iterator[tuple[str, d
 
 
 def _unique(stem: str, taken: set[str]) -> str:
-    """``stem.yaml``, with a number where there is such a file already."""
+    """``stem.yaml``, with a number if that is taken."""
     file, number = f"{stem}.yaml", 1
     while file in taken:
         number += 1
@@ -110,7 +110,7 @@ def _unique(stem: str, taken: set[str]) -> str:
 def _split(
     stem: str, prefix: str, dialect: str, operations: Mapping[tuple[str, str], Entry], contents: Contents
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """These operations as one file; as several, where they are of several products or too long for one."""
+    """These operations as one file; as several if they are of several products, or too long for one."""
     products = {entry.product: None for entry in operations.values()}
     spec = _spec(prefix, dialect, operations, contents)
     if len(products) == 1 and write(spec).count("\n") <= MAX_LINES:
@@ -132,7 +132,7 @@ def _split(
 
 
 def _place(path: str) -> tuple[str, str]:
-    """``v3/pay`` and ``/v3/pay`` for ``/v3/pay/transactions/{id}``: a version is a folder, what follows a file."""
+    """``v3/pay`` and ``/v3/pay`` for ``/v3/pay/transactions/{id}``: a folder for the version, a file for the rest."""
     segments = path.split("/")[1:]
     literal = [segment for segment in segments if segment]
     for number, segment in enumerate(literal):
@@ -159,7 +159,7 @@ def _spec(prefix: str, dialect: str, operations: Mapping[tuple[str, str], Entry]
     if dialect:
         spec["dialect"] = dialect
     words = [entry.words for entry in entries]
-    spec |= hoisted(words, title)
+    spec |= shared_keywords(words, title)
     paths: dict[str, dict[str, Any]] = {}
     for (path, verb), entry in operations.items():
         own = {word: value for word, value in entry.words.items() if word not in spec or word not in _SHARED}
@@ -169,8 +169,8 @@ def _spec(prefix: str, dialect: str, operations: Mapping[tuple[str, str], Entry]
     return {**spec, "operations": paths}
 
 
-def hoisted(operations: Iterable[Mapping[str, Any]], title: str) -> dict[str, Any]:
-    """The words that a file can say once, since every operation says the same."""
+def shared_keywords(operations: Iterable[Mapping[str, Any]], title: str) -> dict[str, Any]:
+    """The keywords that have the same value in all operations, and so can be written once for the file."""
     words = list(operations)
     shared = {}
     for word in _SHARED:
@@ -181,7 +181,7 @@ def hoisted(operations: Iterable[Mapping[str, Any]], title: str) -> dict[str, An
 
 
 def _title(entries: Iterable[Entry], contents: Contents) -> str:
-    """What most of the operations are filed under, where the document does not say it itself."""
+    """The product of the operations, or the most common of their products and first tags."""
     if any(entry.dialect for entry in entries):
         return next((entry.product for entry in entries if entry.product), "")
     names = Counter(entry.product or (entry.words.get("tags") or [""])[0] for entry in entries)
@@ -206,8 +206,8 @@ def _event_specs(contents: Contents, dialect: str) -> Iterator[tuple[str, dict[s
         yield _unique(f"notifications/{stem}", taken), {word: value for word, value in spec.items() if value}
 
 
-def _settle_definitions(specs: dict[str, dict[str, Any]], definitions: Mapping[str, Any], common: str) -> None:
-    """Puts each definition into the file that uses it, or into the common one where several do, or none."""
+def _place_definitions(specs: dict[str, dict[str, Any]], definitions: Mapping[str, Any], common: str) -> None:
+    """Puts each definition into the file that uses it, or into ``common`` if several do, or none."""
     users: dict[str, set[str]] = {name: set() for name in definitions}
     needs = {name: _names(words) for name, words in definitions.items()}
     for file, spec in specs.items():
@@ -229,7 +229,7 @@ def _settle_definitions(specs: dict[str, dict[str, Any]], definitions: Mapping[s
 
 
 def _names(value: Any) -> set[str]:
-    """The definitions that something refers to."""
+    """The names of the definitions that a value refers to."""
     if isinstance(value, dict):
         ref = value.get("$ref")
         own = {ref.removeprefix(REF)} if isinstance(ref, str) and ref.startswith(REF) else set()
@@ -238,7 +238,7 @@ def _names(value: Any) -> set[str]:
 
 
 def _moved(value: Any, moves: Mapping[str, str]) -> Any:
-    """The same, its references changed."""
+    """The value with its references changed by ``moves``."""
     if isinstance(value, dict):
         return {
             key: moves.get(inner, inner) if key == "$ref" and isinstance(inner, str) else _moved(inner, moves)

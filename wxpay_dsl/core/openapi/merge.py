@@ -1,4 +1,4 @@
-"""Follows the ``$ref``s of an OpenAPI document, and folds ``allOf`` and choices that mean only null into one schema."""
+"""Resolves the ``$ref``s of an OpenAPI document, and merges ``allOf``, ``oneOf`` and ``anyOf`` into one schema."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from wxpay_dsl.core.errors import SpecError
 
 from .words import Losses
 
-__all__ = ["At", "References", "listed", "mapping"]
+__all__ = ["At", "References", "as_list", "as_mapping"]
 
-#: The way from the document's root to where a thing stands.
+#: The path from the document's root to a value.
 At = tuple[str, ...]
 
-#: Deeper chains of references are taken for circles.
+#: References in a row, at most; more are taken for a circular reference.
 _DEEPEST: Final = 50
-#: Schemas that references and choices may make of a document: the largest known one makes a seventh of it.
+#: Schemas that a document may expand to; the largest known one has a seventh of that.
 _MOST: Final = 200_000
-#: What the words that are followed must hold, and what a list of them.
+#: The types of keywords that are followed, and of the items if they are lists.
 _SHAPES: Final[Mapping[str, tuple[tuple[type, ...], type]]] = {
     "$ref": ((str,), object),
     "type": ((str, list), str),
@@ -32,16 +32,16 @@ _SHAPES: Final[Mapping[str, tuple[tuple[type, ...], type]]] = {
     "oneOf": ((list,), object),
     "anyOf": ((list,), object),
 }
-#: Of a shape, or a field: whose it is.
+#: The roles that have a schema or a field.
 _ROLES: Final = "x-roles"
-#: Words that a definition can be added to with.
+#: Keywords that can be added to a definition beside its ``$ref``.
 _ADDED: Final = frozenset({"type", "properties", "required"})
-#: Words that may differ without changing what is allowed.
+#: Keywords that do not constrain values.
 _ANNOTATIONS: Final = frozenset({"title", "description", "example", "examples", "default", "deprecated"})
 
 
 class References:
-    """A document, as far as it refers to itself."""
+    """Resolves the references within a document."""
 
     def __init__(self, document: Mapping[str, Any], losses: Losses) -> None:
         self.document = document
@@ -50,23 +50,23 @@ class References:
         self._left = _MOST
 
     def resolve(self, node: Any, at: At) -> Any:
-        """What a node says, or what its local ``$ref`` leads to; an empty mapping where it leads nowhere."""
+        """The node itself, or the target of its local ``$ref``; an empty mapping if there is none."""
         for _ in range(_DEEPEST):
             if not isinstance(node, Mapping) or not isinstance(node.get("$ref"), str):
                 return node
             node = self._follow(node["$ref"], at)
-        self._losses.add(at, "the `$ref` turns in a circle")
+        self._losses.add(at, "the `$ref` is circular")
         return {}
 
     def merged(self, schema: Mapping[str, Any], at: At) -> Mapping[str, Any]:
-        """The schema without ``allOf``, without a choice that only means null, and without words of a wrong shape.
+        """The schema with ``allOf`` and choices merged into it, and without keywords of a wrong type.
 
-        Raises SpecError where references double and redouble what there is.
+        Raises SpecError if the references expand to too many schemas.
         """
         self._left -= 1
         if self._left < 0:
-            raise SpecError(f"its references make more than {_MOST} schemas of it: at {'/'.join(at)[:200]!a}")
-        schema = self._sound(schema, at)
+            raise SpecError(f"its references expand to more than {_MOST} schemas: at {'/'.join(at)[:200]!a}")
+        schema = self._well_typed(schema, at)
         for choice in ("oneOf", "anyOf"):
             options = schema.get(choice)
             if options is None:
@@ -80,9 +80,9 @@ class References:
                 null = {"nullable": True} if len(some) < len(options) else {}
                 return self.merged({"enum": [option["const"] for option in some], **rest, **null}, at)
             if all(isinstance(option, Mapping) and option.get(_ROLES) for option in some):
-                # Each shape is a role's: nothing is lost.
+                # Each option belongs to a role: nothing is lost.
                 return self.merged({**rest, "allOf": [*rest.get("allOf", ()), *some]}, at)
-            self._losses.add((*at, choice), f"`{choice}`: a choice of {len(options)} shapes")
+            self._losses.add((*at, choice), f"`{choice}`: a choice of {len(options)} schemas")
             if not _all_objects(some):
                 return self.merged(rest, at)
             shapes = self._variants([self._flat(option, at) for option in some])
@@ -93,7 +93,7 @@ class References:
         rest = {word: value for word, value in schema.items() if word != "allOf"}
         of_roles = [part for part in parts if isinstance(part, Mapping) and part.get(_ROLES)]
         if len(of_roles) > 1:
-            # Variants for roles: a caller is one of them, so that what each requires is not required of all.
+            # Variants for roles: a caller has one role, so what one requires is not required of all.
             shapes = self._variants([self._flat(part, at) for part in of_roles])
             parts = [*(part for part in parts if part not in of_roles), shapes]
         every: list[Any] = [*parts, rest]
@@ -104,7 +104,7 @@ class References:
         fields = together.get("properties", {})
         base = self._flat(first, at)
         refers = isinstance(first, Mapping) and set(first) == {"$ref"}
-        # A field beside a reference stands in the place of the definition's own of that name.
+        # A field beside a reference would replace the definition's field of that name.
         apart = not set(fields) & set(base.get("properties", ())) and not {"items", *_SHAPES} & set(together) - _ADDED
         if refers and apart and set(together.get("required", ())) <= set(fields):
             return {**first, **together}
@@ -113,20 +113,20 @@ class References:
         self._merge(whole, together, at)
         return whole
 
-    def _sound(self, schema: Mapping[str, Any], at: At) -> Mapping[str, Any]:
-        wrong = [word for word in schema if word in _SHAPES and not _shaped(schema[word], _SHAPES[word])]
+    def _well_typed(self, schema: Mapping[str, Any], at: At) -> Mapping[str, Any]:
+        wrong = [word for word in schema if word in _SHAPES and not _has_type(schema[word], _SHAPES[word])]
         for word in wrong:
             self._losses.add((*at, word), f"`{word}`: {schema[word]!r:.40}")
         return {word: value for word, value in schema.items() if word not in wrong} if wrong else schema
 
     def _flat(self, schema: Any, at: At) -> Mapping[str, Any]:
-        """The schema with what its ``$ref`` and ``allOf`` say in it."""
+        """The schema with its ``$ref`` and ``allOf`` merged into it."""
         if not isinstance(schema, Mapping):
             return {}
         ref = schema.get("$ref")
         if isinstance(ref, str):
             if len(self._open) > _DEEPEST or ref in self._open:
-                self._losses.add(at, f"{ref} is inside itself")
+                self._losses.add(at, f"{ref} contains itself")
                 return {}
             self._open.append(ref)
             try:
@@ -141,9 +141,9 @@ class References:
         return self._flat(flat, at) if "$ref" in flat else flat
 
     def _variants(self, options: list[Mapping[str, Any]]) -> dict[str, Any]:
-        """One object of several, of which a value is any: the fields of all, required where all require them.
+        """One object for several alternatives: the fields of all, required if all require them.
 
-        Where each says whose it is, so does each field that not all of them have, or require.
+        If every alternative has roles, so does each field that not all of them have, or require.
         """
         properties: dict[str, Any] = {}
         required: list[str] = []
@@ -163,7 +163,7 @@ class References:
         return {"type": "object", "properties": properties, **({"required": required} if required else {})}
 
     def _merge(self, into: dict[str, Any], schema: Mapping[str, Any], at: At, *, quietly: bool = False) -> None:
-        """Adds what ``schema`` says; ``quietly`` where it says it beside a reference, and is meant to win."""
+        """Merges ``schema`` into ``into``; ``quietly`` (keywords beside a reference) replaces without a report."""
         for word, value in schema.items():
             if word == "properties":
                 fields = into["properties"] = dict(into.get("properties", {}))
@@ -175,7 +175,7 @@ class References:
                 into["required"] = [*dict.fromkeys([*into.get("required", ()), *value])]
             else:
                 if word in into and into[word] != value and word not in _ANNOTATIONS and not quietly:
-                    self._losses.add((*at, "allOf"), f"`{word}` is said twice: {into[word]!r:.40} and {value!r:.40}")
+                    self._losses.add((*at, "allOf"), f"`{word}` has two values: {into[word]!r:.40} and {value!r:.40}")
                 into[word] = value
 
     def _follow(self, ref: str, at: At) -> Any:
@@ -195,7 +195,7 @@ class References:
         return node
 
 
-def _shaped(value: Any, shape: tuple[tuple[type, ...], type]) -> bool:
+def _has_type(value: Any, shape: tuple[tuple[type, ...], type]) -> bool:
     outer, inner = shape
     return isinstance(value, outer) and (not isinstance(value, list) or all(isinstance(item, inner) for item in value))
 
@@ -214,11 +214,11 @@ def _all_objects(options: Iterable[Any]) -> bool:
     )
 
 
-def mapping(raw: Any) -> Mapping[str, Any]:
-    """A mapping; an empty one for anything else, since a document may be wrong anywhere."""
+def as_mapping(raw: Any) -> Mapping[str, Any]:
+    """``raw`` if it is a mapping; else an empty one, since a document may be wrong anywhere."""
     return raw if isinstance(raw, Mapping) else {}
 
 
-def listed(raw: Any) -> list[Any]:
-    """A list; an empty one for anything else."""
+def as_list(raw: Any) -> list[Any]:
+    """``raw`` if it is a list; else an empty one."""
     return raw if isinstance(raw, list) else []

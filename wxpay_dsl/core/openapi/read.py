@@ -1,4 +1,4 @@
-"""Reads an OpenAPI document: its operations and webhooks as the DSL's words, and what could not be carried over."""
+"""Reads an OpenAPI document: operations and webhooks as keywords of specs, and what could not be converted."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from attrs import frozen
 from wxpay_dsl.core.errors import SpecError
 from wxpay_dsl.core.origins import is_origin
 from wxpay_dsl.core.specs.facts import parse_checked
-from wxpay_dsl.core.specs.grammar import EVENT_WORDS, OPERATION_WORDS, Mistake
+from wxpay_dsl.core.specs.grammar import EVENT_KEYWORDS, OPERATION_KEYWORDS, Mistake
 from wxpay_dsl.core.specs.model import VERBS
 
 from .body import BodyReader
-from .merge import At, References, listed, mapping
+from .merge import At, References, as_list, as_mapping
 from .parameters import ParameterReader, identifier
 from .schema import SchemaReader
 from .words import EVENT_VENDOR, OPERATION_VENDOR, Losses, Lost, Vocabulary
@@ -36,7 +36,7 @@ _SEGMENT: Final = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*\}\Z|[A-Za-z0-9._~!$&'()*
 
 
 class Entry(NamedTuple):
-    """An operation or event: its words, and the words of the file that it belongs into."""
+    """An operation or event: its keywords, and the dialect and product of the file that it belongs to."""
 
     words: dict[str, Any]
     dialect: str
@@ -45,7 +45,7 @@ class Entry(NamedTuple):
 
 @frozen
 class Contents:
-    """What a document holds, in the form that YAML would give it."""
+    """The contents of a document, in the form in which YAML specs are read."""
 
     title: str
     description: str
@@ -56,7 +56,7 @@ class Contents:
 
 
 def read_contents(document: Mapping[str, Any], vocabulary: Vocabulary, media_types: Mapping[str, str]) -> Contents:
-    """Reads OpenAPI 3.0 or 3.1. ``media_types`` are the dialects' own; an answer of another says so.
+    """Reads an OpenAPI 3.0 or 3.1 document. ``media_types`` are the dialects'; a response of another gets ``produces``.
 
     Raises SpecError for a document that is not OpenAPI 3.
     """
@@ -78,12 +78,12 @@ class _Reader:
         self._bodies = BodyReader(self._references, self._schemas, media_types, self._losses)
 
     def read(self) -> Contents:
-        info = mapping(self._document.get("info"))
+        info = as_mapping(self._document.get("info"))
         operations: dict[tuple[str, str], Entry] = {}
-        for path, item in mapping(self._document.get("paths")).items():
+        for path, item in as_mapping(self._document.get("paths")).items():
             self._path(path, item, operations)
         events: dict[str, Entry] = {}
-        for name, item in mapping(self._document.get("webhooks")).items():
+        for name, item in as_mapping(self._document.get("webhooks")).items():
             self._webhook(name, item, events)
         self._schemas.read_definitions()
         self._rest(info)
@@ -115,7 +115,7 @@ class _Reader:
                 self._losses.add((*at, verb), f"the verb {verb!r}")
 
     def _operation(self, item: Mapping[str, Any], raw: Any, host: str, templates: list[str], at: At) -> Entry:
-        raw = mapping(raw)
+        raw = as_mapping(raw)
         words = self._head(item, raw, at, OPERATION_VENDOR)
         dialect, product = str(words.pop("dialect", "")), str(words.pop("product", ""))
         if "servers" in raw:
@@ -130,7 +130,7 @@ class _Reader:
         for word in raw:
             if word not in _OPERATION and not word.startswith("x-"):
                 self._losses.add((*at, word), f"`{word}`")
-        return Entry({word: value for word, value in words.items() if word in OPERATION_WORDS}, dialect, product)
+        return Entry({word: value for word, value in words.items() if word in OPERATION_KEYWORDS}, dialect, product)
 
     def _webhook(self, name: str, raw: Any, events: dict[str, Entry]) -> None:
         at: At = ("webhooks", name)
@@ -139,7 +139,7 @@ class _Reader:
         for verb in verbs[1:]:
             self._losses.add((*at, verb), "an event is one message: this verb")
         for verb in verbs[:1]:
-            message = mapping(item[verb])
+            message = as_mapping(item[verb])
             words = self._head(item, message, (*at, verb), EVENT_VENDOR)
             dialect, product = str(words.pop("dialect", "")), str(words.pop("product", ""))
             resource = words.pop("resource", None)
@@ -151,27 +151,27 @@ class _Reader:
                 words["returns"] = answer["returns"]
             if resource is not None:
                 words["resource"] = self._bodies.section(resource, (*at, verb, "resource"))
-            events[name] = Entry({word: words[word] for word in words if word in EVENT_WORDS}, dialect, product)
+            events[name] = Entry({word: words[word] for word in words if word in EVENT_KEYWORDS}, dialect, product)
 
     def _head(
         self, item: Mapping[str, Any], raw: Mapping[str, Any], at: At, vendor: Mapping[str, str]
     ) -> dict[str, Any]:
-        """Summary, tags and vendor words: of the path, and over them of the operation."""
+        """Summary, tags and vendor keywords of a path, overridden by those of the operation."""
         words: dict[str, Any] = {}
         for source in (item, raw):
-            words |= self._vocabulary.known(source, vendor)
-            for word in self._vocabulary.unknown(source, vendor):
+            words |= self._vocabulary.recognised(source, vendor)
+            for word in self._vocabulary.unrecognised(source, vendor):
                 self._losses.add((*at, word), f"`{word}`: {source[word]!r:.60}")
             for word in ("summary", "description"):
                 if source.get(word):
                     words[word] = str(source[word])
         if "summary" not in raw and "summary" not in words and raw.get("operationId"):
             words["summary"] = str(raw["operationId"])
-        if listed(raw.get("tags")):
+        if as_list(raw.get("tags")):
             words["tags"] = [str(tag) for tag in raw["tags"]]
         if raw.get("deprecated") is True:
             words["deprecated"] = True
-        page = mapping(raw.get("externalDocs")).get("url")
+        page = as_mapping(raw.get("externalDocs")).get("url")
         if page and page not in words.get("docs", ()):
             words["docs"] = [*words.get("docs", ()), page]
         for word in [word for word in words if not _fits(word, words[word])]:
@@ -180,19 +180,19 @@ class _Reader:
         return words
 
     def _server(self, holder: Mapping[str, Any], at: At) -> tuple[str, str]:
-        """The origin and the path of the first server."""
+        """The origin and the path of the first server; empty if there is none."""
         servers = holder.get("servers")
         if not isinstance(servers, list) or not servers:
             return "", ""
-        server = mapping(servers[0])
+        server = as_mapping(servers[0])
         url = str(server.get("url", ""))
-        for name, variable in mapping(server.get("variables")).items():
-            url = url.replace("{" + name + "}", str(mapping(variable).get("default", "")))
+        for name, variable in as_mapping(server.get("variables")).items():
+            url = url.replace("{" + name + "}", str(as_mapping(variable).get("default", "")))
         if len(servers) > 1 and holder is not self._document:
             self._losses.add((*at, "servers"), "the servers after the first")
         try:
             parts = urlsplit(url)
-        except ValueError:  # half an IPv6 address
+        except ValueError:  # an incomplete IPv6 address
             return "", ""
         host = f"{parts.scheme}://{parts.netloc}"
         return host if is_origin(host) else "", parts.path.rstrip("/") if not parts.path or parts.path.startswith(
@@ -200,27 +200,27 @@ class _Reader:
         ) else ""
 
     def _item(self, raw: Any, at: At) -> Mapping[str, Any]:
-        item = mapping(raw)
+        item = as_mapping(raw)
         if "$ref" in item:
             rest = {word: value for word, value in item.items() if word != "$ref"}
-            item = {**mapping(self._references.resolve({"$ref": item["$ref"]}, at)), **rest}
+            item = {**as_mapping(self._references.resolve({"$ref": item["$ref"]}, at)), **rest}
         return item
 
     def _rest(self, info: Mapping[str, Any]) -> None:
-        """Names what the document says beside its paths."""
+        """Reports what the document has beside its paths, and is not converted."""
         document = self._document
         for word in info:
             if word not in ("title", "description") and word not in self._vocabulary.silent:
                 self._losses.add(("info", word), f"`{word}`: {info[word]!r:.60}")
-        for number, server in enumerate(map(mapping, listed(document.get("servers"))[1:]), 1):
+        for number, server in enumerate(map(as_mapping, as_list(document.get("servers"))[1:]), 1):
             self._losses.add(("servers", str(number)), f"the server {server.get('url')!r}")
-        for number, tag in enumerate(map(mapping, listed(document.get("tags")))):
+        for number, tag in enumerate(map(as_mapping, as_list(document.get("tags")))):
             if set(tag) - {"name"}:
-                self._losses.add(("tags", str(number)), f"what is said of the tag {tag.get('name')!r}")
+                self._losses.add(("tags", str(number)), f"the description of the tag {tag.get('name')!r}")
         for word in document:
             if word not in _DOCUMENT and word not in self._vocabulary.silent:
                 self._losses.add((word,), f"`{word}`")
-        for word in mapping(document.get("components")):
+        for word in as_mapping(document.get("components")):
             if word == "securitySchemes":
                 self._losses.add(("components", word), f"`{word}`: the client's dialect signs")
 
@@ -234,8 +234,8 @@ def _is_checked(value: Mapping[str, Any]) -> bool:
 
 
 def _fits(word: str, value: Any) -> bool:
-    """Whether a vendor word holds what the DSL's word of that meaning may hold."""
-    types = {**OPERATION_WORDS, **EVENT_WORDS}.get(word)
+    """Whether the value of a vendor keyword is valid for the spec's keyword."""
+    types = {**OPERATION_KEYWORDS, **EVENT_KEYWORDS}.get(word)
     if types is None:
         return True
     if word == "checked":

@@ -1,6 +1,4 @@
-"""The words between the DSL and OpenAPI: which vendor word stands for which of ours, and what an import had to leave
-behind.
-"""
+"""The vendor keywords (``x-…``) for keywords of specs that OpenAPI lacks, and the record of what an import lost."""
 
 from __future__ import annotations
 
@@ -11,7 +9,7 @@ from attrs import field, frozen
 
 __all__ = ["EVENT_VENDOR", "FIELD_VENDOR", "GENERIC", "OPERATION_VENDOR", "SPREAD", "Losses", "Lost", "Vocabulary"]
 
-#: Words of a field that OpenAPI lacks, and the vendor words they are exported as.
+#: Keywords of a field that OpenAPI lacks, and the vendor keywords that they are exported as.
 FIELD_VENDOR: Final[Mapping[str, str]] = {
     "encrypted": "x-encrypted",
     "media": "x-media",
@@ -19,10 +17,10 @@ FIELD_VENDOR: Final[Mapping[str, str]] = {
     "roles": "x-roles",
     "required_by": "x-required-by",
     "doubt": "x-doubt",
-    # Only where OpenAPI's own way, a second type, cannot say it.
+    # Only where the type `any` leaves no place for OpenAPI's second type `null`.
     "nullable": "x-nullable",
 }
-#: The same of an operation. `dialect` and `product` are a file's words; each operation says them in OpenAPI.
+#: The same for an operation. `dialect` and `product` are those of its file.
 OPERATION_VENDOR: Final[Mapping[str, str]] = {
     "dialect": "x-dialect",
     "product": "x-product",
@@ -40,7 +38,7 @@ OPERATION_VENDOR: Final[Mapping[str, str]] = {
     "updated": "x-updated",
     "version": "x-version",
 }
-#: Of a parameter: its fields travel by their own names, and its own name does not.
+#: Of a parameter: its fields are sent under their own names, and its own name is not sent.
 SPREAD: Final = "x-spread"
 EVENT_VENDOR: Final[Mapping[str, str]] = {
     "dialect": "x-dialect",
@@ -55,23 +53,23 @@ EVENT_VENDOR: Final[Mapping[str, str]] = {
 
 @frozen
 class Vocabulary:
-    """What a document's vendor words mean.
+    """The meanings of a document's vendor keywords.
 
-    ``words`` maps a vendor word to the DSL's; ``values`` translates what a DSL word then holds, item by item of a list
-    (``{"roles": {"shop": "merchant"}}``); ``silent`` names vendor words that carry nothing and need not be reported.
+    ``words`` maps a vendor keyword to that of specs; ``values`` translates its value, or each item of a list
+    (``{"roles": {"shop": "merchant"}}``); ``silent`` names vendor keywords without information, which are not reported.
     """
 
     words: Mapping[str, str]
     values: Mapping[str, Mapping[Any, Any]] = field(factory=dict)
     silent: frozenset[str] = frozenset()
 
-    def known(self, raw: Mapping[str, Any], words: Container[str]) -> dict[str, Any]:
-        """The DSL words among ``words`` that the vendor words of ``raw`` say."""
+    def recognised(self, raw: Mapping[str, Any], words: Container[str]) -> dict[str, Any]:
+        """The keywords among ``words`` for which ``raw`` has vendor keywords, with their values."""
         pairs = ((self.words.get(vendor, ""), value) for vendor, value in raw.items())
         return {word: self._translated(word, value) for word, value in pairs if word in words}
 
-    def unknown(self, raw: Mapping[str, Any], words: Container[str]) -> list[str]:
-        """The vendor words of ``raw`` that mean nothing here."""
+    def unrecognised(self, raw: Mapping[str, Any], words: Container[str]) -> list[str]:
+        """The vendor keywords of ``raw`` without a meaning here."""
         return [
             key
             for key in raw
@@ -83,12 +81,12 @@ class Vocabulary:
         if table is None:
             return value
         if isinstance(value, list):
-            # Two words of theirs may be one of ours.
+            # Two of their values may be translated to one.
             return list(dict.fromkeys(table.get(item, item) for item in value))
         return table.get(value, value)
 
 
-#: The vendor words that an export of ours has.
+#: The vendor keywords of :func:`.write.write_document`.
 GENERIC: Final = Vocabulary(
     {vendor: word for table in (EVENT_VENDOR, OPERATION_VENDOR, FIELD_VENDOR) for word, vendor in table.items()}
 )
@@ -96,7 +94,7 @@ GENERIC: Final = Vocabulary(
 
 @frozen
 class Lost:
-    """Something that an import could not carry over: where in the document (a JSON pointer), and what."""
+    """Something that an import could not convert: where in the document (a JSON pointer), and what."""
 
     place: str
     what: str
@@ -106,11 +104,11 @@ class Lost:
 
 
 class Losses:
-    """What has been lost so far."""
+    """Collects what an import could not convert."""
 
     def __init__(self) -> None:
         self.all: list[Lost] = []
 
     def add(self, at: tuple[str, ...], what: str) -> None:
-        """One more; ``at`` is the way to it from the document's root."""
+        """Adds an entry; ``at`` is its path from the document's root."""
         self.all.append(Lost("#/" + "/".join(part.replace("~", "~0").replace("/", "~1") for part in at), what))

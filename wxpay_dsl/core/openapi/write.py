@@ -1,4 +1,4 @@
-"""Writes operations and events as an OpenAPI 3.1 document, with vendor words for what only the DSL can say."""
+"""Writes operations and events as an OpenAPI 3.1 document, with vendor keywords for what OpenAPI cannot express."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .words import EVENT_VENDOR, OPERATION_VENDOR, SPREAD
 __all__ = ["write_document"]
 
 _FORM: Final = "multipart/form-data"
-#: What is not worth saying.
+#: Defaults, which are not written.
 _DEFAULTS: Final[Mapping[str, Any]] = {
     "mutual_tls": False,
     "verify": True,
@@ -33,10 +33,10 @@ def write_document(
     host: str = "",
     media_types: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """An OpenAPI 3.1 document of all these.
+    """An OpenAPI 3.1 document of these operations and events.
 
-    ``info`` is the document's own (``title`` and ``version`` at least), ``host`` the origin that serves what names no
-    host, ``media_types`` each dialect's (JSON where it is not named).
+    ``info`` is the document's (``title`` and ``version`` at least), ``host`` the origin of operations that name none,
+    ``media_types`` the media type of each dialect (default: JSON).
     """
     all_operations, all_events = list(operations), list(events)
     schemas = SchemaWriter(_schemas(all_operations, all_events))
@@ -85,7 +85,7 @@ class _Writer:
 
     def operation(self, operation: Operation) -> dict[str, Any]:
         media_type = self._media_types.get(operation.dialect, "application/json")
-        words = self._head(operation, OPERATION_VENDOR)
+        words = self._metadata(operation, OPERATION_VENDOR)
         words["operationId"] = self._name(operation)
         if operation.host:
             words["servers"] = [{"url": operation.host}]
@@ -96,16 +96,16 @@ class _Writer:
             if section is not None:
                 schema = self._schemas.write(operation.file, section)
                 words["requestBody"] = {"required": True, "content": {kind: {"schema": schema}}}
-        answer: dict[str, Any] = {"description": operation.summary or "OK"}
+        response: dict[str, Any] = {"description": operation.summary or "OK"}
         if operation.returns is not None or operation.produces:
             returns = operation.returns
             content = {} if returns is None else {"schema": self._schemas.write(operation.file, returns)}
-            answer["content"] = {operation.produces or media_type: content}
-        words["responses"] = {str(operation.status): answer}
+            response["content"] = {operation.produces or media_type: content}
+        words["responses"] = {str(operation.status): response}
         return words
 
     def event(self, event: Event) -> dict[str, Any]:
-        words = self._head(event, EVENT_VENDOR)
+        words = self._metadata(event, EVENT_VENDOR)
         if event.body is not None:
             kind = self._media_types.get(event.dialect, "application/json")
             schema = self._schemas.write(event.file, event.body)
@@ -119,7 +119,7 @@ class _Writer:
         words["responses"] = {"200": answer}
         return words
 
-    def _head(self, item: Operation | Event, vendor: Mapping[str, str]) -> dict[str, Any]:
+    def _metadata(self, item: Operation | Event, vendor: Mapping[str, str]) -> dict[str, Any]:
         words: dict[str, Any] = {"summary": item.summary}
         if item.description:
             words["description"] = item.description
@@ -130,7 +130,7 @@ class _Writer:
             words["deprecated"] = True
         for word, name in vendor.items():
             value = getattr(item, word)
-            # Each word's own default is left unsaid.
+            # Defaults are not written.
             if not isinstance(value, Schema) and value not in ((), "", None, _DEFAULTS.get(word)):
                 words[name] = list(value) if isinstance(value, tuple) else value
         if item.checked is not None:
@@ -157,7 +157,7 @@ class _Writer:
         return written
 
     def _name(self, operation: Operation) -> str:
-        """``v3_edu-papay_contracts_presign_post``: the chain, as a name that is nobody else's."""
+        """``v3_edu-papay_contracts_presign_post``: the chain as a unique name."""
         name = "_".join((*operation.chain, operation.verb)).replace("{", "").replace("}", "")
         count = self._names[name] = self._names.get(name, 0) + 1
         return name if count == 1 else f"{name}_{count}"

@@ -1,4 +1,4 @@
-"""Reads ``checked``: what the facts of an operation or event were compared with, and when."""
+"""Parses the keyword ``checked``: what the facts of an operation or event were compared with, and when."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any, Final
 
-from .grammar import Mistake, expect, known, nearest
+from .grammar import Mistake, check_keywords, expect, nearest
 from .model import SOURCES, Checked
 
 __all__ = ["is_official", "parse_checked"]
@@ -15,9 +15,9 @@ _WORDS: Final[Mapping[str, tuple[type, ...]]] = {"source": (str,), "date": (str,
 
 
 def parse_checked(raw: Mapping[str, Any]) -> Checked:
-    """The value of ``checked``: ``{source: official, date: 2026-08-08}``. Raises Mistake."""
+    """Parses ``{source: official, date: 2026-08-08}``. Raises Mistake."""
     try:
-        known(raw, _WORDS, "`checked`")
+        check_keywords(raw, _WORDS, "`checked`")
         for word, types in _WORDS.items():
             if word not in raw:
                 raise Mistake(f"{word!r} is missing: `checked: {{source: official, date: 2026-08-08}}`")
@@ -32,12 +32,12 @@ def parse_checked(raw: Mapping[str, Any]) -> Checked:
         except ValueError:
             parsed = None
         if parsed is None or parsed.isoformat() != day:
-            raise Mistake(f"{day!r:.40} is not a day: YYYY-MM-DD", "date")
+            raise Mistake(f"{day!r:.40} is not a date: YYYY-MM-DD", "date")
     except Mistake as mistake:
         raise mistake.within("checked") from None
     return Checked(source, day)
 
 
 def is_official(checked: Checked | None) -> bool:
-    """Whether facts were compared with the official pages: only such facts refuse a request."""
+    """Whether facts were compared with the official pages; only those make a request be refused."""
     return checked is not None and checked.source == "official"

@@ -1,7 +1,7 @@
-"""The DSL's grammar: the words of a spec, and how their values become a :class:`~wxpay_dsl.core.specs.model.Schema`.
+"""The grammar of specs: their keywords, and how values become a :class:`~wxpay_dsl.core.specs.model.Schema`.
 
-Pure: it takes what YAML gave, and a function that finds what a ``$ref`` names. A mistake is a :class:`Mistake` that
-knows its path in the data; the loader turns that into file, line and column.
+Pure functions of the parsed YAML and of a function that resolves a ``$ref``. An error is a :class:`Mistake` with its
+path in the data; the loader turns that into file, line and column.
 """
 
 from __future__ import annotations
@@ -13,26 +13,27 @@ from typing import Any, Final
 from attrs import evolve
 
 from .model import Schema
-from .patterns import why_not
+from .patterns import pattern_error
 
 __all__ = [
-    "EVENT_WORDS",
-    "FIELD_WORDS",
-    "FILE_WORDS",
-    "OPERATION_WORDS",
+    "EVENT_KEYWORDS",
+    "FIELD_KEYWORDS",
+    "FILE_KEYWORDS",
+    "OPERATION_KEYWORDS",
+    "SPEC_KEYWORDS",
     "TYPES",
     "Mistake",
     "Resolve",
+    "check_keywords",
     "expect",
-    "known",
     "parse_field",
     "parse_section",
 ]
 
 TYPES: Final = ("string", "integer", "number", "boolean", "object", "array", "any")
 
-#: Each word of a field: the attribute of Schema it becomes, and the Python types its value may have.
-FIELD_WORDS: Final[Mapping[str, tuple[str, tuple[type, ...]]]] = {
+#: Each keyword of a field: the attribute of Schema that it sets, and the Python types of its value.
+FIELD_KEYWORDS: Final[Mapping[str, tuple[str, tuple[type, ...]]]] = {
     "type": ("type", (str,)),
     "title": ("title", (str,)),
     "description": ("description", (str,)),
@@ -63,8 +64,8 @@ FIELD_WORDS: Final[Mapping[str, tuple[str, tuple[type, ...]]]] = {
     "$ref": ("ref", (str,)),
 }
 
-#: Each word of an operation, beside its sections, and the Python types its value may have.
-OPERATION_WORDS: Final[Mapping[str, tuple[type, ...]]] = {
+#: Each keyword of an operation, sections included, and the Python types of its value.
+OPERATION_KEYWORDS: Final[Mapping[str, tuple[type, ...]]] = {
     "summary": (str,),
     "description": (str,),
     "docs": (list,),
@@ -93,7 +94,7 @@ OPERATION_WORDS: Final[Mapping[str, tuple[type, ...]]] = {
     "returns": (dict,),
 }
 
-EVENT_WORDS: Final[Mapping[str, tuple[type, ...]]] = {
+EVENT_KEYWORDS: Final[Mapping[str, tuple[type, ...]]] = {
     "summary": (str,),
     "description": (str,),
     "docs": (list,),
@@ -107,8 +108,8 @@ EVENT_WORDS: Final[Mapping[str, tuple[type, ...]]] = {
     "returns": (dict,),
 }
 
-#: ``host``, ``roles``, ``tags`` and ``checked`` of a file hold for its operations that say nothing else.
-FILE_WORDS: Final[Mapping[str, tuple[type, ...]]] = {
+#: ``host``, ``roles``, ``tags`` and ``checked`` of a file are the defaults of its operations.
+FILE_KEYWORDS: Final[Mapping[str, tuple[type, ...]]] = {
     "title": (str,),
     "description": (str,),
     "path": (str,),
@@ -122,7 +123,10 @@ FILE_WORDS: Final[Mapping[str, tuple[type, ...]]] = {
     "events": (dict,),
 }
 
-#: Finds what a ``$ref`` names; raises Mistake for one that dangles or turns in a circle.
+#: Any of these makes a file a spec; without them it is a file of definitions.
+SPEC_KEYWORDS: Final = ("path", "dialect", "definitions", "operations", "events")
+
+#: Resolves a ``$ref``; raises Mistake if it names nothing or is circular.
 Resolve = Callable[[str], Schema]
 
 _TYPE_NAMES: Final = {
@@ -135,8 +139,8 @@ _TYPE_NAMES: Final = {
 }
 
 
-class Mistake(Exception):  # noqa: N818 (never leaves the loader; what users see is a SpecError)
-    """Something the grammar does not allow: what, and where in the data."""
+class Mistake(Exception):  # noqa: N818 (internal: users get a SpecError)
+    """A violation of the grammar: a message, and the path in the data."""
 
     def __init__(self, message: str, *path: str | int) -> None:
         super().__init__(message)
@@ -144,26 +148,26 @@ class Mistake(Exception):  # noqa: N818 (never leaves the loader; what users see
         self.path: tuple[str | int, ...] = path
 
     def within(self, *outer: str | int) -> Mistake:
-        """The same, seen from further outside."""
+        """Prepends ``outer`` to the path, and returns the mistake itself."""
         self.path = (*outer, *self.path)
         return self
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
-    """``; did you mean 'x'?``, or nothing where no word is near."""
+    """``; did you mean 'x'?`` for the most similar of ``words``; empty if none is similar."""
     close = get_close_matches(word, list(words), n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
-def known(raw: Mapping[str, Any], words: Mapping[str, Any], what: str) -> None:
-    """Raises Mistake for the first key that is not one of ``words``."""
+def check_keywords(raw: Mapping[str, Any], words: Mapping[str, Any], what: str) -> None:
+    """Raises Mistake for the first key that is not one of ``words``; ``what`` (``a spec``) is for the message."""
     for key in raw:
         if key not in words:
-            raise Mistake(f"{key!r} is not a word of {what}{nearest(key, words)}", key)
+            raise Mistake(f"{key!r} is not a keyword of {what}{nearest(key, words)}", key)
 
 
 def expect(value: Any, types: tuple[type, ...], word: str) -> Any:
-    """``value``, if it is of one of ``types``; booleans are no numbers here."""
+    """Returns ``value`` if it is of one of ``types``, else raises Mistake; a boolean is not a number."""
     if object in types or (isinstance(value, types) and (bool in types or not isinstance(value, bool))):
         return value
     wanted = " or ".join(_TYPE_NAMES[t] for t in types)
@@ -171,12 +175,12 @@ def expect(value: Any, types: tuple[type, ...], word: str) -> Any:
 
 
 def parse_section(raw: Mapping[str, Any], resolve: Resolve) -> Schema:
-    """``body``, ``query``, ``returns`` …: fields by name; or ``$schema`` for what is no object, ``$ref`` for a
-    definition.
+    """Parses a section (``body``, ``query``, ``returns`` …): fields by name, ``$schema`` for a value that is not an
+    object, or ``$ref`` for a definition. Raises Mistake.
     """
     if "$schema" in raw:
         if len(raw) > 1:
-            raise Mistake("`$schema` stands alone in a section", "$schema")
+            raise Mistake("`$schema` must be the only key of a section", "$schema")
         try:
             return parse_field(raw["$schema"], resolve)
         except Mistake as mistake:
@@ -188,29 +192,29 @@ def parse_section(raw: Mapping[str, Any], resolve: Resolve) -> Schema:
         type="object",
         properties=properties,
         required=required,
-        # A section that names no field takes any: `{post: {}}` is a whole operation.
+        # A section without fields takes any: `{post: {}}` is a complete operation.
         additional=None if properties else _ANYTHING,
     )
 
 
 def parse_field(raw: Any, resolve: Resolve) -> Schema:
-    """One field: its title alone, or a mapping of words."""
+    """Parses one field: its title alone, or a mapping of keywords. Raises Mistake."""
     if type(raw) is not dict:
         if raw is None:
             return _PLAIN
         if isinstance(raw, str):
             return Schema(title=raw)
-        raise Mistake(f"a field is its title or a mapping of words, not {raw!r:.40}")
+        raise Mistake(f"a field is its title or a mapping of keywords, not {raw!r:.40}")
     values: dict[str, Any] = {}
     for word, value in raw.items():
-        entry = FIELD_WORDS.get(word)
+        entry = FIELD_KEYWORDS.get(word)
         if entry is None:
-            raise Mistake(f"{word!r} is not a word of a field{nearest(word, FIELD_WORDS)}", word)
+            raise Mistake(f"{word!r} is not a keyword of a field{nearest(word, FIELD_KEYWORDS)}", word)
         attribute, types = entry
         values[attribute] = value if types[0] is object else expect(value, types, word)
 
     ref = values.pop("ref", None)
-    _agree(values, "string" if ref is None else "")
+    _check_type(values, "string" if ref is None else "")
     properties, required = _EMPTY, frozenset[str]()
     if "properties" in values:
         try:
@@ -234,11 +238,11 @@ def parse_field(raw: Any, resolve: Resolve) -> Schema:
         if word in values:
             values[word] = tuple(expect(item, (str,), word) for item in values[word])
     if "pattern" in values:
-        _compiles(values["pattern"])
+        _check_pattern(values["pattern"])
     if ref is not None:
         base = resolve(ref)
         if "type" not in raw and values.get("type", base.type) != base.type:
-            raise Mistake(f"words of the type {values['type']} beside a definition of type {base.type}", "$ref")
+            raise Mistake(f"keywords of the type {values['type']} beside a definition of type {base.type}", "$ref")
         return _extend(base, ref, values)
     declared = values.get("type", "string")
     if declared == "object" and not properties and "additional" not in values:
@@ -246,14 +250,14 @@ def parse_field(raw: Any, resolve: Resolve) -> Schema:
     return Schema(**values)
 
 
-def _agree(values: Mapping[str, Any], implied: str) -> None:
-    """Raises Mistake for a type that is none, and for words that belong to another type."""
+def _check_type(values: Mapping[str, Any], implied: str) -> None:
+    """Raises Mistake for an unknown type, and for keywords that belong to another type."""
     declared = values.get("type", implied)
     if declared and declared not in TYPES:
         raise Mistake(f"{declared!r} is not a type{nearest(declared, TYPES)}: one of {', '.join(TYPES)}", "type")
-    for word, kind in _BELONGING:
-        if FIELD_WORDS[word][0] in values and values.get("type", kind) != kind:
-            raise Mistake(f"{word!r} belongs to the type {kind}, and this is of type {declared}", word)
+    for word, kind in _IMPLIED_TYPES:
+        if FIELD_KEYWORDS[word][0] in values and values.get("type", kind) != kind:
+            raise Mistake(f"{word!r} belongs to the type {kind}, but the field is of type {declared}", word)
 
 
 def _fields(raw: Mapping[str, Any], resolve: Resolve) -> tuple[dict[str, Schema], frozenset[str]]:
@@ -270,14 +274,14 @@ def _fields(raw: Mapping[str, Any], resolve: Resolve) -> tuple[dict[str, Schema]
         try:
             field = parse_field(value, resolve)
             if name == key and isinstance(value, dict) and "required_by" in value:
-                raise Mistake(f"every role must give it: `{name}?` is required of some roles", "required_by")
+                raise Mistake(f"every role must give it: write `{name}?` where only some roles must", "required_by")
             for role in field.required_by if field.roles else ():
                 if role not in field.roles:
-                    raise Mistake(f"{role!r} must give a field that `roles` does not give it", "required_by")
+                    raise Mistake(f"{role!r} must give the field, but `roles` does not list it", "required_by")
         except Mistake as mistake:
             raise mistake.within(key) from None
         if name == key and (field.roles or field.required_by):
-            # Required, but not of every role: the roles that have it must give it.
+            # It is required of the roles that have it.
             field = evolve(field, required_by=field.roles)
         if name == key and not field.roles:
             required.append(name)
@@ -297,7 +301,7 @@ def _additional(raw: Any, resolve: Resolve) -> Schema | None:
 
 
 def _extend(base: Schema, ref: str, words: dict[str, Any]) -> Schema:
-    """What the definition says, with the words beside the ``$ref`` on top; fields are added to its fields."""
+    """The definition with the keywords beside the ``$ref`` applied over it; ``properties`` are added to its own."""
     if "properties" in words:
         own = words["properties"]
         words["properties"] = {**base.properties, **own}
@@ -306,15 +310,15 @@ def _extend(base: Schema, ref: str, words: dict[str, Any]) -> Schema:
     return Schema(**{**values, **words, "ref": ref})
 
 
-def _compiles(pattern: str) -> None:
-    wrong = why_not(pattern)
-    if wrong:
-        raise Mistake(wrong, "pattern")
+def _check_pattern(pattern: str) -> None:
+    error = pattern_error(pattern)
+    if error:
+        raise Mistake(error, "pattern")
 
 
-_ATTRIBUTES: Final = tuple(dict.fromkeys([attribute for attribute, _ in FIELD_WORDS.values()] + ["required"]))
+_ATTRIBUTES: Final = tuple(dict.fromkeys([attribute for attribute, _ in FIELD_KEYWORDS.values()] + ["required"]))
 _EMPTY: dict[str, Schema] = {}
-#: Words that imply a type, and contradict any other.
-_BELONGING: Final = (("properties", "object"), ("additionalProperties", "object"), ("items", "array"))
+#: Keywords that imply a type, and contradict any other.
+_IMPLIED_TYPES: Final = (("properties", "object"), ("additionalProperties", "object"), ("items", "array"))
 _PLAIN: Final = Schema()
 _ANYTHING: Final = Schema(type="any")

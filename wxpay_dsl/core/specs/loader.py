@@ -1,6 +1,6 @@
-"""Loads one spec file: its outline (paths, verbs, summaries) for the index, its operations and events for use.
+"""Loads a spec file: its outline (paths, verbs, summaries) for the index, or its operations and events.
 
-What a process has loaded it keeps: :func:`load` reads a file again only when it, or a file that it refers to, changed.
+:func:`load` caches its results in the process, and reads a file again if it, or a file that it refers to, has changed.
 """
 
 from __future__ import annotations
@@ -15,16 +15,17 @@ from wxpay_dsl.core.errors import SpecError
 from wxpay_dsl.core.origins import is_origin
 
 from . import yaml12
-from .extent import Extents
+from .expansion import ExpansionCounter
 from .facts import parse_checked
-from .fingerprint import Seen, read_file, unchanged
+from .fingerprint import Fingerprint, read_file, unchanged
 from .grammar import (
-    EVENT_WORDS,
-    FILE_WORDS,
-    OPERATION_WORDS,
+    EVENT_KEYWORDS,
+    FILE_KEYWORDS,
+    OPERATION_KEYWORDS,
+    SPEC_KEYWORDS,
     Mistake,
+    check_keywords,
     expect,
-    known,
     nearest,
     parse_field,
     parse_section,
@@ -36,29 +37,27 @@ from .references import Resolver, escaped, located
 __all__ = ["Outline", "Product", "load", "outline", "read_definitions"]
 
 _TEMPLATE: Final = re.compile(r"\{([^{}/]+)\}\Z")
-#: Words that a file of definitions alone would not use as names.
-_SPEC_WORDS: Final = ("path", "dialect", "definitions", "operations", "events")
-#: What a path in a spec may hold: URL characters, and whole segments in braces.
+#: A path in a spec: URL characters, and whole segments in braces.
 _PATH: Final = re.compile(r"(?:/(?:\{[A-Za-z_][A-Za-z0-9_]*\}|[A-Za-z0-9._~!$&'()*+,;=:@%-]*))*\Z")
 
 
 @frozen
 class Outline:
-    """What the tree needs to know of a file before anyone calls into it."""
+    """What the tree of operations needs of a file before an operation in it is called."""
 
     title: str
     dialect: str
-    #: ``(path, {verb: summary})`` of each path, whole.
+    #: ``(path, {verb: summary})`` of each path, the file's prefix included.
     paths: tuple[tuple[str, Mapping[str, str]], ...]
     #: ``{event name: summary}``
     events: Mapping[str, str]
-    #: ``{"verb /path": origin}`` of the operations that name one.
+    #: ``{"verb /path": origin}`` of the operations with a ``host``.
     hosts: Mapping[str, str]
 
 
 @frozen
 class Product:
-    """A whole file: each operation by path and verb, each event by name."""
+    """The contents of a spec file: operations by ``(path, verb)``, events and definitions by name."""
 
     title: str
     description: str
@@ -67,11 +66,11 @@ class Product:
     definitions: Mapping[str, Schema] = field(repr=False)
 
 
-_loaded: dict[Any, tuple[dict[str, Seen], Product]] = {}
+_loaded: dict[Any, tuple[dict[str, Fingerprint], Product]] = {}
 
 
 def outline(text: bytes, file: str, default_dialect: str) -> Outline:
-    """Reads what the tree needs, without looking at fields. Raises SpecError."""
+    """Reads a file's outline, without parsing its fields. Raises SpecError."""
     try:
         raw = _top(text, file, "")
         if "host" in raw:
@@ -93,20 +92,21 @@ def outline(text: bytes, file: str, default_dialect: str) -> Outline:
 
 
 def load(roots: tuple[str, ...], file: str, default_dialect: str, chains: Mapping[str, tuple[str, ...]]) -> Product:
-    """All operations and events of ``file``; read once a process, and again when it or a file it refers to changed.
+    """All operations and events of ``file``, cached until it or a file that it refers to changes.
 
-    ``roots`` are the spec folders, the file's own last: a ``$ref`` that begins with ``/`` is looked up in them, latest
-    first, and none may lead out of them. ``chains`` gives each dialect's prefix in the chain. Raises SpecError.
+    ``roots`` are the spec folders, the file's own last: a ``$ref`` that begins with ``/`` is looked up in them, the
+    last first, and no ``$ref`` may lead out of them. ``chains`` gives each dialect's prefix in the chain. Raises
+    SpecError.
     """
     key = (roots, file, default_dialect, tuple(chains.items()))
     cached = _loaded.get(key)
-    if cached is not None and all(unchanged(path, seen) for path, seen in cached[0].items()):
+    if cached is not None and all(unchanged(path, fingerprint) for path, fingerprint in cached[0].items()):
         return cached[1]
-    files: dict[str, Seen] = {}
+    files: dict[str, Fingerprint] = {}
     try:
         product = _load(roots, file, default_dialect, chains, files)
     except RecursionError:
-        raise SpecError("definitions are nested too deep in one another", file) from None
+        raise SpecError("definitions refer to one another too deeply", file) from None
     _loaded[key] = files, product
     return product
 
@@ -116,7 +116,7 @@ def _load(
     file: str,
     default_dialect: str,
     chains: Mapping[str, tuple[str, ...]],
-    files: dict[str, Seen],
+    files: dict[str, Fingerprint],
 ) -> Product:
     text = read_file(file, files)
     try:
@@ -128,7 +128,7 @@ def _load(
             raise Mistake(
                 f"{dialect!r} is not a dialect{nearest(dialect, chains)}: one of {', '.join(chains)}", "dialect"
             )
-        resolver = Resolver(roots, file, text, raw, {}, files, Extents())
+        resolver = Resolver(roots, file, text, raw, {}, files, ExpansionCounter())
         if "checked" in raw:
             raw["checked"] = parse_checked(raw["checked"])
         operations = {
@@ -145,21 +145,21 @@ def _load(
 
 
 def read_definitions(roots: tuple[str, ...], file: str) -> Mapping[str, Schema]:
-    """Each definition of a file that holds nothing else (``common.yaml``). Raises SpecError."""
-    files: dict[str, Seen] = {}
+    """The definitions of a file that holds nothing else (``common.yaml``), by name. Raises SpecError."""
+    files: dict[str, Fingerprint] = {}
     text = read_file(file, files)
     raw = yaml12.read(text, file) or {}
     try:
-        resolver = Resolver(roots, file, text, expect(raw, (dict,), "definitions"), {}, files, Extents())
+        resolver = Resolver(roots, file, text, expect(raw, (dict,), "definitions"), {}, files, ExpansionCounter())
         return {name: resolver(f"#/{escaped(name)}") for name in raw}
     except Mistake as mistake:
         raise located(mistake, text, file) from None
     except RecursionError:
-        raise SpecError("definitions are nested too deep in one another", file) from None
+        raise SpecError("definitions refer to one another too deeply", file) from None
 
 
 def _declared(raw: Mapping[str, Any]) -> Iterator[tuple[str, str, Any, str]]:
-    """``(whole path, verb, words, path as written)`` of each operation, the paths and verbs checked."""
+    """``(path with prefix, verb, keywords, path as written)`` of each operation. Raises Mistake."""
     prefix = _prefix(raw)
     for path, verbs in raw.get("operations", {}).items():
         _check_path(prefix, path)
@@ -192,10 +192,10 @@ def _operation(
         if words is None:
             words = {}
         expect(words, (dict,), verb)
-        known(words, OPERATION_WORDS, "an operation")
+        check_keywords(words, OPERATION_KEYWORDS, "an operation")
         values: dict[str, Any] = {key: raw[key] for key in ("host", "roles", "tags", "checked") if key in raw}
         for word, value in words.items():
-            values[word] = expect(value, OPERATION_WORDS[word], word)
+            values[word] = expect(value, OPERATION_KEYWORDS[word], word)
         for word in ("docs", "roles", "tags"):
             if word in values:
                 values[word] = tuple(expect(item, (str,), word) for item in values[word])
@@ -209,7 +209,7 @@ def _operation(
         if "host" in values:
             _check_host(values["host"], "host")
         if "outcome" in values and values["outcome"] != "query":
-            raise Mistake(f"{values['outcome'][:40]!r} is no outcome: `query` is", "outcome")
+            raise Mistake(f"{values['outcome'][:40]!r} is not an outcome: the only one is `query`", "outcome")
         templates = [found[1] for segment in path.split("/") if (found := _TEMPLATE.match(segment))]
         values["parameters"] = _parameters(templates, values.pop("path", {}), resolver)
         return Operation(
@@ -228,10 +228,10 @@ def _operation(
 def _event(raw: Mapping[str, Any], dialect: str, name: str, words: Any, resolver: Resolver, file: str) -> Event:
     try:
         expect(words, (dict,), name)
-        known(words, EVENT_WORDS, "an event")
+        check_keywords(words, EVENT_KEYWORDS, "an event")
         values = {key: raw[key] for key in ("roles", "tags", "checked") if key in raw}
         for word, value in words.items():
-            values[word] = expect(value, EVENT_WORDS[word], word)
+            values[word] = expect(value, EVENT_KEYWORDS[word], word)
         for word in ("docs", "roles", "tags"):
             if word in values:
                 values[word] = tuple(expect(item, (str,), word) for item in values[word])
@@ -250,14 +250,14 @@ def _section(word: str, raw: Any, resolver: Resolver) -> Schema:
         section = parse_section(raw, resolver)
     except Mistake as mistake:
         raise mistake.within(word) from None
-    resolver.extents.add(section, word)
+    resolver.expansion.add(section, word)
     if word in ("query", "header", "form") and section.type != "object":
-        raise Mistake(f"a {word} is made of fields, not of one {section.type}", word)
+        raise Mistake(f"a {word} must have fields, not be one {section.type}", word)
     return section
 
 
 def _parameters(templates: Sequence[str], raw: Mapping[str, Any], resolver: Resolver) -> Schema:
-    """The path's fields: each template has one, said or implied; each is required."""
+    """The fields of the path: one for each ``{template}``, a plain string unless declared; all are required."""
     properties: dict[str, Schema] = {name: Schema() for name in templates}
     for key, value in raw.items():
         if key not in properties:
@@ -275,18 +275,18 @@ def _top(text: bytes, file: str, folder: str) -> dict[str, Any]:
         return {}
     if not isinstance(raw, dict):
         raise Mistake("a spec is a mapping: `title`, `path`, `operations` …")
-    if any(word in raw for word in _SPEC_WORDS) or any(_holds_paths(value) for value in raw.values()):
-        known(raw, FILE_WORDS, "a spec")
+    if any(word in raw for word in SPEC_KEYWORDS) or any(_holds_paths(value) for value in raw.values()):
+        check_keywords(raw, FILE_KEYWORDS, "a spec")
         for word, value in raw.items():
             if value is not None or word not in ("operations", "events", "definitions"):
-                expect(value, FILE_WORDS[word], word)
+                expect(value, FILE_KEYWORDS[word], word)
         return {word: value for word, value in raw.items() if value is not None}
-    # A file of definitions alone (common.yaml): its names are its own.
+    # A file of definitions alone (common.yaml), whose keys are names.
     return {"definitions": {}}
 
 
 def _holds_paths(value: Any) -> bool:
-    """Whether this is what stands below ``operations``, however that word was spelt."""
+    """Whether the value looks like that of ``operations``: that keyword may be misspelt."""
     return isinstance(value, dict) and any(key.startswith("/") for key in value)
 
 
@@ -302,13 +302,14 @@ def _check_path(prefix: str, path: str) -> None:
         raise Mistake(f"{path!r} is not a path: '/', segments, and whole {{segments}} in braces", "operations", path)
     templates = [segment for segment in (prefix + path).split("/") if segment.startswith("{")]
     if len(set(templates)) < len(templates):
-        raise Mistake("the same name stands in two places of the path", "operations", path)
+        raise Mistake("the same name is in the path twice", "operations", path)
 
 
 def _check_host(host: str, *where: str) -> None:
     """Raises Mistake unless ``host`` is an origin that calls may go to."""
     if not is_origin(host):
-        raise Mistake(f"{host!r:.200} is no origin: https:// and a name, no path (http:// for loopback alone)", *where)
+        message = f"{host!r:.200} is not an origin: https:// and a host, without a path (http:// on loopback only)"
+        raise Mistake(message, *where)
 
 
 def _climbs(path: str) -> bool:

@@ -1,4 +1,4 @@
-"""Caches what functions derive from a schema or an operation, in the value itself: specs never change."""
+"""Caches the results of functions of a schema or an operation in that value itself, which never changes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["Memo", "memo"]
 
 
 class Memo(dict[Callable[..., Any], Any]):
-    """What functions have found out about one value. A copy of it, or a pickle, begins with nothing."""
+    """Results of functions for one value, by function. A copy or a pickle is empty."""
 
     __slots__ = ()
 
@@ -22,27 +22,27 @@ class Memoized(Protocol):
 
     @property
     def memo(self) -> Memo | None:
-        """What was found out about it so far; None for nothing."""
+        """The results so far; None before the first."""
 
 
 S = TypeVar("S", bound=Memoized)
 T = TypeVar("T")
 
 
-def memo(find: Callable[[S], T]) -> Callable[[S], T]:
-    """``find``, called once for each schema or operation. It must depend on nothing else."""
+def memo(function: Callable[[S], T]) -> Callable[[S], T]:
+    """Decorates a function of one schema or operation, so that it is called once for each. It must be pure."""
 
-    def found(subject: S) -> T:
-        known = subject.memo
-        if known is None:
-            # Frozen to everybody else. Two threads may both find out; the same will come of it.
-            known = Memo()
-            object.__setattr__(subject, "memo", known)
+    def cached(subject: S) -> T:
+        results = subject.memo
+        if results is None:
+            # The value is frozen otherwise. Two threads may both compute; the results are equal.
+            results = Memo()
+            object.__setattr__(subject, "memo", results)
         try:
-            result: T = known[find]
+            result: T = results[function]
         except KeyError:
-            result = known[find] = find(subject)
+            result = results[function] = function(subject)
         return result
 
-    found.__name__, found.__doc__ = getattr(find, "__name__", "found"), find.__doc__
-    return found
+    cached.__name__, cached.__doc__ = getattr(function, "__name__", "cached"), function.__doc__
+    return cached

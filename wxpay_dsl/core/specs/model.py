@@ -1,7 +1,6 @@
-"""What a spec says, as frozen values: an :class:`Operation`, the :class:`Schema` of each place its fields travel in.
+"""The contents of specs as frozen values: :class:`Operation`, :class:`Event`, and the :class:`Schema` of their fields.
 
-Nothing here reads files or knows the network. A field is a :class:`Schema`; so is a section (``body``, ``query`` …):
-an object.
+A section (``body``, ``query`` …) is a :class:`Schema` of type ``object`` whose ``properties`` are the fields.
 """
 
 from __future__ import annotations
@@ -16,16 +15,16 @@ from .memo import Memo
 
 __all__ = ["ABSENT", "SECTIONS", "SOURCES", "VERBS", "Checked", "Event", "Operation", "Schema"]
 
-#: The HTTP methods a spec may declare, as the chain spells them.
+#: The HTTP methods that a spec may declare, in lower case.
 VERBS: Final = ("get", "post", "put", "patch", "delete")
-#: Where the fields of a request travel.
+#: The sections of a request that have fields.
 SECTIONS: Final = ("path", "query", "header", "body", "form")
-#: Where facts were compared: the API's official pages, two independent public SDKs, or a description by its users.
+#: What facts were compared with: the API's official pages, two independent public SDKs, or descriptions by users.
 SOURCES: Final = ("official", "sdk", "community")
 
 
 class _Absent:
-    """The one value of :data:`ABSENT`."""
+    """The type of :data:`ABSENT`."""
 
     __slots__ = ()
 
@@ -36,7 +35,7 @@ class _Absent:
         return False
 
 
-#: No example or default is given; ``None`` would be one.
+#: Stands for a missing example or default, since ``None`` is a valid one.
 ABSENT: Final = _Absent()
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -54,19 +53,19 @@ class Checked:
 
 @frozen(eq=False)
 class Schema:
-    """The shape of one value, in JSON Schema's words and a few of our own."""
+    """The type and constraints of one value: JSON Schema's keywords, and a few more."""
 
     #: ``string``, ``integer``, ``number``, ``boolean``, ``object``, ``array``, or ``any``.
     type: str = "string"
-    #: The official name, usually Chinese.
+    #: The official name, in the API's own language.
     title: str = ""
     description: str = ""
-    #: ``date``, ``date-time``, ``uri``, ``binary``, ``int32`` …: said, not enforced.
+    #: ``date``, ``date-time``, ``uri``, ``binary``, ``int32`` …: documentation, not enforced.
     format: str = ""
     enum: tuple[Any, ...] = ()
     example: Any = ABSENT
     default: Any = ABSENT
-    #: A regular expression that is searched for, as JSON Schema says; anchor it to match the whole.
+    #: A regular expression, searched for as in JSON Schema; anchor it to match the whole value.
     pattern: str = ""
     min_length: int | None = None
     max_length: int | None = None
@@ -78,46 +77,46 @@ class Schema:
     deprecated: bool = False
     #: ``application/json``: a string that holds JSON.
     media_type: str = ""
-    #: ``base64``: how a string's bytes are written.
+    #: ``base64``: how bytes are encoded in the string.
     encoding: str = ""
-    #: Encrypted under the platform key on the way out, under the caller's own on the way in.
+    #: Encrypted: in requests with the service's public key, in responses with the caller's.
     encrypted: bool = False
-    #: ``id`` or ``url``: names an uploaded file.
+    #: ``id`` or ``url``: the value refers to an uploaded file.
     media: str = ""
-    #: A path parameter that comes percent-encoded and is sent as it is.
+    #: A path parameter whose value is percent-encoded already, and sent unchanged.
     encoded: bool = False
-    #: Of a field: the roles that have it, where not every role of the operation has; other roles have no such field.
+    #: Of a field: the roles that have it; empty if every role of the operation has it.
     roles: tuple[str, ...] = ()
     #: Of an optional field: the roles that must give it.
     required_by: tuple[str, ...] = ()
-    #: Of a field: why its facts are uncertain (one weak source). A request is never refused because of them.
+    #: Of a field: why its facts are uncertain (one weak source); they never make a request be refused.
     doubt: str = ""
     #: Of an object: its fields, in the order of the spec.
     properties: Mapping[str, Schema] = field(default=_NOTHING, repr=False)
     #: Of an object: the fields that every role must give; ``required_by`` of a field names those of some roles.
     required: frozenset[str] = frozenset()
-    #: Of an object: what fields beyond ``properties`` hold; None where there may be none.
+    #: Of an object: the schema of fields beyond ``properties``; None if there may be none.
     additional: Schema | None = None
-    #: Of an array: what each item is.
+    #: Of an array: the schema of its items.
     items: Schema | None = field(default=None, repr=False)
     #: The definition it was taken from, as written: ``../common.yaml#/AppId``.
     ref: str = ""
-    #: See :mod:`.derived`.
+    #: The cache of :func:`.memo.memo`.
     memo: Memo | None = field(default=None, init=False, repr=False)
 
     def required_of(self, role: str) -> frozenset[str]:
-        """The fields that a role must give."""
+        """The names of the fields that ``role`` must give."""
         return self.required.union(name for name, below in self.properties.items() if role in below.required_by)
 
 
 @frozen(eq=False)
 class Operation:
-    """One verb on one path: all that is needed to call, document and imitate it."""
+    """One verb on one path: all that is needed to call, document and mock it."""
 
     verb: str
     #: The URL's path with its templates: ``/v3/edu-papay/contracts/{contract_id}``.
     path: str
-    #: The name of the dialect that encodes, signs and verifies it.
+    #: The name of the :class:`~wxpay_dsl.core.dialect.Dialect` that encodes, signs and verifies it.
     dialect: str
     #: The chain's segments; they differ from the path's where the dialect has a prefix.
     chain: tuple[str, ...]
@@ -127,30 +126,30 @@ class Operation:
     roles: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     deprecated: bool = False
-    #: None: its facts were compared with nothing.
+    #: What its facts were compared with; None if with nothing.
     checked: Checked | None = None
-    #: The origin that serves it (``https://…``), where that is not the client's.
+    #: The origin that serves it (``https://…``); empty for the client's.
     host: str = ""
     mutual_tls: bool = False
     verify: bool = True
-    #: The header that holds the SHA-1 of the answer, where that is signed in the answer's place (``verify`` is False).
+    #: The response header with the SHA-1 of the body, if that is signed in place of the body (``verify`` is False).
     digest_header: str = ""
     sign: bool = True
-    #: False where the dialect's nonce field must not be added.
+    #: False if the dialect's nonce field must not be added.
     nonce: bool = True
-    #: False where the service does not take the dialect's field of the signature's type, so that none is sent.
+    #: False if the service does not accept the dialect's field for the type of signature; it is not sent then.
     sign_type: bool = True
-    #: None: as HTTP says of the verb. True where sending it twice does what sending it once does.
+    #: Whether sending it twice has the effect of sending it once; None: as HTTP defines the verb.
     idempotent: bool | None = None
-    #: ``query`` where no refusal is final: after any answer that is no success the outcome is unknown until it was
-    #: queried. Empty: as status and signature say.
+    #: ``query`` if no error response is final: after any response but a success the outcome is unknown until it is
+    #: queried. Empty: status and signature decide.
     outcome: str = ""
-    #: The day of the official page it follows, and the version it names.
+    #: The date of the official page that it follows, and the version on that page.
     updated: str = ""
     version: str = ""
-    #: The status of success, where that is not 200.
+    #: The HTTP status of a success.
     status: int = 200
-    #: The media type of the answer, where it is not the dialect's.
+    #: The media type of the response, if it is not the dialect's.
     produces: str = ""
     parameters: Schema = field(factory=lambda: Schema(type="object"), repr=False)
     query: Schema | None = field(default=None, repr=False)
@@ -158,24 +157,24 @@ class Operation:
     body: Schema | None = field(default=None, repr=False)
     form: Schema | None = field(default=None, repr=False)
     returns: Schema | None = field(default=None, repr=False)
-    #: The spec that declares it, and the title of that spec.
+    #: The spec file that declares it, and the title of that spec.
     file: str = field(default="", repr=False)
     product: str = field(default="", repr=False)
-    #: See :mod:`.derived`.
+    #: The cache of :func:`.memo.memo`.
     memo: Memo | None = field(default=None, init=False, repr=False)
 
     @property
     def name(self) -> str:
-        """``POST /v3/edu-papay/contracts/presign``: how errors, logs and documentation call it."""
+        """``POST /v3/edu-papay/contracts/presign``, as in errors, logs and documentation."""
         return f"{self.verb.upper()} {self.path}"
 
     @property
     def safe_to_repeat(self) -> bool:
-        """Whether sending it again cannot do anything twice."""
+        """Whether it can be sent again without taking effect twice."""
         return self.verb in ("get", "put", "delete") if self.idempotent is None else self.idempotent
 
     def section(self, name: str) -> Schema | None:
-        """The schema of one of :data:`SECTIONS`."""
+        """The schema of one of :data:`SECTIONS`; None if the operation has no such section."""
         if name == "path":
             return self.parameters
         found: Schema | None = getattr(self, name)
@@ -184,7 +183,7 @@ class Operation:
 
 @frozen(eq=False)
 class Event:
-    """One kind of message that the service sends by itself."""
+    """One kind of notification that the service sends (a webhook)."""
 
     name: str
     dialect: str
@@ -195,11 +194,11 @@ class Event:
     tags: tuple[str, ...] = ()
     deprecated: bool = False
     checked: Checked | None = None
-    #: How the resource is encrypted, where it is.
+    #: The algorithm that encrypts the resource; empty if it is not encrypted.
     algorithm: str = ""
-    #: What arrives.
+    #: The notification as it is received.
     body: Schema | None = field(default=None, repr=False)
-    #: What is inside, decrypted.
+    #: The decrypted resource inside it.
     resource: Schema | None = field(default=None, repr=False)
     #: What the receiver answers, where the service wants data and not a mere acknowledgement.
     returns: Schema | None = field(default=None, repr=False)

@@ -1,4 +1,4 @@
-"""How deep a text is nested, found before or beside its parser, whose own bound and wording differ by version."""
+"""Finds where a JSON or YAML text is nested too deeply, since the limits and messages of parsers differ by version."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def first_deeper_in_yaml(text: str, most: int, loader: Any) -> Any:
     """The mark of the first collection that is nested more than ``most`` levels deep, or None.
 
     For a text that the parser has refused. A parser reads ahead, so it may refuse flow collections for their depth
-    before it gives the events by which a caller counts. Here it gets the text only as far as the brackets
-    exceed ``most``: what it then gives events for is nested as deep as it says, brackets within strings apart.
+    before it emits the events by which a caller counts. Here it gets the text only up to the bracket that exceeds
+    ``most``, and emits the events until there.
     """
     depth = 0
     for bracket in _BRACKETS.finditer(text):

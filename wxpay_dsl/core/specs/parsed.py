@@ -14,7 +14,7 @@ from typing import Any, Final
 from zlib import crc32
 
 from . import yaml12
-from .fingerprint import MAX_BYTES, PARSED, digest, read_regular
+from .fingerprint import MAX_BYTES, PARSED, digest, read_regular_file
 
 __all__ = ["parse", "portable"]
 
@@ -50,7 +50,7 @@ def _name(text: bytes) -> str:
 def _kept(path: str) -> tuple[bool, Any]:
     """Whether there is a whole file, and what it holds."""
     try:
-        proof, _, payload = read_regular(path, _MAX_JSON).partition(b"\n")
+        proof, _, payload = read_regular_file(path, _MAX_JSON).partition(b"\n")
         if proof == _checksum(payload):
             return True, json.loads(payload)
     except (OSError, ValueError, RecursionError):

@@ -1,36 +1,33 @@
-"""Regular expressions of specs, matched in bounded time: no spec or imported document can make validation run for ever.
+"""Matches regular expressions of specs in bounded time, since specs and imported documents may be hostile.
 
-Python's ``re`` tries every way in which a pattern can match. A repetition inside a repetition has exponentially many
-and is refused; repetitions one after the other have polynomially many, and are tried on short texts alone.
+Python's ``re`` backtracks through every way in which a pattern can match. A repetition inside a repetition has
+exponentially many and is refused; repetitions one after the other have polynomially many, and match short texts only.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from re import _constants, _parser  # type: ignore[attr-defined]  # the parser of `re` itself: it knows what is repeated
+from re import _constants, _parser  # type: ignore[attr-defined]  # the parser of `re` itself: the only exact one
 from typing import Any, Final
 
-__all__ = ["matcher", "why_not"]
+__all__ = ["matcher", "pattern_error"]
 
-#: Characters of a pattern.
+#: Characters of a pattern, at most.
 _LONGEST: Final = 1000
-#: Ways to match that are tried for one text, at most: 50 ms.
+#: Ways to match that one text may take, at most: 50 ms.
 _WAYS: Final = 1_000_000
-#: Ways to match one round of a repetition, over all its rounds.
+#: Ways to match all rounds of a repetition together, at most.
 _FEW: Final = 10_000
-_SLOW: Final = (
-    "a text that nearly matches would be tried in more ways than there is time for; write it with fewer repetitions, "
-    "or leave it out"
-)
+_SLOW: Final = "a text that nearly matches would take too long; use fewer repetitions, or remove the pattern"
 _REPEATS: Final = tuple(
     getattr(_constants, name) for name in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT") if hasattr(_constants, name)
 )
 _ANCHORS: Final = (_constants.AT_BEGINNING, _constants.AT_BEGINNING_STRING)
 
 
-def why_not(pattern: str) -> str:
-    """Why a pattern is not used; empty where it is."""
+def pattern_error(pattern: str) -> str:
+    """Why a pattern cannot be used; empty if it can."""
     if len(pattern) > _LONGEST:
         return f"the pattern is longer than {_LONGEST} characters"
     try:
@@ -49,9 +46,9 @@ def why_not(pattern: str) -> str:
 
 
 def matcher(pattern: str) -> Callable[[str], bool]:
-    """Whether a text matches, as far as that is found out in bounded time: a longer text is taken to match.
+    """A function that tells whether a text matches; a text too long to decide in bounded time counts as a match.
 
-    ``pattern`` is one that :func:`why_not` says nothing of.
+    ``pattern`` must be one without a :func:`pattern_error`.
     """
     search = re.compile(pattern).search
     longest = _longest(pattern)
@@ -59,7 +56,7 @@ def matcher(pattern: str) -> Callable[[str], bool]:
 
 
 def _longest(pattern: str) -> int:
-    """Characters of a text that is tried."""
+    """Characters of a text that is matched, at most."""
     parsed = _parser.parse(pattern)
     loops = sum(1 for rounds, _ in _repetitions(parsed) if rounds > _FEW)
     begins = parsed[0] if len(parsed) else (None, None)
@@ -70,7 +67,7 @@ def _longest(pattern: str) -> int:
 
 
 def _repetitions(parsed: Any) -> Iterator[tuple[int, Any]]:
-    """``(rounds at most, what is repeated)`` of each repetition whose number of rounds varies, or that is of many."""
+    """``(maximum of rounds, repeated pattern)`` of each repetition of more than one round, nested ones included."""
     for operator, argument in parsed:
         if operator in _REPEATS:
             least, most, inner = argument
@@ -81,7 +78,7 @@ def _repetitions(parsed: Any) -> Iterator[tuple[int, Any]]:
 
 
 def _below(operator: Any, argument: Any) -> list[Any]:
-    """The patterns inside one part of a pattern."""
+    """The patterns inside one element of a parsed pattern."""
     if operator in _REPEATS:
         return [argument[2]]
     if operator is _constants.SUBPATTERN:
@@ -98,7 +95,7 @@ def _below(operator: Any, argument: Any) -> list[Any]:
 
 
 def _ways(inner: Any, rounds: int) -> float:
-    """In how many ways ``rounds`` of a repetition may match, at most."""
+    """An upper bound of the ways in which ``rounds`` of a repetition can match."""
     choices = _choices(inner)
     if choices <= 1:
         return 1.0
@@ -106,13 +103,15 @@ def _ways(inner: Any, rounds: int) -> float:
 
 
 def _choices(parsed: Any, unbounded: float = float("inf")) -> float:
-    """In how many ways a pattern may match at one place of a text, at most; ``unbounded`` for each such repetition."""
+    """An upper bound of the ways in which a pattern can match at one position; an unbounded repetition counts as
+    ``unbounded``.
+    """
     product = 1.0
     for operator, argument in parsed:
         below = _below(operator, argument)
         if operator is _constants.BRANCH:
             branches = [_choices(each, unbounded) for each in below]
-            product *= max(branches) if _told_apart(below) else sum(branches)
+            product *= max(branches) if _are_distinct(below) else sum(branches)
         elif operator in _REPEATS:
             least, most, inner = argument
             if most > _FEW:
@@ -127,8 +126,8 @@ def _choices(parsed: Any, unbounded: float = float("inf")) -> float:
     return product
 
 
-def _told_apart(alternatives: list[Any]) -> bool:
-    """Whether each alternative begins with a character of its own, so that only one of them can match."""
+def _are_distinct(alternatives: list[Any]) -> bool:
+    """Whether each alternative begins with another literal character, so that at most one can match."""
     first = [each[0] for each in alternatives if len(each)]
     if len(first) < len(alternatives) or any(operator is not _constants.LITERAL for operator, _ in first):
         return False

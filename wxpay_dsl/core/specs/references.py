@@ -1,4 +1,4 @@
-"""Finds what a ``$ref`` names, in its own file or another below the spec folders, and knows the files it read."""
+"""Resolves ``$ref``s within a file and to other files below the spec folders, and records the files read."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from typing import Any, Final
 from wxpay_dsl.core.errors import SpecError
 
 from . import yaml12
-from .extent import Extents
-from .fingerprint import ABSENT_FILE, Seen, read_file
+from .expansion import ExpansionCounter
+from .fingerprint import ABSENT_FILE, Fingerprint, read_file
 from .grammar import Mistake, nearest, parse_field
 from .model import Schema
 from .parsed import parse
 
 __all__ = ["MAX_REFS", "Resolver", "escaped", "located"]
 
-#: How many definitions may lead to one another before a field is reached.
+#: Definitions that may refer to one another in a row.
 MAX_REFS: Final = 32
 
 
 class Resolver:
-    """Finds what a ``$ref`` names, each once, in this file or another below the roots."""
+    """Resolves each ``$ref`` of a file once. An instance is called with the text of the ``$ref``."""
 
     def __init__(
         self,
@@ -32,8 +32,8 @@ class Resolver:
         text: bytes,
         raw: Mapping[str, Any],
         others: dict[str, Resolver],
-        files: dict[str, Seen],
-        extents: Extents,
+        files: dict[str, Fingerprint],
+        expansion: ExpansionCounter,
     ) -> None:
         self._roots = roots
         self._file = file
@@ -42,10 +42,10 @@ class Resolver:
         self._others = others
         self._found: dict[str, Schema] = {}
         self._open: list[str] = []
-        #: Every file that was read or looked for, and what it was like.
+        #: The fingerprint of every file that was read or looked for.
         self._files = files
-        #: Of all files that one refers to, together.
-        self.extents = extents
+        #: Shared by all files that the first one refers to.
+        self.expansion = expansion
 
     def __call__(self, ref: str) -> Schema:
         found = self._found.get(ref)
@@ -53,49 +53,49 @@ class Resolver:
             target, _, pointer = ref.partition("#")
             if ref in self._open:
                 circle = " -> ".join([*self._open[self._open.index(ref) :], ref])
-                raise Mistake(f"the `$ref` turns in a circle: {circle}", "$ref")
+                raise Mistake(f"the `$ref` is circular: {circle}", "$ref")
             if len(self._open) >= MAX_REFS:
-                raise Mistake(f"more than {MAX_REFS} definitions lead to one another", "$ref")
+                raise Mistake(f"more than {MAX_REFS} definitions refer to one another in a row", "$ref")
             self._open.append(ref)
             try:
-                found = self._elsewhere(target, pointer, ref) if target else self._here(pointer, ref)
+                found = self._in_file(target, pointer, ref) if target else self._in_this_file(pointer, ref)
             finally:
                 self._open.pop()
-            self.extents.check(found, "$ref")
+            self.expansion.check(found, "$ref")
             self._found[ref] = found
         return found
 
-    def _here(self, pointer: str, ref: str) -> Schema:
-        value = _point(self._raw, pointer, ref)
+    def _in_this_file(self, pointer: str, ref: str) -> Schema:
+        value = _follow(self._raw, pointer, ref)
         try:
             return parse_field(value, self)
         except Mistake as mistake:
-            # The fault is in the definition: point there, not at the field that refers to it.
+            # The mistake is in the definition: point there, not at the field that refers to it.
             raise located(mistake.within(*_parts(pointer)), self._text, self._file) from None
 
-    def _elsewhere(self, target: str, pointer: str, ref: str) -> Schema:
+    def _in_file(self, target: str, pointer: str, ref: str) -> Schema:
         for candidate in self._candidates(target):
             if candidate not in self._others:
                 if not os.path.isfile(candidate):
-                    # Once it is there, it is what is meant.
+                    # If it is created later, the `$ref` must be resolved again.
                     self._files[candidate] = ABSENT_FILE
                     continue
                 text = read_file(candidate, self._files)
                 raw = _read(text, candidate, self._files[candidate].digest, self._folder_of(candidate))
                 self._others[candidate] = Resolver(
-                    self._roots, candidate, text, raw, self._others, self._files, self.extents
+                    self._roots, candidate, text, raw, self._others, self._files, self.expansion
                 )
             return self._others[candidate]("#" + pointer)
-        raise Mistake(f"the `$ref` {ref!r} names a file that is not there", "$ref")
+        raise Mistake(f"the `$ref` {ref!r} names a file that does not exist", "$ref")
 
     def _folder_of(self, path: str) -> str:
         """The root that a candidate is below; the candidates are below one of them."""
         return next(root for root in reversed(self._roots) if Path(path).is_relative_to(Path(root).resolve()))
 
     def _candidates(self, target: str) -> list[str]:
-        """Where the file may be: beside this one, or, of ``/common.yaml``, in each root, the latest first."""
+        """The paths to try: relative to this file, or for ``/common.yaml`` below each root, the last first."""
         if "\0" in target:
-            raise Mistake("the `$ref` names no file", "$ref")
+            raise Mistake("the `$ref` has a NUL character in its file name", "$ref")
         if target.startswith("/"):
             paths = [Path(root, target[1:]) for root in reversed(self._roots)]
         else:
@@ -120,7 +120,7 @@ def _read(text: bytes, file: str, digest: str, folder: str) -> Mapping[str, Any]
 
 
 def escaped(name: str) -> str:
-    """A name as a pointer writes it."""
+    """A name escaped for a JSON pointer."""
     return name.replace("~", "~0").replace("/", "~1")
 
 
@@ -128,19 +128,19 @@ def _parts(pointer: str) -> list[str]:
     return [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
 
 
-def _point(raw: Any, pointer: str, ref: str) -> Any:
+def _follow(raw: Any, pointer: str, ref: str) -> Any:
     if not pointer.startswith("/"):
         raise Mistake(f"the `$ref` {ref!r} names no definition: write FILE#/NAME", "$ref")
     value = raw
     for part in _parts(pointer):
         if not isinstance(value, dict) or part not in value:
             words = value if isinstance(value, dict) else ()
-            raise Mistake(f"the `$ref` {ref!r} names nothing: no {part!r} there{nearest(part, words)}", "$ref")
+            raise Mistake(f"the `$ref` {ref!r} names nothing: there is no {part!r}{nearest(part, words)}", "$ref")
         value = value[part]
     return value
 
 
 def located(mistake: Mistake, text: bytes, file: str) -> SpecError:
-    """The mistake as its user sees it, with line and column."""
+    """The mistake as a SpecError, with line and column."""
     line, column = yaml12.locate(text, mistake.path, file)
     return SpecError(mistake.message, file, line, column)

@@ -1,4 +1,4 @@
-"""Changes chosen fields of some data, at any depth, on a copy: what encryption and embedding do to a request."""
+"""Replaces or selects fields of data at any depth, by their schemas, on a copy: for encryption, masks and examples."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def any_field(schema: Schema | None, wanted: Callable[[Schema], bool]) -> bool:
     waiting, seen = [schema], set[int]()
     while waiting:
         found = waiting.pop()
-        # Definitions are shared, and may be so at every level: each is looked at once.
+        # Definitions are shared, possibly at every level: each is visited once.
         if found is None or id(found) in seen:
             continue
         if wanted(found):
@@ -32,9 +32,9 @@ def rewrite(
     change: Callable[[Schema, Any, str], Any],
     path: str,
 ) -> Any:
-    """``value`` with ``change(schema, value, path)`` in the place of each field whose schema is ``wanted``.
+    """``value`` with each field whose schema is ``wanted`` replaced by ``change(schema, value, path)``.
 
-    The caller's data is never touched: whatever holds a changed field is copied, the rest is shared.
+    The caller's data is not modified: objects and arrays with a changed field are copied, the others are shared.
     """
     if wanted(schema):
         return change(schema, value, path)
@@ -54,9 +54,9 @@ def rewrite(
 
 
 def names_of(schema: Schema, role: str, *, whole: bool) -> list[str]:
-    """The fields of an object that a role has; unless ``whole`` those that it must give.
+    """The names of the fields that ``role`` must give; with ``whole`` of all fields that it has.
 
-    ``role`` is empty where an operation says nothing of roles: then every role's optional fields count.
+    ``role`` is empty for an operation without roles; then ``whole`` includes the fields of every role.
     """
     required = schema.required_of(role)
     return [
@@ -67,7 +67,7 @@ def names_of(schema: Schema, role: str, *, whole: bool) -> list[str]:
 
 
 def fields_of(schema: Schema, value: Any, role: str, *, whole: bool) -> Any:
-    """``value`` with the fields alone, at every depth, that :func:`names_of` gives."""
+    """A copy of ``value`` with only the fields of :func:`names_of`, at every depth."""
     if isinstance(value, dict) and schema.properties:
         names = names_of(schema, role, whole=whole)
         return {

@@ -1,8 +1,7 @@
-"""Writes specs as text: a stable order, one field a line, quotes only where :mod:`~wxpay_dsl.core.specs.yaml12` needs them.
+"""Writes specs as YAML in a stable order, with quotes only where :mod:`.yaml12` needs them.
 
-What it writes reads back as the very same values. A field whose words fit on a line is written on one
-(``period_start_date: {title: 首次扣款日期, format: date}``), one with a title alone as that title; all else is
-indented.
+Reading the text gives equal values. A field that fits on a line is written on one
+(``due_date: {title: Due date, format: date}``), one with only a title as that title; all else is indented.
 """
 
 from __future__ import annotations
@@ -13,19 +12,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 from unicodedata import east_asian_width
 
-from .grammar import EVENT_WORDS, FILE_WORDS, OPERATION_WORDS
+from .grammar import EVENT_KEYWORDS, FILE_KEYWORDS, OPERATION_KEYWORDS, SPEC_KEYWORDS
 from .model import SECTIONS, VERBS
 from .yaml12 import scalar as read_scalar
 
 __all__ = ["WIDTH", "write"]
 
-#: Columns of a line, where that can be had; a Chinese character takes two.
+#: Columns of a line, where possible; a wide character (Chinese, say) takes two.
 WIDTH: Final = 110
 
 _STEP: Final = "  "
-#: What a file serves comes before what that is made of.
-_FILE_ORDER: Final = (*(word for word in FILE_WORDS if word != "definitions"), "definitions")
-#: What a field is comes first, an instance of it late, what is inside it last.
+#: Definitions come last.
+_FILE_ORDER: Final = (*(word for word in FILE_KEYWORDS if word != "definitions"), "definitions")
+#: Type and constraints come first, the example late, inner fields last.
 _FIELD_ORDER: Final = (
     *("$ref", "title", "description", "type", "format", "enum", "pattern"),
     *("minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems"),
@@ -33,32 +32,30 @@ _FIELD_ORDER: Final = (
     *("roles", "required_by", "doubt"),
     *("default", "example", "additionalProperties", "items", "properties"),
 )
-#: Any of these makes a file a spec; without them it holds definitions alone.
-_SPEC_WORDS: Final = ("path", "dialect", "definitions", "operations", "events")
 _SECTION_WORDS: Final = frozenset((*SECTIONS, "returns", "resource"))
 
-#: Looks like a number, a boolean or null to one YAML or another: quoted, to be text for every reader.
+#: A number, a boolean or null to some version of YAML: quoted, so that every reader takes it for text.
 _AMBIGUOUS: Final = re.compile(
     r"[-+]?(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?\Z|0[xob][0-9A-Fa-f_]+\Z"
     r"|[-+]?\.(?:inf|nan)\Z|(?:true|false|null|~)\Z",
     re.IGNORECASE,
 )
-#: A plain scalar may not begin with these, nor hold `: ` or ` #`; inside braces it may not hold `,[]{}` either.
+#: A plain scalar may not begin with these, nor contain `: ` or ` #`; inside braces it may not contain `,[]{}` either.
 _INDICATORS: Final = frozenset("-?:,[]{}#&*!|>'\"%@`=<")
 _FLOW: Final = re.compile(r"[,\[\]{}]|:$|\?")
 _BROKEN: Final = re.compile(r": |:\Z| #|\A---|\A\.\.\.")
 _UNPRINTABLE: Final = re.compile("[^\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
-#: What YAML shows only as an escape, beyond what JSON escapes already.
+#: Characters that YAML needs escaped, and JSON does not.
 _ESCAPED: Final = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 
 def write(spec: Mapping[str, Any], schema: str = "") -> str:
-    """The text of a spec file, or of a file of definitions, from the values that reading it gives.
+    """The text of a spec file, or of a file of definitions, from its values.
 
-    ``schema`` is the path of ``spec.schema.json`` as seen from the file; editors find it by the comment it becomes.
+    ``schema`` is the path of ``spec.schema.json`` relative to the file, for the comment by which editors find it.
     """
     lines = [f"# yaml-language-server: $schema={schema}"] if schema else []
-    if any(word in spec for word in _SPEC_WORDS):
+    if any(word in spec for word in SPEC_KEYWORDS):
         for word, value in _sorted(spec, _FILE_ORDER):
             lines += _file_word(word, value)
     else:
@@ -75,11 +72,11 @@ def _file_word(word: str, value: Any) -> Iterator[str]:
         if word == "definitions":
             yield from _field(name, inner, _STEP)
         elif word == "events":
-            yield from _words(name, inner, EVENT_WORDS, _STEP)
+            yield from _words(name, inner, EVENT_KEYWORDS, _STEP)
         else:
             yield f"{_STEP}{_text(name)}:"
             for verb, words in _sorted(inner, VERBS):
-                yield from _words(verb, words, OPERATION_WORDS, _STEP * 2)
+                yield from _words(verb, words, OPERATION_KEYWORDS, _STEP * 2)
 
 
 def _words(name: str, words: Any, order: Iterable[str], indent: str) -> Iterator[str]:
@@ -135,7 +132,7 @@ def _field(name: str, value: Any, indent: str) -> Iterator[str]:
 
 
 def _has_fields(words: Mapping[str, Any]) -> bool:
-    """Whether there is a field inside that wants a line of its own."""
+    """Whether there are inner fields, which are written on their own lines."""
     if words.get("properties"):
         return True
     inner = (words.get("items"), words.get("additionalProperties"))
@@ -143,7 +140,7 @@ def _has_fields(words: Mapping[str, Any]) -> bool:
 
 
 def _entry(name: str, value: Any, indent: str) -> Iterator[str]:
-    """``name: value`` for any value, on one line where it fits."""
+    """``name: value`` for any value, on one line if it fits."""
     key = f"{indent}{_text(name)}:"
     if value is None:
         yield key
@@ -169,7 +166,7 @@ def _entry(name: str, value: Any, indent: str) -> Iterator[str]:
 
 
 def _block(name: str, value: Any, indent: str) -> Iterator[str]:
-    """A list or mapping with a line for each of its items."""
+    """A list or mapping with one line for each item."""
     if not value:
         yield f"{indent}{_text(name)}: {_flow(value)}"
         return
@@ -195,7 +192,7 @@ def _flow(value: Any) -> str:
 
 
 def _text(text: str, *, flow: bool = False) -> str:
-    """A string, plain where that reads back as itself."""
+    """A string, without quotes if it then reads back as itself."""
     if _UNPRINTABLE.search(text):
         quoted = json.dumps(text, ensure_ascii=False)
         return _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", quoted)
@@ -212,7 +209,7 @@ def _text(text: str, *, flow: bool = False) -> str:
 
 
 def _literal(text: str) -> bool:
-    """Whether a text of several lines can stand as it is behind ``|``."""
+    """Whether a text of several lines can be written after ``|``."""
     lines = text.removesuffix("\n").split("\n")
     return (
         bool(lines[0])
@@ -244,6 +241,6 @@ def _fits(line: str) -> bool:
 
 
 def _sorted(words: Mapping[str, Any], order: Iterable[str]) -> Iterator[tuple[str, Any]]:
-    """The words in their order; ones that are not words of the DSL last, as they came."""
+    """The keywords in ``order``; unknown ones last, in their own order."""
     ranks = {word: rank for rank, word in enumerate(order)}
     yield from sorted(words.items(), key=lambda item: ranks.get(item[0], len(ranks)))

@@ -1,8 +1,8 @@
-"""Reads YAML the way 1.2 means it, for specs: JSON's scalars, no surprises, and errors that name line and column.
+"""Reads YAML 1.2 with JSON's scalars, for specs; errors have line and column.
 
-``no``, ``2020-03-19``, ``0700`` and ``12:30:00`` stay strings; only ``true``, ``false``, ``null`` and JSON numbers are
-anything else. Duplicate keys, anchors, tags, several documents and absurd nesting are refused. libyaml's event
-stream is read directly, without recursion: 22 MB/s, where PyYAML's own constructor reads 4.
+``no``, ``2020-03-19``, ``0700`` and ``12:30:00`` are strings; only ``true``, ``false``, ``null`` and JSON numbers are
+not. Duplicate keys, anchors, tags, several documents and deep nesting are errors. The events of libyaml are read
+directly and without recursion: 22 MB/s, where PyYAML's constructor reads 4.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ from .nesting import first_deeper_in_yaml
 
 __all__ = ["MAX_BYTES", "MAX_DEPTH", "forbidden_character", "locate", "read"]
 
-#: Deeper than this is a mistake or an attack: the deepest field of the largest known spec is at 24.
+#: Levels of nesting, at most; the largest known spec has 24.
 MAX_DEPTH = 64
 
 _TOO_DEEP = f"nested more than {MAX_DEPTH} levels deep"
-#: A plain value neither begins with the first three nor holds a colon before a space.
+#: A plain value may not begin with one of the first three, nor contain a colon before a space.
 _RESERVED = ("@", "`", "%", ":")
 _LOADER: Any = getattr(yaml, "CLoader", yaml.Loader)
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)\Z")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?\Z")
 _WORDS: dict[str, Any] = {"true": True, "false": False, "null": None, "~": None, "": None}
 _NUMERIC_START = frozenset("-0123456789")
-#: Python converts no longer run of digits to a number (sys.get_int_max_str_digits), so such a one stays text.
+#: Python converts no longer run of digits to a number (sys.get_int_max_str_digits); longer ones stay strings.
 _MAX_DIGITS = 4300
-#: What YAML allows in no text.
+#: Characters that YAML does not allow.
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-#: Line breaks to YAML 1.1, and so to libyaml, but not to 1.2 and JSON: what they mean here nobody could tell.
+#: Line breaks in YAML 1.1, and so in libyaml, but not in 1.2 and JSON: ambiguous, so refused.
 _OLD_BREAKS = ("\x85", "\u2028", "\u2029")
 _NO_KEY = object()
 
@@ -64,13 +64,13 @@ def scalar(text: str) -> Any:
 
 
 def read(text: str | bytes, file: str = "") -> Any:
-    """The one document in ``text`` as dicts, lists and scalars.
+    """The document in ``text`` as dicts, lists and scalars; None if there is none.
 
-    Raises :class:`SpecError` with file, line and column for anything that is not well-formed, or not in this subset.
+    Raises :class:`SpecError` with file, line and column for what is not well-formed, or not in this subset.
     """
     decoded = _decode(text, file)
     root: list[Any] = []
-    # One frame for each open collection: the container, and the key that waits for its value.
+    # The open collections, and for each the key of its container that waits for its value.
     stack: list[Any] = [root]
     key: Any = _NO_KEY
     keys: list[Any] = []
@@ -81,11 +81,11 @@ def read(text: str | bytes, file: str = "") -> Any:
         if kind is ScalarEvent:
             value = scalar(event.value) if event.implicit[0] else event.value
             if event.tag is not None or event.anchor is not None:
-                raise _refused(event, file)
+                raise _unsupported(event, file)
             opened = None
         elif kind is MappingStartEvent or kind is SequenceStartEvent:
             if event.tag is not None or event.anchor is not None:
-                raise _refused(event, file)
+                raise _unsupported(event, file)
             value = opened = {} if kind is MappingStartEvent else []
             if len(stack) > MAX_DEPTH:
                 raise _error(_TOO_DEEP, file, event.start_mark)
@@ -94,12 +94,12 @@ def read(text: str | bytes, file: str = "") -> Any:
             key = keys.pop()
             continue
         elif kind is AliasEvent:
-            raise _refused(event, file)
+            raise _unsupported(event, file)
         else:
             if kind is DocumentStartEvent:
                 documents += 1
                 if documents > 1:
-                    raise _error("a second document: one file holds one", file, event.start_mark)
+                    raise _error("a second document: a file may have only one", file, event.start_mark)
             continue
 
         container = stack[-1]
@@ -108,7 +108,7 @@ def read(text: str | bytes, file: str = "") -> Any:
         elif key is _NO_KEY:
             if opened is not None:
                 raise _error("a mapping or list cannot be a key", file, event.start_mark)
-            # A key is always its text: `no:`, `200:` and `null:` name fields.
+            # Keys are always strings: `no:`, `200:` and `null:` are names of fields.
             key = event.value
             if key in container:
                 raise _error(f"the key {key!r} is given twice", file, event.start_mark)
@@ -124,9 +124,9 @@ def read(text: str | bytes, file: str = "") -> Any:
 
 
 def locate(text: str | bytes, path: tuple[str | int, ...], file: str = "") -> tuple[int, int]:
-    """Line and column (from 1) of the deepest part of ``path`` that exists, at its key where it has one.
+    """Line and column, from 1, of the deepest part of ``path`` that exists: of its key in a mapping.
 
-    Errors need positions, good files do not: looking one up parses again, so that reading keeps none.
+    Parses the text again: only errors need positions, so :func:`read` keeps none.
     """
     found = (1, 1)
     at: list[str | int] = []
@@ -176,7 +176,7 @@ def _decode(text: str | bytes, file: str) -> str:
             raise SpecError(message, file, line, column) from None
     else:
         decoded = text
-    # A byte order mark is what some Windows editors put before UTF-8; it carries no meaning here.
+    # Some Windows editors write a byte order mark before UTF-8; it has no meaning here.
     decoded = decoded.removeprefix("\ufeff")
     for character in _OLD_BREAKS:
         if character in decoded:
@@ -197,7 +197,7 @@ def _events(text: str, file: str) -> Iterator[Any]:
 
 
 def _problem(error: yaml.MarkedYAMLError, text: str, mark: Any) -> str:
-    """libyaml's sentence, and what to do about what people stumble over, seen in the text, not in that sentence."""
+    """libyaml's message, and for common mistakes what to do, which is derived from the text."""
     problem = str(error.problem or error.context or "not YAML")
     lines = text.splitlines()
     line = lines[mark.line] if mark and mark.line < len(lines) else ""
@@ -216,7 +216,7 @@ def _problem(error: yaml.MarkedYAMLError, text: str, mark: Any) -> str:
 
 
 def forbidden_character(text: str, file: str) -> SpecError | None:
-    """The error that names the first character that no YAML holds, if there is one."""
+    """The error for the first character that YAML does not allow; None if there is none."""
     found = _FORBIDDEN.search(text)
     return _forbidden(text, found.start(), file, "remove it") if found else None
 
@@ -227,15 +227,15 @@ def _forbidden(text: str, index: int, file: str, remedy: str) -> SpecError:
 
 
 def _position(before: str) -> tuple[int, int]:
-    """Line and column, from 1, of what comes after ``before``."""
+    """Line and column, from 1, of the position after ``before``."""
     lines = re.split("\r\n|\r|\n", before)
     return len(lines), len(lines[-1].removeprefix("\ufeff")) + 1
 
 
-def _refused(event: Any, file: str) -> SpecError:
+def _unsupported(event: Any, file: str) -> SpecError:
     if getattr(event, "tag", None) is not None:
         return _error(f"the tag {event.tag!r} is not allowed: specs are plain data", file, event.start_mark)
-    return _error("anchors and aliases are not used here: share with `$ref`", file, event.start_mark)
+    return _error("anchors and aliases are not allowed: use `$ref`", file, event.start_mark)
 
 
 def _error(message: str, file: str, mark: Any) -> SpecError:

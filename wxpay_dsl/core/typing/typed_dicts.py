@@ -6,7 +6,7 @@ import keyword
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from wxpay_dsl.core.chain.describe import of_roles
+from wxpay_dsl.core.chain.describe import role_notes
 from wxpay_dsl.core.specs.model import Schema
 
 __all__ = ["Fields", "Types", "literal"]
@@ -77,7 +77,7 @@ class Types:
             spell(field): (
                 self.annotation(below, name + camel(field), request=request),
                 field in schema.required and not auto_fields(field),
-                "; ".join(filter(None, (below.title, *of_roles(below)))),
+                "; ".join(filter(None, (below.title, *role_notes(below)))),
             )
             for field, below in schema.properties.items()
         }

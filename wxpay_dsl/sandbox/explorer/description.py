@@ -6,13 +6,14 @@ from typing import Any, Final
 
 from attrs import evolve
 
-from wxpay_dsl.core.chain.describe import certainty, dotted, fields, remarks, sections, web_pages
+from wxpay_dsl.core.chain.describe import certainty, dotted, fields, remarks, sections, web_links
 from wxpay_dsl.core.request.forms import file_fields
 from wxpay_dsl.core.specs.model import SECTIONS, Operation
 from wxpay_dsl.core.specs.transform import fields_of, names_of
 from wxpay_dsl.sandbox.protocol import examples
 from wxpay_dsl.wechat.dialects import AUTO_FIELDS
 from wxpay_dsl.wechat.roles import ROLES
+from wxpay_dsl.wechat.terms import TERMS
 
 __all__ = ["describe", "keyword_of"]
 
@@ -30,12 +31,12 @@ def describe(operation: Operation, mchid: str) -> dict[str, Any]:
         "description": operation.description,
         "product": operation.product,
         "dialect": operation.dialect,
-        "docs": web_pages(operation.docs),
+        "docs": web_links(operation.docs),
         "roles": [[role, ROLES.get(role, role)] for role in operation.roles],
-        "checked": certainty(operation.checked),
-        "remarks": remarks(evolve(operation, roles=())),
+        "checked": certainty(operation.checked, TERMS),
+        "remarks": remarks(evolve(operation, roles=()), TERMS),
         "sections": [
-            {"name": name, "fields": [entry._asdict() for entry in fields(schema)]}
+            {"name": name, "fields": [entry._asdict() for entry in fields(schema, TERMS)]}
             for name, schema in sections(operation)
         ],
         "produces": operation.produces,

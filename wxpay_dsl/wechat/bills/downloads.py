@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from attrs import evolve, frozen
 from yarl import URL
 
-from wxpay_dsl.core.chain.node import Node, aim
+from wxpay_dsl.core.chain.node import Node, node_target
 from wxpay_dsl.core.errors import FieldError, ValidationError
 from wxpay_dsl.core.http.decoding import Digest
 from wxpay_dsl.core.http.download import Plan
@@ -58,7 +58,7 @@ async def plan(client: Client, source: Any, data: Any, fields: Mapping[str, Any]
     and what a call raises.
     """
     if isinstance(source, Node):
-        target = aim(source)
+        target = node_target(source)
         operation = target.declared.operation() if target.declared is not None else None
         returns = operation.returns if operation is not None else None
         if returns is None or not {"download_url", "download_bill_list"} & returns.properties.keys():

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from wxpay_dsl.core.dialect import Dialect
 from wxpay_dsl.core.errors import ResponseDecodeError, SdkError
-from wxpay_dsl.wechat.dialects import AUTO_FIELDS, CHAINS
+from wxpay_dsl.core.redaction import mask_fields
+from wxpay_dsl.wechat.dialects import AUTO_FIELDS, CHAINS, SECRET_FIELDS
 from wxpay_dsl.wechat.v3.errors import error_class
 
 from . import fields as fields_v2
@@ -44,6 +45,7 @@ def v2(
 
     ``encrypt`` encrypts sensitive fields (敏感信息), ``sign_fields`` completes and signs, ``prepare_files`` does so with a form.
     """
+    mask_fields(SECRET_FIELDS)
     return Dialect(
         "v2",
         chain=CHAINS["v2"],

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
-from wxpay_dsl.core.chain.node import Node, aim
+from wxpay_dsl.core.chain.node import Node, node_target
 from wxpay_dsl.core.errors import FieldError, ValidationError
 
 from . import signing as signing_v2
@@ -27,7 +27,7 @@ async def signed_url(client: Client, source: Any, data: Any, fields: Mapping[str
     if not isinstance(source, Node):
         message = f"expected an endpoint such as wxpay.v2.papay.entrustweb.get, got {type(source).__name__}"
         raise ValidationError("signed_url", (FieldError("", message),))
-    request = await client.prepare(aim(source), data, fields)
+    request = await client.prepare(node_target(source), data, fields)
     if request.dialect != "v2" or request.method != "GET":
         message = "only a GET of APIv2 is signed in its URL; the signature of this one is in its headers or its body"
         raise ValidationError(request.name, (FieldError("", message),))

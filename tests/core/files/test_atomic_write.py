@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all, through no link, and for whom they are meant."""
+"""Files and folders are written atomically, replace links, and have the right permissions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from wxpay_dsl.core.files.whole_file import same_file, whole_file, whole_folder, whole_text, write_whole
+from wxpay_dsl.core.files.atomic_write import atomic_file, atomic_folder, atomic_text_file, same_file, write_atomically
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="links and permissions of POSIX")
 
@@ -27,14 +27,14 @@ def mode(path: Path) -> int:
 
 @pytest.mark.parametrize(("private", "expected"), [(True, 0o600), (False, 0o644)])
 def test_a_file_is_for_its_owner_or_as_the_umask_says(private: bool, expected: int, tmp_path: Path) -> None:
-    assert write_whole(tmp_path / "new", b"12", private=private) == 2
+    assert write_atomically(tmp_path / "new", b"12", private=private) == 2
     assert mode(tmp_path / "new") == expected
 
 
 def test_a_private_file_does_not_keep_the_permissions_of_what_it_replaces(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("old")
     (tmp_path / "file").chmod(0o666)
-    write_whole(tmp_path / "file", b"new", private=True)
+    write_atomically(tmp_path / "file", b"new", private=True)
     assert mode(tmp_path / "file") == 0o600
 
 
@@ -43,11 +43,11 @@ def test_a_link_is_replaced_and_what_it_leads_to_is_kept(tmp_path: Path) -> None
     victim.write_text("mine")
     for name, make in (("link", Path.symlink_to), ("hard", Path.hardlink_to)):
         make(tmp_path / name, victim)
-        write_whole(tmp_path / name, b"new", private=False)
+        write_atomically(tmp_path / name, b"new", private=False)
         assert not (tmp_path / name).is_symlink()
         assert (tmp_path / name).read_bytes() == b"new"
     (tmp_path / "dead").symlink_to(tmp_path / "nowhere")
-    write_whole(tmp_path / "dead", b"new", private=False)
+    write_atomically(tmp_path / "dead", b"new", private=False)
     assert not (tmp_path / "nowhere").exists()
     assert victim.read_text() == "mine"
 
@@ -57,13 +57,13 @@ def test_a_pipe_a_folder_and_a_device_are_refused(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "null").symlink_to("/dev/null")
     for path in (tmp_path / "pipe", tmp_path / "folder", tmp_path / "null", Path("/dev/stdout"), Path("/dev/null")):
-        with pytest.raises(OSError, match=r"no regular file|a device cannot be replaced"):
-            write_whole(path, b"", private=False)
+        with pytest.raises(OSError, match=r"not a regular file|a device cannot be replaced"):
+            write_atomically(path, b"", private=False)
     assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
 
 
 def test_a_name_may_be_as_long_as_names_can_be(tmp_path: Path) -> None:
-    write_whole(tmp_path / ("x" * 255), b"1", private=True)
+    write_atomically(tmp_path / ("x" * 255), b"1", private=True)
     assert (tmp_path / ("x" * 255)).read_bytes() == b"1"
 
 
@@ -72,7 +72,9 @@ def test_what_fails_half_way_leaves_what_was_there(text: bool, tmp_path: Path) -
     (tmp_path / "file").write_text("old")
     with pytest.raises(RuntimeError):  # noqa: PT012, SIM117
         with (
-            whole_text(tmp_path / "file", private=True) if text else whole_file(tmp_path / "file", private=True) as file
+            atomic_text_file(tmp_path / "file", private=True)
+            if text
+            else atomic_file(tmp_path / "file", private=True) as file
         ):
             file.write("half" if text else b"half")  # type: ignore[call-overload]
             raise RuntimeError
@@ -81,7 +83,7 @@ def test_what_fails_half_way_leaves_what_was_there(text: bool, tmp_path: Path) -
 
 
 def test_the_disk_has_a_file_before_its_name_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else a power failure leaves the name with nothing in it, where the old file was."""
+    """Otherwise a power failure could leave an empty file in the place of the old one."""
     synced: list[bytes] = []
     real = os.fsync
 
@@ -92,8 +94,8 @@ def test_the_disk_has_a_file_before_its_name_does(tmp_path: Path, monkeypatch: p
         real(descriptor)
 
     monkeypatch.setattr(os, "fsync", fsync)
-    write_whole(tmp_path / "file", b"all of it", private=True)
-    with whole_text(tmp_path / "other", private=True) as file:
+    write_atomically(tmp_path / "file", b"all of it", private=True)
+    with atomic_text_file(tmp_path / "other", private=True) as file:
         (tmp_path / "file").unlink()
         file.write("all of it")
     assert synced == [b"all of it"] * 2
@@ -101,12 +103,12 @@ def test_the_disk_has_a_file_before_its_name_does(tmp_path: Path, monkeypatch: p
 
 def test_a_folder_takes_the_place_of_another_whole(tmp_path: Path) -> None:
     folder = tmp_path / "a" / "folder"
-    with whole_folder(folder) as fresh:
+    with atomic_folder(folder) as fresh:
         (fresh / "one").write_text("1")
-    with whole_folder(folder) as fresh:
+    with atomic_folder(folder) as fresh:
         (fresh / "two").write_text("2")
     assert [each.name for each in folder.iterdir()] == ["two"]
-    with pytest.raises(RuntimeError), whole_folder(folder):
+    with pytest.raises(RuntimeError), atomic_folder(folder):
         raise RuntimeError
     assert [each.name for each in folder.iterdir()] == ["two"]
     assert [each.name for each in folder.parent.iterdir()] == ["folder"]
@@ -118,7 +120,7 @@ def test_a_folder_takes_no_place_of_a_link_or_a_file(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "real")
     (tmp_path / "file").write_text("mine")
     for name in ("link", "file"):
-        with pytest.raises(NotADirectoryError), whole_folder(tmp_path / name):
+        with pytest.raises(NotADirectoryError), atomic_folder(tmp_path / name):
             pass
     assert (tmp_path / "real" / "mine").read_text() == (tmp_path / "file").read_text() == "mine"
 

@@ -1,4 +1,4 @@
-"""Lint: what loads and is wrong all the same, each finding with file, line and column."""
+"""Lint: problems of specs that load, each with file, line and column."""
 
 from __future__ import annotations
 
@@ -32,21 +32,24 @@ def in_body(fields: str) -> str:
         ("n: {type: integer, maximum: 3, example: 4}", "40: error: the example: expected at most 3, got 4"),
         ("n: {type: integer, enum: [1, '2']}", "38: error: the value '2' of `enum`: expected integer, got '2'"),
         ("n: {minimum: 2, type: integer, enum: [1]}", "47: error: the value 1 of `enum`: expected at least 2, got 1"),
-        ("s: {minLength: 3, maxLength: 2}", "9: error: at least 3 and at most 2: nothing is both"),
+        ("s: {minLength: 3, maxLength: 2}", "9: error: at least 3 and at most 2: no value is both"),
         ("a: {items: {type: integer, example: q}}", "36: error: the example: expected integer, got 'q'"),
         ("o: {properties: {x?: {type: boolean, example: 1}}}", "46: error: the example: expected boolean, got 1"),
         ("o: {properties: {x: X}, example: {x: 1}}", "33: error: the example, x: expected string, got 1"),
-        ("d: {format: date, example: '20260319'}", "27: error: the example: '20260319' is no date"),
-        ("d: {format: date, example: '2026-02-30'}", "27: error: the example: '2026-02-30' is no date"),
+        ("d: {format: date, example: '20260319'}", "27: error: the example: '20260319' is not a date"),
+        ("d: {format: date, example: '2026-02-30'}", "27: error: the example: '2026-02-30' is not a date"),
         (
             "d: {format: date-time, example: '2026-03-19T12:30+08:00'}",
-            "32: error: the example: '2026-03-19T12:30+08:00' is no date-time",
+            "32: error: the example: '2026-03-19T12:30+08:00' is not a date-time",
         ),
-        ("u: {format: uri, example: pay.weixin.qq.com}", "26: error: the example: 'pay.weixin.qq.com' is no uri"),
-        ("s: {example: AA或者BB}", "13: error: the example: 'AA或者BB' is several values in one text"),
+        ("u: {format: uri, example: pay.weixin.qq.com}", "26: error: the example: 'pay.weixin.qq.com' is not a uri"),
+        ("s: {example: AA或者BB}", "13: error: the example: 'AA或者BB' is several values in one string"),
+        ("s: {example: AA 或 BB}", "13: error: the example: 'AA 或 BB' is several values in one string"),
+        ("s: {example: AA、BB}", "13: error: the example: 'AA、BB' is several values in one string"),
+        ("s: {example: AA or BB}", "13: error: the example: 'AA or BB' is several values in one string"),
         (
             "o: {properties: {d: {format: date}}, example: {d: soon}}",
-            "46: error: the example: 'soon' is no date",
+            "46: error: the example: 'soon' is not a date",
         ),
         ("o: {additionalProperties: {type: integer, example: a}}", "51: error: the example: expected integer, got 'a'"),
     ],
@@ -98,15 +101,15 @@ def test_fields_of_roles_that_the_operation_has_not(folder: Path, write: Write) 
         """,
     )
     assert found(folder) == [
-        "shop.yaml:10:13: error: 'partner' is no role of the operation (its roles: merchant)",
-        "shop.yaml:11:32: error: 'merchnt' is no role of the operation (its roles: merchant)",
+        "shop.yaml:10:13: error: 'partner' is not a role of the operation (its roles: merchant)",
+        "shop.yaml:11:32: error: 'merchnt' is not a role of the operation (its roles: merchant)",
     ]
 
 
 def test_an_example_that_should_be_json(folder: Path, write: Write) -> None:
     write("shop.yaml", in_body("j: {contentMediaType: application/json, example: '{a'}"))
     (line,) = found(folder)
-    assert line.startswith("shop.yaml:7:49: error: the example is not the JSON that `contentMediaType` says: ")
+    assert line.startswith("shop.yaml:7:49: error: the example is not JSON, though `contentMediaType` says so: ")
 
 
 def test_a_definition_is_faulted_once_where_it_stands(folder: Path, write: Write) -> None:
@@ -147,9 +150,9 @@ def test_names_that_a_call_could_not_give(folder: Path, write: Write) -> None:
         """,
     )
     assert found(folder) == [
-        "shop.yaml:8:9: error: 'id' is in the path and the query: a name has one place in an operation",
-        "shop.yaml:9:9: error: 'timeout' is an option of every call: this field can be given in a mapping only",
-        "shop.yaml:12:9: error: 'from_' and 'from' are one keyword to Python",
+        "shop.yaml:8:9: error: 'id' is in the path and the query: a name can be in one section only",
+        "shop.yaml:9:9: error: 'timeout' is an option of every call: this field can only be passed in a mapping",
+        "shop.yaml:12:9: error: 'from_' and 'from' are the same keyword argument in Python",
     ]
 
 
@@ -166,7 +169,7 @@ def test_two_templates_that_no_name_tells_apart(folder: Path, write: Write) -> N
         """,
     )
     assert found(folder) == [
-        "shop.yaml:5:3: error: GET /v1/a/{y}/b/{x} and /v1/a/{x}/b/{y}: no name of a field tells them apart"
+        "shop.yaml:5:3: error: GET /v1/a/{y}/b/{x} and /v1/a/{x}/b/{y}: their fields do not distinguish them"
     ]
 
 
@@ -189,7 +192,7 @@ def test_segments_that_no_name_reaches(folder: Path, write: Write) -> None:
     )
     (line,) = found(folder)
     assert line.startswith(
-        "shop.yaml:9:3: warning: `.delete()` is the verb on the path before it; what is on 'delete' "
+        "shop.yaml:9:3: warning: `.delete()` is the verb on the path before it; call the path of 'delete' "
     )
 
 
@@ -214,8 +217,8 @@ def test_the_same_operation_in_two_files(folder: Path, write: Write, tmp_path: P
     )
     write("b.yaml", "operations:\n  /v1/x:\n    get: {summary: s}\nevents:\n  paid: {summary: p}\n")
     assert found(folder) == [
-        "b.yaml:3:5: error: GET /v1/x is in a.yaml too",
-        "b.yaml:5:3: error: the event paid is in a.yaml too",
+        "b.yaml:3:5: error: GET /v1/x is also in a.yaml",
+        "b.yaml:5:3: error: the event paid is also in a.yaml",
     ]
 
 
