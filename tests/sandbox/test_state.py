@@ -176,5 +176,5 @@ class TestHomes:
         async with Sandbox(home=tmp_path):
             pass
         (tmp_path / "apiclient_key.pem").write_text("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
-        with pytest.raises(ConfigurationError, match="remove the folder"):
+        with pytest.raises(ConfigurationError, match="delete the folder"):
             await Sandbox(home=tmp_path).start()
