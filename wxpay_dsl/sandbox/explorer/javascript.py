@@ -100,11 +100,11 @@ def _by_section(operation: Operation, fields: Mapping[str, Any]) -> dict[str, di
         if (schema := operation.section(section)) is not None
         for name in schema.properties
     }
-    found: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
+    sections: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
     for name, value in fields.items():
-        section, own = places.get(name, (main, name))
-        found[section][own] = value
-    return found
+        section, original_name = places.get(name, (main, name))
+        sections[section][original_name] = value
+    return sections
 
 
 def _chain_of(operation: Operation) -> tuple[str, dict[str, str]]:

@@ -16,11 +16,11 @@ _FIRST: Final = ("v3", "v2")
 
 def chains(tree: Tree) -> dict[str, Declared]:
     """Every operation by its chain, in the order of the specs."""
-    found = {}
+    by_chain = {}
     for declared in tree.declared():
         prefix = tree.chains.get(declared.file.dialect, ())
-        found[chain_text((*prefix, *declared.path.split("/")[1:]), declared.verb)] = declared
-    return found
+        by_chain[chain_text((*prefix, *declared.path.split("/")[1:]), declared.verb)] = declared
+    return by_chain
 
 
 def rows(declared: Mapping[str, Declared]) -> list[list[str]]:

@@ -46,7 +46,7 @@ def _bracketed(opening: str, items: list[str], closing: str, depth: int) -> str:
 def _quoted(text: str) -> str:
     """A string in double quotes, valid in both languages."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r")
-    return '"' + re.sub(r"[\x00-\x1f\x7f\u2028\u2029]", lambda found: f"\\u{ord(found[0]):04x}", escaped) + '"'
+    return '"' + re.sub(r"[\x00-\x1f\x7f\u2028\u2029]", lambda match: f"\\u{ord(match[0]):04x}", escaped) + '"'
 
 
 #: How a language writes true, false and null, the name of a field, and whether the code calls ``encrypt``.

@@ -114,7 +114,7 @@ def write(
         write_private(home / "apiclient_cert.p12", _pkcs12(merchant))
     profile = _profile(home.resolve(), merchant, brand, public_key.id, certificate.id, base_url, tls=ca is not None)
     write_private(home / "wxpay.toml", profile.encode())
-    # Last: without this file, an incomplete home is not taken for one.
+    # Last: without this file a folder is not a home, so an interrupted write leaves none.
     secrets = {
         "mchid": merchant.mchid,
         "apiv3_key": merchant.apiv3_key,
