@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.requirements import REQUIREMENTS
 
@@ -182,3 +183,10 @@ def test_in_ci_what_is_absent_fails(tmp_path: Path) -> None:
 )
 def test_the_tier_that_runs(arguments: list[str], ran: str, tmp_path: Path) -> None:
     assert ran in suite(tmp_path, "-n", "0", *arguments)[-1]
+
+
+def test_mutation_tests_name_modules_and_tests_that_exist() -> None:
+    table = yaml.safe_load((TESTS / "mutants" / "modules.yaml").read_text("utf-8"))
+    root = TESTS.parent
+    assert [name for name in table if not (root / "wxpay_dsl" / f"{name}.py").is_file()] == []
+    assert [path for entry in table.values() for path in entry["tests"] if not (root / path).exists()] == []
