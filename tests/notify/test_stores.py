@@ -185,6 +185,22 @@ class TestSqlite:
         with sqlite3.connect(tmp_path / "n.db") as connection:
             assert connection.execute("SELECT key FROM wxpay_notifications").fetchall() == [("new",)]
 
+    @pytest.mark.parametrize("own_transaction", [False, True])
+    async def test_it_never_forgets_what_is_persistent(self, own_transaction: bool, tmp_path: Path) -> None:
+        now = [1e9]
+        store = SqliteStore(tmp_path / "n.db", keep=86400, clock=lambda: now[0])
+        await store.claim(claim := Claim(KEY, persistent=True), 60)
+        if own_transaction:
+            with sqlite3.connect(tmp_path / "n.db") as connection:
+                store.mark_done(claim, connection)
+            connection.close()
+        assert await store.done(claim, b"") is True
+        for _ in range(3):
+            now[0] += 1e9
+            await store.claim(Claim(str(now)), 60)  # deletes what has expired
+        assert await store.claim(Claim(KEY), 60) == Finished(b"")
+        await store.close()
+
     async def test_each_commit_is_on_the_disk_before_anybody_is_told(self, tmp_path: Path) -> None:
         """FULL, which is 2: with NORMAL a power failure takes back the last marks of a WAL, and effects come twice."""
         store = SqliteStore(tmp_path / "n.db")
