@@ -45,7 +45,7 @@ class NotificationMerchants:
         """Raises ConfigurationError if there are neither merchants nor a resolver, or if a merchant is given twice."""
         self._given = tuple(given)
         self._resolve_merchant = resolve_merchant
-        self._known: dict[str, MerchantKeys] | None = None
+        self._by_mchid: dict[str, MerchantKeys] | None = None
         if not self._given and resolve_merchant is None:
             raise ConfigurationError(
                 "no merchant is given: pass a client, `Notifications(wxpay)`, keys, "
@@ -53,24 +53,24 @@ class NotificationMerchants:
                 "looks up a merchant"
             )
         if all(isinstance(merchant, MerchantKeys) for merchant in self._given):
-            _ = self.known  # errors are raised now, not at the first notification
+            _ = self.by_mchid  # errors are raised now, not at the first notification
 
     @property
-    def known(self) -> dict[str, MerchantKeys]:
+    def by_mchid(self) -> dict[str, MerchantKeys]:
         """``{merchant id: keys}`` of the given merchants. A client from the environment loads its credentials here."""
-        if self._known is None:
-            known: dict[str, MerchantKeys] = {}
+        if self._by_mchid is None:
+            merchants: dict[str, MerchantKeys] = {}
             for given in self._given:
                 merchant_keys = given if isinstance(given, MerchantKeys) else given.merchant_keys
-                if merchant_keys.mchid in known:
+                if merchant_keys.mchid in merchants:
                     raise ConfigurationError(f"the merchant {merchant_keys.mchid} is given twice")
-                known[merchant_keys.mchid] = merchant_keys
-            self._known = known
-        return self._known
+                merchants[merchant_keys.mchid] = merchant_keys
+            self._by_mchid = merchants
+        return self._by_mchid
 
     async def of(self, merchant: str) -> MerchantKeys:
         """The keys of a merchant id. Raises UnknownMerchantError; MerchantLookupError if ``resolve_merchant`` fails."""
-        keys = self.known.get(merchant)
+        keys = self.by_mchid.get(merchant)
         if keys is None and self._resolve_merchant is not None and _MERCHANT.match(merchant):
             keys = await self._look_up(self._resolve_merchant, merchant)
         if keys is None:
@@ -85,7 +85,7 @@ class NotificationMerchants:
         """
         if merchant:
             return ((await self.of(merchant),),)
-        merchants = tuple(self.known.values())
+        merchants = tuple(self.by_mchid.values())
         if not merchants:
             message = "an APIv3 notification names its merchant only encrypted: put it into the URL, …/{merchant}"
             raise UnknownMerchantError(message)

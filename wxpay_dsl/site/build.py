@@ -36,6 +36,8 @@ _GUIDES: Final = (_HERE / "guide", _HERE.parent.parent / "docs" / "guide")
 #: Links of a guide to another guide, and to an example or the examples' folder, as written in the repository.
 _GUIDE_LINK: Final = re.compile(r"\]\(([\w-]+)\.md(#[^)]*)?\)")
 _EXAMPLE_LINK: Final = re.compile(r"\]\(\.\./examples/?(?:([\w/-]+)\.py)?\)")
+#: Links to a heading, by its name on GitHub.
+_HEADING_LINK: Final = re.compile(r"\]\(([\w-]+\.md)?#([^)]+)\)")
 #: The beginning of a page that ranks higher in the search.
 _SEARCH_BOOST: Final = "---\nsearch:\n  boost: 1.5\n---\n"
 #: The code of the search worker that splits a Chinese query into words.
@@ -126,8 +128,12 @@ def _patch_search_worker(out: Path) -> None:
 
 def write_guides(guide: Path, folder: Path) -> None:
     """Writes the pages of the guides, with links to other guides and to examples changed to those of the site."""
+    from markdown.extensions.toc import slugify  # type: ignore[import-untyped]  # it has no types
+
     for page in (*guide.glob("*.md"), *guide.parent.glob("security.md")):
         text = _EXAMPLE_LINK.sub(lambda link: f"](../examples/{link[1] or 'index'}.md)", page.read_text("utf-8"))
+        # GitHub keeps Chinese in the id of a heading, and MkDocs leaves it out: 主机--hosts is hosts there.
+        text = _HEADING_LINK.sub(lambda link: f"]({link[1] or ''}#{slugify(link[2].replace('-', ' '), '-')})", text)
         if page.name == "index.md":
             _write(folder / page.name, _GUIDE_LINK.sub(lambda link: f"](guide/{link[1]}.md{link[2] or ''})", text))
         else:

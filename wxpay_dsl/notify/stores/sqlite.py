@@ -102,8 +102,8 @@ class SqliteStore:
                 return Finished(row[3])
             return self._take(connection, row, claim, lease)
 
-        found: Finished | bool = await self._do(step)
-        return found
+        result: Finished | bool = await self._do(step)
+        return result
 
     async def renew(self, claim: Claim, lease: float) -> bool:
         """See :meth:`Store.renew <wxpay_dsl.notify.stores.Store.renew>`."""
