@@ -1,4 +1,4 @@
-"""The two rules by which a run leaves tests out, tiers and requirements, and the summary of what was left out."""
+"""Selects the tests of a run by tiers and requirements, and summarises the tests that were left out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from . import requirements, tiers
 
-#: How many tests the tier left out. Every worker of pytest-xdist collects all tests, and tells the controller.
+#: The number of tests that the tier left out. Every worker of pytest-xdist collects all tests and reports the number.
 _LEFT_OUT = pytest.StashKey[int]()
 
 
@@ -26,13 +26,13 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "slow: left out of the quick tier (--tier)")
     config.addinivalue_line("markers", "requires(*names): skipped unless tests/requirements.py finds all of them")
     config.stash[_LEFT_OUT] = 0
-    config.option.tier = tiers.chosen(config)  # workers inherit it: they are given paths in any case
+    config.option.tier = tiers.chosen(config)  # workers inherit the option
     _keep_bytecode(config)
 
 
 def _keep_bytecode(config: pytest.Config) -> None:
-    """Where Python is told to write no bytecode, as in many containers, hundreds of processes would each compile all of
-    the package again. Theirs goes to a folder that is removed in the end.
+    """If Python is configured to write no bytecode, as in many containers, hundreds of processes would each compile the
+    package again. Their bytecode is written to a temporary folder instead.
     """
     if os.environ.pop("PYTHONDONTWRITEBYTECODE", None) and "PYTHONPYCACHEPREFIX" not in os.environ:
         folder = tempfile.TemporaryDirectory(prefix="bytecode-")
@@ -40,7 +40,7 @@ def _keep_bytecode(config: pytest.Config) -> None:
         config.add_cleanup(folder.cleanup)
 
 
-@pytest.hookimpl(trylast=True)  # after -k and -m: counted is what they have chosen
+@pytest.hookimpl(trylast=True)  # after -k and -m, so that only selected tests are counted
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     items[:], left_out = tiers.split(items, config.option.tier)
     config.stash[_LEFT_OUT] = len(left_out)
@@ -52,7 +52,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """A worker of pytest-xdist has ended."""
+    """Called when a worker of pytest-xdist has ended."""
     node.config.stash[_LEFT_OUT] = getattr(node, "workeroutput", {}).get("left_out", 0)
 
 

@@ -1,4 +1,4 @@
-"""Time that passes at once: what ends by a timeout needs no waiting, and a slow machine cannot end anything else."""
+"""Advances the clock of the event loop, so that a test of a timeout does not depend on the speed of the machine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["leap"]
 
 
 def leap(seconds: float) -> None:
-    """The running event loop's clock goes forward: each timer that is due by then runs in the next turn."""
+    """Advances the clock of the running event loop: timers that are due by then run in its next iteration."""
     loop: Any = asyncio.get_running_loop()
     before = loop.time
     loop.time = lambda: before() + seconds

@@ -1,4 +1,4 @@
-"""Noon in a sandbox: what happens in a test then happens on one day, whenever the test is run."""
+"""Sets a sandbox's clock to noon, so that all events of a test are on one day, whenever it runs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _DAY = 86_400
 
 
 def to_noon(sandbox: Sandbox) -> date:
-    """Moves the sandbox's clock on to the next noon in Beijing; gives that day, which is not over for twelve hours."""
+    """Advances the sandbox's clock to the next noon in Beijing, and returns the date, which lasts for 12 more hours."""
     now = sandbox.state.now
     first, _ = day_bounds(beijing_date(now))
     sandbox.control.advance_clock((first + _DAY / 2 - now) % _DAY)

@@ -1,4 +1,4 @@
-"""Waiting for what must come true, on however busy a machine."""
+"""Polls for a condition, with a timeout that a busy machine does not reach."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ __all__ = ["until", "wait_until"]
 
 T = TypeVar("T")
 
-#: Seconds; nothing here takes one on an idle machine.
+#: Timeout in seconds. On an idle machine, every condition comes true within one.
 PATIENCE = 90.0
 
 
-def wait_until(holds: Callable[[], T], what: str = "it") -> T:
-    """What ``holds()`` gives, once that is true."""
+def wait_until(condition: Callable[[], T], what: str = "it") -> T:
+    """Polls ``condition`` until its result is true, and returns that. Fails after :data:`PATIENCE` seconds."""
     deadline = time.monotonic() + PATIENCE
     while True:
-        found = holds()
-        if found:
-            return found
+        result = condition()
+        if result:
+            return result
         assert time.monotonic() < deadline, f"{what} never came true"
         time.sleep(0.005)
 
 
-async def until(holds: Callable[[], T], what: str = "it") -> T:
-    """The same, in an event loop."""
+async def until(condition: Callable[[], T], what: str = "it") -> T:
+    """:func:`wait_until` for coroutines."""
     deadline = time.monotonic() + PATIENCE
     while True:
-        found = holds()
-        if found:
-            return found
+        result = condition()
+        if result:
+            return result
         assert time.monotonic() < deadline, f"{what} never came true"
         await asyncio.sleep(0.001)

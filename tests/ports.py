@@ -1,4 +1,4 @@
-"""Ports for servers that have to be told theirs, and for those that go and come back on the same one."""
+"""Free ports for servers that cannot choose one, or are restarted on the same one."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ __all__ = ["free_port"]
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 where nobody listens, outside of those that the system gives out by itself.
+    """A free port of 127.0.0.1 outside of the system's ephemeral range.
 
-    So no other process gets it for a connection or a ``bind`` to port 0 before it is used, or between two uses; and
-    whoever tries whether somebody listens there cannot be connected to himself.
+    The system assigns it to no other process (for a connection, or a ``bind`` to port 0) before or between its uses,
+    and a probe of the port cannot connect to itself.
     """
-    first, last = _given_out()
+    first, last = _ephemeral_range()
     for _ in range(1000):
         port = random.SystemRandom().randrange(10_000, 60_000)
         if first <= port <= last:
@@ -30,11 +30,11 @@ def free_port() -> int:
     raise RuntimeError("no port is free")
 
 
-def _given_out() -> tuple[int, int]:
-    """The first and the last port that the system chooses by itself."""
+def _ephemeral_range() -> tuple[int, int]:
+    """The first and the last port of the system's ephemeral range."""
     try:
         first, last = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text("ascii").split()
     except OSError:
-        return 49152, 65535  # as IANA has it, and most systems
-    # Whoever has nearly all of them given out has to live with it.
+        return 49152, 65535  # the range of IANA and most systems
+    # If the range has nearly all ports, use IANA's: collisions are possible then.
     return (int(first), int(last)) if int(last) - int(first) < 49_000 else (49152, 65535)

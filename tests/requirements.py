@@ -1,11 +1,11 @@
-"""What tests need from outside: programs, their libraries, npm packages, a package index. Nothing else looks for them.
+"""The external requirements of tests: programs, their libraries, npm packages, a package index.
 
-A fixture or a test calls ``require("chromium")`` and gets the program's path; ``@pytest.mark.requires("openssl")`` says
-the same of a whole test or module. Where the requirement is not met the test is skipped, and the run's summary says how
-to meet it; where ``CI`` is set it fails, because nothing may be left out there.
+Tests look for them here only. A fixture or a test calls ``require("chromium")``, which returns the program's path;
+``@pytest.mark.requires("openssl")`` marks a whole test or module. If a requirement is missing, the test is skipped, and
+the summary of the run says how to install it; if ``CI`` is set, the test fails, because all tests must run there.
 
-``python3 tests/requirements.py`` prints the command that installs all that is absent, and nothing where all is there;
-it needs the standard library alone. A new requirement is one line of ``REQUIREMENTS``.
+``python3 tests/requirements.py`` prints the command that installs what is missing, or nothing; it needs the standard
+library only. A new requirement is one line of ``REQUIREMENTS``.
 """
 
 from __future__ import annotations
@@ -26,25 +26,25 @@ __all__ = ["REQUIREMENTS", "Requirement", "find", "install_command", "require", 
 
 _ROOT: Final = Path(__file__).parents[1]
 _INTEROP: Final = _ROOT / "tests" / "interop"
-#: What a skipped test's reason begins with; pytest-xdist carries the reason from its workers to the summary.
+#: The beginning of the reason of a skipped test; pytest-xdist passes the reason from its workers to the summary.
 _REASON: Final = "requires "
 
 
 class Requirement(NamedTuple):
-    """One thing that is there or not, and how it is installed."""
+    """An external requirement and how it is installed."""
 
-    #: The path (or the URL, the version: what a test works with) where it is there, else None.
+    #: Returns its path (or URL, or version: what tests use), or None if it is missing.
     find: Callable[[], str | None]
-    #: The Debian package that brings it; empty where none does.
+    #: The Debian package that contains it, if any.
     package: str = ""
-    #: What is run after the packages are there; empty where they are enough.
+    #: The command that installs it after the packages, if they are not enough.
     command: str = ""
-    #: Other requirements without which the command does not run.
+    #: Other requirements of the command.
     after: tuple[str, ...] = ()
 
 
 def _program(name: str, package: str = "", *, variable: str = "") -> Requirement:
-    """A program on PATH, or the one that an environment variable names."""
+    """A program on PATH, or the one that the environment variable ``variable`` names."""
     return Requirement(lambda: shutil.which(os.environ.get(variable) or name), package or name)
 
 
@@ -61,7 +61,7 @@ def _openssl_with_sm2() -> str | None:
 
 
 def _npm_packages() -> str | None:
-    """The folder with every package of ``package-lock.json``, in its version; npm notes what it has installed."""
+    """The folder ``node_modules``, if npm has installed all packages of ``package-lock.json`` in their versions."""
     try:
         installed, locked = (
             {path: package.get("version") for path, package in json.loads(file.read_text("utf-8"))["packages"].items()}
@@ -74,7 +74,7 @@ def _npm_packages() -> str | None:
 
 
 def _package_index() -> str | None:
-    """pip's index, asked for the smallest package that every build here needs."""
+    """pip's index, if it has the smallest package that the builds here need."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-cache-dir", "--retries=1"]
         asked = subprocess.run([*command, f"--dest={folder}", "hatchling"], capture_output=True, check=False)
@@ -102,19 +102,19 @@ REQUIREMENTS: Final[dict[str, Requirement]] = {
 
 @cache
 def find(name: str) -> str | None:
-    """What the requirement ``name`` gives (a program's path), or None where it is absent. Raises KeyError."""
+    """The path (or other value) of the requirement ``name``, or None if it is missing. Raises KeyError."""
     return REQUIREMENTS[name].find()
 
 
 def require(name: str) -> str:
-    """What the requirement ``name`` gives (a program's path).
+    """The path (or other value) of the requirement ``name``.
 
-    Where it is absent the calling test is skipped, or fails if ``CI`` is set. Raises KeyError for an undeclared name.
+    If it is missing, the calling test is skipped, or fails if ``CI`` is set. Raises KeyError for an undeclared name.
     """
     found = find(name)
     if found is not None:
         return found
-    import pytest  # the table alone is read before anything is installed
+    import pytest  # imported here, because this module also runs before pytest is installed
 
     if os.environ.get("CI"):
         raise pytest.fail.Exception(f"{_REASON}{name}: {install_command([name]) or 'the network'}", pytrace=False)
@@ -122,7 +122,7 @@ def require(name: str) -> str:
 
 
 def install_command(names: Iterable[str]) -> str:
-    """The one shell command, run in the checkout, that installs what ``names`` name; empty where none can."""
+    """The shell command, run in the checkout, that installs the requirements ``names``, or ``""`` if none does."""
     wanted = list(dict.fromkeys(names))
     wanted += [other for name in wanted for other in REQUIREMENTS[name].after if find(other) is None]
     packages = sorted({REQUIREMENTS[name].package for name in wanted} - {""})
@@ -133,24 +133,24 @@ def install_command(names: Iterable[str]) -> str:
 
 
 def summary(reasons: Iterable[str]) -> list[str]:
-    """The line that says which requirements left out how many tests, and what brings them.
+    """The line on missing requirements, the number of tests that each left out, and how to install them.
 
-    ``reasons`` are those of all tests that were skipped; no line where no requirement was the reason.
+    ``reasons`` are those of all skipped tests; no line if no requirement was the reason.
     """
     counted = Counter(reason.rpartition(_REASON)[2] for reason in reasons if _REASON in reason)
     if not counted:
         return []
     named = ", ".join(f"{name} ({count})" for name, count in sorted(counted.items()))
-    command = install_command(_absent())  # a test is counted at the first of its requirements that is not met
+    command = install_command(_absent())  # a test is counted for the first of its missing requirements
     tests = "1 test" if counted.total() == 1 else f"{counted.total()} tests"
     line = f"{tests} left out, not found here: {named}"
     return [f"{line}; to run them: {command}" if command else line]
 
 
 def _absent() -> list[str]:
-    """All requirements that can be installed and are not."""
-    can_be = [name for name, requirement in REQUIREMENTS.items() if requirement.package or requirement.command]
-    return [name for name in can_be if find(name) is None]
+    """The missing requirements that can be installed."""
+    installable = [name for name, requirement in REQUIREMENTS.items() if requirement.package or requirement.command]
+    return [name for name in installable if find(name) is None]
 
 
 if __name__ == "__main__":

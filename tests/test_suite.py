@@ -1,4 +1,4 @@
-"""Rules of the suite itself: how a program is found, how a test is left out, and what a run says of it."""
+"""Rules of the suite itself: how programs are found, how tests are left out, and the summary of a run."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.requirements import REQUIREMENTS
 
 TESTS = Path(__file__).parent
-#: These two name what the rules forbid to all others.
+#: These files contain what the rules forbid elsewhere.
 EXEMPT = (TESTS / "requirements.py", Path(__file__))
 FILES = [file for file in sorted(TESTS.rglob("*.py")) if "node_modules" not in file.parts and file not in EXEMPT]
 
-#: What looks for a program, or leaves a test out, where ``tests.requirements.require`` should be asked.
+#: Names that find a program or leave out a test, instead of ``tests.requirements.require``.
 FORBIDDEN = ("which", "find_executable", "importorskip", "skip", "skipTest", "SkipTest", "xfail")
-#: Conditions under which a test could not be true, on a system of another kind: ``skipif`` is for nothing else.
+#: Conditions for the kind of operating system, the only ones that ``skipif`` may have.
 SYSTEMS = ("os.name ", "sys.platform ", "not Path('/proc/")
 #: The calls that start a program, and the programs that every POSIX system has.
 STARTS = re.compile(r"subprocess\.\w+|asyncio\.create_subprocess_\w+|os\.(exec|spawn|posix_spawn)\w*|os\.system")
@@ -29,7 +30,7 @@ ALWAYS = ("sh", "env")
 
 
 def problems(source: str) -> list[str]:
-    """``LINE: REASON`` for each place of ``source`` that finds a program or leaves a test out by another way."""
+    """``LINE: REASON`` for each place in ``source`` that finds a program or leaves out a test by other means."""
     tree = ast.parse(source)
     assigned = [node for node in ast.walk(tree) if isinstance(node, ast.Assign)]
     return [f"{node.lineno}: {reason}" for node in ast.walk(tree) for reason in _reasons(node, assigned)]  # type: ignore[attr-defined]
@@ -52,7 +53,7 @@ def _reasons(node: ast.AST, assigned: list[ast.Assign]) -> Iterator[str]:
 
 
 def _named_programs(call: ast.Call, assigned: list[ast.Assign], *, starts: bool) -> Iterator[str]:
-    """A program that is named in the first argument of what starts it, or first in a list that a function is given."""
+    """Programs that are named in the first argument of a call that starts one, or first in a list argument."""
     for number, argument in enumerate(call.args):
         value = argument.value if isinstance(argument, ast.Starred) else argument
         before = [each.value for each in assigned if each.lineno < call.lineno and _is(each.targets[0], value)]
@@ -136,7 +137,7 @@ SLOW = "1 test of the slow tier left out; to run all: .venv/bin/python -m pytest
 
 
 def suite(folder: Path, *arguments: str, **environment: str) -> list[str]:
-    """The last lines of a run of SUITE, on a machine without any program."""
+    """The output of a run of SUITE on a machine without any program, line by line."""
     (folder / "pytest.ini").write_text("[pytest]\ntestpaths = .\naddopts = -p no:cacheprovider\n")
     (folder / "conftest.py").write_text("from tests.conftest import *\n")
     (folder / "test_of_suite.py").write_text(SUITE)
@@ -182,3 +183,10 @@ def test_in_ci_what_is_absent_fails(tmp_path: Path) -> None:
 )
 def test_the_tier_that_runs(arguments: list[str], ran: str, tmp_path: Path) -> None:
     assert ran in suite(tmp_path, "-n", "0", *arguments)[-1]
+
+
+def test_mutation_tests_name_modules_and_tests_that_exist() -> None:
+    table = yaml.safe_load((TESTS / "mutants" / "modules.yaml").read_text("utf-8"))
+    root = TESTS.parent
+    assert [name for name in table if not (root / "wxpay_dsl" / f"{name}.py").is_file()] == []
+    assert [path for entry in table.values() for path in entry["tests"] if not (root / path).exists()] == []

@@ -1,8 +1,7 @@
-"""The two tiers of the suite: ``quick``, which a newcomer waits for, and ``slow``, which takes several times as long.
+"""The two tiers of the suite: ``quick`` for every change, and ``slow``, which takes several times as long.
 
-A slow test is marked ``@pytest.mark.slow``. ``--tier`` chooses: ``quick`` leaves slow tests out, ``slow`` runs no
-others, ``all`` runs everything. Without ``--tier`` a run of the whole suite is quick; a run whose command names files
-or tests runs all of those, since they were asked for.
+A slow test is marked ``@pytest.mark.slow``. ``--tier`` selects: ``quick`` skips slow tests, ``slow`` runs only those,
+``all`` runs everything. The default is ``quick`` for the whole suite, and ``all`` if the command names files or tests.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import pytest
 __all__ = ["COMMAND", "TIERS", "chosen", "split"]
 
 TIERS = ("quick", "slow", "all")
-#: Runs everything.
+#: The command that runs everything.
 COMMAND = ".venv/bin/python -m pytest -n 2 --tier all"
 
 
@@ -25,7 +24,7 @@ def chosen(config: pytest.Config) -> str:
 
 
 def split(items: list[pytest.Item], tier: str) -> tuple[list[pytest.Item], list[pytest.Item]]:
-    """The tests that ``tier`` runs, and those that it leaves out; each in their order."""
+    """The tests that ``tier`` runs, and those that it leaves out, in their order."""
     if tier == "all":
         return items, []
     runs, left_out = [], []

@@ -1,4 +1,4 @@
-"""Whether the event loop has turns while something else works."""
+"""Checks whether the event loop keeps running while another thread works."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ __all__ = ["turning"]
 
 @asynccontextmanager
 async def turning() -> AsyncIterator[Callable[[], bool]]:
-    """Gives what another thread calls at its work: it waits until the loop has had a turn meanwhile, and says whether
-    it had one. Called in the loop's own thread it says no, after a minute.
+    """Yields a function that waits for the next iteration of the event loop and returns whether there was one.
+
+    To be called in another thread; in the thread of the event loop it returns False after a minute.
     """
     turned = threading.Event()
 

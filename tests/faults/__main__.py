@@ -1,4 +1,4 @@
-"""The long campaign: business whose programs are killed, again and again, until it has been enough.
+"""The long campaign: runs programs that are killed repeatedly, and compares the records of both sides.
 
     nice python -m tests.faults [ROUND …] [--rounds 20] [--kills 12] [--seed N]
 

@@ -1,4 +1,4 @@
-"""Forks in the middle of something, and calls from both processes.
+"""Forks during an operation, and calls from both processes.
 
 ``python -m tests.faults.forking CASE`` in a folder with ``wxpay.toml`` prints what each process got: ``parent 200``,
 ``child 200``.
@@ -34,7 +34,7 @@ async def call(wxpay: Wechatpay) -> None:
 
 
 def child(wxpay: Wechatpay, times: int = 2) -> int:
-    """Forks, and gives the child's process id; the child calls, says how that went, and ends."""
+    """Forks and returns the child's process id; the child makes a call, prints its result, and exits."""
     pid = os.fork()
     if pid == 0:
         signal.alarm(80)  # whatever becomes of it, it ends
@@ -76,7 +76,7 @@ def used() -> None:
 
 
 def inside() -> None:
-    """Forked by a coroutine, with connections in the pool."""
+    """Forks in a coroutine, with connections in the pool."""
 
     async def main() -> None:
         async with Wechatpay(profile="wxpay.toml") as wxpay:
@@ -90,7 +90,7 @@ def inside() -> None:
 
 
 def downloading() -> None:
-    """Forked while the platform certificates are on their way: the child must not wait for what lands elsewhere."""
+    """Forks during a download of platform certificates, whose result only the parent receives."""
 
     async def main() -> None:
         async with Wechatpay(profile="wxpay.toml", platform_keys={}) as wxpay:
@@ -105,7 +105,7 @@ def downloading() -> None:
 
 
 def threaded() -> None:
-    """A signer in a thread, which does not live on in the child."""
+    """A signer in a thread, which does not exist in the child."""
     key = Path("apiclient_key.pem")
     wxpay = Wechatpay(profile="wxpay.toml", private_key=ThreadedSigner(key.read_bytes()))
     asyncio.run(call(wxpay))
@@ -141,7 +141,7 @@ def other_thread() -> None:
 
 
 def token() -> None:
-    """A signer in a PKCS#11 token that the parent has open."""
+    """A signer with a PKCS#11 token that the parent has opened."""
     module, label = sys.argv[2:4]
     signer = Pkcs11Signer(module, token=label, pin="1234", label="wxpay")
     wxpay = Wechatpay(profile="wxpay.toml", private_key=signer)

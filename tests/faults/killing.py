@@ -1,4 +1,4 @@
-"""Business whose programs are killed at random points; afterwards everybody's books must agree."""
+"""Kills programs at random points; afterwards the records of all sides must agree."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = ["ROUNDS", "Outcome"]
 
 @frozen
 class Outcome:
-    """What a round did, and where the books do not agree."""
+    """What a round did, and where the records disagree."""
 
     kills: Counter[str] = field(factory=Counter)
     #: What happened, counted: orders, transfers, files …
@@ -39,7 +39,7 @@ class Outcome:
     wrong: list[str] = field(factory=list)
 
     def check(self, name: str, one: object, other: object) -> None:
-        """Both are to be the same."""
+        """Records an error unless both are equal."""
         if one != other:
             self.wrong.append(f"{name}: {one!r:.500} is not {other!r:.500}")
 
@@ -75,7 +75,7 @@ def payments(chance: Random, kills: int) -> Outcome:
 
 
 def compare_shop(here: Path, count: int, outcome: Outcome) -> None:
-    """The shop's ledger and the service's books, to the fen."""
+    """Compares the shop's ledger with the service's records, to the fen."""
     last = {entry["thing"]: entry for entry in entries(here / "ledger.jsonl")}
     with BackgroundSandbox(home=here / "home") as books:
         transactions = {each["out_trade_no"]: each for each in books.control.list("transactions")}
@@ -90,7 +90,7 @@ def compare_shop(here: Path, count: int, outcome: Outcome) -> None:
     given = {f"R{number:08}": total_of(number) for number in range(count) if refunded(number)}
     outcome.check("what was refunded", {name: each["amount"] for name, each in refunds.items()}, given)
     outcome.check("what the shop refunded", {name: last[name]["total"] for name in given if name in last}, given)
-    # Under whichever number: to each person once.
+    # Each person is paid once, under whichever number.
     out = sorted(each["openid"] for each in transfers.values())
     outcome.check("who got a transfer", out, sorted(f"o-{number}" for number in range(count)))
     mine = {last[f"B{number:06}"]["bill"]: 30 + number for number in range(count) if f"B{number:06}" in last}
@@ -111,7 +111,7 @@ def notifications_sqlite(chance: Random, kills: int) -> Outcome:
 
 
 def notifications_redis(chance: Random, kills: int) -> Outcome:
-    """The same with a Redis that is killed too. What was not between a handler's effect and its mark is done once."""
+    """The same with a Redis that is killed, too. Only a kill between effect and mark may repeat an effect."""
     with folder() as data:
         redis = RedisServer(data)
         redis.start()
@@ -143,7 +143,7 @@ def notified(chance: Random, kills: int, store: str, redis: RedisServer | None) 
 
 
 class Killed:
-    """A Redis, by the name that kills are counted under."""
+    """A Redis server that can be killed, with the name for the counts."""
 
     def __init__(self, name: str, server: RedisServer) -> None:
         self.name, self.start, self.stop = name, server.start, server.stop
@@ -157,7 +157,7 @@ def compare_bookings(here: Path, count: int, told: set[str], outcome: Outcome) -
     totals = {number: total for number, total, _ in payments}
     outcome.check("wrong sums", {number: total for number, total in totals.items() if paid.get(number) != total}, {})
     outcome.check("accepted and not booked", told - {event for _, _, event in payments}, set())
-    # A service that is killed goes on, once it is back, with what it has not delivered.
+    # After a restart, the service delivers what it had not delivered.
     outcome.check("never booked", paid.keys() - totals.keys(), set())
     with closing(sqlite3.connect(here / "shop.db")) as database:
         runs = database.execute("SELECT count(*) - count(DISTINCT event) FROM runs").fetchone()[0]
@@ -175,7 +175,7 @@ def booked(here: Path) -> list[tuple[str, int, str]]:
 
 
 def control(port: int, name: str, fields: Any = None) -> Any:
-    """A step of the sandbox's control API, or with no fields what it lists."""
+    """Calls the sandbox's control API: a step with fields, a listing without."""
     data = None if fields is None else json.dumps(fields).encode()
     url = f"http://127.0.0.1:{port}/sandbox/{name}"
     request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
@@ -215,7 +215,7 @@ def bulk(chance: Random, kills: int) -> Outcome:
 
 
 def bulk_once(chance: Random, kills: int) -> Outcome:
-    """The same with what must not be sent twice: never is it, and what is said to be done was done."""
+    """The same with calls that must not be repeated: none is, and each that is reported as succeeded did succeed."""
     outcome, count = Outcome(), 20 + 8 * kills
     with folder() as here:
         users = [f"user{number:05}" for number in range(count)]
@@ -235,7 +235,7 @@ def bulk_once(chance: Random, kills: int) -> Outcome:
 def run_bulk(
     here: Path, table: str, command: tuple[str, ...], chance: Random, kills: int, outcome: Outcome
 ) -> Counter[str]:
-    """Runs it to its end; gives how many rows are in which state."""
+    """Runs the table to its end; returns the number of rows in each state."""
     (here / "rows.csv").write_text(table)
     journal = here / "out.csv.journal"
     arguments = ("-m", "wxpay_dsl.cli", "bulk", *command, "--profile", "home/wxpay.toml", "--concurrency", "4")
@@ -260,7 +260,7 @@ def results(path: Path) -> Counter[str]:
 
 
 def downloads(chance: Random, kills: int) -> Outcome:
-    """Bills that are saved while the client or the service is killed: a file is there whole, or not at all."""
+    """Saves bills while the client or the service is killed: a file is complete or does not exist."""
     outcome, count, port = Outcome(), 2 + kills, free_port()
     content = chance.randbytes(2_000_000).hex().encode()
     with folder() as here:
@@ -278,7 +278,7 @@ def downloads(chance: Random, kills: int) -> Outcome:
             outcome.check("the client's end", client.code(), 0)
         outcome.check("files", len(look(files, content, outcome)), count)
         left = list(files.glob(".*.part"))
-        # A process that is killed cannot tidy up; nothing else may leave one.
+        # Only a killed process may leave a temporary file.
         if len(left) > outcome.kills["client"]:
             outcome.wrong.append(f"{len(left)} parts were left by {outcome.kills['client']} kills")
         outcome.done.update(files=count, parts=len(left))
@@ -294,7 +294,7 @@ def size_of(files: Path) -> int:
 
 
 def look(files: Path, content: bytes, outcome: Outcome) -> list[Path]:
-    """The files under their own names, each of which must be whole."""
+    """The files under their final names, each of which must be complete."""
     found = sorted(files.glob("bill-*.csv"))
     digest = hashlib.sha256(content).digest()
     broken = [file.name for file in found if hashlib.sha256(file.read_bytes()).digest() != digest]

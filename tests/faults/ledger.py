@@ -1,4 +1,4 @@
-"""What a shop knows to have done, on the disk before its next step: lines of JSON, only ever added to."""
+"""The shop's record of its steps: lines of JSON, appended and synced to disk before the next step."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Ledger", "entries"]
 
 
 def entries(path: Path) -> Iterator[dict[str, Any]]:
-    """The whole lines; half a one, at whose writing it was killed, was followed by no step."""
+    """The complete lines. No step followed an incomplete one, during whose writing the shop was killed."""
     if path.exists():
         content = path.read_bytes()
         for line in content[: content.rfind(b"\n") + 1].splitlines():
@@ -20,7 +20,7 @@ def entries(path: Path) -> Iterator[dict[str, Any]]:
 
 
 class Ledger:
-    """The file, and the last that was written of each thing."""
+    """The file, and the last entry of each subject."""
 
     def __init__(self, path: Path) -> None:
         self.last: dict[str, dict[str, Any]] = {}
@@ -32,12 +32,12 @@ class Ledger:
         os.lseek(self._descriptor, 0, os.SEEK_END)
 
     def write(self, thing: str, state: str, **more: Any) -> None:
-        """Returns once the disk has it."""
+        """Appends an entry; returns when it is on the disk."""
         entry = {"thing": thing, "state": state, **more}
         os.write(self._descriptor, json.dumps(entry).encode() + b"\n")
         os.fsync(self._descriptor)
         self.last[thing] = entry
 
     def state(self, thing: str) -> str:
-        """The last state of a thing; nothing for one that was never begun."""
+        """The last state of a subject, or `""` if there is none."""
         return str(self.last.get(thing, {}).get("state", ""))

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class Victim(Protocol):
-    """What can be killed and started again."""
+    """A program that can be killed and restarted."""
 
     name: str
 
@@ -44,7 +44,7 @@ class Program:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Begins it; returns once it is ready, if it says when."""
+        """Starts the program; returns when it is ready."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("WXPAY_")}
         environment = {**kept, "PYTHONUTF8": "1", "PYTHONPATH": str(ROOT)}
         with self.log.open("ab") as log:
@@ -57,11 +57,11 @@ class Program:
             assert self.code() is None, f"{self.name} ended at once: {self.log.read_text()[-2000:]}"
 
     def code(self) -> int | None:
-        """How it ended; None while it runs."""
+        """The exit status, or None while it runs."""
         return self._process.poll() if self._process is not None else None
 
     def stop(self) -> None:
-        """SIGKILL; nothing where it has ended."""
+        """Sends SIGKILL, unless it has ended."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()

@@ -1,4 +1,4 @@
-"""Books payments as they are notified: ``python -m tests.faults.receiver PORT STORE``, in a folder with ``home``.
+"""Records payments from notifications: ``python -m tests.faults.receiver PORT STORE``, in a folder with ``home``.
 
 ``shop.db`` has ``payments``. Where STORE is that file, a payment and its mark are one transaction; with any other store
 the database itself holds that a payment is booked once, and ``runs`` how often the handler did it.

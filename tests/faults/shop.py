@@ -28,12 +28,12 @@ PAUSE = 0.02
 
 
 def total_of(number: int) -> int:
-    """What order ``number`` costs, in fen: no two are alike."""
+    """The amount of order ``number`` in fen, different for each order."""
     return 100 + number
 
 
 def refunded(number: int) -> bool:
-    """Whether it is given back."""
+    """Whether order ``number`` is refunded."""
     return number % 2 == 0
 
 
@@ -56,7 +56,7 @@ async def main(count: int, notify_url: str = "") -> None:
 
 
 async def stubborn(wxpay: Wechatpay, call: Any) -> Any:
-    """The answer of a call that may be repeated, however often it takes."""
+    """The response of a call that may be repeated, after as many attempts as necessary."""
     while True:
         try:
             return (await call()).data
@@ -131,7 +131,7 @@ async def pay_out(wxpay: Wechatpay, ledger: Ledger, number: int) -> None:
 
 
 async def asked(wxpay: Wechatpay, bill: str) -> dict[str, Any] | None:
-    """What the service says of a transfer; None for one that it does not know."""
+    """The service's state of a transfer, or None if it has none."""
     query = wxpay.v3.fundApp.mchTransfer.transferBills.outBillNo._out_bill_no_.get
     while True:
         try:

@@ -1,4 +1,4 @@
-"""Cancels a coroutine at its n-th suspension, as ``Task.cancel`` does it there."""
+"""Cancels a coroutine at its n-th suspension, as ``Task.cancel`` would."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Cancelled", "cancelled_at"]
 
 
 class Cancelled:
-    """How often the coroutine was suspended, and whether the cancellation came to be."""
+    """The number of suspensions of the coroutine, and whether it was cancelled."""
 
     def __init__(self) -> None:
         self.suspended = 0

@@ -1,4 +1,4 @@
-"""A call that is cancelled at each of its suspensions: the pool is whole, no task is left, and the next call works.
+"""Cancels a call at each of its suspensions: the pool is intact, no task is left, and the next call succeeds.
 
 Each client has one connection: where one stayed taken, the next call would find none. The sandbox serves from another
 thread, so that every task of this loop is the client's.
@@ -86,7 +86,7 @@ Call = Callable[[Wechatpay, Path], Awaitable[Any]]
 
 
 async def each_suspension(make: Callable[[], Wechatpay], call: Call, folder: Path, *, warm: bool = False) -> int:
-    """Cancels ``call`` at its first suspension, at its second, and so on until it ends before; gives how many."""
+    """Cancels ``call`` at its first suspension, at its second, and so on until it ends before; returns the number."""
     place = 0
     while True:
         place += 1
@@ -100,7 +100,7 @@ async def each_suspension(make: Callable[[], Wechatpay], call: Call, folder: Pat
             await cancelled_at(call(wxpay, folder), place, told)
         except asyncio.CancelledError:
             assert told.asked
-            # It was this test that cancelled, and nobody else will have to know.
+            # This test cancelled the task; do not propagate it.
             task = asyncio.current_task()
             assert task is not None
             task.uncancel()
@@ -122,7 +122,7 @@ def settings_of(sandbox: BackgroundSandbox, **more: Any) -> Callable[[], Wechatp
 @pytest.mark.parametrize("call", [plain, v2, upload, download, rows])
 async def test_a_call(call: Call, warm: bool, sandbox: BackgroundSandbox, tmp_path: Path) -> None:
     assert await each_suspension(settings_of(sandbox), call, tmp_path, warm=warm) >= 1
-    # A file that was being saved left nothing half-written.
+    # No incomplete file is left.
     assert [file.name for file in tmp_path.iterdir() if file.name.endswith(".part")] == []  # noqa: ASYNC240
 
 
@@ -140,7 +140,7 @@ async def test_a_call_that_is_sent_again(sandbox: BackgroundSandbox, tmp_path: P
 
 @pytest.mark.parametrize("stored", [False, True], ids=["", "kept in a file"])
 async def test_while_the_certificates_are_downloaded(stored: bool, sandbox: BackgroundSandbox, tmp_path: Path) -> None:
-    """The download is everybody's: whoever began it may be cancelled, and it goes on."""
+    """Concurrent calls share a download, which goes on if the call that started it is cancelled."""
     number = iter(range(ENOUGH))
 
     def make() -> Wechatpay:

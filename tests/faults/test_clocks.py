@@ -1,4 +1,4 @@
-"""Clocks that jump: this machine's, the service's, and what a lease of a claim makes of it."""
+"""Clocks that jump: of this machine, of the service, and of the lease of a claim."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ HOUR = 3600.0
 
 
 class Clock:
-    """Unix time as the process has it, and how far it is off."""
+    """The process's Unix time, and its offset in seconds."""
 
     def __init__(self) -> None:
         self.off = 0.0
@@ -61,7 +61,7 @@ async def test_a_service_whose_clock_jumps_is_not_believed_and_then_is_again(sec
 @pytest.mark.parametrize("years", [1, 10], ids=["", "beyond the certificates' end"])
 @pytest.mark.parametrize("keys", ["public-key", "certificates"])
 def test_this_machine_s_clock_jumps_and_comes_back(keys: str, years: int, tmp_path: Path) -> None:
-    """Far ahead, far back, and right again each time, after which the next call is well at once."""
+    """Far ahead, far back, and correct again each time, after which the next call succeeds at once."""
     far = HOUR if years == 1 else years * 366 * 86400
     jumps = [0, far, 0, -far, 0, 250, -250]
     with BackgroundSandbox(home=tmp_path):
@@ -77,12 +77,12 @@ def test_this_machine_s_clock_jumps_and_comes_back(keys: str, years: int, tmp_pa
     assert ran.returncode == 0, ran.stderr
     told = ran.stdout.split()
     assert [told[place] for place in (0, 2, 4, 5, 6)] == ["200"] * 5
-    # What was signed at another time is refused; where the keys themselves seem to have ended, nothing is sent.
+    # Messages signed at another time are refused; nothing is sent while the keys seem to have expired.
     assert {told[1], told[3]} <= {"SignError", "ClockSkewError", "ConfigurationError"}
 
 
 class TestLeases:
-    """SQLite's leases are by the machine's clock, which all its processes share."""
+    """Leases in SQLite use the clock of the machine, which all its processes share."""
 
     async def test_a_jump_forward_gives_a_claim_away_and_its_holder_can_mark_nothing(self, tmp_path: Path) -> None:
         clock = Clock()

@@ -1,4 +1,4 @@
-"""One client in two processes, as a server that forks has it, and in two event loops: it works, or says why not."""
+"""One client in two processes after a fork, and in two event loops: it works, or raises an error that explains why."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def forked(home: Path, *case: str, **environment: str) -> list[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("WXPAY_")}
     ran = subprocess.run(
-        # Python warns of a fork in a process with threads: that is what is tried here.
+        # Python warns of a fork in a process with threads, which is tested here.
         [sys.executable, "-W", "ignore::DeprecationWarning", "-m", "tests.faults.forking", *case],
         cwd=home,
         env={**kept, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", **environment},
@@ -54,7 +54,7 @@ def test_and_while_it_rests_in_another_thread(home: Path) -> None:
 
 
 def test_a_token_that_the_parent_has_open_is_the_parent_s(home: Path, tmp_path: Path) -> None:
-    """PKCS#11 ends with the process: the child is told what to do instead."""
+    """A PKCS#11 session does not survive a fork: the error in the child says what to do instead."""
     (tmp_path / "tokens").mkdir()
     (tmp_path / "softhsm2.conf").write_text(f"directories.tokendir = {tmp_path / 'tokens'}\nlog.level = ERROR\n")
     environment = {**os.environ, "SOFTHSM2_CONF": str(tmp_path / "softhsm2.conf")}

@@ -1,4 +1,4 @@
-"""A network that fails in silence: no name, a peer that takes a connection and says nothing, one that vanishes."""
+"""Networks that fail silently: unresolvable names, peers that accept and do not respond, peers that vanish."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def query(wxpay: Wechatpay) -> Any:
 
 
 async def failure(call: Awaitable[Any]) -> TransportError:
-    """The error, which must come in time."""
+    """The error of a call, which must be raised in time."""
     begun = time.monotonic()
     with pytest.raises(TransportError) as caught:
         await call
@@ -52,7 +52,7 @@ async def failure(call: Awaitable[Any]) -> TransportError:
 
 
 async def timed_out(call: Awaitable[Any], arrived: Awaitable[Any]) -> TransportError:
-    """The error of a call whose time passes once its request has arrived."""
+    """The error of a call that times out after its request was received."""
     failing = asyncio.ensure_future(failure(call))
     await arrived
     assert not failing.done()
@@ -62,7 +62,7 @@ async def timed_out(call: Awaitable[Any], arrived: Awaitable[Any]) -> TransportE
 
 @contextlib.contextmanager
 def deaf() -> Iterator[socket.socket]:
-    """Connections are taken here, by the system, and nobody ever answers."""
+    """An address where the system accepts connections, and no program responds."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.setblocking(False)
         yield server
@@ -82,7 +82,7 @@ Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 @contextlib.asynccontextmanager
 async def peer(serve: Serve) -> AsyncIterator[str]:
-    """A server that does as it is told with each connection; they are held open until the end."""
+    """A server that treats each connection as the test says, and keeps it open until the end."""
     held = []
 
     async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -109,7 +109,7 @@ class TestNames:
                 assert "api.mch.invalid" in str(error)
 
     async def test_the_other_host_stands_in(self, sandbox: BackgroundSandbox) -> None:
-        """Nothing was sent, so even a call that may do something goes to it."""
+        """Nothing was sent, so even a call that is not idempotent is sent to the next host."""
         settings = {"base_url": "https://api.mch.invalid", "backup_url": sandbox.url, "timeout": 30}
         async with client(sandbox, **settings) as wxpay:
             response = await wxpay.v3.eduPapay.contracts.presign.post(
@@ -160,13 +160,13 @@ class TestSilence:
             error = await timed_out(refund(wxpay), until(lambda: len(seen) == 1))
             assert isinstance(error, RequestTimeoutError)
             assert error.outcome_unknown
-            # Its one connection is not kept: the next call has another.
+            # Its connection is not reused: the next call opens another.
             await timed_out(query(wxpay), until(lambda: len(seen) == 2))
         assert len(seen) == 2
 
 
 async def test_a_connection_whose_peer_vanished_while_it_was_idle_costs_one_timeout(tmp_path: Path) -> None:
-    """No word of it comes, as when a firewall has forgotten the connection; the call after that one is well again."""
+    """Packets are dropped, as by a firewall that forgot the connection; the next call succeeds."""
     async with Sandbox() as sandbox:
         port = int(sandbox.url.rpartition(":")[2])
         vanished, swallowed = asyncio.Event(), asyncio.Event()

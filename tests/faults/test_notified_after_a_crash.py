@@ -1,4 +1,4 @@
-"""A service that dies between a payment and its notification tells of it once it is there again."""
+"""A service that is killed between a payment and its notification sends it after its restart."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.timeout(300)
 
 
 class Merchant:
-    """A server that keeps the first who call it waiting, and says yes from then on."""
+    """A server that does not respond to the first requests, and acknowledges later ones."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[Mapping[str, str], bytes]] = []
@@ -35,7 +35,7 @@ class Merchant:
 
 @asynccontextmanager
 async def listening(merchant: Merchant) -> AsyncIterator[str]:
-    """Gives its address."""
+    """Starts the server and returns its address."""
     app = web.Application()
     app.router.add_post("/notify", merchant.receive)
     runner = web.AppRunner(app)

@@ -1,4 +1,4 @@
-"""What an error says of money: ``outcome_unknown`` wherever the request may have been carried out, and only there."""
+"""``outcome_unknown`` is true for every error after which the request may have been carried out, and for no other."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ MOVES = [pytest.param(refund, id="refund"), pytest.param(transfer, id="transfer"
     "kind", ["response-lost", "drop-after", "truncated", "bad-gateway", "system-error", "drop-before"]
 )
 async def test_a_lost_answer_to_what_moves_money(kind: str, move: Any, sandbox: Sandbox, wxpay: Wechatpay) -> None:
-    """Whether it was carried out is known to the service alone: even of a request that may be repeated."""
+    """Only the service knows whether it was carried out, even if the request may be repeated."""
     sandbox.control.faults.add(kind)
     error = await failure(move(wxpay))
     assert error.outcome_unknown, error
@@ -105,7 +105,7 @@ async def test_an_answer_that_cannot_be_believed(kind: str, sandbox: Sandbox, wx
 async def test_a_refusal_says_nothing_of_the_attempt_before_it(
     sandbox: Sandbox, wxpay: Wechatpay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # A pause that is long enough for what happens in it.
+    # A pause that is long enough for the next steps.
     monkeypatch.setattr("wxpay_dsl.core.http.retry.wait_random_exponential", lambda *_: lambda state: 5.0)
     sandbox.control.faults.add("drop-after", times=1)
     pending = asyncio.ensure_future(failure(refund(wxpay)))
@@ -119,7 +119,7 @@ async def test_a_refusal_says_nothing_of_the_attempt_before_it(
 
 
 async def test_nor_does_a_service_that_is_gone_when_it_is_tried_again(sandbox: Sandbox) -> None:
-    """The one attempt reached it, the next finds nobody: that one's "not sent" is not the call's."""
+    """The first attempt was received, the second not sent: the outcome of the call is unknown."""
     seen: list[bytes] = []
 
     async def serve_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -143,7 +143,7 @@ async def test_what_was_never_sent_or_was_refused_was_not_done(move: Any, sandbo
     assert not (await failure(move(wxpay))).outcome_unknown
     gone = {**sandbox.credentials, "retries": 1}
     await sandbox.stop()
-    # A client without a connection from before: of one that the service closes under it nobody knows.
+    # A client without a pooled connection: on one that the service closes, the outcome would be unknown.
     async with Wechatpay(**gone) as another:
         error = await failure(move(another))
     assert isinstance(error, ConnectionFailedError)

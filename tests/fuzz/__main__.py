@@ -1,4 +1,4 @@
-"""Fuzzes one target, guided by coverage, until it is stopped or something breaks.
+"""Fuzzes one target, guided by coverage, until it is stopped or an input fails.
 
     pip install atheris
     python -m tests.fuzz xml -max_total_time=600 -rss_limit_mb=1024 -max_len=4096
@@ -23,7 +23,7 @@ with atheris.instrument_imports(
 
 
 def main() -> None:
-    """Runs until libFuzzer's own options say stop."""
+    """Runs until libFuzzer's options end it."""
     if len(sys.argv) < 2 or sys.argv[1] not in TARGETS:
         sys.exit(f"usage: python -m tests.fuzz {{{','.join(TARGETS)}}} [options of libFuzzer]")
     logging.disable(logging.CRITICAL)

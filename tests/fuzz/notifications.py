@@ -1,4 +1,4 @@
-"""Fuzzes ``Notifications.parse`` and the answers to it, guided by coverage, until it is stopped or something breaks.
+"""Fuzzes ``Notifications.parse`` and the acknowledgements, guided by coverage, until it is stopped or an input fails.
 
     pip install atheris
     python -m tests.fuzz.notifications -max_total_time=600 -rss_limit_mb=512 -max_len=4096
@@ -40,14 +40,14 @@ NOTIFICATIONS.default(HANDLED.append)
 
 
 def anything(data: atheris.FuzzedDataProvider) -> Wire:
-    """What a stranger may send."""
+    """Input that any peer can send."""
     signed = SENDER.envelope(b"{}").headers
     headers = {name: data.ConsumeUnicode(64) for name in NAMES if data.ConsumeBool()}
     return Wire({**signed, **headers} if data.ConsumeBool() else headers, data.ConsumeBytes(4096))
 
 
 def signed(data: atheris.FuzzedDataProvider) -> Wire:
-    """What only the service can send."""
+    """Input that only the service can send: signed."""
     return SENDER.envelope(data.ConsumeBytes(4096))
 
 
@@ -81,7 +81,7 @@ WAYS = [anything, signed, sealed, fields, document, refund]
 
 
 def run(raw: bytes) -> None:
-    """One input."""
+    """Runs one input."""
     data = atheris.FuzzedDataProvider(raw)
     way = WAYS[data.ConsumeIntInRange(0, len(WAYS) - 1)]
     try:
@@ -101,7 +101,7 @@ def run(raw: bytes) -> None:
 
 
 def main() -> None:
-    """Runs until libFuzzer's own options say stop."""
+    """Runs until libFuzzer's options end it."""
     logging.disable(logging.CRITICAL)
     atheris.Setup(sys.argv, run)
     atheris.Fuzz()

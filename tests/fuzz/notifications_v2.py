@@ -84,7 +84,7 @@ def _world() -> tuple[Sender, Notifications, asyncio.AbstractEventLoop]:
 
 
 def fuzz_notifications_v2(data: bytes) -> None:
-    """Changes to a signed message: nothing that its signature does not cover decides what it is taken for."""
+    """Changes to a signed message: no change that its signature does not cover may alter its meaning."""
     if len(data) < 2:
         return
     sender, _, _ = _world()
@@ -129,7 +129,7 @@ def fuzz_notifications_v2(data: bytes) -> None:
 
 
 def _parsed(fields: Mapping[str, str]) -> Any:
-    """The notification, or None where it is refused, or cannot be sent at all."""
+    """The notification, or None if it is refused, or cannot be represented."""
     _, notifications, loop = _world()
     try:
         body = xml.dumps(fields)
@@ -142,7 +142,7 @@ def _parsed(fields: Mapping[str, str]) -> Any:
 
 
 def _digest(covered: Mapping[str, str], length: int) -> str:
-    """The signature, written out once more."""
+    """An independent implementation of the signature."""
     key = _world()[0].merchant.apiv2_key
     message = "&".join([*(f"{name}={covered[name]}" for name in sorted(covered)), f"key={key}"]).encode()
     if length == 32:
@@ -178,7 +178,7 @@ def _remove(fields: dict[str, str], steps: Steps) -> dict[str, str]:
 
 
 def _merge(fields: dict[str, str], steps: Steps) -> dict[str, str]:
-    """One field becomes a part of the value of the one before it: the signature stays."""
+    """Moves a field into the value of the one before it, which keeps the signature."""
     name = _name(fields, steps)
     before = max((each for each in fields if each < name and each != "sign" and fields[each]), default="")
     if not before or name == "sign":
@@ -188,7 +188,7 @@ def _merge(fields: dict[str, str], steps: Steps) -> dict[str, str]:
 
 
 def _split(fields: dict[str, str], steps: Steps) -> dict[str, str]:
-    """A part of a value becomes a field: the signature may stay."""
+    """Moves a part of a value into a field, which may keep the signature."""
     name = _name(fields, steps)
     value, found, rest = fields.get(name, "").partition("&")
     inner, equals, text = rest.partition("=")
@@ -211,7 +211,7 @@ def _lower(fields: dict[str, str], steps: Steps) -> dict[str, str]:
 
 
 def _sign_anew(fields: dict[str, str], steps: Steps) -> dict[str, str]:
-    """As if the service had sent this."""
+    """The fields, signed as by the service."""
     fields = {name: value for name, value in fields.items() if name != "sign"}
     return _signed(fields, "HMAC-SHA256" if next(steps, 0) & 1 else "MD5")
 

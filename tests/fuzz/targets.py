@@ -1,4 +1,4 @@
-"""What is fuzzed: each function takes any bytes for what a stranger may send, and fails where a parser does.
+"""The targets of fuzzing: each function parses any bytes as input from a foreign peer, and fails if a parser does.
 
 A parser must read them or raise its own error, and say so on one line of bounded length; what it reads must hold
 together (what is written again is read the same, however the bytes are cut). ``python -m tests.fuzz NAME`` looks for
@@ -71,7 +71,7 @@ def told(error: SdkError) -> None:
 
 
 def fuzz_xml(data: bytes) -> None:
-    """APIv2's XML: answers and notifications."""
+    """The XML of APIv2 responses and notifications."""
     try:
         fields = xml.loads(data)
     except xml.XmlError as error:
@@ -88,7 +88,7 @@ def fuzz_xml(data: bytes) -> None:
 
 @lru_cache(maxsize=1)
 def operations() -> tuple[Operation | None, ...]:
-    """An operation that answers JSON, one that answers a file, one that answers nothing; and none."""
+    """Operations that return JSON, a file, or nothing; and None."""
     found = []
     for path, verb in (
         ("v3/pay/transactions/native", "post"),
@@ -106,7 +106,7 @@ STATUSES: Final = (200, 204, 302, 400, 401, 404, 429, 500, 502)
 
 
 def fuzz_answers(data: bytes) -> None:
-    """Bodies of answers: what a success is read as, and what a refusal says (which nobody has signed)."""
+    """Bodies of responses: successful ones, and errors, which are not signed."""
     if len(data) < 3:
         return
     operation = operations()[data[0] % 4]
@@ -138,7 +138,7 @@ def _exchange() -> Exchange:
 
 
 def fuzz_signatures(data: bytes) -> None:
-    """The headers of a signature."""
+    """The header fields of a signature."""
     pieces = (data + b"\0" * 4).split(b"\0")
     names = ("Wechatpay-Timestamp", "wechatpay-nonce", "Wechatpay_Signature", "WECHATPAY-SERIAL")
     texts = [piece.decode("latin-1") for piece in pieces]
@@ -153,7 +153,7 @@ def fuzz_signatures(data: bytes) -> None:
 
 
 def fuzz_bills(data: bytes) -> None:
-    """Bills: whatever they hold, and however they are cut."""
+    """Bills with any content, in chunks of any size."""
 
     def read(size: int) -> tuple[list[Any], Any, str]:
         async def pieces() -> Any:
@@ -177,7 +177,7 @@ def fuzz_bills(data: bytes) -> None:
 
 
 def fuzz_downloads(data: bytes) -> None:
-    """Files as they come over the wire: packed or not, within their bound."""
+    """Downloaded files, compressed or not, within the size limit."""
     hashed, cut = bool(data[:1] > b"\x80"), 1 + (data[1] if len(data) > 1 else 0)
     unpacker = Unpacker(Digest("SHA1", "00" * 20) if hashed else None, UNPACKED)
     size, refusal = 0, ""
@@ -193,7 +193,7 @@ def fuzz_downloads(data: bytes) -> None:
 
 
 def fuzz_authorization(data: bytes) -> None:
-    """The header that the sandbox reads."""
+    """The Authorization header that the sandbox parses."""
     header = data.decode("latin-1")
     try:
         given = authorization.parse(header)
@@ -215,7 +215,7 @@ TARGETS_OF_CALLS: Final = (
 
 
 def fuzz_sandbox(data: bytes) -> None:
-    """Whole calls of the sandbox, truly signed or not: it answers each, and breaks at none."""
+    """Calls of the sandbox, with a valid signature or not: it responds to each without an internal error."""
     if len(data) < 4:
         return
     running, merchant = _sandbox()
@@ -250,7 +250,7 @@ def fuzz_sandbox(data: bytes) -> None:
 
 
 def fuzz_keys(data: bytes) -> None:
-    """Keys, certificates and containers, as bytes in any of their forms."""
+    """Keys, certificates and containers in any format."""
     for read in (load_private_key, load_public_key, load_certificate, partial(load_private_key, password="1")):
         try:
             read(data)

@@ -1,12 +1,12 @@
-"""Changes the code in small ways, one at a time, and shows which changes no test notices.
+"""Mutation testing: makes small changes to the code, one at a time, and reports those that no test detects.
 
     pip install cosmic-ray
     nice python -m tests.mutants [MODULE …] [--folder /tmp/wxpay-mutants]
 
-``MODULE`` is one of ``modules.yaml``, which names the tests that must notice; all of them where none is given. The
-checkout is copied first: nothing in it is changed. What was tried stays in the folder, so that a run that was stopped
-goes on there; ``--again`` tries the survivors again, with the tests as they are now. Ends with 1 where a change
-survived that ``modules.yaml`` does not explain.
+``MODULE`` is a key of ``modules.yaml``, which names the tests that must detect the changes; the default is all of them.
+The checkout is copied first, and not changed. Results are kept in the folder, so that an interrupted run continues
+there; ``--again`` tries the survivors again with the current tests. The exit status is 1 if a change survived that
+``modules.yaml`` does not explain.
 """
 
 from __future__ import annotations
@@ -32,34 +32,34 @@ from tests.notify.redis_server import running_redis
 ROOT = Path(__file__).parents[2]
 TABLE = Path(__file__).with_name("modules.yaml")
 COPIED = ("wxpay_dsl", "specs", "tests", "docs", "bench", "pyproject.toml", "hatch_build.py", "README.md")
-#: Changes that say nothing: `A | B` stands in annotations here, which nothing evaluates; `is` for `==`, and the other
-#: way round, mean the same or raise.
+#: Changes without effect: `A | B` is used in annotations, which are not evaluated; `is` and `==` in each other's place
+#: mean the same or raise.
 EXCLUDED = [
     "core/ReplaceBinaryOperator_BitOr_.*",
     "core/ReplaceComparisonOperator_(Eq|NotEq|Lt|LtE|Gt|GtE|In|NotIn)_(Is|IsNot)$",
     "core/ReplaceComparisonOperator_(Is|IsNot)_(Eq|NotEq|Lt|LtE|Gt|GtE|In|NotIn)$",
-    # Of the five that may stand in an operator's place, its contrary and its neighbour are enough.
+    # Of the five replacements of a comparison, the contrary and the neighbour are enough.
     "core/ReplaceComparisonOperator_(Eq|NotEq)_(Lt|LtE|Gt|GtE)$",
     "core/ReplaceComparisonOperator_(Lt|LtE|Gt|GtE)_(Eq|NotEq)$",
     "core/ReplaceComparisonOperator_(Lt_Gt|Gt_Lt|LtE_GtE|GtE_LtE)$",
 ]
-#: What nobody can notice anywhere.
+#: Changes that no test can detect, in any module.
 EVERYWHERE: list[Mapping[str, str]] = [
     {"line": r"if TYPE_CHECKING:", "operator": "AddNot", "why": "the names are there for type checkers"},
     {
         "line": r"\[:\d+\](!r)?|!r:\.\d+",
         "operator": "NumberReplacer",
-        "why": "how much of somebody else's text an error shows, one character more or less",
+        "why": "how much of a foreign text an error shows, one character more or less",
     },
     {
         "line": r"usedforsecurity=False",
         "operator": "ReplaceFalseWithTrue",
-        "why": "only an OpenSSL in FIPS mode tells the two apart",
+        "why": "only OpenSSL in FIPS mode distinguishes the two",
     },
     {
         "line": r"^\*,$|, \*, ",
         "operator": "ReplaceBinaryOperator_Mul",
-        "why": "that what follows can be given by name alone; type checkers hold callers to it",
+        "why": "parameters after it are keyword-only, which type checkers check",
     },
     {
         "line": r"zip\(.*strict=True",
@@ -67,13 +67,13 @@ EVERYWHERE: list[Mapping[str, str]] = [
         "why": "both have the same length, which strict only asserts",
     },
 ]
-#: Seconds; a change that makes tests hang has been noticed.
+#: Seconds for the tests of a change; one that makes them hang counts as detected.
 TIMEOUT = 90.0
 
 
 @frozen
 class Survivor:
-    """A change that no test noticed."""
+    """A change that no test detected."""
 
     operator: str
     number: int
@@ -84,7 +84,7 @@ class Survivor:
         return any(
             self.operator.startswith(known["operator"])
             and re.search(known["line"], self.line)
-            # Of several changes to one line, those that the explanation is about.
+            # Of several changes to a line, those that the explanation applies to.
             and known.get("becomes", "") in self.diff
             for known in equivalents
         )
@@ -126,7 +126,7 @@ def copy(tree: Path) -> None:
 
 
 def run(name: str, tests: list[str], folder: Path, *, again: bool, redis: str) -> None:
-    """Tries what was not tried yet."""
+    """Tests the changes that were not tested yet."""
     session, config = session_of(name, folder), folder / f"{name.replace('/', '-')}.toml"
     command = f"{sys.executable} -m pytest -q -x -p no:cacheprovider {' '.join(tests)}"
     config.write_text(
@@ -134,14 +134,14 @@ def run(name: str, tests: list[str], folder: Path, *, again: bool, redis: str) -
         f'test-command = {json.dumps(command)}\n[cosmic-ray.distributor]\nname = "local"\n'
         f"[cosmic-ray.filters.operators-filter]\nexclude-operators = {json.dumps(EXCLUDED)}\n"
     )
-    # Written bytecode is told apart by seconds and size, and changes come faster than that.
+    # Bytecode is matched by size and time in seconds, and changes are made faster than that.
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": ".", "WXPAY_TEST_REDIS": redis}
 
     def tool(program: str, *arguments: str | Path) -> None:
         found = Path(sys.executable).with_name(program)
         subprocess.run([found, *arguments], cwd=folder / "tree", env=environment, check=True)
 
-    # Tests that fail without any change would seem to notice every one.
+    # Tests that fail without a change would seem to detect every change.
     tool("cosmic-ray", "--verbosity", "ERROR", "baseline", config)
     if not session.exists():
         tool("cosmic-ray", "--verbosity", "ERROR", "init", config, session)
@@ -167,7 +167,7 @@ def results(session: Path) -> Iterator[tuple[dict[str, Any], dict[str, Any] | No
 
 
 def report(name: str, equivalents: list[Mapping[str, str]], folder: Path) -> int:
-    """Prints what became of a module's changes; gives how many survived without an explanation."""
+    """Prints the results for a module; returns the number of survivors without an explanation."""
     counts: Counter[str] = Counter()
     left = []
     for mutation, result in results(session_of(name, folder)):

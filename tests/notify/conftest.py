@@ -1,4 +1,4 @@
-"""What the tests of notifications share: a merchant, the platform's keys, and whatever the service could send."""
+"""Fixtures for the tests of notifications: a merchant, the platform's keys, and any notification of the service."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ PAYMENT_V2: Mapping[str, str] = {
 
 @frozen
 class Wire:
-    """What arrives."""
+    """An HTTP request as received."""
 
     headers: dict[str, str]
     body: bytes
@@ -65,7 +65,7 @@ class Wire:
 
 @frozen
 class Sender:
-    """The service, with its keys, for one merchant."""
+    """The service with its keys, for one merchant."""
 
     merchant: Merchant
     platform: Platform
@@ -93,12 +93,12 @@ class Sender:
         return Wire(*rendered(notice(event, self.merchant, moment), self.merchant, self.platform, int(moment)))
 
     def envelope(self, data: Any, now: float | None = None) -> Wire:
-        """Anything at all as the body, signed."""
+        """A signed request with any body."""
         body = data if isinstance(data, bytes) else json.dumps(data).encode()
         return Wire(self.platform.sign(self.pair, body, int(time.time() if now is None else now)), body)
 
     def sealed(self, plaintext: str, **changes: Any) -> Wire:
-        """Anything at all inside, encrypted and signed; ``changes`` to the resource around it."""
+        """A signed request with any encrypted plaintext; ``changes`` are made to the resource around it."""
         key, nonce = self.merchant.apiv3_key, "0123456789ab"
         resource = {
             "original_type": "transaction",
@@ -138,7 +138,7 @@ def redis_url() -> Iterator[str]:
 
 @pytest.fixture(params=["memory", "sqlite", "redis"])
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Where to remember: each test with each store."""
+    """The store's URL or file; each test runs with each store."""
     if request.param == "redis":
         return f"{request.getfixturevalue('redis_url')}"
     return str(tmp_path / "notifications.db") if request.param == "sqlite" else "memory"
@@ -146,7 +146,7 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def open_store(store_url: str, request: pytest.FixtureRequest) -> Callable[[], Any]:
-    """Opens the store, each time with the same contents; of Redis, with those of this test alone."""
+    """Opens the store, each time with the same contents; in Redis, with a prefix for this test."""
     from wxpay_dsl.notify.stores import open_store
     from wxpay_dsl.notify.stores.redis import RedisStore
     from wxpay_dsl.notify.stores.sqlite import SqliteStore
@@ -157,7 +157,7 @@ def open_store(store_url: str, request: pytest.FixtureRequest) -> Callable[[], A
     def opened() -> Any:
         if store_url == "memory":
             return memory
-        # With patience, however busy the machine and its disk are.
+        # Timeouts that a busy machine does not reach.
         if store_url.startswith("redis"):
             return RedisStore(store_url, prefix=prefix, timeout=60)
         return SqliteStore(store_url, timeout=60)

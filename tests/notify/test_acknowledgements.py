@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from wxpay_dsl.notify.acknowledgements import Answer, dialect_of, failure, success
+from wxpay_dsl.notify.acknowledgements import Acknowledgement, dialect_of, failure, success
 
 
 @pytest.mark.parametrize(
     ("status", "accepted"), [(199, False), (200, True), (204, True), (299, True), (300, False), (500, False)]
 )
 def test_two_hundred_and_what_follows_is_yes(status: int, accepted: bool) -> None:
-    assert Answer(status).accepted is accepted
+    assert Acknowledgement(status).accepted is accepted
 
 
 def test_a_body_is_not_shown() -> None:
-    assert "secret" not in repr(Answer(200, b"apiv2_key"))
+    assert "secret" not in repr(Acknowledgement(200, b"apiv2_key"))
 
 
 @pytest.mark.parametrize(
@@ -44,6 +44,6 @@ def test_what_is_said_is_one_short_line_in_the_words_it_was_said_in() -> None:
 
 
 def test_yes_is_said_without_a_body_or_with_what_was_asked_for() -> None:
-    assert success("v3") == Answer(204)
+    assert success("v3") == Acknowledgement(204)
     assert success("v3", b"{}").headers == {"Content-Type": "application/json; charset=utf-8"}
     assert b"SUCCESS" in success("v2").body

@@ -45,11 +45,11 @@ def reordered(body: bytes) -> bytes:
         (lambda body: json.dumps(json.loads(body), indent=2).encode(), "serialised again"),
         (reordered, "put into another order"),
         (lambda body: body.decode().encode("gb18030"), "written as GBK"),
-        (gzip.compress, "a proxy packed the body"),
-        (zlib.compress, "a proxy packed the body"),
-        (lambda body: gzip.compress(body)[:-20], r"packed \(gzip\)"),
-        (lambda body: gzip.compress(body + bytes(2 << 20)), r"packed \(gzip\)"),
-        (lambda body: b"\x28\xb5\x2f\xfd" + body, r"packed \(zstd\)"),
+        (gzip.compress, "a proxy compressed the body"),
+        (zlib.compress, "a proxy compressed the body"),
+        (lambda body: gzip.compress(body)[:-20], r"compressed \(gzip\)"),
+        (lambda body: gzip.compress(body + bytes(2 << 20)), r"compressed \(gzip\)"),
+        (lambda body: b"\x28\xb5\x2f\xfd" + body, r"compressed \(zstd\)"),
         (lambda body: b"", "the body is empty"),
         (lambda body: body.decode("ascii", "replace").encode(), r"U\+FFFD"),
         (lambda body: body.replace("支".encode(), b"\xff"), r"not UTF-8 \(byte 0xff at \d+\)"),
@@ -59,8 +59,8 @@ def reordered(body: bytes) -> bytes:
         (lambda body: body[:1], "JSON ends in the middle: the body was cut"),
         (lambda body: body.replace(b'"id":', b'"id"'), "is broken at character 5"),
         (lambda body: b"[" * 100_000, "JSON"),
-        (lambda body: body.replace(b"TRANSACTION", b"transaction"), "so WeChat Pay wrote it.*changed on its way"),
-        (lambda body: body.replace(b'"nonce":"', b'"nonce":"0'), "for another merchant, or not WeChat Pay's"),
+        (lambda body: body.replace(b"TRANSACTION", b"transaction"), "so it is from WeChat Pay.*changed on its way"),
+        (lambda body: body.replace(b'"nonce":"', b'"nonce":"0'), "for another merchant, or not from WeChat Pay"),
         (lambda body: b'{"id": "1"}', "parts of it are missing or changed"),
     ],
 )
@@ -68,7 +68,7 @@ def test_what_was_done_to_the_body(spoil: Callable[[bytes], bytes], said: str, s
     wire = sender.event()
     told = verdict(wire, sender.merchant_keys, keys, spoil(wire.body))
     assert re.search(said, told), told
-    if "WeChat Pay wrote it" not in told:
+    if "it is from WeChat Pay" not in told:
         assert "compare the key" not in told
 
 
@@ -76,7 +76,7 @@ def test_more_bytes_than_came_were_announced(sender: Sender, keys: Keys) -> None
     wire = sender.event()
     headers = {**wire.headers, "content-length": f" {len(wire.body) + 7} "}
     told = verdict(Wire(headers, wire.body[:-7] + b"}}}}}}}"), sender.merchant_keys, keys)
-    assert f"the body was cut: {len(wire.body)} of the {len(wire.body) + 7} bytes" in told
+    assert f"the body was cut: it has {len(wire.body)} of the {len(wire.body) + 7} bytes of Content-Length" in told
 
 
 @pytest.mark.parametrize("length", ["", "soon", "9" * 30, "-1", "1"])
@@ -84,13 +84,13 @@ def test_what_is_no_greater_length_says_nothing(length: str, sender: Sender, key
     wire = sender.event()
     headers = {**wire.headers, "Content-Length": length}
     changed = wire.body.replace(b"TRANSACTION", b"transaction")
-    assert "WeChat Pay wrote it" in verdict(Wire(headers, changed), sender.merchant_keys, keys)
+    assert "it is from WeChat Pay" in verdict(Wire(headers, changed), sender.merchant_keys, keys)
 
 
 def test_the_right_bytes_and_another_key_under_the_id(sender: Sender) -> None:
     other = PlatformKey(sender.pair.id, make_platform_public_key().private_key.public_key())
     told = verdict(sender.event(), sender.merchant_keys, {other.id: other})
-    assert "Only if these are the raw bytes compare the key" in told
+    assert "Only if these are the raw bytes, compare the key" in told
 
 
 def test_without_an_apiv3_key_nothing_can_be_told_of_the_sender(sender: Sender, keys: Keys) -> None:

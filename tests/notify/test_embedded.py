@@ -63,7 +63,7 @@ async def test_a_folder_that_cannot_be_written_is_said(
     wire = sender.event()
     with caplog.at_level(logging.WARNING):
         assert [await handled(sender, wire) for _ in range(2)] == [1, 1]
-    assert "remembered in this process alone" in caplog.text
+    assert "remembered in this process only" in caplog.text
     assert str(state) in caplog.text
 
 

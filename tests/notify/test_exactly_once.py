@@ -447,7 +447,7 @@ class TestFaults:
         ((key, _),) = store._claims.items()
         store._claims[key] = ("somebody else's", time.monotonic() + 1)
         leap(40)
-        await until(lambda: "another has it" in caplog.text)
+        await until(lambda: "another delivery has it" in caplog.text)
         slept.may_end.set()
         assert await delivery == 503
         await asyncio.sleep(0.1)

@@ -7,15 +7,22 @@ import contextvars
 import json
 import logging
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from tests.notify.conftest import PAYMENT, PAYMENT_V2, Sender, Wire, make_sender
 from wxpay_dsl import ConfigurationError, MerchantKeys, Notification, Notifications, SpecWarning
-from wxpay_dsl.notify import Answer, Claim
+from wxpay_dsl.notify import Acknowledgement, Claim, Store
+from wxpay_dsl.notify.stores.memory import MemoryStore
+from wxpay_dsl.notify.stores.redis import RedisStore
+from wxpay_dsl.notify.stores.sqlite import SqliteStore
+from wxpay_dsl.wechat.crypto.ciphers import ecb_encrypt
 from wxpay_dsl.wechat.platform_keys.keys import PlatformKey
 from wxpay_dsl.wechat.v2 import xml
 
@@ -43,7 +50,7 @@ class Seen(list[tuple[str, Notification[Any]]]):
         return [name for name, _ in self]
 
 
-async def deliver(notifications: Notifications, wire: Wire, merchant: str = "") -> Answer:
+async def deliver(notifications: Notifications, wire: Wire, merchant: str = "") -> Acknowledgement:
     return await notifications.handle(wire.headers, wire.body, merchant)
 
 
@@ -288,7 +295,7 @@ class TestAnswers:
             (lambda wire: Wire({**wire.headers, "Wechatpay-Serial": "AB"}, wire.body), 401, "unknown"),
             (lambda wire: Wire(wire.headers, wire.body + b" "), 401, "signature"),
             (lambda wire: Wire(wire.headers, b"x" * (2 << 20)), 413, "large"),
-            (lambda wire: Wire(wire.headers, b"<xml>"), 400, "no notification"),
+            (lambda wire: Wire(wire.headers, b"<xml>"), 400, "not a notification"),
             (lambda wire: Wire(wire.headers, b"<xml><mch_id>1</mch_id></xml>"), 404, "not served"),
         ],
     )
@@ -331,6 +338,47 @@ class TestAnswers:
         answer = await deliver(notifications, wire)
         assert answer.status == 401
         assert "replay" in answer.reason
+
+    async def test_an_undated_apiv2_notification_is_handled_once_however_late_it_comes(
+        self, sender: Sender, tmp_path: Path, redis_url: str
+    ) -> None:
+        """A refund that changed (``CHANGE``) has no date: a copy of it can be sent at any time."""
+        plaintext = "<root><out_refund_no>{}</out_refund_no><refund_status>CHANGE</refund_status></root>"
+        now = [time.time()]
+        stores: list[Store] = [
+            MemoryStore(clock=lambda: now[0]),
+            SqliteStore(tmp_path / "n.db", timeout=60, clock=lambda: now[0]),
+            # Redis has no clock to turn: what it would forget after 30 days it forgets after a millisecond here.
+            RedisStore(redis_url, prefix=uuid4().hex, timeout=60, keep=0.001),
+        ]
+        for store in stores:
+            handled: list[str] = []
+            notifications = Notifications(
+                sender.merchant_keys, store=store, clock=lambda: now[0], ack_timeout=500, lease=600
+            )
+
+            @notifications.fallback
+            async def handler(notification: Notification, seen: list[str] = handled) -> None:
+                seen.append(notification.id)
+
+            fields = {
+                "return_code": "SUCCESS",
+                "mch_id": sender.merchant.mchid,
+                "nonce_str": "1",
+                "req_info": ecb_encrypt(plaintext.format("1"), sender.merchant.apiv2_key),
+            }
+            for _ in range(3):
+                assert (await deliver(notifications, sender.xml(fields, None))).accepted
+                # Nobody signs what is around `req_info`: a date there is not the refund's.
+                dated = {**fields, "time_end": time.strftime("%Y%m%d%H%M%S", time.gmtime(now[0]))}
+                assert (await deliver(notifications, sender.xml(dated, None))).accepted
+                now[0] += 31 * 86400
+                # Another notification, whose mark has the store delete what is old.
+                other = {**fields, "req_info": ecb_encrypt(plaintext.format(now[0]), sender.merchant.apiv2_key)}
+                assert (await deliver(notifications, sender.xml(other, None))).accepted
+            assert handled.count("refund-processed/1/CHANGE") == 1
+            assert len(handled) == 4
+            await notifications.close()
 
 
 class TestDeclared:

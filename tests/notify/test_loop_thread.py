@@ -90,7 +90,6 @@ def test_each_process_has_its_own_and_closes_it_at_its_end(before: str) -> None:
 
 def test_greenlets_of_gevent_go_on_and_have_loops_of_their_own() -> None:
     """A worker of gunicorn's that gevent has patched: each request is a greenlet, all in one thread."""
-    pytest.importorskip("gevent")
     program = """
 from gevent import monkey
 monkey.patch_all()

@@ -76,5 +76,5 @@ async def test_a_megabyte_is_read_and_no_more(sender: Sender) -> None:
 async def test_a_sealed_event_of_apiv2_that_another_key_sealed(sender: Sender) -> None:
     fields = {"mch_id": "1900000109", "event_ciphertext": "AAAA" * 8, "event_nonce": "0123456789ab"}
     wire = sender.xml(fields)
-    with pytest.raises(NotificationDecryptionError, match="`event_ciphertext` does not open"):
+    with pytest.raises(NotificationDecryptionError, match="does not decrypt `event_ciphertext`"):
         await Notifications(sender.merchant_keys, store="memory").parse(wire.headers, wire.body)

@@ -462,7 +462,7 @@ class TestManyMerchants:
             Notifications(sender.merchant_keys, sender.merchant_keys)
 
     def test_nobody_to_serve_is_a_mistake(self) -> None:
-        with pytest.raises(ConfigurationError, match="whose notifications"):
+        with pytest.raises(ConfigurationError, match="no merchant is given"):
             Notifications()
 
     async def test_one_merchants_key_never_opens_what_anothers_vouched_for(self, sender: Sender) -> None:
@@ -481,18 +481,18 @@ class TestWhatIsSaid:
     @pytest.mark.parametrize(
         ("envelope", "says"),
         [
-            ({}, "no notification: id, event_type, resource missing, or of another type"),
+            ({}, "not a notification: id, event_type, resource missing, or of another type"),
             (
                 {"id": "1", "event_type": "A.B", "resource": {"nonce": ""}},
-                "no notification: resource.ciphertext missing",
+                "not a notification: resource.ciphertext missing",
             ),
             (
                 {"id": "1", "event_type": "A.B", "resource": {"ciphertext": ""}},
-                "no notification: resource.nonce missing",
+                "not a notification: resource.nonce missing",
             ),
             (
                 {"id": "1", "resource": {"ciphertext": "", "nonce": "", "associated_data": 1}},
-                "no notification: event_type, resource.associated_data missing",
+                "not a notification: event_type, resource.associated_data missing",
             ),
             (b"", "the body is not JSON (JSONDecodeError"),
             (b"1", "the body is a JSON int, not an object"),
@@ -515,7 +515,7 @@ class TestWhatIsSaid:
         wire = sender.event()
         mine = {sender.pair.id: sender.pair.private_key.public_key()}
         other = Notifications(MerchantKeys.of("1", platform_keys=mine, apiv3_key="x" * 32), store="memory")
-        with pytest.raises(NotificationDecryptionError, match="does not open it"):
+        with pytest.raises(NotificationDecryptionError, match="does not decrypt it"):
             await other.parse(wire.headers, wire.body)
         none = Notifications(MerchantKeys.of("1", platform_keys=mine), store="memory")
         with pytest.raises(NotificationDecryptionError, match="there is no APIv3 key"):

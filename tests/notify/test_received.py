@@ -101,7 +101,7 @@ async def test_a_body_that_a_proxy_packed_is_named_so(
     wire = sender.event()
     with pytest.raises(BadSignatureError, match=rf"packed \({name}\).*a proxy"):
         await notifications.parse(wire.headers, pack(wire.body))
-    with pytest.raises(MissingHeaderError, match=rf"packed \({name}\).*a proxy"):
+    with pytest.raises(MissingHeaderError, match=rf"compressed \({name}\).*a proxy"):
         await notifications.parse({}, pack(sender.xml(PAYMENT_V2).body))
 
 

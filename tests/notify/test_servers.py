@@ -110,7 +110,7 @@ async def test_a_payment_is_booked_once_however_often_it_comes(server: Server, s
     assert server.stop() in (0, -signal.SIGTERM, 143)
     assert "Traceback" not in server.output.read_text()
     errors = [line for line in server.output.read_text().splitlines() if "Error" in line]
-    assert [line for line in errors if "told later" not in line] == []
+    assert [line for line in errors if "postponed" not in line] == []
 
 
 async def test_a_body_without_a_length_is_read_to_its_end_and_no_further(server: Server, sender: Sender) -> None:

@@ -14,6 +14,7 @@ from wxpay_dsl.notify import MerchantLookupError, NotificationDecryptionError, U
 from wxpay_dsl.notify.merchants import NotificationMerchants
 from wxpay_dsl.sandbox.keys.identity import make_platform_public_key
 from wxpay_dsl.sandbox.keys.platform import Platform
+from wxpay_dsl.wechat.crypto.shangmi import Sm2PublicKey
 from wxpay_dsl.wechat.errors import BadSignatureError, UnknownSerialError
 from wxpay_dsl.wechat.platform_keys.keys import PlatformKey, PlatformKeys
 
@@ -81,7 +82,7 @@ async def test_a_key_that_many_have_is_verified_once(sender: Sender) -> None:
     key = PlatformKey(sender.pair.id, sender.pair.private_key.public_key())
     bogus = with_a_bogus_key(sender)
     many = [MerchantKeys(str(number), Keys(key), b"m" * 32) for number in range(3)]
-    found = await NotificationMerchants.vouching(key.id, [many[0], bogus, many[1], many[2]])
+    found = await NotificationMerchants.platform_keys(key.id, [many[0], bogus, many[1], many[2]])
     assert [believing for _, believing in found] == [tuple(many), (bogus,)]
 
 
@@ -171,9 +172,6 @@ async def test_a_lookup_that_fails_is_no_exception_of_handle(
 async def test_a_forgery_under_an_sm2_key_does_not_hold_up_the_event_loop(
     sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("gmalg")
-    from wxpay_dsl.wechat.crypto.shangmi import Sm2PublicKey
-
     key = PlatformKey("PUB_KEY_ID_SM2", Sm2PublicKey(b"\x04" + bytes(64)))
     notifications = Notifications(MerchantKeys("1900000109", Keys(key), b"k" * 32))
     wire = sender.event()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wxpay_dsl.core.specs.model import Operation
-from wxpay_dsl.site.hover import hovering
+from wxpay_dsl.site.hover import add_tooltips
 from wxpay_dsl.site.products import navigation, place_of, products
 
 SPECS = "/specs"
@@ -60,7 +60,7 @@ def test_two_files_of_one_name_have_a_page_each() -> None:
 
 def test_what_has_no_tables_is_left_as_it_is() -> None:
     for html in ("", "<p>nothing</p>", '<h2 id="get">a</h2><p>b</p>', '<h2 id="body">Body</h2>'):
-        assert hovering(html) == html
+        assert add_tooltips(html) == html
 
 
 def test_what_a_name_says_is_text() -> None:
@@ -68,7 +68,7 @@ def test_what_a_name_says_is_text() -> None:
         '<code><span class="n">a</span><span class="o">=</span></code><h2 id="body">x</h2><tr><td><code>a</code></td>'
         "<td>string</td><td></td><td>&lt;b&gt; &quot;c&quot; <code>d</code></td></tr>"
     )
-    assert '<span class="n" title="string；&lt;b&gt; &quot;c&quot; d">a</span>' in hovering(page)
+    assert '<span class="n" title="string；&lt;b&gt; &quot;c&quot; d">a</span>' in add_tooltips(page)
 
 
 def test_each_verb_of_a_page_says_what_its_own_fields_mean() -> None:
@@ -79,7 +79,7 @@ def test_each_verb_of_a_page_says_what_its_own_fields_mean() -> None:
             f"<tr><td><code>a</code></td><td>string</td><td></td><td>{meaning}</td></tr>"
         )
 
-    said = hovering(part("get", "one") + part("post", "two"))
+    said = add_tooltips(part("get", "one") + part("post", "two"))
     assert said.index('title="string；one"') < said.index('title="string；two"')
 
 

@@ -134,7 +134,7 @@ def test_only_web_pages_are_linked(site: Site) -> None:
 
 def test_a_folder_with_anything_else_in_it_is_not_built_over(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("mine")
-    with pytest.raises(FileExistsError, match="holds other files than this site"):
+    with pytest.raises(FileExistsError, match="contains other files than this site"):
         build(tmp_path)
     assert [each.name for each in tmp_path.iterdir()] == ["thesis.txt"]
     (tmp_path / "link").symlink_to(tmp_path / "real")

@@ -10,7 +10,7 @@ from typing import Final
 
 from wxpay_dsl.core.errors import ConfigurationError, SdkError
 from wxpay_dsl.notify.notification import SUBJECT
-from wxpay_dsl.notify.parsing.alterations import signed_message, undone, unopened, visible
+from wxpay_dsl.notify.parsing.alterations import find_alteration, remaining_cause, signed_message, visible_alteration
 from wxpay_dsl.notify.parsing.v2 import merchant_of, open_v2, read_v2
 from wxpay_dsl.notify.parsing.v3 import open_v3
 from wxpay_dsl.wechat.errors import MalformedTimestampError, MissingHeaderError
@@ -74,7 +74,11 @@ def _why(
     merchant_keys: MerchantKeys,
 ) -> str:
     """Why the signature is not that of these bytes: what can be proven first, the key last."""
-    return undone(signed, body, keys) or visible(body, headers) or unopened(body, key, merchant_keys)
+    return (
+        find_alteration(signed, body, keys)
+        or visible_alteration(body, headers)
+        or remaining_cause(body, key, merchant_keys)
+    )
 
 
 def diagnose_v2(body: bytes, merchant_keys: MerchantKeys) -> Iterator[Check]:

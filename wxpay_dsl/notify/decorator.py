@@ -1,4 +1,4 @@
-"""What :meth:`Notifications.on` gives, to a type checker: a decorator for handlers of what the notification carries."""
+"""The type of the decorators that :meth:`Notifications.on` returns, by the type of the notification's resource."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from .stores import Claim
 
 __all__ = ["Decorator"]
 
-Carried = TypeVar("Carried")
+Resource = TypeVar("Resource")
 Result = TypeVar("Result")
 
 
-class Decorator(Protocol[Carried]):
-    """Takes ``handler(notification)`` or ``handler(notification, claim)``, and gives it back."""
+class Decorator(Protocol[Resource]):
+    """Registers ``handler(notification)`` or ``handler(notification, claim)``, and returns it."""
 
     @overload
     def __call__(
-        self, handler: Callable[[Notification[Carried]], Result], /
-    ) -> Callable[[Notification[Carried]], Result]: ...
+        self, handler: Callable[[Notification[Resource]], Result], /
+    ) -> Callable[[Notification[Resource]], Result]: ...
     @overload
     def __call__(
-        self, handler: Callable[[Notification[Carried], Claim], Result], /
-    ) -> Callable[[Notification[Carried], Claim], Result]: ...
+        self, handler: Callable[[Notification[Resource], Claim], Result], /
+    ) -> Callable[[Notification[Resource], Claim], Result]: ...

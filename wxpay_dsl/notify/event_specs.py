@@ -1,4 +1,4 @@
-"""What the specs say of notifications: their names, and the shape of what they carry."""
+"""The notifications that the specs declare: their types, and the schemas of their resources."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from wxpay_dsl.core.chain.tree import Tree
     from wxpay_dsl.core.observe.drift import Reporter
 
-__all__ = ["Declared"]
+__all__ = ["EventSpecs"]
 
 _log = logging.getLogger("wxpay_dsl.notify")
-#: Differences from the specs that are told of, each once a process.
-_TOLD: Final = 1000
+#: The most differences from the specs that a process logs, each once.
+_MOST_LOGGED: Final = 1000
 
 
-class Declared:
-    """The declared notifications. The specs are loaded when first asked for."""
+class EventSpecs:
+    """The declared notifications. The specs are loaded at first use."""
 
     def __init__(
         self,
@@ -38,20 +38,22 @@ class Declared:
         clients: Sequence[object] = (),
         reporter: Reporter | None = None,
     ) -> None:
-        """``folders``: specs of one's own, on top of the package's; where there are none ``tree``, if that is known.
+        """``folders``: folders with further specs, added to the package's; ``tree``: used if there are none.
 
-        Differences from the specs go to ``reporter``; without one to the first of ``clients`` that has one.
+        Differences from the specs are reported to ``reporter``, or else to the reporter of the first client that has
+        one.
         """
         self._clients = clients
         self._reporter = reporter
         self._folders = tuple(folders)
         self._tree = None if folders else tree
         self._schemas: dict[str, Schema | None] = {}
-        self._told: set[tuple[str, str]] = set()
+        #: ``{(type, path)}`` of the differences that were logged.
+        self._logged: set[tuple[str, str]] = set()
 
     @property
     def tree(self) -> Tree:
-        """The specs. Raises FileNotFoundError for a folder that is not there."""
+        """The specs. Raises FileNotFoundError for a folder that does not exist."""
         if self._tree is None:
             from wxpay_dsl.client import tree
 
@@ -59,14 +61,14 @@ class Declared:
         return self._tree
 
     def warn_of_unknown(self, kind: str, *, depth: int) -> None:
-        """Warns, ``depth`` calls above, of a type that no spec declares: misspelt, its handler would never run."""
+        """Warns, ``depth`` calls above, of a type that no spec declares: the handler of a misspelt type never runs."""
         names = self.tree.event_names()
         if kind not in names:
             message = f"no spec declares a notification {kind!r}{nearest(kind, names)}"
             warnings.warn(message, SpecWarning, stacklevel=depth + 1)
 
     def schema(self, kind: str) -> Schema | None:
-        """The shape of the resource, or None where no spec that can be read declares it."""
+        """The schema of the resource, or None if no valid spec declares the type."""
         if kind not in self._schemas:
             try:
                 event = self.tree.event(kind)
@@ -74,28 +76,30 @@ class Declared:
                 _log.error("%s", error)
                 event = None
             if event is None:
-                return None  # not remembered: anybody may send any name
+                return None  # not cached: the sender chooses the name
             self._schemas[kind] = event.resource or event.body
         return self._schemas[kind]
 
     def compare(self, notification: Notification[Any]) -> None:
-        """Tells the log where the resource differs from its spec. New fields are no difference, and nothing is
-        refused: it is signed, and published facts age.
+        """Logs and reports where the resource differs from its spec. New fields are not logged, and nothing is refused:
+        the notification is verified, and published facts become outdated.
         """
         schema = self.schema(notification.type)
         if schema is None:
             return
-        reporter = self._reporter or next(filter(None, (getattr(one, "drift", None) for one in self._clients)), None)
+        reporters = (getattr(client, "drift", None) for client in self._clients)
+        reporter = self._reporter or next(filter(None, reporters), None)
         if reporter is not None:
             self._report(reporter, notification)
         for path, message, kind in check(schema, notification.resource, "resource"):
-            told = notification.type, path
-            if kind in SHAPES - {Kind.UNKNOWN} and told not in self._told and len(self._told) < _TOLD:
-                self._told.add(told)
-                _log.warning("%s: not as its spec says: %s", notification.type, FieldError(path, message))
+            difference = notification.type, path
+            new = difference not in self._logged and len(self._logged) < _MOST_LOGGED
+            if new and kind in SHAPES - {Kind.UNKNOWN}:
+                self._logged.add(difference)
+                _log.warning("%s: differs from its spec: %s", notification.type, FieldError(path, message))
 
     def _report(self, reporter: Reporter, notification: Notification[Any]) -> None:
         event = self.tree.event(notification.type)
-        found = notification_shape(event, notification.resource) if event is not None else None
-        if found is not None:
-            reporter.compare(notification.type, *found, "resource")
+        shape = notification_shape(event, notification.resource) if event is not None else None
+        if shape is not None:
+            reporter.compare(notification.type, *shape, "resource")

@@ -1,4 +1,4 @@
-"""Calls a handler, sync or async, and makes of what it returns what the service is told."""
+"""Calls handlers, sync or async, and serialises what they return for the acknowledgement."""
 
 from __future__ import annotations
 
@@ -21,27 +21,28 @@ from .stores import Claim
 
 __all__ = ["Function", "Handler", "Threads", "prepare"]
 
-#: Takes the notification, and, where it needs two parameters, the claim; sync or async. What it returns is None, or an
-#: object of JSON that the service asked for.
+#: A sync or async function of the notification, or of the notification and the claim. Returns None, or a mapping that
+#: is sent as JSON in the acknowledgement, for the notifications that require it.
 Function = Callable[..., Any]
 
 _log = logging.getLogger("wxpay_dsl.notify")
-#: Sync handlers that run at once; the others wait for a thread.
+#: The most sync handlers that run at the same time; the others wait for a thread.
 _THREADS: Final = 32
 
 
 class Threads:
-    """Threads for sync handlers, or for what else takes long. They come into being with the first, once a process."""
+    """Threads for sync handlers and other blocking functions, created at first use in each process."""
 
     def __init__(self, limit: int = _THREADS) -> None:
-        """``limit``: threads at once; the others wait."""
+        """``limit``: the most functions that run at the same time."""
         self._limit = limit
         self._pool: ThreadPoolExecutor | None = None
         self._pid = 0
 
     async def run(self, function: Callable[[], Any]) -> Any:
-        """What ``function`` gives. Whoever waits may be cancelled; the function, once begun, is waited for all the
-        same, since its effect comes true either way.
+        """The result of ``function``, run in a thread with the caller's context variables.
+
+        A function that has started is waited for even if the caller is cancelled, because it cannot be stopped.
         """
         if self._pool is None or self._pid != os.getpid():
             self._pool, self._pid = ThreadPoolExecutor(self._limit, "wxpay-notify"), os.getpid()
@@ -50,11 +51,11 @@ class Threads:
             try:
                 return await asyncio.wrap_future(future)
             except asyncio.CancelledError:
-                if future.cancelled():  # it had not begun
+                if future.cancelled():  # it had not started
                     raise
 
     def close(self) -> None:
-        """Lets the threads end."""
+        """Ends the threads after the functions that run."""
         if self._pool is not None:
             self._pool.shutdown(wait=False)
             self._pool = None
@@ -62,21 +63,21 @@ class Threads:
 
 @frozen
 class Handler:
-    """A handler and what there is to know of it."""
+    """A handler and how it is called."""
 
     function: Function
-    #: Calling it gives something to be awaited; else it runs in a thread, where nothing can stop it.
+    #: Whether calling it returns an awaitable; if not, it runs in a thread, where it cannot be cancelled.
     is_async: bool
-    #: The claim is its second parameter.
+    #: Whether the claim is its second parameter.
     wants_claim: bool
 
     @property
     def name(self) -> str:
-        """As errors and logs call it."""
+        """The name in errors and logs."""
         return getattr(self.function, "__qualname__", None) or repr(self.function)
 
     async def run(self, notification: Notification[Any], claim: Claim, threads: Threads) -> bytes:
-        """Runs it: an async one here, a sync one in a thread. Gives the JSON it returned, or nothing."""
+        """Runs the handler, a sync one in a thread. Returns the mapping that it returned as JSON, or ``b""``."""
         arguments = (notification, claim) if self.wants_claim else (notification,)
         if self.is_async:
             returned = await self.function(*arguments)
@@ -87,31 +88,31 @@ class Handler:
         return b"" if returned is None else self._data(returned)
 
     def _data(self, returned: Any) -> bytes:
-        # The effect is there: to fail now would have it done again.
+        # The handler has succeeded: raising here would have it run again.
         if isinstance(returned, Mapping):
             try:
                 return json.dumps(dict(returned), ensure_ascii=False, allow_nan=False).encode()
             except (TypeError, ValueError, RecursionError) as error:
-                _log.error("%s returned what is no JSON, which is left out: %s", self.name, error)
+                _log.error("%s returned a mapping that JSON cannot represent, which is left out: %s", self.name, error)
                 return b""
         kind = type(returned).__name__
-        _log.warning("%s returned %s, which is left out; a handler returns None, or a dict of JSON", self.name, kind)
+        _log.warning("%s returned %s, which is left out: a handler returns None, or a dict for JSON", self.name, kind)
         return b""
 
 
 def prepare(function: Function) -> Handler:
-    """The handler that a function is. Raises ConfigurationError for one that cannot take a notification."""
-    called = getattr(function, "__call__", None)  # noqa: B004 - of an object, it is that which is async or not
+    """The handler for a function. Raises ConfigurationError if it cannot be called with a notification."""
+    called = getattr(function, "__call__", None)  # noqa: B004 - the method of a callable object may be async
     is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(called)
     handler = Handler(function, is_async, wants_claim=False)
     try:
         parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):  # a built-in that does not say
+    except (TypeError, ValueError):  # a built-in without a signature
         return handler
-    positional = [one for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
-    needed = sum(one.default is one.empty for one in positional)
-    named = any(one.kind is one.KEYWORD_ONLY and one.default is one.empty for one in parameters)
-    rest = any(one.kind is one.VAR_POSITIONAL for one in parameters)
-    if needed > 2 or named or not (positional or rest):
+    positional = [each for each in parameters if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
+    required = sum(each.default is each.empty for each in positional)
+    keyword_only = any(each.kind is each.KEYWORD_ONLY and each.default is each.empty for each in parameters)
+    variable = any(each.kind is each.VAR_POSITIONAL for each in parameters)
+    if required > 2 or keyword_only or not (positional or variable):
         raise ConfigurationError(f"{handler.name} cannot be called with (notification), nor (notification, claim)")
-    return Handler(function, is_async, wants_claim=needed == 2)
+    return Handler(function, is_async, wants_claim=required == 2)

@@ -1,4 +1,4 @@
-"""An event loop in a thread of its own, for servers that have none (WSGI)."""
+"""An event loop in a background thread, for servers without one (WSGI)."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ Result = TypeVar("Result")
 
 
 class LoopThread:
-    """Runs coroutines for other threads. Begins with the first one, and again in a process that was forked."""
+    """Runs coroutines for other threads. Its thread starts with the first one, and again in a forked process."""
 
     def __init__(self, close: Callable[[], Awaitable[None]]) -> None:
-        """``close`` is awaited on the loop before the process ends."""
+        """``close`` is awaited in the loop before the process exits."""
         self._close = close
         self._lock = ForkSafeLock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pid = 0
 
     def run(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
-        """What the coroutine gives, with the caller's context variables (a Flask application's, say)."""
+        """The result of the coroutine, run with the caller's context variables (such as a Flask application's)."""
         future: Future[Result] = Future()
 
         async def main() -> None:
             try:
                 future.set_result(await coroutine)
-            except BaseException as error:  # noqa: BLE001 - it is raised in the thread that waits
+            except BaseException as error:  # noqa: BLE001 - it is raised in the waiting thread
                 future.set_exception(error)
 
         tasks: list[asyncio.Task[None]] = []
@@ -48,7 +48,7 @@ class LoopThread:
         with self._lock:
             if self._loop is None or self._pid != os.getpid():
                 self._loop, self._pid = _running_loop(), os.getpid()
-                # Registered in the process that has the thread; a forked one registers its own.
+                # Registered in the process that has the thread; a forked process registers its own.
                 atexit.register(self._stop, self._loop, self._pid)
             return self._loop
 
@@ -59,19 +59,19 @@ class LoopThread:
         async def close() -> None:
             await self._close()
 
-        asyncio.run_coroutine_threadsafe(close(), loop).result()
+        wait_for(asyncio.run_coroutine_threadsafe(close(), loop))
         loop.call_soon_threadsafe(loop.stop)
 
 
 def _running_loop() -> asyncio.AbstractEventLoop:
-    """An event loop that runs in a thread of its own."""
-    made: Future[asyncio.AbstractEventLoop] = Future()
+    """Starts an event loop in a new thread."""
+    created: Future[asyncio.AbstractEventLoop] = Future()
 
     def run() -> None:
-        # Made in its thread: what gevent puts in the selector's place belongs to the thread that makes it.
+        # Created in its thread: gevent's replacement of the selector belongs to the thread that creates it.
         loop = asyncio.new_event_loop()
-        made.set_result(loop)
+        created.set_result(loop)
         loop.run_forever()
 
     start_thread(run, "wxpay-notify-loop")
-    return wait_for(made)
+    return wait_for(created)

@@ -1,4 +1,4 @@
-"""What WeChat Pay sends by itself (回调通知), as a frozen value; and why one is refused.
+"""A notification (回调通知) as a frozen value, and the errors with which notifications are refused.
 
 https://pay.weixin.qq.com/doc/v3/merchant/4012075249
 """
@@ -25,12 +25,12 @@ __all__ = [
     "UnknownMerchantError",
 ]
 
-#: The largest body that is read, in bytes; real ones have one to ten thousand.
+#: The largest body that is read, in bytes; actual notifications have 1 to 10 KB.
 LIMIT: Final = 1 << 20
-#: How errors call what they are about.
+#: The word for a notification in error messages.
 SUBJECT: Final = "notification"
 
-if TYPE_CHECKING:  # which knows defaults before Python 3.13 has them
+if TYPE_CHECKING:  # type parameters have defaults at run time from Python 3.13 on
     from typing_extensions import TypeVar
 
     Resource_co = TypeVar("Resource_co", covariant=True, default=Any)
@@ -40,41 +40,42 @@ else:
     Resource_co = TypeVar("Resource_co", covariant=True)
 
 
-# Without slots attrs builds a frozen instance twice as fast, and one is built for every notification.
+# Without slots, attrs creates a frozen instance twice as fast; one is created for every notification.
 @frozen(slots=False)
 class Notification(Generic[Resource_co]):
-    """A notification (回调通知): verified, decrypted, read."""
+    """A notification (回调通知) that is verified, decrypted and parsed."""
 
-    #: The service's own id, which every delivery of one notification shares; for APIv2, which has none, made of the
-    #: numbers that tell its notifications apart.
+    #: The service's id, the same in every delivery of the notification; for APIv2, which has none, derived from the
+    #: fields that distinguish its notifications.
     id: str
-    #: ``TRANSACTION.SUCCESS``; APIv2's begin with ``v2/``: ``v2/transaction-success``.
+    #: Such as ``TRANSACTION.SUCCESS``; those of APIv2 begin with ``v2/``: ``v2/transaction-success``.
     type: str
-    #: When it came about (aware), where it says so.
+    #: When the event happened (timezone-aware), or None if the notification does not say so.
     create_time: datetime | None
-    #: What it is about: the decrypted ``resource``; of APIv2 the fields, as texts.
+    #: The decrypted ``resource``; for APIv2 the fields, typed by their spec.
     resource: Resource_co = field(repr=False)
-    #: The merchant (商户号) whose keys opened it: the receiver, of a service provider's notifications the provider.
+    #: The merchant id (商户号) whose keys opened it; for notifications to a service provider, the provider's.
     merchant: str
     #: ``transaction``, ``refund`` …
     original_type: str = ""
     summary: str = ""
     #: ``v3`` or ``v2``.
     dialect: str = "v3"
-    #: Whether a signature vouches for it. False for APIv2's refund notifications, which have none, and for
-    #: ``v2/unknown``, which may be anything that the merchant's own APIv2 key signed: query before anything is booked.
+    #: Whether its signature shows that it is WeChat Pay's. False for APIv2 refund notifications, which have none, and
+    #: for ``v2/unknown``, which may be anything that was signed with the merchant's APIv2 key: query before acting on
+    #: it.
     signed: bool = True
-    #: All that came around the resource, as it came; of APIv2 without the empty fields, which no signature covers.
+    #: The fields around the resource, as received; for APIv2 without the empty fields, which no signature covers.
     envelope: Mapping[str, Any] = field(factory=dict, repr=False)
 
     @property
     def key(self) -> str:
-        """What tells it from every other notification of every merchant: the key under which it is handled once."""
+        """``merchant/id``, unique among the notifications of all merchants: the key under which it is handled once."""
         return f"{self.merchant}/{self.id}"
 
     @property
     def sub_merchant(self) -> str:
-        """The sub-merchant (子商户号) that it is about, or nothing."""
+        """The sub-merchant id (子商户号) in the resource, or ``""``."""
         resource = self.resource
         if not isinstance(resource, Mapping):
             return ""
@@ -83,9 +84,9 @@ class Notification(Generic[Resource_co]):
 
 @frozen(str=False)
 class NotificationError(SdkError):
-    """A notification that is refused: it was signed, or looked so, and still cannot be taken.
+    """A notification was refused for another reason than its signature.
 
-    What its signature is wrong about are the five kinds of :class:`~wxpay_dsl.wechat.errors.VerificationError`.
+    For the signature, a subclass of :class:`~wxpay_dsl.wechat.errors.VerificationError` is raised.
     """
 
     message: str
@@ -96,28 +97,28 @@ class NotificationError(SdkError):
 
 @frozen(str=False)
 class MalformedNotificationError(NotificationError):
-    """Not the shape of a notification: no JSON or XML, or a part is missing."""
+    """The body is not a notification: it is not JSON or XML, or a part is missing."""
 
 
 @frozen(str=False)
 class NotificationTooLargeError(NotificationError):
-    """More than :data:`LIMIT` bytes; not read."""
+    """The body has more than :data:`LIMIT` bytes, and was not parsed."""
 
 
 @frozen(str=False)
 class NotificationDecryptionError(NotificationError):
-    """No key at hand decrypts it: the APIv3 key (APIv3密钥), or the APIv2 key (API密钥), is another."""
+    """No available key decrypts it: the APIv3 key (APIv3密钥) or the APIv2 key (API密钥) is missing or another."""
 
 
 @frozen(str=False)
 class UnknownMerchantError(NotificationError):
-    """For a merchant that is not served here; refused before any cryptography."""
+    """The notification is for a merchant that is not served here; refused before any cryptography."""
 
     merchant: str = ""
 
 
 @frozen(str=False)
 class MerchantLookupError(NotificationError):
-    """``find`` raised, or gave something else than a merchant_keys: the service is asked to send it again."""
+    """``resolve_merchant`` raised, or returned something else than MerchantKeys: the service is asked to send again."""
 
     merchant: str = ""

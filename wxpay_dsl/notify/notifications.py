@@ -1,4 +1,4 @@
-"""Receives what WeChat Pay sends (回调通知): verified, decrypted, routed to a handler, handled once, answered."""
+"""Receives notifications (回调通知): verifies and decrypts them, runs the handler of each once, acknowledges them."""
 
 from __future__ import annotations
 
@@ -23,10 +23,9 @@ from wxpay_dsl.wechat.merchant_keys import MerchantKeys
 from wxpay_dsl.wechat.platform_keys.keys import PlatformKey
 from wxpay_dsl.wechat.v3.verification import SignatureHeaders, check_clock, check_signature, packed, read_headers
 
-from . import acknowledgements as answers
-from .acknowledgements import Answer
-from .event_specs import Declared
-from .exactly_once import Done, Failed, Once
+from .acknowledgements import Acknowledgement, dialect_of, failure, success
+from .event_specs import EventSpecs
+from .exactly_once import Done, ExactlyOnce, Failed
 from .handlers import Function, Threads, prepare
 from .merchants import Client, NotificationMerchants, ResolveMerchant
 from .notification import (
@@ -37,7 +36,7 @@ from .notification import (
     NotificationTooLargeError,
     UnknownMerchantError,
 )
-from .parsing.received import received
+from .parsing.received import check_arguments
 from .responses import refusal
 from .routes import Routes
 from .stores import Claim, Store, open_store
@@ -56,17 +55,17 @@ else:
 __all__ = ["Notifications"]
 
 _log = logging.getLogger("wxpay_dsl.notify")
-#: Seconds: the service waits five for an answer.
-_ANSWER_WITHIN: Final = 4.0
+#: Seconds. The service waits five for an acknowledgement.
+_ACK_TIMEOUT: Final = 4.0
 
 Decorated = TypeVar("Decorated", bound=Function)
 
 
 class Notifications(Events):
-    """The notifications of one merchant, or of many: ``Notifications(wxpay, store="notifications.db")``.
+    """Receives the notifications of one or more merchants: ``Notifications(wxpay, store="notifications.db")``.
 
-    ``@notifications.on("TRANSACTION.SUCCESS")`` says what is done with them; ``notifications.asgi``, ``.wsgi`` or
-    ``.aiohttp`` goes into one's web application; or ``await handle(headers, body)`` in any other.
+    ``@notifications.on("TRANSACTION.SUCCESS")`` registers a handler. Mount ``notifications.asgi``, ``.wsgi`` or
+    ``.aiohttp`` in the web application, or call ``await notifications.handle(headers, body)`` in any other.
     """
 
     def __init__(
@@ -74,70 +73,72 @@ class Notifications(Events):
         *merchants: MerchantKeys | Client,
         store: str | Path | Store | None = None,
         resolve_merchant: ResolveMerchant | None = None,
-        ack_timeout: float = _ANSWER_WITHIN,
+        ack_timeout: float = _ACK_TIMEOUT,
         lease: float = 60.0,
         handler_timeout: float = 300.0,
         specs: Sequence[str | Path] = (),
         clock: Callable[[], float] = time.time,
         on_drift: OnDrift | None = None,
     ) -> None:
-        """``merchants``: clients, whose keys are used and kept current, or :class:`MerchantKeys` of keys alone.
+        """``merchants``: clients, whose keys are used and kept current, or :class:`MerchantKeys`.
 
-        ``store`` makes it exactly once: a file for the processes of one machine (SQLite; by default one of this
-        application, in the user's state folder), ``redis://…`` for several machines; ``"memory"`` remembers in this
-        process only. ``resolve_merchant(mchid)`` looks up a
-        merchant that is none of ``merchants`` (may be async; None: not served).
+        ``store`` remembers which notifications were handled: a SQLite file, shared by the processes of one machine (by
+        default one of this application in the user's state folder), ``redis://…`` for several machines, or
+        ``"memory"`` for this process only. ``resolve_merchant(mchid)`` returns the :class:`MerchantKeys` of a merchant
+        that is not among ``merchants``, or None if it is not served; it may be async.
 
-        Seconds: after ``ack_timeout`` the service is told to send again, while the handler goes on; ``lease`` after
-        a crash another delivery may run the handler; one that runs longer than ``handler_timeout`` is cancelled (a sync one
-        cannot be). ``specs``: folders with notifications of one's own, if not the client's. ``clock``: Unix time.
-        ``on_drift`` is called where a notification differs from its spec, once for each difference; by default the
-        client's own.
+        ``ack_timeout``: seconds after which the service is asked to send again while the handler goes on. ``lease``:
+        seconds after a crash until another delivery may run the handler. ``handler_timeout``: seconds after which an
+        async handler is cancelled; a sync one cannot be. ``specs``: folders with further specs, by default the
+        client's. ``clock``: Unix time. ``on_drift`` is called once for each difference between a notification and its
+        spec, by default the client's.
 
-        Raises ConfigurationError.
+        Raises ConfigurationError for durations that contradict each other, or if there are no merchants.
         """
         if not 0 < ack_timeout < lease or not handler_timeout > 0:
-            message = f"`ack_timeout` ({ack_timeout:g} s) is above 0 and shorter than `lease` ({lease:g} s)"
+            message = f"`ack_timeout` ({ack_timeout:g} s) must be above 0 and shorter than `lease` ({lease:g} s)"
             raise ConfigurationError(f"{message}, `handler_timeout` ({handler_timeout:g} s) above 0")
         self._merchants = NotificationMerchants(merchants, resolve_merchant)
-        self._once = Once(open_store(store), lease=lease, limit=handler_timeout)
+        self._exactly_once = ExactlyOnce(open_store(store), lease=lease, timeout=handler_timeout)
         self._clock = clock
         self._routes = Routes()
-        trees = (one.tree for one in merchants if not isinstance(one, MerchantKeys))
-        self._declared = Declared(
+        clients = [merchant for merchant in merchants if not isinstance(merchant, MerchantKeys)]
+        self._event_specs = EventSpecs(
             [str(folder) for folder in specs],
-            next(trees, None),
-            [one for one in merchants if not isinstance(one, MerchantKeys)],
+            clients[0].tree if clients else None,
+            clients,
             Reporter(on_drift) if on_drift is not None else None,
         )
         self._threads = Threads()
-        # One, so that forgeries wait for each other, and not for the handlers' threads or the processor.
+        # One thread, so that forged notifications delay each other only, not the handlers or the event loop.
         self._sm2_thread = Threads(1)
         self._ack_timeout = ack_timeout
 
     @property
     def store(self) -> Store:
-        """Where it is remembered what has been handled."""
-        return self._once.store
+        """The store that remembers which notifications were handled."""
+        return self._exactly_once.store
 
     @property
     def ack_timeout(self) -> float:
-        """Seconds after which the service is told to send again."""
+        """Seconds after which the service is asked to send a notification again."""
         return self._ack_timeout
 
     async def parse(self, headers: Mapping[str, str], body: bytes, merchant: str = "") -> Notification[Any]:
-        """The notification, verified over the raw ``body``, decrypted and read; nothing is handled or remembered.
+        """Verifies a notification over its raw ``body``, decrypts and parses it. No handler runs, nothing is
+        remembered.
 
-        ``headers``: any mapping, names in any case, as a WSGI environment (Django's ``request.META``) spells them too;
-        ``merchant`` (商户号) where the URL names it. Raises VerificationError
-        for what cannot be believed, NotificationError for what cannot be taken, ConfigurationError where a key that is
-        needed was not given; TransportError where platform certificates had to be downloaded and could not; TypeError
-        for headers that are no mapping, a body that is no bytes, a merchant that is no text.
+        ``headers``: any mapping, with names in any case, or as in a WSGI environment (Django's ``request.META``);
+        ``body``: the raw bytes; ``merchant``: the merchant id (商户号) in the URL, if any.
+
+        Raises VerificationError if the signature cannot be verified; NotificationError if the notification cannot be
+        decrypted or parsed, or its merchant is not served; ConfigurationError if a key that is needed was not given;
+        TransportError if platform certificates could not be downloaded; TypeError for arguments of another type.
         """
-        headers, body, merchant = received(headers, body, merchant)
+        headers, body, merchant = check_arguments(headers, body, merchant)
         if len(body) > LIMIT:
             raise NotificationTooLargeError(f"{len(body)} bytes, more than the {LIMIT} that are read")
-        if answers.dialect_of(body) == "v2":
+        if dialect_of(body) == "v2":
             return await self._parse_v2(body, merchant)
         return await self._parse_v3(headers, body, merchant)
 
@@ -146,25 +147,23 @@ class Notifications(Events):
             signed = read_headers(headers, SUBJECT)
         except MissingHeaderError as error:
             packing = packed(body, headers)
-            if packing:  # APIv2's have no such headers
-                message = (
-                    f"the body is packed ({packing}), so that it cannot be read: a proxy packed it; {error.message}"
-                )
+            if packing:  # an APIv2 notification, which has no such headers
+                message = f"the body is compressed ({packing}) and cannot be parsed: a proxy did that; {error.message}"
                 raise evolve(error, message=message) from None
             raise
         check_clock(signed, self._clock(), SUBJECT)
         candidates = await self._merchants.candidates(signed.serial, merchant)
-        refused: BadSignatureError | NotificationDecryptionError | None = None
-        for some in candidates:
-            for key, believing in await self._merchants.vouching(signed.serial, some):
+        failed: BadSignatureError | NotificationDecryptionError | None = None
+        for group in candidates:
+            for key, merchants in await self._merchants.platform_keys(signed.serial, group):
                 try:
                     await self._check_signature(signed, headers, body, key)
-                    return open_v3(body, believing)
+                    return open_v3(body, merchants)
                 except BadSignatureError as error:
-                    refused = refused or error
+                    failed = failed or error
                 except NotificationDecryptionError as error:
-                    refused = error  # which says more: it is signed
-        raise refused or self._merchants.unknown(signed, (one for some in candidates for one in some))
+                    failed = error  # takes precedence, because the signature is verified
+        raise failed or self._merchants.unknown(signed, (keys for group in candidates for keys in group))
 
     async def _check_signature(
         self, signed: SignatureHeaders, headers: Mapping[str, str], body: bytes, key: PlatformKey
@@ -173,7 +172,7 @@ class Notifications(Events):
             check_signature(signed, body, key, SUBJECT, headers=headers)
 
         if isinstance(key.public_key, Sm2PublicKey):
-            # It takes some 10 ms, too long for the event loop, and anybody may ask for it.
+            # It takes about 10 ms, too long for the event loop, and anyone can cause it with a forgery.
             await self._sm2_thread.run(check)
         else:
             check()
@@ -185,23 +184,24 @@ class Notifications(Events):
         if merchant_keys is None:
             merchant_keys = await self._merchants.of(named)
         elif named not in ("", merchant):
-            message = f"it is for the merchant {named[:40]!r}, and came to the URL of {merchant}"
+            message = f"it is for the merchant {named[:40]!r}, but was sent to the URL of {merchant}"
             raise UnknownMerchantError(message, named[:40])
-        return open_v2(fields, merchant_keys, self._declared.schema)
+        return open_v2(fields, merchant_keys, self._event_specs.schema)
 
-    if not TYPE_CHECKING:  # a type checker knows what each of the declared ones carries
+    if not TYPE_CHECKING:  # for type checkers, Events declares it with the resource of each type
 
         def on(self, *types: str, original_type: str = "", merchant: str = "") -> Callable[[Decorated], Decorated]:
-            """Decorates the handler of these ``types`` (``TRANSACTION.SUCCESS``, ``v2/refund-processed``), or of one
-            ``original_type`` (``refund``); ``merchant``: only of this merchant or sub-merchant (商户号).
+            """Registers the decorated handler for these ``types`` (``TRANSACTION.SUCCESS``, ``v2/refund-processed``),
+            or for one ``original_type`` (``refund``); ``merchant``: only for this merchant or sub-merchant (商户号).
 
-            A handler is ``handler(notification)`` or ``handler(notification, claim)``, sync (it runs in a thread) or
-            async. When it returns, the service is told yes; when it raises, to send again. Raises ConfigurationError
-            where another handler has the place; warns (SpecWarning) of a type that no spec declares.
+            A handler is ``handler(notification)`` or ``handler(notification, claim)``, sync (run in a thread) or async.
+            When it returns, the notification is acknowledged; when it raises, the service is asked to send again.
+            Raises ConfigurationError if there is a handler for the same notifications; warns (SpecWarning) of a type
+            that no spec declares.
             """
             if bool(types) == bool(original_type):
                 raise ConfigurationError(
-                    "a handler is for types, or for one `original_type`; for all the others `default`"
+                    "`on` takes types, or one `original_type`; for all other notifications use `fallback`"
                 )
 
             def register(handler: Decorated) -> Decorated:
@@ -210,7 +210,7 @@ class Notifications(Events):
                 return handler
 
             for kind in types:
-                self._declared.warn_of_unknown(kind, depth=2)
+                self._event_specs.warn_of_unknown(kind, depth=2)
             return register
 
     @overload
@@ -218,9 +218,10 @@ class Notifications(Events):
     @overload
     def fallback(self, handler: None = None, /, *, merchant: str = "") -> Callable[[Decorated], Decorated]: ...
     def fallback(self, handler: Function | None = None, /, *, merchant: str = "") -> Any:
-        """Decorates the handler of everything that has no other, bare or as ``default(merchant=…)``.
+        """Registers the decorated handler for notifications without another one: ``@notifications.fallback``, or
+        ``@notifications.fallback(merchant=…)`` for one merchant or sub-merchant (商户号).
 
-        Without one the service is told that nobody handles it, and sends again.
+        A notification without any handler is refused with 501, and the service sends it again.
         """
 
         def register(handler: Function) -> Function:
@@ -233,17 +234,19 @@ class Notifications(Events):
         self._routes.add(prepare(function), kind, original_type, merchant)
 
     def handler_of(self, notification: Notification[Any]) -> Function | None:
-        """The handler that a notification goes to, or None where there is none."""
+        """The handler that would be called with a notification, or None."""
         handler = self._routes.find(notification)
         return None if handler is None else handler.function
 
-    async def handle(self, headers: Mapping[str, str], body: bytes, merchant: str = "") -> Answer:
-        """Parses, routes, handles once, and gives the answer to send: never an exception of a notification's making.
+    async def handle(self, headers: Mapping[str, str], body: bytes, merchant: str = "") -> Acknowledgement:
+        """Parses a notification, runs its handler unless it was handled before, and returns the acknowledgement to
+        send.
 
-        ``headers``, ``body``, ``merchant``: as for :meth:`parse`. Raises TypeError for what is none of these.
+        ``headers``, ``body``, ``merchant``: as for :meth:`parse`. Raises TypeError for arguments of another type, and
+        no other error: the acknowledgement reports them.
         """
-        headers, body, merchant = received(headers, body, merchant)
-        dialect = answers.dialect_of(body)
+        headers, body, merchant = check_arguments(headers, body, merchant)
+        dialect = dialect_of(body)
         deadline = asyncio.get_running_loop().time() + self._ack_timeout
         try:
             async with asyncio.timeout_at(deadline):
@@ -251,10 +254,10 @@ class Notifications(Events):
         except SdkError as error:
             return refusal(dialect, error)
         except TimeoutError:
-            return answers.failure(dialect, 503, "later", "the merchant's keys could not be had in time")
+            return failure(dialect, 503, "later", "the merchant's keys were not available in time")
         return await self._handle(notification, deadline)
 
-    async def _handle(self, notification: Notification[Any], deadline: float) -> Answer:
+    async def _handle(self, notification: Notification[Any], deadline: float) -> Acknowledgement:
         dialect, key = notification.dialect, notification.key
         try:
             self._refuse_replay(notification)
@@ -263,36 +266,43 @@ class Notifications(Events):
         handler = self._routes.find(notification)
         if handler is None:
             _log.warning("%s: no handler for %s; the service is asked to send it again", key, notification.type)
-            return answers.failure(dialect, 501, "nobody handles it", f"no handler for {notification.type}")
+            return failure(dialect, 501, "no handler", f"no handler for {notification.type}")
 
         def work(claim: Claim) -> Coroutine[Any, Any, bytes]:
-            self._declared.compare(notification)
+            self._event_specs.compare(notification)
             return handler.run(notification, claim, self._threads)
 
-        outcome = await self._once.run(key, work, deadline=deadline, cancellable=handler.is_async)
+        # With neither a time of sending nor a date, only the store can show that it is a replay.
+        undated = dialect == "v2" and notification.create_time is None
+        outcome = await self._exactly_once.run(
+            key, work, deadline=deadline, cancellable=handler.is_async, persistent=undated
+        )
         if isinstance(outcome, Done):
-            return answers.success(dialect, outcome.data)
+            return success(dialect, outcome.data)
         if isinstance(outcome, Failed):
             reason = f"{type(outcome.error).__name__}: {outcome.error}"
-            return answers.failure(dialect, 500, "the handler failed", reason)
-        return answers.failure(dialect, 503, "later", outcome.reason)
+            return failure(dialect, 500, "the handler failed", reason)
+        return failure(dialect, 503, "later", outcome.reason)
 
-    def handle_sync(self, headers: Mapping[str, str], body: bytes, merchant: str = "") -> Answer:
-        """:meth:`handle` for code without an event loop, such as a Flask view: it runs in one of this process's own."""
+    def handle_sync(self, headers: Mapping[str, str], body: bytes, merchant: str = "") -> Acknowledgement:
+        """:meth:`handle` for code without an event loop, such as a Flask view; runs in :attr:`loop_thread`."""
         return self.loop_thread.run(self.handle(headers, body, merchant))
 
     def _refuse_replay(self, notification: Notification[Any]) -> None:
-        """APIv2's carry no time of sending: one from before what the store remembers may have been handled long ago."""
+        """Raises ClockSkewError for an APIv2 notification that is older than what the store remembers.
+
+        APIv2 has no time of sending. A notification without a date is remembered without an end instead.
+        """
         if notification.dialect != "v2" or notification.create_time is None:
             return
         age = (datetime.fromtimestamp(self._clock(), UTC) - notification.create_time).total_seconds()
-        if age >= self._once.store.keep:
-            message = f"it is {age / 86400:.0f} days old, more than is remembered: a replay (query the order instead)"
+        if age >= self._exactly_once.store.keep:
+            message = f"it is {age / 86400:.0f} days old, older than the store remembers: a replay? Query the order"
             raise ClockSkewError(SUBJECT, message, age=int(age))
 
     async def close(self, grace: float = 10.0) -> None:
-        """Waits ``grace`` seconds for handlers that still run, cancels the rest, closes the store."""
-        await self._once.close(grace)
+        """Waits ``grace`` seconds for running handlers, cancels the rest, and closes the store."""
+        await self._exactly_once.close(grace)
         self._threads.close()
         self._sm2_thread.close()
 
@@ -319,7 +329,7 @@ class Notifications(Events):
 
     @cached_property
     def wsgi(self) -> WsgiApp:
-        """A WSGI application, to be mounted beside Flask's or Django's."""
+        """A WSGI application, to mount beside Flask's or Django's."""
         from .adapters.wsgi import WsgiApp
 
         return WsgiApp(self)

@@ -1,6 +1,6 @@
 """Builds the site: Markdown from the specs and the guides, HTML by MkDocs with the Material theme.
 
-Nothing of it needs a network when it is looked at: fonts are the reader's own, the search runs in the page.
+The site works without a network: it uses the reader's fonts, and the search runs in the page.
 """
 
 from __future__ import annotations
@@ -27,58 +27,66 @@ from .reference import reference
 
 __all__ = ["MARK", "build", "guides", "write_pages"]
 
-#: The file that tells a folder of this site from any other: such a folder may be written again.
+#: The file that marks a folder as this site, which may be overwritten.
 MARK: Final = ".wxpay-docs"
 
 _HERE: Final = Path(__file__).parent
-#: The guides, as a wheel carries them and as a checkout has them.
+#: The folder of the guides, in a wheel and in a checkout.
 _GUIDES: Final = (_HERE / "guide", _HERE.parent.parent / "docs" / "guide")
-#: Links of a guide to another, and to an example or all of them, as they work in the repository.
+#: Links of a guide to another guide, and to an example or the examples' folder, as written in the repository.
 _GUIDE_LINK: Final = re.compile(r"\]\(([\w-]+)\.md(#[^)]*)?\)")
 _EXAMPLE_LINK: Final = re.compile(r"\]\(\.\./examples/?(?:([\w/-]+)\.py)?\)")
-#: Begins a page that a search shows before others that have the word as well.
-_FOUND_FIRST: Final = "---\nsearch:\n  boost: 1.5\n---\n"
-#: Where the search's worker puts the words together that a Chinese query consists of.
+#: Links to a heading, by its name on GitHub.
+_HEADING_LINK: Final = re.compile(r"\]\(([\w-]+\.md)?#([^)]+)\)")
+#: The beginning of a page that ranks higher in the search.
+_SEARCH_BOOST: Final = "---\nsearch:\n  boost: 1.5\n---\n"
+#: The code of the search worker that splits a Chinese query into words.
 _QUERY_WORDS: Final = re.compile(r"\[\.\.\.\w+\((\w+),this\.index\.invertedIndex\)\]\.join\(\"\* \"\)")
-#: The guides in the order in which one needs them; any other follows.
+#: The order of the guides; any other guide follows.
 _ORDER: Final = (
     *("endpoint", "settings", "keys", "notifications", "frontend", "errors", "reliability", "going-live", "doctor"),
     *("command-line", "sandbox", "bulk", "sensitive", "uploads", "bills", "merchants", "overseas"),
     *("v2", "signers", "observability", "drift", "speed"),
 )
-#: Characters of a title that is one word.
+#: The most characters of a title that is treated as one word.
 _LONGEST_WORD: Final = 4
 
 
 def guides() -> Path:
-    """The folder of the guides. Raises FileNotFoundError where the installation has none."""
+    """The folder of the guides. Raises FileNotFoundError if the installation has none."""
     for folder in _GUIDES:
         if folder.is_dir():
             return folder
-    raise FileNotFoundError("this installation carries no guides")
+    raise FileNotFoundError("this installation contains no guides")
 
 
 def build(out: Path, specs: Sequence[str] = ()) -> None:
-    """Writes the whole site to ``out``, which it takes the place of when it is done.
+    """Writes the site to the folder ``out``, replacing a previous site there when it is complete.
 
-    Raises FileExistsError for a folder that holds anything but such a site, and what MkDocs raises for a page that is
-    wrong, a dead link included.
+    ``specs``: folders with further specs. Raises FileExistsError if the folder contains anything but such a site, and
+    MkDocs' errors for an invalid page or a dead link.
     """
     from mkdocs.commands.build import build as mkdocs_build
     from mkdocs.config import load_config
 
     if out.is_dir() and any(out.iterdir()) and not (out / MARK).is_file():
-        raise FileExistsError(errno.EEXIST, "it holds other files than this site: name a new folder", str(out))
+        raise FileExistsError(errno.EEXIST, "it contains other files than this site: name a new folder", str(out))
     with TemporaryDirectory() as work, atomic_folder(out) as fresh:
         pages = Path(work, "docs")
         write_guides(guides(), pages)
         examples = write_examples(guides().parent / "examples", pages)
         nav = write_pages(tree(specs), pages)
-        _teach_words(tree(specs))
-        reference = _write_reference(pages)
+        _add_search_words(tree(specs))
+        reference_pages = _write_reference(pages)
         config = load_config(str(_HERE / "mkdocs.yml"), docs_dir=str(pages), site_dir=str(fresh), strict=True)
-        config["nav"] = [*config["nav"], {"指南 Guides": _guides_in_order(pages / "guide")}, *nav, examples, reference]
-        # The offline plugin would load its shim for Worker from a CDN: with this one the search runs in files too.
+        config["nav"] = [
+            *config["nav"],
+            {"指南 Guides": _guides_in_order(pages / "guide")},
+            *nav,
+            examples,
+            reference_pages,
+        ]
+        # The offline plugin would load its shim for Worker from a CDN; this copy makes the search work offline.
         config.extra["polyfills"] = ["assets/javascripts/iframe-worker.js"]
         _write(pages / config.extra["polyfills"][0], (_HERE / "iframe-worker.js").read_text("utf-8"))
         _write(pages / config["extra_css"][0], (_HERE / "site.css").read_text("utf-8"))
@@ -87,14 +95,14 @@ def build(out: Path, specs: Sequence[str] = ()) -> None:
             mkdocs_build(config)
         finally:
             config.plugins.on_shutdown()
-        _cut_queries(fresh)
+        _patch_search_worker(fresh)
         _write(fresh / MARK, "")
 
 
-def _teach_words(specs: Tree) -> None:
-    """Teaches the search's word cutter the short titles that it would cut a single character off (预|签约).
+def _add_search_words(specs: Tree) -> None:
+    """Adds the short titles that the search's tokenizer would split into single characters (预|签约) to its dictionary.
 
-    So whoever looks for 预签约 finds that, before all that has 预 or 签约 somewhere.
+    A search for 预签约 then ranks it before pages that contain 预 or 签约 somewhere.
     """
     import jieba
 
@@ -104,37 +112,40 @@ def _teach_words(specs: Tree) -> None:
             jieba.add_word(word)
 
 
-def _cut_queries(out: Path) -> None:
-    """Has the search's worker cut a Chinese query as the index is cut: at each place, the longest word that it knows.
+def _patch_search_worker(out: Path) -> None:
+    """Makes the search worker split a Chinese query as the index is split: at each position, by the longest known word.
 
-    It would look for all that begin with any single character of it, and leave out what ends with the query, so that
-    签到 came before 预签约 for whoever looked for that. Raises RuntimeError where a new version of the theme does it in
-    another way.
+    Unpatched, it searches for every word that begins with a single character of the query and ranks 签到 before 预签约
+    in a search for 预签约. Raises RuntimeError if the worker of a new version of the theme has different code.
     """
     (worker,) = (out / "assets" / "javascripts" / "workers").glob("search.*.js")
     whole = (_HERE / "query-words.js").read_text("utf-8").strip() + r"(\1,this.index.invertedIndex)"
     text, changed = _QUERY_WORDS.subn(whole, worker.read_text("utf-8"))
     if changed != 1:
-        raise RuntimeError(f"{worker.name} cuts queries in a way of its own: see _cut_queries")
+        raise RuntimeError(f"{worker.name} splits queries in an unknown way: see _patch_search_worker")
     worker.write_text(text, "utf-8")
 
 
 def write_guides(guide: Path, folder: Path) -> None:
-    """Writes the guides' pages: their links to other guides and to examples are those of the site."""
+    """Writes the pages of the guides, with links to other guides and to examples changed to those of the site."""
+    from markdown.extensions.toc import slugify  # type: ignore[import-untyped]  # it has no types
+
     for page in (*guide.glob("*.md"), *guide.parent.glob("security.md")):
         text = _EXAMPLE_LINK.sub(lambda link: f"](../examples/{link[1] or 'index'}.md)", page.read_text("utf-8"))
+        # GitHub keeps Chinese in the id of a heading, and MkDocs leaves it out: 主机--hosts is hosts there.
+        text = _HEADING_LINK.sub(lambda link: f"]({link[1] or ''}#{slugify(link[2].replace('-', ' '), '-')})", text)
         if page.name == "index.md":
             _write(folder / page.name, _GUIDE_LINK.sub(lambda link: f"](guide/{link[1]}.md{link[2] or ''})", text))
         else:
-            # Tables of names mention everything: they are found after what they name.
-            about = "" if page.name.startswith("migrating") else _FOUND_FIRST
+            # The tables of names in the migration guides mention everything, so they are ranked lower.
+            about = "" if page.name.startswith("migrating") else _SEARCH_BOOST
             _write(folder / "guide" / page.name, about + text)
     for picture in guide.glob("*.svg"):
         _write(folder / "guide" / picture.name, picture.read_text("utf-8"))
 
 
 def write_examples(examples: Path, folder: Path) -> dict[str, list[str]]:
-    """Writes a page for each example, whole, and gives their part of the navigation."""
+    """Writes a page with the source of each example, and returns their part of the navigation."""
     pages = {
         f"examples/{file.relative_to(examples).with_suffix('').as_posix()}.md": file
         for file in sorted(examples.rglob("*.py"))
@@ -150,14 +161,14 @@ def write_examples(examples: Path, folder: Path) -> dict[str, list[str]]:
 
 
 def _guides_in_order(folder: Path) -> list[str]:
-    """The guides' pages; the site titles each by its first heading."""
-    there = {file.stem for file in folder.glob("*.md")}
-    names = [name for name in _ORDER if name in there]
-    return [f"guide/{name}.md" for name in (*names, *sorted(there.difference(names)))]
+    """The pages of the guides; MkDocs titles each by its first heading."""
+    existing = {file.stem for file in folder.glob("*.md")}
+    names = [name for name in _ORDER if name in existing]
+    return [f"guide/{name}.md" for name in (*names, *sorted(existing.difference(names)))]
 
 
 def _write_reference(folder: Path) -> dict[str, list[str]]:
-    """A page for each part of what is public, filled from the docstrings."""
+    """Writes a page for each part of the public API, which mkdocstrings fills from the docstrings."""
     places = []
     for part, (heading, names) in reference().items():
         lines = [f"# {heading}", ""]
@@ -169,11 +180,11 @@ def _write_reference(folder: Path) -> dict[str, list[str]]:
 
 
 def write_pages(specs: Tree, folder: Path) -> list[Any]:
-    """Writes the pages of the specs below ``folder`` and gives their part of the navigation: products, not paths."""
-    found = products(specs.operations(), specs.folders)
-    home = {id(operation): product for product in found for operation in product.operations}
+    """Writes the pages of the specs to ``folder``, and returns their part of the navigation, by product."""
+    all_products = products(specs.operations(), specs.folders)
+    home = {id(operation): product for product in all_products for operation in product.operations}
     paths: dict[tuple[str, ...], list[Operation]] = defaultdict(list)
-    for product in found:
+    for product in all_products:
         for operation in product.operations:
             paths[operation.chain].append(operation)
     for chain, verbs in paths.items():
@@ -184,16 +195,16 @@ def write_pages(specs: Tree, folder: Path) -> list[Any]:
             verbs[0].path, verbs, example, f"{up}guide/errors.md", (product.title, f"{up}{product.page}")
         )
         _write(folder / f"api/{place}.md", page)
-    _write_products(found, paths, specs, folder)
-    return [*navigation(found), {"回调通知 Notifications": _write_events(specs, folder)}]
+    _write_products(all_products, paths, specs, folder)
+    return [*navigation(all_products), {"回调通知 Notifications": _write_events(specs, folder)}]
 
 
 def _write_products(
-    found: Sequence[Product], paths: dict[tuple[str, ...], list[Operation]], specs: Tree, folder: Path
+    all_products: Sequence[Product], paths: dict[tuple[str, ...], list[Operation]], specs: Tree, folder: Path
 ) -> None:
     loaded = [file.product() for file in specs.files]
     descriptions = {product.title: product.description for product in loaded if product.description}
-    for product in found:
+    for product in all_products:
         up = "../" * product.page.count("/")
         rows = [
             (operation, f"{up}api/{_place(operation.chain)}.md" + (f"#{operation.verb}" if several else ""))
@@ -204,14 +215,14 @@ def _write_products(
 
 
 def _write_events(specs: Tree, folder: Path) -> list[Any]:
-    dialects: dict[str, list[Event]] = defaultdict(list)
+    products_events: dict[str, list[Event]] = defaultdict(list)
     for name in specs.event_names():
         event = specs.event(name)
         if event is not None:
-            dialects[event.product or event.name].append(event)
+            products_events[event.product or event.name].append(event)
     entries = []
     used: set[str] = set()
-    for name, events in sorted(dialects.items(), key=lambda dialect: not dialect[0].startswith(FIRST)):
+    for name, events in sorted(products_events.items(), key=lambda entry: not entry[0].startswith(FIRST)):
         place = place_of("notifications", events[0].file, specs.folders, used)
         guide = "../" * place.count("/") + "guide/notifications.md"
         _write(folder / place, event_page(name, events, example, guide))
@@ -220,8 +231,8 @@ def _write_events(specs: Tree, folder: Path) -> list[Any]:
 
 
 def _place(chain: tuple[str, ...]) -> str:
-    """The page of a path: its chain, templates as the chain spells them, safe as names of files."""
-    # What is no letter of a file's name on every system, or means something in a link, is written as ~ and its code.
+    """The page of a path: its chain, with templates as the chain spells them, encoded for file names."""
+    # Characters that file names or links cannot contain on every system are written as ~ and their code.
     names = (quote(spelling(segment).strip('[]"'), safe="").replace("%", "~") for segment in chain)
     return "/".join(name or "_empty_" for name in names)
 

@@ -1,6 +1,6 @@
-"""Text of specs as Markdown, as code, as titles and as links that are nothing but text and links. Pure.
+"""Escapes texts of specs for Markdown: as text, code, titles and links. Pure functions.
 
-What a spec says may come from an imported document: no text of it may become a tag, a script or a script's URL.
+A spec may have been imported from a foreign document: none of its texts may become a tag, a script or a script's URL.
 """
 
 from __future__ import annotations
@@ -14,30 +14,30 @@ from wxpay_dsl.core.chain.describe import web_links
 
 __all__ = ["code", "fenced", "links", "text", "title"]
 
-#: What begins or ends something in Markdown, anywhere in a line.
-_LETTERS: Final = re.compile(r"[\\`*_{}\[\]|]")
-#: What begins something at the start of a line: a heading, a list, an admonition, mkdocstrings' ``:::``.
+#: Characters with a meaning in Markdown anywhere in a line.
+_SPECIAL: Final = re.compile(r"[\\`*_{}\[\]|]")
+#: Characters with a meaning at the start of a line: of a heading, a list, an admonition, mkdocstrings' ``:::``.
 _AT_START: Final = "#+-!:~=?"
 _ORDERED: Final = re.compile(r"(\d+)\.")
 _ENTITIES: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
-#: For the theme's templates, which escape nothing, and of which some take entities away first.
+#: For the theme's templates, which do not escape, and some of which remove entities first.
 _FULL_WIDTH: Final = str.maketrans({"&": "＆", "<": "＜", ">": "＞", '"': "＂"})
-#: Characters of a URL that mean nothing in Markdown or HTML.
+#: Characters of a URL without a meaning in Markdown and HTML.
 _OF_A_URL: Final = "/:?#@!$&'*+,;=%~-._"
 _TICKS: Final = re.compile(r"`+")
-#: Where the official pages are.
+#: The host of the official documentation.
 _OFFICIAL: Final = "pay.weixin.qq.com/"
 
 
 def text(given: str) -> str:
-    """``given`` on one line of Markdown, and meaning nothing in it."""
-    line = _LETTERS.sub(r"\\\g<0>", " ".join(given.split()).translate(_ENTITIES))
+    """``given`` as plain text on one line of Markdown."""
+    line = _SPECIAL.sub(r"\\\g<0>", " ".join(given.split()).translate(_ENTITIES))
     line = _ORDERED.sub(r"\1\.", line, count=1) if _ORDERED.match(line) else line
     return f"&#{ord(line[0])};{line[1:]}" if line[:1] in tuple(_AT_START) else line
 
 
 def code(given: str) -> str:
-    """``given`` as code within a line. Backticks would let a tag through to what looks for HTML before they count."""
+    """``given`` as inline code. Not in backticks, because tags are recognised before backticks."""
     return f"<code>{text(given)}</code>"
 
 
@@ -47,14 +47,14 @@ def title(given: str) -> str:
 
 
 def fenced(language: str, content: str) -> list[str]:
-    """Lines of a block of code, which nothing in ``content`` ends. The search leaves it out: tables say the same."""
+    """The lines of a code block that ``content`` cannot end. The search excludes it: the tables have the same words."""
     longest = max((len(ticks) for ticks in _TICKS.findall(content)), default=0)
     fence = "`" * max(3, longest + 1)
     return [f"{fence} {{ .{language} data-search-exclude }}", content, fence, ""]
 
 
 def links(docs: Sequence[str]) -> list[str]:
-    """Links to the official pages; what is no web page is shown and not linked."""
+    """The line of links to the official pages; anything but a web page is shown without a link."""
     if not docs:
         return []
     pages = {*web_links(docs)}

@@ -1,4 +1,4 @@
-"""The pages of the site as Markdown: one for each path, each dialect of notifications, each product. Pure."""
+"""Renders the pages of paths, products and notifications as Markdown. Pure functions."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ _ERRORS: Final = """
 | 何时 When | 异常 Raised |
 | --- | --- |
 | 发送之前：缺字段、未知字段、金额是小数 before sending: missing, unknown name, a float as money | `ValidationError` |
-| 连不上、超时、应答残缺 no connection, no answer in time, half an answer | `TransportError`（`outcome_unknown`） |
-| 应答验签失败 an answer that cannot be believed | `VerificationError` |
-| 微信支付拒绝 the service says no | `ServiceError`，及各错误码的子类 and a class for each code |
+| 连不上、超时、应答残缺 no connection, a timeout, an incomplete response | `TransportError`（`outcome_unknown`） |
+| 应答验签失败 the response cannot be verified | `VerificationError` |
+| 微信支付拒绝 the service rejects the call | `ServiceError`，及各错误码的子类 and a subclass for each code |
 """
 
 
 def operation_page(
     path: str, operations: Sequence[Operation], example: Example, errors: str, product: tuple[str, str]
 ) -> str:
-    """The page of a path: each of its verbs.
+    """The page of a path, with all of its verbs.
 
     ``errors`` is the URL of the page about errors; ``product`` the title and the URL of the product's page.
     """
@@ -69,7 +69,7 @@ def product_page(name: str, description: str, operations: Iterable[tuple[Operati
 
 
 def event_page(name: str, events: Sequence[Event], example: Example, guide: str) -> str:
-    """The page of a dialect of notifications. ``guide`` is the URL of the guide about receiving them."""
+    """The page of a product's notifications. ``guide`` is the URL of the guide about receiving them."""
     lines = [f"# {text(name)} 通知 Notifications", "", f"怎样接收：[回调通知 Receiving notifications]({guide})", ""]
     for event in events:
         lines += [f"## {text(event.summary or event.name)} {code(event.name)}", ""]
@@ -94,7 +94,7 @@ def _operation(operation: Operation, example: Example, errors: str, product: str
         if name == "returns":
             continue
         lines += [f"{heading} {_SECTIONS[name]}", "", *_table(fields(schema, TERMS), auto_fields), ""]
-    lines += [f"{heading} {_SECTIONS['returns']}", "", *_reply(operation, example), ""]
+    lines += [f"{heading} {_SECTIONS['returns']}", "", *_response(operation, example), ""]
     lines += [f"{heading} 错误 Errors {{ data-search-exclude }}", "", f"[错误处理 Errors]({errors})", _ERRORS]
     return lines
 
@@ -115,7 +115,7 @@ def _facts(operation: Operation, product: str) -> list[str]:
     if operation.mutual_tls:
         facts.append("- 需要双向证书 Needs the client certificate (mutual TLS)")
     if not operation.verify:
-        facts.append("- 应答没有签名 Its answer is not signed")
+        facts.append("- 应答没有签名 The response is not signed")
     if operation.safe_to_repeat:
         facts.append("- 可安全重试 Safe to repeat")
     if operation.deprecated:
@@ -123,7 +123,7 @@ def _facts(operation: Operation, product: str) -> list[str]:
     return facts
 
 
-def _reply(operation: Operation, example: Example) -> list[str]:
+def _response(operation: Operation, example: Example) -> list[str]:
     schema = operation.returns
     if operation.produces:
         return [f"{code(operation.produces)}，`response.data` 是字节 is bytes"]
@@ -150,7 +150,7 @@ def _table(entries: Iterable[FieldEntry], auto_fields: frozenset[str]) -> list[s
 
 
 def _note(note: str) -> str:
-    # What a spec quotes may hold anything; a table's cell may not.
+    # An example may contain any character, so it is escaped as code.
     return text(note) if not note.startswith("e.g. ") else f"例 {code(note.removeprefix('e.g. '))}"
 
 

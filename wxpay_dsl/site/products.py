@@ -1,4 +1,4 @@
-"""The products of the specs in the order of the site's navigation, each with the page that it gets. Pure."""
+"""The products of the specs, their pages, and their order in the site's navigation. Pure functions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .markup import title
 
 __all__ = ["DIALECTS", "FIRST", "Product", "navigation", "place_of", "products"]
 
-#: The dialects of chains, those of most use first, and what they are called.
+#: ``{first name of a chain: title}``, in the order of the navigation.
 DIALECTS: Final = {
     "v3": "APIv3",
     "v2": "APIv2",
@@ -23,15 +23,15 @@ DIALECTS: Final = {
     "hk": "香港 Hong Kong",
     "invoicing": "电子发票 Invoicing",
 }
-#: What stands between the parts of a title: 基础支付∙账单.
+#: The separator of the parts of a title: 基础支付∙账单.
 _DOT: Final = "∙"
-#: What most readers look for.
+#: The group that is shown first.
 FIRST: Final = "基础支付"
 
 
 @frozen
 class Product:
-    """A product of one dialect: its title, the page of the site, and what one can call."""
+    """A product of one API: its title, its page, and its operations."""
 
     dialect: str
     title: str
@@ -41,21 +41,21 @@ class Product:
 
 
 def products(operations: Iterable[Operation], folders: Sequence[str]) -> list[Product]:
-    """The products of ``operations``, dialect by dialect. ``folders``: those of the specs."""
-    found: defaultdict[tuple[str, str], list[Operation]] = defaultdict(list)
+    """The products of ``operations``, API by API. ``folders``: the folders of the specs."""
+    grouped: defaultdict[tuple[str, str], list[Operation]] = defaultdict(list)
     for operation in operations:
-        found[operation.chain[0], operation.product or operation.chain[1]].append(operation)
-    made: list[Product] = []
+        grouped[operation.chain[0], operation.product or operation.chain[1]].append(operation)
+    result: list[Product] = []
     used: set[str] = set()
-    for (dialect, name), members in found.items():
+    for (dialect, name), members in grouped.items():
         page = place_of("products", members[0].file, folders, used)
-        made.append(Product(dialect, name, page, tuple(members)))
+        result.append(Product(dialect, name, page, tuple(members)))
     order = list(DIALECTS)
-    return sorted(made, key=lambda one: order.index(one.dialect) if one.dialect in DIALECTS else len(order))
+    return sorted(result, key=lambda made: order.index(made.dialect) if made.dialect in DIALECTS else len(order))
 
 
 def place_of(kind: str, file: str, folders: Sequence[str], used: set[str]) -> str:
-    """A page for what ``file`` of the specs declares, the same in each version; ``used`` are taken, and it is added."""
+    """The page for the file ``file`` of the specs, stable across versions and not in ``used``, to which it is added."""
     folder = next((folder for folder in folders if Path(file).is_relative_to(folder)), None)
     stem = Path(file).relative_to(folder).with_suffix("").as_posix() if folder is not None else Path(file).stem
     stem = stem.removeprefix(f"{kind}/")
@@ -67,7 +67,7 @@ def place_of(kind: str, file: str, folders: Sequence[str], used: set[str]) -> st
 
 
 def navigation(of: Iterable[Product]) -> list[Any]:
-    """MkDocs' navigation: a part for each dialect, in it products whose titles begin alike together."""
+    """MkDocs' navigation: a part for each API, with the products grouped by the first part of their titles."""
     dialects: defaultdict[str, list[Product]] = defaultdict(list)
     for product in of:
         dialects[product.dialect].append(product)
@@ -78,7 +78,7 @@ def _grouped(members: Sequence[Product]) -> list[Any]:
     groups: defaultdict[str, list[Product]] = defaultdict(list)
     for product in members:
         groups[_label(product).partition(_DOT)[0]].append(product)
-    # First what most look for, then the groups, then what stands alone.
+    # First the group that most readers look for, then other groups, then single products.
     ordered = sorted(groups.items(), key=lambda group: (group[0] != FIRST, len(group[1]) == 1))
     return [
         {_label(alone[0]): alone[0].page}
@@ -93,5 +93,5 @@ def _within(group: str, product: Product) -> str:
 
 
 def _label(product: Product) -> str:
-    """The title without what the part of the navigation says already."""
+    """The title without the name of the API, which the part of the navigation has."""
     return title(product.title).removeprefix(f"{DIALECTS.get(product.dialect, '')}{_DOT}")

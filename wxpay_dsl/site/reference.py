@@ -1,4 +1,4 @@
-"""What the API reference is made of: the public names, by the part of the package that they are of."""
+"""The contents of the API reference: the public names, by the part of the package that they belong to."""
 
 from __future__ import annotations
 
@@ -12,24 +12,27 @@ from wxpay_dsl.core.errors import SdkError
 __all__ = ["reference"]
 
 _FIRST: Final = ("Wechatpay", "Response")
-#: Modules whose functions are public by themselves: what a program without a client signs, checks and decrypts with.
-_PRIMITIVES: Final = ("keys", "signing_v3", "signing_v2", "ciphers", "xml", "payment_params")
+#: Modules with public functions for programs without a client: signatures, verification and ciphers.
+_PRIMITIVES: Final = (
+    *("crypto.keys", "v3.signing", "v2.signing", "crypto.ciphers", "v2.xml"),
+    "payment_params.signing",
+)
 
 
 def reference() -> dict[str, tuple[str, list[str]]]:
-    """``{name of the page: (title, the names that it documents, as they are imported from where they are defined)}``.
+    """``{name of the page: (title, fully qualified names that it documents)}``.
 
-    What :mod:`wxpay_dsl` exports is all there: a name that is added appears by itself.
+    Contains everything that :mod:`wxpay_dsl` exports.
     """
     parts: dict[str, list[str]] = defaultdict(list)
     for name in wxpay_dsl.__all__:
-        thing = getattr(wxpay_dsl, name)
-        if inspect.ismodule(thing):
-            parts["files"].append(thing.__name__)
-        elif inspect.isclass(thing):
-            parts[_part(thing)].append(f"{thing.__module__}.{thing.__qualname__}")
+        exported = getattr(wxpay_dsl, name)
+        if inspect.ismodule(exported):
+            parts["files"].append(exported.__name__)
+        elif inspect.isclass(exported):
+            parts[_part(exported)].append(f"{exported.__module__}.{exported.__qualname__}")
     return {
-        "client": ("客户端 Client", sorted(parts["client"], key=_after_the_client)),
+        "client": ("客户端 Client", sorted(parts["client"], key=_position)),
         "notifications": ("回调通知 Notifications", parts["notifications"]),
         "files": ("文件与账单 Files and bills", parts["files"]),
         "errors": ("错误 Errors", parts["errors"]),
@@ -38,19 +41,18 @@ def reference() -> dict[str, tuple[str, list[str]]]:
     }
 
 
-def _after_the_client(name: str) -> int:
-    """What a reader begins with, before all else."""
+def _position(name: str) -> int:
+    """The sort key that puts the classes a reader needs first at the beginning."""
     short = name.rpartition(".")[2]
     return _FIRST.index(short) if short in _FIRST else len(_FIRST)
 
 
-def _part(thing: type) -> str:
-    if issubclass(thing, SdkError):
+def _part(exported: type) -> str:
+    if issubclass(exported, SdkError):
         return "errors"
-    if "Notification" in thing.__name__ or thing.__name__ == "MerchantKeys":
+    if "Notification" in exported.__name__ or exported.__name__ == "MerchantKeys":
         return "notifications"
-    return (
-        "files"
-        if thing.__module__.startswith("wxpay_dsl.core.") and "load" in thing.__module__ + thing.__name__
-        else "client"
+    is_transfer = (
+        exported.__module__.startswith("wxpay_dsl.core.") and "load" in exported.__module__ + exported.__name__
     )
+    return "files" if is_transfer else "client"

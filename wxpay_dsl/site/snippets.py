@@ -1,4 +1,4 @@
-"""Python to copy: the call of an operation with the examples of its spec, as a program that runs."""
+"""Renders Python examples: a program that calls an operation with the examples of its spec, or a handler."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from wxpay_dsl.wechat.v2.environments import SANDBOXES
 
 __all__ = ["Example", "call_snippet", "event_snippet"]
 
-#: Makes a value that fits a schema; the sandbox has one, and answers with the same.
+#: Creates an example value for a schema and the name of its field; the sandbox responds with the same values.
 Example = Callable[[Schema, str], Any]
 
 _WIDTH: Final = 96
@@ -50,9 +50,9 @@ async def handle(event) -> None:
 
 
 def call_snippet(operation: Operation, example: Example) -> str:
-    """A whole program that calls ``operation`` with what is required, and shows the first field of the response.
+    """A program that calls ``operation`` with the required arguments, and prints the first field of the response.
 
-    What else it takes is named in a comment.
+    A comment names the optional arguments.
     """
     lines = [f"response = await wxpay.{dotted(operation)}("]
     for name, value in _arguments(operation, example):
@@ -69,7 +69,7 @@ def call_snippet(operation: Operation, example: Example) -> str:
 
 
 def event_snippet(event: Event) -> str:
-    """A handler of ``event``."""
+    """A handler for ``event``."""
     schema = event.resource or event.body
     name = next(iter(schema.properties), None) if schema is not None else None
     field = f"event.resource[{_quoted(name)}]" if name is not None else "event.resource"
@@ -94,7 +94,7 @@ def _arguments(operation: Operation, example: Example) -> Iterator[tuple[str, An
 
 
 def _optional(operation: Operation) -> Iterator[str]:
-    """The arguments that may be left out."""
+    """The names of the optional arguments."""
     auto_fields, role = AUTO_FIELDS[operation.dialect], _role(operation)
     for section in ("path", "query", "header", "body", "form"):
         schema = operation.section(section)
@@ -105,7 +105,7 @@ def _optional(operation: Operation) -> Iterator[str]:
 
 
 def _role(operation: Operation) -> str:
-    """The role that is shown: an operation's first."""
+    """The role of the example: the first of the operation."""
     return operation.roles[0] if operation.roles else ""
 
 
@@ -114,18 +114,18 @@ def _spelled(name: str) -> str:
 
 
 def _keyword(name: str, value: str) -> str:
-    """An argument of a call; one whose name Python cannot spell is given by a mapping."""
+    """An argument of a call; a name that is not an identifier is passed in a mapping."""
     return f"{name}={value}" if name.isidentifier() else f"**{{{_quoted(name)}: {value}}}"
 
 
 def _quoted(name: str) -> str:
-    """A name as a literal of Python on one line: what a JSON string is, a Python one is too."""
+    """A name as a Python string literal on one line; JSON strings are Python literals."""
     return json.dumps(name, ensure_ascii=not name.isprintable())
 
 
 def _literal(value: Any) -> str:
     text = pformat(value, width=_WIDTH - 20, sort_dicts=False)
-    # Double quotes, as formatters have them, where the text has none of its own.
+    # Double quotes, as formatters use, unless the text contains some.
     return text.replace("'", '"') if '"' not in text and "\\" not in text else text
 
 

@@ -1,4 +1,4 @@
-"""For aiohttp.web: ``app.router.add_post("/wxpay/notify", notifications.aiohttp)``."""
+"""The adapter for aiohttp.web: ``app.router.add_post("/wxpay/notify", notifications.aiohttp)``."""
 
 from __future__ import annotations
 
@@ -17,27 +17,28 @@ Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
 def handler(notifications: Receiver) -> Handler:
-    """A handler of requests; ``{merchant}`` in the route, where it has one, names the merchant."""
+    """A request handler for a route; the route's ``{merchant}``, if any, is the merchant id."""
 
-    # A function, since aiohttp warns of anything else that is called.
+    # A function, because aiohttp warns of other callables.
     async def handle(request: web.Request) -> web.Response:
         try:
             async with asyncio.timeout(notifications.ack_timeout):
-                body = await _bounded(request)
+                body = await _read_body(request)
         except TimeoutError:
-            answer = failure("v3", 408, "the body did not come in time")
+            acknowledgement = failure("v3", 408, "the body was not received in time")
         else:
             if body is None:
-                answer = failure("v3", 413, "too large")
+                acknowledgement = failure("v3", 413, "too large")
             else:
-                answer = await notifications.handle(request.headers, body, request.match_info.get("merchant", ""))
-        return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
+                merchant = request.match_info.get("merchant", "")
+                acknowledgement = await notifications.handle(request.headers, body, merchant)
+        return web.Response(status=acknowledgement.status, body=acknowledgement.body, headers=acknowledgement.headers)
 
     return handle
 
 
-async def _bounded(request: web.Request) -> bytes | None:
-    """The body; None for one that is larger than is read."""
+async def _read_body(request: web.Request) -> bytes | None:
+    """The body, or None if it is larger than :data:`LIMIT`."""
     if (request.content_length or 0) > LIMIT:
         return None
     parts = []

@@ -1,4 +1,4 @@
-"""For ASGI servers: ``app.mount("/wxpay/notify", notifications.asgi)`` in Starlette or FastAPI."""
+"""The adapter for ASGI servers: ``app.mount("/wxpay/notify", notifications.asgi)`` in Starlette or FastAPI."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from wxpay_dsl.notify.acknowledgements import Answer, failure
+from wxpay_dsl.notify.acknowledgements import Acknowledgement, failure
 from wxpay_dsl.notify.notification import LIMIT
 from wxpay_dsl.notify.receiver import Receiver
 
@@ -18,7 +18,7 @@ Message = MutableMapping[str, Any]
 
 
 class AsgiApp:
-    """An application that takes POST. A path that ends with a merchant id, ``/wxpay/notify/1900000109``, names it."""
+    """An ASGI application for POST requests. A path may end with the merchant id: ``/wxpay/notify/1900000109``."""
 
     def __init__(self, notifications: Receiver) -> None:
         self._notifications = notifications
@@ -26,30 +26,30 @@ class AsgiApp:
     async def __call__(
         self, scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
     ) -> None:
-        """One request, or the server's lifespan: at its end running handlers are waited for."""
+        """Handles a request, or the server's lifespan, at whose end running handlers are waited for."""
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
             return
         if scope["type"] != "http":
-            raise RuntimeError(f"notifications come by HTTP, not by {scope['type']}")
-        answer = await self._answer(scope, receive)
-        if answer is None:
+            raise RuntimeError(f"notifications are sent over HTTP, not {scope['type']}")
+        acknowledgement = await self._handle(scope, receive)
+        if acknowledgement is None:
             return
-        headers = [(name.lower().encode(), value.encode()) for name, value in answer.headers.items()]
-        headers.append((b"content-length", str(len(answer.body)).encode()))
-        if answer.status == 204:
-            headers.pop()  # there is no body to have a length
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await send({"type": "http.response.body", "body": answer.body})
+        headers = [(name.lower().encode(), value.encode()) for name, value in acknowledgement.headers.items()]
+        headers.append((b"content-length", str(len(acknowledgement.body)).encode()))
+        if acknowledgement.status == 204:
+            headers.pop()  # a 204 has no body and no length
+        await send({"type": "http.response.start", "status": acknowledgement.status, "headers": headers})
+        await send({"type": "http.response.body", "body": acknowledgement.body})
 
-    async def _answer(self, scope: Message, receive: Callable[[], Awaitable[Message]]) -> Answer | None:
+    async def _handle(self, scope: Message, receive: Callable[[], Awaitable[Message]]) -> Acknowledgement | None:
         if scope["method"] != "POST":
             return failure("v3", 405, "notifications are sent by POST")
         try:
             async with asyncio.timeout(self._notifications.ack_timeout):
-                body = await _bounded(receive)
+                body = await _read_body(receive)
         except TimeoutError:
-            return failure("v3", 408, "the body did not come in time")
+            return failure("v3", 408, "the body was not received in time")
         except ConnectionError:
             return None
         if body is None:
@@ -70,8 +70,8 @@ class AsgiApp:
                 return
 
 
-async def _bounded(receive: Callable[[], Awaitable[Message]]) -> bytes | None:
-    """The body; None for one that is larger than is read. Raises ConnectionError where it breaks off."""
+async def _read_body(receive: Callable[[], Awaitable[Message]]) -> bytes | None:
+    """The body, or None if it is larger than :data:`LIMIT`. Raises ConnectionError if the client disconnects."""
     parts = []
     size = 0
     while True:

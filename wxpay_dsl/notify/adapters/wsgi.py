@@ -1,4 +1,4 @@
-"""For WSGI servers: an application to mount beside Flask's or Django's."""
+"""The adapter for WSGI servers: an application to mount beside Flask's or Django's."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
-from wxpay_dsl.notify.acknowledgements import Answer, failure
+from wxpay_dsl.notify.acknowledgements import Acknowledgement, failure
 from wxpay_dsl.notify.notification import LIMIT
 from wxpay_dsl.notify.receiver import Receiver
 
@@ -18,21 +18,21 @@ _PREFIX = "HTTP_"
 
 
 class WsgiApp:
-    """An application that takes POST. A path that ends with a merchant id, ``/wxpay/notify/1900000109``, names it."""
+    """A WSGI application for POST requests. A path may end with the merchant id: ``/wxpay/notify/1900000109``."""
 
     def __init__(self, notifications: Receiver) -> None:
         self._notifications = notifications
 
     def __call__(self, environ: Mapping[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """One request."""
-        answer = self._answer(environ)
-        headers = [*answer.headers.items()]
-        if answer.status != 204:
-            headers.append(("Content-Length", str(len(answer.body))))
-        start_response(f"{answer.status} {HTTPStatus(answer.status).phrase}", headers)
-        return [answer.body]
+        """Handles a request."""
+        acknowledgement = self._handle(environ)
+        headers = [*acknowledgement.headers.items()]
+        if acknowledgement.status != 204:
+            headers.append(("Content-Length", str(len(acknowledgement.body))))
+        start_response(f"{acknowledgement.status} {HTTPStatus(acknowledgement.status).phrase}", headers)
+        return [acknowledgement.body]
 
-    def _answer(self, environ: Mapping[str, Any]) -> Answer:
+    def _handle(self, environ: Mapping[str, Any]) -> Acknowledgement:
         if environ["REQUEST_METHOD"] != "POST":
             return failure("v3", 405, "notifications are sent by POST")
         length = environ.get("CONTENT_LENGTH", "")
@@ -41,10 +41,10 @@ class WsgiApp:
                 return failure("v3", 413, "too large")
             body = environ["wsgi.input"].read(int(length))
         elif environ.get("wsgi.input_terminated"):
-            # Chunked; the server says where it ends.
+            # A chunked body, whose end the server determines.
             body = environ["wsgi.input"].read(LIMIT + 1)
         else:
-            return failure("v3", 411, "the length of the body is not said")
+            return failure("v3", 411, "Content-Length is missing")
         names = {name: value for name, value in environ.items() if name.startswith(_PREFIX)}
         headers = {name.removeprefix(_PREFIX).replace("_", "-").title(): value for name, value in names.items()}
         return self._notifications.handle_sync(headers, body, merchant_in(environ.get("PATH_INFO", "")))

@@ -1,4 +1,4 @@
-"""What was done to an APIv3 notification on its way, so that its signature is not that of the bytes that arrived."""
+"""Finds out how an APIv3 notification was altered on its way, if its signature does not match the bytes received."""
 
 from __future__ import annotations
 
@@ -23,50 +23,51 @@ from wxpay_dsl.wechat.v3.verification import SignatureHeaders, packed
 
 from .v3 import open_v3
 
-__all__ = ["signed_message", "undone", "unopened", "visible"]
+__all__ = ["find_alteration", "remaining_cause", "signed_message", "visible_alteration"]
 
-Change = tuple[str, Callable[[bytes], bytes]]
+#: The description of an alteration of the body, and the function that reverses it.
+Alteration = tuple[str, Callable[[bytes], bytes]]
 _ESCAPE: Final = re.compile(rb"\\x([0-9a-fA-F]{2})")
-#: The order in which the service writes a notification.
+#: The order of the fields in the service's JSON.
 _ORDER: Final = ("id", "create_time", "resource_type", "event_type", "summary", "resource")
 _RESOURCE: Final = ("original_type", "algorithm", "ciphertext", "associated_data", "nonce")
 
 
 def signed_message(signed: SignatureHeaders, body: bytes) -> bytes:
-    """What a signature of these is over; nothing where there can be none."""
+    """The message that the signature covers, or ``b""`` if the headers cannot be in one."""
     try:
         return signing_v3.response_message(signed.timestamp_text, signed.nonce, body)
     except ValueError:
         return b""
 
 
-def _unpacked(body: bytes) -> bytes:
-    """What a proxy packed with gzip or deflate. Raises ValueError."""
-    unpacking = zlib.decompressobj(zlib.MAX_WBITS | 32)
+def _decompressed(body: bytes) -> bytes:
+    """The content of a body that a proxy compressed with gzip or deflate. Raises ValueError."""
+    decompressor = zlib.decompressobj(zlib.MAX_WBITS | 32)
     try:
-        data = unpacking.decompress(body, LIMIT)
+        data = decompressor.decompress(body, LIMIT)
     except zlib.error as error:
         raise ValueError(str(error)) from None
-    if not unpacking.eof:
-        raise ValueError("it is cut, or larger than a notification is")
+    if not decompressor.eof:
+        raise ValueError("it is truncated, or larger than a notification")
     return data
 
 
 def _unescaped(body: bytes) -> bytes:
-    """The body without ``\\x`` escapes. Raises ValueError."""
+    """The body with ``\\x`` escapes replaced by the bytes. Raises ValueError if there are none."""
     if b"\\x" not in body:
         raise ValueError("there are none")
-    return _ESCAPE.sub(lambda found: bytes.fromhex(found[1].decode()), body)
+    return _ESCAPE.sub(lambda match: bytes.fromhex(match[1].decode()), body)
 
 
 def _in_order(body: bytes) -> bytes:
-    """The JSON as the service writes it. Raises ValueError."""
+    """The JSON with its fields in the service's order. Raises ValueError."""
     try:
         document: Any = json.loads(body.decode())
     except RecursionError as error:
         raise ValueError(str(error)) from None
     if not isinstance(document, dict) or not isinstance(document.get("resource"), dict):
-        raise ValueError("it is no notification")  # noqa: TRY004 (as above)
+        raise ValueError("it is not a notification")  # noqa: TRY004 (as above)
     whole = {**document, "resource": _sorted(document["resource"], _RESOURCE)}
     return json.dumps(_sorted(whole, _ORDER), ensure_ascii=False, separators=(",", ":")).encode()
 
@@ -75,8 +76,8 @@ def _sorted(fields: Mapping[str, Any], order: tuple[str, ...]) -> dict[str, Any]
     return {name: fields[name] for name in (*order, *fields) if name in fields}
 
 
-#: What is done to a body on its way, each with what undoes it.
-_BODIES: Final[tuple[Change, ...]] = (
+#: Alterations of a body, the first one being none.
+_BODIES: Final[tuple[Alteration, ...]] = (
     ("", lambda body: body),
     ("a line end was added to the body", lambda body: body.rstrip(b"\r\n")),
     ("the body's last line end was cut off", lambda body: body + b"\n"),
@@ -88,10 +89,10 @@ _BODIES: Final[tuple[Change, ...]] = (
         lambda body: body.decode().encode("latin-1"),
     ),
     ("the body was written as GBK", lambda body: body.decode("gb18030").encode()),
-    ("a proxy packed the body", _unpacked),
+    ("a proxy compressed the body", _decompressed),
     ("bytes of the body were written as \\x escapes", _unescaped),
 )
-#: The same of the headers.
+#: Alterations of the headers.
 _HEADERS: Final[tuple[tuple[str, Callable[[SignatureHeaders], SignatureHeaders]], ...]] = (
     ("", lambda signed: signed),
     (
@@ -103,7 +104,7 @@ _HEADERS: Final[tuple[tuple[str, Callable[[SignatureHeaders], SignatureHeaders]]
         lambda signed: evolve(signed, signature=unquote(signed.signature)),
     ),
     (
-        "blanks were put around the headers' values",
+        "spaces were added around the headers' values",
         lambda signed: evolve(
             signed,
             signature=signed.signature.strip(),
@@ -118,22 +119,22 @@ _HEADERS: Final[tuple[tuple[str, Callable[[SignatureHeaders], SignatureHeaders]]
 )
 
 
-def undone(signed: SignatureHeaders, body: bytes, keys: Mapping[str, PlatformKey]) -> str:
-    """What was done to it, found by undoing it until the signature verifies; nothing where nothing helps."""
+def find_alteration(signed: SignatureHeaders, body: bytes, keys: Mapping[str, PlatformKey]) -> str:
+    """Describes the alteration whose reversal makes the signature verify with one of ``{key id: key}``, or ``""``."""
     bodies = list(_bodies(body))
-    for (told_of_headers, headers), (told_of_body, original) in product(_HEADERS, bodies):
-        restored = headers(signed)
+    for (of_headers, restore), (of_body, original) in product(_HEADERS, bodies):
+        restored = restore(signed)
         for key_id, key in keys.items():
             if signing_v3.verify(signed_message(restored, original), restored.signature, key.public_key):
-                other = "" if key_id == signed.serial else f"it is that of {key_id}: that key is not {signed.serial}'s"
-                return "; ".join(told for told in (other, told_of_headers, told_of_body) if told)
+                other = "" if key_id == signed.serial else f"it is that of {key_id}, not of {signed.serial}"
+                return "; ".join(part for part in (other, of_headers, of_body) if part)
     return ""
 
 
 def _bodies(body: bytes) -> Iterator[tuple[str, bytes]]:
-    for told, change in _BODIES:
+    for description, reverse in _BODIES:
         try:
-            yield told, change(body)
+            yield description, reverse(body)
         except ValueError:
             continue
     for _, other in serialisations(body):
@@ -142,16 +143,16 @@ def _bodies(body: bytes) -> Iterator[tuple[str, bytes]]:
         yield "the names in the JSON were put into another order: verify the raw bytes", _in_order(body)
 
 
-def visible(body: bytes, headers: Mapping[str, str]) -> str:
-    """What a body itself shows to have been done to it; nothing where it looks whole."""
+def visible_alteration(body: bytes, headers: Mapping[str, str]) -> str:
+    """Describes an alteration that the body itself shows, or ``""`` if it looks complete."""
     if not body:
         return "the body is empty: it was read before (by a middleware, a form's parser), or dropped on its way"
     packing = packed(body, headers)
     if packing:
-        return f"the body is packed ({packing}), which WeChat Pay does not do: have the proxy leave it as it is"
-    told = next((value for name, value in headers.items() if name.lower() == "content-length"), "").strip()
-    if told.isascii() and told.isdigit() and len(told) < 19 and int(told) > len(body):
-        return f"the body was cut: {len(body)} of the {int(told)} bytes that Content-Length says are there"
+        return f"the body is compressed ({packing}), which WeChat Pay does not do: configure the proxy not to change it"
+    length = next((value for name, value in headers.items() if name.lower() == "content-length"), "").strip()
+    if length.isascii() and length.isdigit() and len(length) < 19 and int(length) > len(body):
+        return f"the body was cut: it has {len(body)} of the {int(length)} bytes of Content-Length"
     try:
         text = body.decode()
     except UnicodeDecodeError as error:
@@ -166,32 +167,36 @@ def visible(body: bytes, headers: Mapping[str, str]) -> str:
         what = "ends in the middle: the body was cut" if ends else f"is broken at character {error.pos}: it was changed"
         return f"the body's JSON {what} on its way"
     except (ValueError, RecursionError):
-        return "the body is no JSON of the service's"
+        return "the body is not JSON of the service"
     return ""
 
 
-def unopened(body: bytes, key: PlatformKey | None, merchant_keys: MerchantKeys) -> str:
-    """What is left to say of a body that looks whole: whose it is, as far as the APIv3 key can tell."""
-    undoing = "undoing the usual (JSON serialised again, `+` turned into a space, line ends, Latin-1) does not help"
+def remaining_cause(body: bytes, key: PlatformKey | None, merchant_keys: MerchantKeys) -> str:
+    """Describes the possible causes for a body that looks complete, depending on whether the APIv3 key decrypts it.
+
+    ``key``: the platform key that the headers name, or None if it is not available.
+    """
+    tried = "reversing common alterations (JSON serialised again, `+` turned into a space, line ends, Latin-1) failed"
     raw = "keep the body as raw bytes before any middleware reads it"
     if key is None:
-        whose = "none of the keys at hand made it"
+        finding = "it was made with none of the available keys"
     else:
-        whose = f"it is not that of {key.id} over these bytes, nor of any key at hand, and {undoing}"
+        finding = f"it is not that of {key.id} over these bytes, nor of another available key, and {tried}"
     try:
         open_v3(body, (merchant_keys,))
     except NotificationDecryptionError as error:
         if merchant_keys.aead is None:
-            return f"{whose}: {raw}, and compare the key with the merchant platform's"
+            return f"{finding}: {raw}, and compare the key with the merchant platform's"
+        reason = error.message.partition(", but ")[2] or error.message
         return (
-            f"{whose}; nor does its resource open ({error.message.partition(', but ')[2] or error.message}): it is for "
-            f"another merchant, or not WeChat Pay's"
+            f"{finding}; nor does its resource decrypt ({reason}): it is for another merchant, or not from WeChat Pay"
         )
     except SdkError as error:
-        return f"{whose}; parts of it are missing or changed ({error}): {raw}"
+        return f"{finding}; parts of it are missing or changed ({error}): {raw}"
     if key is None:
-        return f"{whose}; but its resource opens with the APIv3 key, so WeChat Pay wrote it: give the platform key"
+        return f"{finding}; but the APIv3 key decrypts its resource, so it is from WeChat Pay: give the platform key"
     return (
-        f"{whose}; but its resource opens with the APIv3 key, so WeChat Pay wrote it, and what is around the resource "
-        f"was changed on its way: {raw}. Only if these are the raw bytes compare the key with the merchant platform's"
+        f"{finding}; but the APIv3 key decrypts its resource, so it is from WeChat Pay, and the fields around the "
+        f"resource were changed on its way: {raw}. Only if these are the raw bytes, compare the key with the merchant "
+        f"platform's"
     )

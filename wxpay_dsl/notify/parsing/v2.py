@@ -1,7 +1,7 @@
-"""Verifies and opens APIv2 notifications (支付结果通知, 退款结果通知 …): XML, signed in its field ``sign``.
+"""Verifies and decrypts APIv2 notifications (支付结果通知, 退款结果通知 …): XML, signed in its field ``sign``.
 
-The signature skips empty values and does not delimit fields. So empty values are dropped before anything is decided by
-a field, and a value that could also be read as several fields that decide something is refused.
+The signature skips empty values and does not delimit fields. Empty values are therefore dropped before any field is
+evaluated, and a value that could also be read as several fields that matter is refused.
 
 https://pay.weixin.qq.com/doc/v2/merchant/4011937123
 """
@@ -40,7 +40,7 @@ __all__ = ["merchant_of", "open_v2", "read_v2"]
 
 Fields = Mapping[str, str]
 
-#: Real ones have some twenty fields, with many coupons a few hundred.
+#: Actual notifications have about 20 fields, with many coupons a few hundred.
 _ELEMENT_LIMIT: Final = 2000
 _CHINA: Final = timezone(timedelta(hours=8))
 _TIMES: Final = ("time_end", "success_time", "event_create_time", "vehicle_event_createtime", "operate_time")
@@ -49,7 +49,7 @@ _read_json: Final = JSONDecoder(parse_constant=no_constant).decode
 
 
 def read_v2(body: bytes) -> dict[str, str]:
-    """The fields of a body, nothing of them verified. Raises MalformedNotificationError."""
+    """The fields of a body, not verified. Raises MalformedNotificationError."""
     try:
         return xml.loads(body, limit=LIMIT, element_limit=_ELEMENT_LIMIT)
     except xml.XmlError as error:
@@ -57,24 +57,24 @@ def read_v2(body: bytes) -> dict[str, str]:
 
 
 def merchant_of(fields: Fields) -> str:
-    """The merchant (商户号) that the fields name; nothing where they name none."""
+    """The merchant id (商户号) in the fields, or ``""``."""
     return fields.get("mch_id") or fields.get("mchid") or fields.get("combine_mch_id") or ""
 
 
 def open_v2(
     fields: Fields, merchant_keys: MerchantKeys, schema_of: Callable[[str], Schema | None]
 ) -> Notification[dict[str, Any]]:
-    """The notification in these fields, its signature verified: MD5 or HMAC-SHA256, as its length tells.
+    """Verifies the signature of the fields, MD5 or HMAC-SHA256 by its length, and returns the notification.
 
-    ``schema_of(type)`` gives the shape of what it carries: APIv2 says of everything that it is text. Fields without a
-    value are dropped: they are outside of every signature.
+    ``schema_of(type)`` returns the schema of the resource, by which the texts of APIv2 are converted. Fields without a
+    value are dropped, because no signature covers them.
 
-    ``signed`` is False for a refund (``req_info``), which has no signature and is believed because it decrypts; and for
-    ``v2/unknown``: its signature is the merchant's key's, which also signs pages, links and requests.
-    Raises BadSignatureError, NotificationDecryptionError, MalformedNotificationError; ConfigurationError where the
-    merchant_keys has no APIv2 key.
+    ``signed`` is False for a refund (``req_info``), which has no signature and is accepted because it decrypts; and for
+    ``v2/unknown``, because the merchant's key also signs pages, links and requests.
+    Raises BadSignatureError, NotificationDecryptionError, MalformedNotificationError; ConfigurationError if
+    ``merchant_keys`` has no APIv2 key.
     """
-    # No frame here keeps the key in a variable: error trackers send those of whatever raises, and anyone can make it.
+    # No variable holds the key: error trackers send the variables of each frame, and anyone can cause an error here.
     if not merchant_keys.apiv2_key:
         raise ConfigurationError(
             f"`apiv2_key` (APIv2密钥) of {merchant_keys.mchid} is needed for an APIv2 notification"
@@ -91,7 +91,8 @@ def open_v2(
     return Notification(
         identity,
         name,
-        _time(resource) or _time(fields),
+        # Outside of the ciphertext, an unsigned refund could have any date.
+        _time(resource) or (_time(fields) if "sign" in fields else None),
         fields_v2.read(schema, resource),
         merchant_keys.mchid,
         dialect="v2",
@@ -104,7 +105,7 @@ def _verify(fields: Fields, merchant_keys: MerchantKeys) -> None:
     if signing_v2.verify(fields, merchant_keys.apiv2_key or ""):
         return
     if "sign" not in fields:
-        message = "it has no `sign`, so nobody vouches for it"
+        message = "it has no `sign`, so nothing shows that it is WeChat Pay's"
     else:
         message = (
             "`sign` is not that of these fields under the APIv2 key (APIv2密钥): is the key the one set on the "
@@ -116,22 +117,22 @@ def _verify(fields: Fields, merchant_keys: MerchantKeys) -> None:
 def _refuse_ambiguous(fields: Fields, schema: Schema | None) -> None:
     """Raises MalformedNotificationError for a value in which a field of this kind of notification may be hidden.
 
-    ``sign`` is the same for ``a=1&b=2`` in one field and in two, so whoever has a true notification could move its
-    ``trade_state`` into the value before it.
+    ``sign`` is the same for ``a=1&b=2`` in one field and in two, so an attacker who has a genuine notification could
+    move its ``trade_state`` into the value before it.
     """
-    known = _DECISIVE if schema is None else _DECISIVE | schema.properties.keys()
+    names_of_kind = _DECISIVE if schema is None else _DECISIVE | schema.properties.keys()
     names = sorted(name for name in fields if name != "sign")
     for name, following in pairwise([*names, "\U0010ffff"]):
         for hidden in signing_v2.hidden_names(fields[name]):
-            # A merchant may write any query string into `attach`; it can hide only what is sorted after it.
+            # A merchant may put any query string into `attach`, which can hide only fields that are sorted after it.
             if name == "attach" and not name < hidden < following:
                 continue
             if name not in _DECISIVE and _is_json(fields[name]):
-                continue  # sub_order_list, in which the merchant's own texts stand; nothing can be added to it
-            if hidden in known or name in _DECISIVE:
+                continue  # sub_order_list, which contains texts of the merchant; nothing can be appended to JSON
+            if hidden in names_of_kind or name in _DECISIVE:
                 raise MalformedNotificationError(
-                    f"the value of `{name[:40]}` has `&{hidden[:40]}=` in it, so that its signature would also be that "
-                    f"of other fields: changed on the way? (query the order instead)"
+                    f"the value of `{name[:40]}` contains `&{hidden[:40]}=`, so that other fields would have the "
+                    f"same signature: was it changed on its way? Query the order instead"
                 )
 
 
@@ -143,13 +144,13 @@ def _is_json(text: str) -> bool:
 
 
 def _shape(fields: Fields, merchant_keys: MerchantKeys) -> tuple[str, dict[str, Any], str]:
-    """The kind of notification, its resource, and its identity. None of ``fields`` is empty."""
+    """The kind of notification, its resource, and its id. None of ``fields`` is empty."""
     if "req_info" in fields:
         resource = _refund(fields["req_info"], merchant_keys)
         parts = [resource.get("refund_id") or resource.get("out_refund_no", ""), resource.get("refund_status", "")]
         return "refund-processed", resource, _identity("refund-processed", parts, resource)
     if "event_ciphertext" in fields:
-        resource = _sealed_event(fields, merchant_keys)
+        resource = _encrypted_event(fields, merchant_keys)
         kind, number = fields.get("event_type", ""), fields.get("event_id", "")
         if not kind or not number:
             missing = "event_id" if kind else "event_type"
@@ -160,13 +161,13 @@ def _shape(fields: Fields, merchant_keys: MerchantKeys) -> tuple[str, dict[str, 
             kind = shape.kind if isinstance(shape.kind, str) else shape.kind(fields)
             return kind, dict(fields), _identity(kind, [fields.get(name, "") for name in shape.identity], fields)
     if not merchant_of(fields):
-        # What is signed for a page (JSAPI, app, coupons) names none; notifications do.
-        raise MalformedNotificationError("it names no merchant (`mch_id`), and is no notification that is known here")
+        # Parameters that are signed for a page (JSAPI, app, coupons) name no merchant; notifications do.
+        raise MalformedNotificationError("it names no merchant (`mch_id`), and is no known kind of notification")
     return _UNKNOWN, dict(fields), _identity(_UNKNOWN, [], fields)
 
 
 def _payment(fields: Fields) -> str:
-    """``transaction-success`` only for what was paid: of one that failed nothing may be booked."""
+    """The kind of a payment's notification: ``transaction-success`` only if it was paid."""
     state = fields.get("trade_state", "SUCCESS")
     succeeded = fields["return_code"] == fields["result_code"] == "SUCCESS"
     if not succeeded or state == "PAY_FAIL" or _STATE.fullmatch(state) is None:
@@ -181,17 +182,17 @@ def _combined(fields: Fields) -> str:
 
 @frozen
 class _Shape:
-    """How a kind of signed notification is recognised; every name is of a field that is not empty."""
+    """How a kind of signed notification is recognised. Every name is that of a field that is not empty."""
 
     kind: str | Callable[[Fields], str]
     #: The fields that it must have.
     required: frozenset[str]
-    #: Those that tell it from others of its kind.
+    #: The fields that distinguish it from others of its kind.
     identity: tuple[str, ...]
 
 
 _UNKNOWN: Final = "unknown"
-#: ``SUCCESS``, ``PAY_BACK`` …: one that is written otherwise is none of them.
+#: A state such as ``SUCCESS`` or ``PAY_BACK``.
 _STATE: Final = re.compile("[A-Z][A-Z_]{0,31}")
 _CODES: Final = frozenset({"return_code", "result_code"})
 _SHAPES: Final = (
@@ -204,7 +205,7 @@ _SHAPES: Final = (
     _Shape("contract-changed", _CODES | {"change_type", "contract_id"}, ("contract_id", "change_type", "operate_time")),
     _Shape(_payment, _CODES | {"out_trade_no"}, ("transaction_id", "out_trade_no", "err_code")),
 )
-#: By these it is told what happened, to what, for whom, and how much it is.
+#: The fields that determine what happened, to which order, for whom, and the amount.
 _DECISIVE: Final = frozenset(
     {"mch_id", "mchid", "combine_mch_id", "trade_state", "req_info", "openid", "contract_code", "plan_id"}
     | {"total_fee", "cash_fee", "settlement_total_fee"}
@@ -214,9 +215,9 @@ _DECISIVE: Final = frozenset(
 
 
 def _identity(kind: str, parts: list[str], fields: Mapping[str, Any]) -> str:
-    """An id that every delivery of one notification has, and no other one; made of signed ``fields`` alone."""
+    """The id of a notification: the same in each of its deliveries, and derived from signed fields only."""
     if not any(parts):
-        # Without the numbers that would tell it apart, its content does; the nonce is another in each delivery.
+        # Without distinguishing fields, use a digest of the content, except the nonce, which differs in each delivery.
         content = sorted((name, value) for name, value in fields.items() if name not in ("nonce_str", "sign"))
         parts = [hashlib.sha256(repr(content).encode("utf-8", "surrogatepass")).hexdigest()]
     return "/".join([kind, *parts]).rstrip("/")
@@ -227,7 +228,7 @@ def _refund(req_info: str, merchant_keys: MerchantKeys) -> dict[str, str]:
         plaintext = ecb_decrypt(req_info, merchant_keys.apiv2_key or "")
     except DecryptionError:
         raise NotificationDecryptionError(
-            "`req_info` does not open with the APIv2 key (APIv2密钥): another merchant's, or was it changed?"
+            "the APIv2 key (APIv2密钥) does not decrypt `req_info`: is it another merchant's, or was it changed?"
         ) from None
     try:
         return xml.loads(plaintext, limit=LIMIT, element_limit=_ELEMENT_LIMIT, root="root")
@@ -235,27 +236,27 @@ def _refund(req_info: str, merchant_keys: MerchantKeys) -> dict[str, str]:
         raise MalformedNotificationError(f"the decrypted `req_info`: {error}") from None
 
 
-def _sealed_event(fields: Fields, merchant_keys: MerchantKeys) -> dict[str, Any]:
-    """WeChat Pay Score's (微信支付分) events: APIv2's XML around a resource that is encrypted as APIv3's are."""
+def _encrypted_event(fields: Fields, merchant_keys: MerchantKeys) -> dict[str, Any]:
+    """The resource of a WeChat Pay Score (微信支付分) event: APIv2 XML around a resource encrypted as in APIv3."""
     if merchant_keys.aead is None:
         raise ConfigurationError(
-            f"`apiv3_key` (APIv3密钥) of {merchant_keys.mchid} is needed to open `event_ciphertext`"
+            f"`apiv3_key` (APIv3密钥) of {merchant_keys.mchid} is needed to decrypt `event_ciphertext`"
         )
     nonce, associated_data = fields.get("event_nonce", ""), fields.get("event_associated_data", "")
     try:
         plaintext = aead_decrypt(fields["event_ciphertext"], merchant_keys.aead, nonce, associated_data)
     except DecryptionError:
         raise NotificationDecryptionError(
-            "`event_ciphertext` does not open with the APIv3 key (APIv3密钥): another merchant's, or was it changed?"
+            "the APIv3 key (APIv3密钥) does not decrypt `event_ciphertext`: another merchant's, or was it changed?"
         ) from None
     try:
-        found = _read_json(plaintext.decode())
+        resource = _read_json(plaintext.decode())
     except (ValueError, RecursionError) as error:
         message = f"the decrypted `event_ciphertext` is not JSON ({type(error).__name__})"
         raise MalformedNotificationError(message) from None
-    if not isinstance(found, dict):
-        raise MalformedNotificationError("the decrypted `event_ciphertext` is no JSON object")
-    return found
+    if not isinstance(resource, dict):
+        raise MalformedNotificationError("the decrypted `event_ciphertext` is not a JSON object")
+    return resource
 
 
 def _time(fields: Mapping[str, Any]) -> datetime | None:

@@ -6,7 +6,7 @@ import from ``core`` alone.
 
 from __future__ import annotations
 
-from .opening import open_store
+from .factory import open_store
 from .store import KEEP, Claim, ClaimLostError, Finished, Store, StoreUnavailableError
 
 __all__ = ["KEEP", "Claim", "ClaimLostError", "Finished", "Store", "StoreUnavailableError", "open_store"]

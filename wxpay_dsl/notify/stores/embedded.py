@@ -1,4 +1,4 @@
-"""The store of whoever names none: SQLite, in a file of this application in the user's state folder.
+"""The default store: SQLite, in a file of this application in the user's state folder.
 
 Nothing is written before the first notification is handled.
 """
@@ -22,9 +22,9 @@ _log = logging.getLogger("wxpay_dsl.notify")
 
 
 def state_folder(environment: Mapping[str, str] = os.environ, platform: str = sys.platform) -> Path:
-    """Where an application keeps what it must remember for this user: ``$XDG_STATE_HOME``, or the system's own place.
+    """The folder for persistent state of the user's applications: ``$XDG_STATE_HOME``, or the default of the system.
 
-    Raises RuntimeError where the user has no home.
+    Raises RuntimeError if the user has no home directory.
     """
     if environment.get("XDG_STATE_HOME"):
         return Path(environment["XDG_STATE_HOME"])
@@ -38,9 +38,10 @@ def state_folder(environment: Mapping[str, str] = os.environ, platform: str = sy
 
 class EmbeddedStore:
     """A :class:`~wxpay_dsl.notify.stores.sqlite.SqliteStore` in the user's state folder, shared by the processes that
-    run from the same installation in the same working folder: those of one application.
+    run from the same installation in the same working directory: those of one application.
 
-    Where that folder cannot be written it remembers in this process alone, and the log says so.
+    If the folder cannot be written, a :class:`~wxpay_dsl.notify.stores.memory.MemoryStore` is used and a warning
+    logged.
     """
 
     keep: float = KEEP
@@ -50,19 +51,19 @@ class EmbeddedStore:
 
     @property
     def store(self) -> Store:
-        """What it has become; chosen now, where that has not been done."""
+        """The store in use, created at first access."""
         if self._chosen is None:
             try:
                 file = _file()
             except (OSError, RuntimeError) as error:
                 _log.warning(
-                    "what has been handled is remembered in this process alone (%s): give store='notifications.db' or "
-                    "'redis://…' for exactly once, 'memory' if this is meant",
+                    "handled notifications are remembered in this process only (%s): give store='notifications.db' or "
+                    "'redis://…' to handle each once, store='memory' if this is intended",
                     error,
                 )
                 self._chosen = MemoryStore()
             else:
-                _log.info("what has been handled is remembered in %s", file)
+                _log.info("handled notifications are remembered in %s", file)
                 self._chosen = SqliteStore(file)
         return self._chosen
 
@@ -74,9 +75,9 @@ class EmbeddedStore:
         """See :meth:`Store.renew <wxpay_dsl.notify.stores.Store.renew>`."""
         return await self.store.renew(claim, lease)
 
-    async def done(self, claim: Claim, answer: bytes) -> bool:
+    async def done(self, claim: Claim, data: bytes) -> bool:
         """See :meth:`Store.done <wxpay_dsl.notify.stores.Store.done>`."""
-        return await self.store.done(claim, answer)
+        return await self.store.done(claim, data)
 
     async def release(self, claim: Claim) -> None:
         """See :meth:`Store.release <wxpay_dsl.notify.stores.Store.release>`."""
@@ -89,13 +90,13 @@ class EmbeddedStore:
 
 
 def _file() -> Path:
-    """The file of this application, in a folder that is there and can be written. Raises OSError, RuntimeError."""
+    """The file of this application, created if needed. Raises OSError if it cannot be written, RuntimeError."""
     working = Path.cwd()
-    # Two applications of one user may be sent the same notification, one by the other: each handles it.
+    # Two applications of one user may receive the same notification, one from the other: each handles it.
     application = hashlib.sha256(f"{sys.prefix}\n{working}".encode("utf-8", "surrogateescape")).hexdigest()[:12]
     folder = state_folder() / "wxpay_dsl" / "notifications"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     file = folder / f"{working.name or 'root'}-{application}.db"
-    with file.open("ab"):  # SQLite would say later, and less
+    with file.open("ab"):  # SQLite would report an error later, with less detail
         pass
     return file

@@ -1,7 +1,8 @@
-"""Claims in the memory of one process: for tests, and for one process whose handlers may run again after a restart."""
+"""Claims in the memory of one process: for tests, and for a process whose handlers may run again after a restart."""
 
 from __future__ import annotations
 
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -13,22 +14,22 @@ from .store import KEEP, Claim, Finished
 
 __all__ = ["MemoryStore"]
 
-#: Finished notifications that are remembered, the latest; some 20 MB.
+#: Finished notifications that are remembered, about 20 MB.
 _LIMIT: Final = 100_000
 
 
 class MemoryStore:
-    """Claims in a dictionary. It forgets everything with the process, and the oldest beyond 100,000."""
+    """Claims in a dictionary. Everything is forgotten when the process ends, and the oldest beyond 100,000 entries."""
 
     def __init__(self, *, keep: float = KEEP, clock: Callable[[], float] = time.monotonic) -> None:
-        """``keep``: seconds that what is finished is remembered; ``clock``: seconds that never go back."""
+        """``keep``: seconds for which finished notifications are remembered; ``clock``: a monotonic clock."""
         self.keep = keep
         self._clock = clock
-        # The loops of several threads may share it, and each step takes less than a microsecond.
+        # Event loops of several threads may share the store; each step takes less than a microsecond.
         self._lock = ForkSafeLock()
-        #: ``{key: (token, seconds at which the lease ends)}``
+        #: ``{key: (token, time at which the lease expires)}``
         self._claims: dict[str, tuple[str, float]] = {}
-        #: ``{key: (seconds at which it was finished, token, answer)}``, oldest first.
+        #: ``{key: (time until which it is remembered, token, data)}``, in the order of finishing.
         self._finished: OrderedDict[str, tuple[float, str, bytes]] = OrderedDict()
 
     async def claim(self, claim: Claim, lease: float) -> Finished | bool:
@@ -36,8 +37,10 @@ class MemoryStore:
         now = self._clock()
         with self._lock:
             finished = self._finished.get(claim.key)
-            if finished is not None and finished[0] + self.keep > now:
-                return Finished(finished[2])
+            if finished is not None:
+                if finished[0] > now:
+                    return Finished(finished[2])
+                del self._finished[claim.key]
             return self._take(claim, lease, now)
 
     async def renew(self, claim: Claim, lease: float) -> bool:
@@ -46,7 +49,7 @@ class MemoryStore:
             finished = self._finished.get(claim.key)
             return self._take(claim, lease, self._clock()) if finished is None else finished[1] == claim.token
 
-    async def done(self, claim: Claim, answer: bytes) -> bool:
+    async def done(self, claim: Claim, data: bytes) -> bool:
         """See :meth:`Store.done <wxpay_dsl.notify.stores.Store.done>`."""
         now = self._clock()
         with self._lock:
@@ -56,8 +59,8 @@ class MemoryStore:
             if not self._take(claim, 0.0, now):
                 return False
             del self._claims[claim.key]
-            self._finished[claim.key] = now, claim.token, answer
-            while self._finished and (len(self._finished) > _LIMIT or self._oldest() + self.keep <= now):
+            self._finished[claim.key] = math.inf if claim.persistent else now + self.keep, claim.token, data
+            while len(self._finished) > _LIMIT:
                 self._finished.popitem(last=False)
             return True
 
@@ -68,10 +71,7 @@ class MemoryStore:
                 del self._claims[claim.key]
 
     async def close(self) -> None:
-        """Nothing is to be let go."""
-
-    def _oldest(self) -> float:
-        return next(iter(self._finished.values()))[0]
+        """Does nothing: there are no connections."""
 
     def _take(self, claim: Claim, lease: float, now: float) -> bool:
         held = self._claims.get(claim.key)

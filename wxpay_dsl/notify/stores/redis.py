@@ -1,6 +1,6 @@
-"""Claims in Redis, for several machines. Each step is one Lua script, so atomic; leases run by Redis' own clock.
+"""Claims in Redis, for several machines. Each step is one Lua script, so it is atomic; leases use the clock of Redis.
 
-Set ``appendonly yes`` and ``maxmemory-policy noeviction``: what Redis forgets is handled again.
+Set ``appendonly yes`` and ``maxmemory-policy noeviction``: a notification that Redis forgets is handled again.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["RedisStore"]
 
-# A value is `c` and the token of whoever holds the claim, living as long as the lease; or `d`, the token and the
-# answer, once it is finished. A key that is not there is nobody's.
+# A value is `c` and the token of the claim, which expires with the lease; or `d`, the token and the data of the
+# acknowledgement, for a finished notification. In _DONE the expiry 0 means none.
 _HELD: Final = "local held = redis.call('GET', KEYS[1]) local mine = 'c' .. ARGV[1] "
 _CLAIM: Final = (
     _HELD + "if not held or held == mine then redis.call('SET', KEYS[1], mine, 'PX', ARGV[2]) end return held"
@@ -31,7 +31,10 @@ _RENEW: Final = _HELD + (
 )
 _DONE: Final = _HELD + (
     "if held and held ~= mine then return string.sub(held, 1, 33) == 'd' .. ARGV[1] and 1 or 0 end "
-    "redis.call('SET', KEYS[1], 'd' .. ARGV[1] .. ARGV[3], 'PX', ARGV[2]) return 1"
+    "local value = 'd' .. ARGV[1] .. ARGV[3] "
+    "if ARGV[2] == '0' then redis.call('SET', KEYS[1], value) "
+    "else redis.call('SET', KEYS[1], value, 'PX', ARGV[2]) end "
+    "return 1"
 )
 _RELEASE: Final = _HELD + "if held == mine then redis.call('DEL', KEYS[1]) end return 1"
 
@@ -39,15 +42,16 @@ _RELEASE: Final = _HELD + "if held == mine then redis.call('DEL', KEYS[1]) end r
 class RedisStore:
     """Claims in Redis 5 or later; needs the extra ``redis``.
 
-    What a handler did counts as finished when Redis says so: how soon that survives a crash of Redis is its own
-    persistence, a second with ``appendfsync everysec``.
+    A notification is finished when Redis confirms it. How soon that survives a crash of Redis depends on its
+    persistence: within a second with ``appendfsync everysec``.
     """
 
     def __init__(self, url: str, *, prefix: str = "wxpay:notify:", timeout: float = 1.0, keep: float = KEEP) -> None:
-        """``url``: ``redis://…``, ``rediss://…`` or ``unix://…``; ``timeout``: seconds for one answer of Redis.
+        """``url``: ``redis://…``, ``rediss://…`` or ``unix://…``; ``timeout``: seconds for one response of
+        Redis; ``keep``: seconds for which finished notifications are remembered.
 
-        Connects when first used, once an event loop; ``asyncio.run`` closes the connections with its loop. Raises
-        ConfigurationError where the extra is missing, or the URL is none.
+        Connects at first use, once for each event loop; ``asyncio.run`` closes the connections with its loop. Raises
+        ConfigurationError if the extra is missing or the URL is invalid.
         """
         try:
             from redis.asyncio import Redis
@@ -59,8 +63,8 @@ class RedisStore:
             raise ConfigurationError(message) from None
 
         def connect() -> Redis:
-            # One attempt more, since a connection that Redis closed by a restart fails at its next use. Every script
-            # may run twice: it knows its own token.
+            # One more attempt, because a connection that a restart of Redis closed fails at its next use. Every script
+            # may run twice: it recognises its own token.
             return Redis.from_url(
                 url,
                 socket_timeout=timeout,
@@ -77,7 +81,7 @@ class RedisStore:
         self._prefix = prefix
         self._timeout = timeout
         self._errors: tuple[type[BaseException], ...] = (RedisError, OSError, TimeoutError)
-        # A connection belongs to the loop that opened it; a forked process has another loop.
+        # A connection belongs to the event loop that opened it; a forked process has another loop.
         self._clients: dict[asyncio.AbstractEventLoop, tuple[Redis, AsyncGenerator[None, None]]] = {}
 
     async def claim(self, claim: Claim, lease: float) -> Finished | bool:
@@ -91,16 +95,17 @@ class RedisStore:
         """See :meth:`Store.renew <wxpay_dsl.notify.stores.Store.renew>`."""
         return bool(await self._run(_RENEW, claim, _milliseconds(lease)))
 
-    async def done(self, claim: Claim, answer: bytes) -> bool:
+    async def done(self, claim: Claim, data: bytes) -> bool:
         """See :meth:`Store.done <wxpay_dsl.notify.stores.Store.done>`."""
-        return bool(await self._run(_DONE, claim, _milliseconds(self.keep), answer))
+        expiry = 0 if claim.persistent else _milliseconds(self.keep)
+        return bool(await self._run(_DONE, claim, expiry, data))
 
     async def release(self, claim: Claim) -> None:
         """See :meth:`Store.release <wxpay_dsl.notify.stores.Store.release>`."""
         await self._run(_RELEASE, claim)
 
     async def close(self) -> None:
-        """Closes this loop's connections."""
+        """Closes the connections of the running loop."""
         kept = self._clients.pop(asyncio.get_running_loop(), None)
         if kept is not None:
             await kept[1].aclose()
@@ -109,7 +114,8 @@ class RedisStore:
         loop = asyncio.get_running_loop()
         kept = self._clients.get(loop)
         if kept is None:
-            # A loop that was closed past `asyncio.run` took no leave; its sockets go with the last reference to them.
+            # A loop that was closed without `asyncio.run` did not close its connections: drop the last reference to
+            # them.
             for ended in [other for other in list(self._clients) if other.is_closed()]:
                 self._clients.pop(ended, None)
             client = self._connect()
@@ -120,7 +126,7 @@ class RedisStore:
         return kept[0]
 
     async def _close_with_loop(self, loop: asyncio.AbstractEventLoop, client: Redis) -> AsyncGenerator[None, None]:
-        """Closes connections before their loop ends: ``asyncio.run`` closes the generators that its loop has seen."""
+        """Closes the connections before their loop ends: ``asyncio.run`` closes the async generators of its loop."""
         try:
             yield
         finally:

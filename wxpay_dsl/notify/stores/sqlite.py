@@ -1,16 +1,17 @@
 """Claims in a SQLite file: for any number of processes on one machine, without a server.
 
-One thread a process writes; what several deliveries ask for at the same time shares one transaction, since it is the
-commit that takes its time. WAL, and every commit is on the disk before anybody is told of it.
+One thread of each process writes. Steps that are submitted at the same time share a transaction, because the commit is
+what takes time. The journal is a WAL, and every commit is on the disk before its result is returned.
 
-SQLite notes in the process which locks it holds on an open file. A fork copies the notes, but not the locks: a child
-that opens the file again relies on locks that it does not hold. So the file is closed before each fork, and opened
-again when it is next needed.
+SQLite remembers in the process which locks it holds on an open file. A fork copies that memory, but not the locks, so a
+child that used the file would rely on locks that it does not hold. The file is therefore closed before each fork, and
+opened again when it is next needed.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import queue
 import sqlite3
@@ -29,17 +30,19 @@ from .store import KEEP, Claim, ClaimLostError, Finished, StoreUnavailableError
 
 __all__ = ["SqliteStore"]
 
-#: Requests that share a transaction at most.
+#: The most steps that share a transaction.
 _BATCH: Final = 256
-#: Seconds that a fork waits, beyond the timeout, for the transaction that is under way.
+#: Seconds that a fork waits, beyond the timeout, for the current transaction.
 _FORK_GRACE: Final = 5.0
-#: Seconds between two times that what is too old is deleted.
+#: Seconds between two deletions of expired rows.
 _TIDY: Final = 3600.0
 
 _TABLE: Final = (
     "CREATE TABLE IF NOT EXISTS wxpay_notifications (key TEXT PRIMARY KEY, token TEXT NOT NULL, "
     "lease_until REAL NOT NULL, done_at REAL, answer BLOB) WITHOUT ROWID"
 )
+#: The ``done_at`` of a finished notification whose claim is persistent: no time to delete it is after it.
+_NEVER_EXPIRES: Final = math.inf
 _INDEX: Final = "CREATE INDEX IF NOT EXISTS wxpay_notifications_done_at ON wxpay_notifications (done_at)"
 _FIND: Final = "SELECT token, lease_until, done_at, answer FROM wxpay_notifications WHERE key = ?"
 _TAKE: Final = (
@@ -63,12 +66,12 @@ _Step = Callable[[sqlite3.Connection], Any]
 
 
 class SqliteStore:
-    """Claims in a table ``wxpay_notifications`` of a SQLite file, which may be one's own database.
+    """Claims in a table ``wxpay_notifications`` of a SQLite file, which may be the application's own database.
 
-    Where it is, :meth:`mark_done` makes a handler's effect and its mark one transaction.
+    If it is, :meth:`mark_done` commits a handler's effect and its mark in one transaction.
 
-    The file is closed before a fork (by ``os.fork``, :mod:`multiprocessing`, a server that preloads); a connection of
-    one's own to the same file must be, too.
+    The file is closed before a fork (by ``os.fork``, :mod:`multiprocessing`, a preloading server); the application must
+    close its own connections to the file, too.
     """
 
     def __init__(
@@ -79,8 +82,8 @@ class SqliteStore:
         keep: float = KEEP,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """``path``: a file on a local disk, made when it is first needed; ``timeout``: seconds to wait for others'
-        transactions; ``clock``: Unix time.
+        """``path``: a file on a local disk, created at first use; ``timeout``: seconds to wait for transactions of
+        other connections; ``keep``: seconds for which finished notifications are remembered; ``clock``: Unix time.
         """
         self.path = str(path)
         self.keep = keep
@@ -99,8 +102,8 @@ class SqliteStore:
                 return Finished(row[3])
             return self._take(connection, row, claim, lease)
 
-        found: Finished | bool = await self._do(step)
-        return found
+        result: Finished | bool = await self._do(step)
+        return result
 
     async def renew(self, claim: Claim, lease: float) -> bool:
         """See :meth:`Store.renew <wxpay_dsl.notify.stores.Store.renew>`."""
@@ -113,7 +116,7 @@ class SqliteStore:
 
         return bool(await self._do(step))
 
-    async def done(self, claim: Claim, answer: bytes) -> bool:
+    async def done(self, claim: Claim, data: bytes) -> bool:
         """See :meth:`Store.done <wxpay_dsl.notify.stores.Store.done>`."""
 
         def step(connection: sqlite3.Connection) -> bool:
@@ -122,7 +125,7 @@ class SqliteStore:
             if row is not None and row[0] != claim.token and (row[2] is not None or row[1] > now):
                 return False
             if row is None or row[2] is None:
-                connection.execute(_FINISH, (claim.key, claim.token, now, answer))
+                connection.execute(_FINISH, (claim.key, claim.token, self._done_at(claim), data))
             return True
 
         return bool(await self._do(step))
@@ -132,28 +135,33 @@ class SqliteStore:
         await self._do(lambda connection: connection.execute(_RELEASE, (claim.key, claim.token)).rowcount)
 
     def mark_done(self, claim: Claim, connection: sqlite3.Connection) -> None:
-        """Marks a notification finished in a handler's own transaction: its effect and the mark come true together.
+        """Marks a notification finished in a handler's transaction, so that its effect and the mark are committed
+        together.
 
-        ``connection`` is to the same file, in a transaction that the handler commits. Raises ClaimLostError where
-        another delivery has it by now: roll back. sqlite3.Error as the connection itself does.
+        ``connection`` is a connection to the same file, in a transaction that the handler commits. Raises
+        ClaimLostError if another delivery has claimed the notification: roll back; sqlite3.Error as the connection
+        does.
         """
-        marked = connection.execute(_MARK, (self._clock(), claim.key, claim.token))
+        marked = connection.execute(_MARK, (self._done_at(claim), claim.key, claim.token))
         if marked.rowcount != 1:
             raise ClaimLostError(claim.key)
 
+    def _done_at(self, claim: Claim) -> float:
+        return _NEVER_EXPIRES if claim.persistent else self._clock()
+
     async def close(self) -> None:
-        """Finishes what was asked for, and closes the file."""
+        """Commits what was submitted, and closes the file."""
         with self._lock:
             writer = self._writer
             if writer is not None and writer.pid != os.getpid():
-                return  # another process's
+                return  # it belongs to the parent process
             self._writer = None
         if writer is not None:
             writer.stop()
             await asyncio.wrap_future(writer.ended)
 
     def before_fork(self) -> None:
-        """Closes the file, once the transaction that is under way has ended; until the fork is over nobody opens it."""
+        """Closes the file after the current transaction, and keeps it closed until the fork is over."""
         self._lock.acquire()
         writer = self._writer
         if writer is not None and writer.pid == os.getpid():
@@ -163,12 +171,12 @@ class SqliteStore:
                 self._writer = None
 
     def after_fork(self, *, child: bool) -> None:
-        """Lets the file be opened again; in a child not where the parent could not close it in time."""
+        """Allows the file to be opened again; not in a child if the parent could not close it in time."""
         if child:
             self._lock = threading.Lock()
             return
         if self._writer is not None and self._writer.pid == os.getpid():
-            self._writer = None  # it did not end in time, and does so by itself
+            self._writer = None  # it did not end in time, and ends by itself
         self._lock.release()
 
     def _take(self, connection: sqlite3.Connection, row: Any, claim: Claim, lease: float) -> bool:
@@ -183,7 +191,7 @@ class SqliteStore:
             if self._writer is None:
                 self._writer = _Writer(self.path, self._timeout, self.keep, self._clock)
             elif self._writer.pid != os.getpid():
-                # What SQLite would do with locks that it only believes to hold nobody can tell.
+                # SQLite believes that it holds locks which only the parent holds; what it would do is undefined.
                 message = (
                     f"{self.path} was open when this process was forked, and cannot be used in it: SQLite's state is "
                     f"the parent's. Open the store in each worker, after the fork"
@@ -197,7 +205,7 @@ class SqliteStore:
 
 
 class _Writer:
-    """The thread that holds the connection, and the queue to it."""
+    """The thread that owns the connection, and its queue of steps."""
 
     def __init__(self, path: str, timeout: float, keep: float, clock: Callable[[], float]) -> None:
         self.pid = os.getpid()
@@ -207,18 +215,18 @@ class _Writer:
         self._clock = clock
         self._tidied = 0.0
         self._queue: queue.SimpleQueue[tuple[_Step, Future[Any]] | None] = queue.SimpleQueue()
-        #: Done when the thread has closed the file.
+        #: Set when the thread has closed the file.
         self.ended: Future[None] = Future()
         threading.Thread(target=self._run, name="wxpay-notify-sqlite", daemon=True).start()
 
     def submit(self, step: _Step) -> Future[Any]:
-        """A future of what ``step`` gives, in the next transaction."""
+        """Runs ``step(connection)`` in the next transaction; returns a future of its result."""
         future: Future[Any] = Future()
         self._queue.put((step, future))
         return future
 
     def stop(self) -> None:
-        """Ends the thread once it has done what was submitted before."""
+        """Ends the thread after the steps that were submitted before."""
         self._queue.put(None)
 
     def _run(self) -> None:
@@ -242,8 +250,8 @@ class _Writer:
     def _commit(
         self, connection: sqlite3.Connection | None, batch: list[tuple[_Step, Future[Any]]]
     ) -> sqlite3.Connection | None:
-        """Takes all steps in one transaction; the connection for the next one, or None if that is to be another."""
-        # Whoever gave up meanwhile wants nothing done any more; the others cannot give up from here on.
+        """Runs all steps in one transaction. Returns the connection for the next one, or None if it was closed."""
+        # Skip steps whose callers were cancelled meanwhile; the others cannot be cancelled from here on.
         batch = [entry for entry in batch if entry[1].set_running_or_notify_cancel()]
         try:
             if connection is None:
@@ -252,7 +260,7 @@ class _Writer:
             results = [step(connection) for step, _ in batch]
             self._tidy(connection)
             connection.execute("COMMIT")
-        except Exception as error:  # noqa: BLE001 - whatever it was, whoever waits is told
+        except Exception as error:  # noqa: BLE001 - the callers raise it
             for _, future in batch:
                 future.set_exception(error)
             if connection is not None:
@@ -273,7 +281,8 @@ class _Writer:
         connection = sqlite3.connect(self._path, timeout=self._timeout, isolation_level=None)
         try:
             self._use_wal(connection)
-            # What is not on the disk when a handler's effect is would be done again after a power failure.
+            # A mark that is not on the disk when the handler's effect is would have it handled again after a power
+            # failure.
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute(_TABLE)
             connection.execute(_INDEX)
@@ -283,7 +292,7 @@ class _Writer:
         return connection
 
     def _use_wal(self, connection: sqlite3.Connection) -> None:
-        # Changing the journal takes a lock that SQLite does not wait for: several processes may begin at once.
+        # SQLite does not wait for the lock that changing the journal mode takes; several processes may start at once.
         deadline = time.monotonic() + self._timeout
         while True:
             try:

@@ -1,4 +1,4 @@
-"""Opens the store that a setting names."""
+"""Creates the store that a setting names."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ __all__ = ["open_store"]
 
 
 def open_store(where: str | Path | Store | None) -> Store:
-    """The store that is meant: a file (``notifications.db``, ``sqlite:///…``), ``redis://…`` or ``memory``; None for
-    SQLite in the user's state folder.
+    """The store that ``where`` names: a SQLite file (``notifications.db``, ``sqlite:///…``), ``redis://…`` or
+    ``memory``; None for SQLite in the user's state folder. A store is returned as it is.
 
-    Raises ConfigurationError for anything else.
+    Raises ConfigurationError for any other URL.
     """
     if where is None:
         from .embedded import EmbeddedStore
