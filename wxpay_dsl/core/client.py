@@ -63,7 +63,7 @@ class Client:
         *,
         middlewares: Middlewares | None = None,
         tls: Tls | None = None,
-        own_hosts: bool = True,
+        use_spec_hosts: bool = True,
         origins: Origins | None = None,
         strict: bool = False,
         undeclared: bool = False,
@@ -73,19 +73,19 @@ class Client:
         hooks: Sequence[Hook] = (),
         log: logging.Logger | None = None,
     ) -> None:
-        """``own_hosts`` False sends everything to ``base_url``, whatever host a spec names; ``origins`` is where calls
+        """``use_spec_hosts`` False sends everything to ``base_url``, whatever host a spec names; ``origins`` is where calls
         may go, ``base_url`` alone by default, and a call to anywhere else is refused; ``strict`` refuses undeclared
         paths, ``undeclared`` sends even to those that are nearly a declared one whose fields are encrypted;
         ``owns_transport`` False leaves the connections open for others when this client is closed; ``hooks`` run around
         each call, and ``log`` has a line of each: those that fail at WARNING, all at INFO.
         """
         self._tree = tree
-        self._families = dialects
+        self._dialects = dialects
         self._base_url = base_url.rstrip("/")
         self._transport = transport
         self._middlewares = middlewares
         self._tls = tls
-        self._own_hosts = own_hosts
+        self._use_spec_hosts = use_spec_hosts
         self._origins = origins if origins is not None else _origin_of(self._base_url)
         self._strict = strict
         self._undeclared = undeclared
@@ -121,7 +121,7 @@ class Client:
             begun = perf_counter()
             try:
                 exchange = Exchange(request)
-                await self._transport.send(exchange, *self._manner(exchange))
+                await self._transport.send(exchange, *self._send_arguments(exchange))
                 return await self._read(exchange)
             except BaseException as error:
                 log_failure(log, request.name, perf_counter() - begun, error)
@@ -135,25 +135,25 @@ class Client:
     async def _read(self, exchange: Exchange) -> Response[Any]:
         """The response that an answer is, or the error."""
         request = exchange.request
-        dialect = self._families[request.dialect]
-        response, operation = exchange.answer, request.operation
+        dialect = self._dialects[request.dialect]
+        response, operation = exchange.received, request.operation
         if response.status != 200:
             self._check(exchange)
         try:
             result = dialect.decode(operation, response)
         except ServiceError as error:
             raise _with_doubt(exchange, error) from None
-        if operation is not None and dialect.decrypt is not None and plan_of(operation).opens:
+        if operation is not None and dialect.decrypt is not None and plan_of(operation).decrypts:
             result = await dialect.decrypt(operation, result)
         request_id = response.headers.get("Request-ID", "")
         return Response(result, response.status, response.headers, request_id, exchange)
 
     def _check(self, exchange: Exchange) -> None:
         """Raises what the dialect makes of an answer that is no success."""
-        request, response = exchange.request, exchange.answer
-        dialect, operation = self._families[request.dialect], request.operation
+        request, response = exchange.request, exchange.received
+        dialect, operation = self._dialects[request.dialect], request.operation
         if not (200 <= response.status < 300 or (operation is not None and response.status == operation.status)):
-            error = dialect.refusal(operation, response)
+            error = dialect.parse_error(operation, response)
             if dialect.explain is not None:
                 error = dialect.explain(exchange, error)
             if operation is None and response.status == 404 and isinstance(error, ServiceError):
@@ -172,20 +172,20 @@ class Client:
         """
         operation = target.operation
         dialect_name = operation.dialect if operation is not None else self._tree.dialect_of(target.segments)
-        dialect = self._families[dialect_name]
+        dialect = self._dialects[dialect_name]
         if target.below or (operation is None and len(target.segments) <= len(dialect.chain)):
-            raise _ends_in_nothing(target)
+            raise _incomplete_path(target)
         if operation is None and self._strict:
             path = "/" + "/".join(target.segments)
             raise UndeclaredPathError(f"{target.verb.upper()} {path}", self._tree.nearest(path))
-        base = self._base_url if not self._own_hosts else self._base(target, operation)
+        base = self._base_url if not self._use_spec_hosts else self._base(target, operation)
         plan = plan_of(operation) if operation is not None else None
         collected = collect(target, plan, data, fields)
         sections, options, field_errors, _ = collected
         if operation is None and not (self._undeclared or options.undeclared):
             refuse_near_miss(self._tree, target, sections)
         validate = self._validate if options.validate is None else options.validate
-        encrypt = dialect.encrypt if plan is not None and plan.seals else None
+        encrypt = dialect.encrypt if plan is not None and plan.encrypts else None
         if "form" not in sections and encrypt is None and dialect.sign_fields is None:
             # Nothing to wait for.
             return build(target, plan, collected, dialect, base, validate, self._warned)
@@ -220,8 +220,8 @@ class Client:
             name = operation.name if operation is not None else f"{target.verb.upper()} /{'/'.join(target.segments)}"
             message = f"not ready to be sent within {timeout:g} s (a key that it needs was not fetched in time)"
             raise RequestTimeoutError(name, message, outcome_unknown=False) from error
-        spent = monotonic() - begun
-        return request if spent < _NOTICED else evolve(request, spent=spent)
+        preparation_time = monotonic() - begun
+        return request if preparation_time < _NOTICED else evolve(request, preparation_time=preparation_time)
 
     async def send(self, request: Request) -> Exchange:
         """Sends a prepared request through the middlewares; every answer is whole, whatever its status."""
@@ -230,10 +230,10 @@ class Client:
         return exchange
 
     async def _exchange(self, exchange: Exchange) -> None:
-        middlewares, timeout, tls = self._manner(exchange)
+        middlewares, timeout, tls = self._send_arguments(exchange)
         await self._transport.send(exchange, middlewares, timeout, tls)
 
-    def _manner(self, exchange: Exchange) -> tuple[Sequence[Middleware], float, ssl.SSLContext | None]:
+    def _send_arguments(self, exchange: Exchange) -> tuple[Sequence[Middleware], float, ssl.SSLContext | None]:
         """How a request is sent: through what, within how many seconds, over which TLS."""
         if self._closed:
             raise ClosedError
@@ -244,8 +244,8 @@ class Client:
             self._origins.check(url, request.name)
         middlewares = self._middlewares(exchange) if self._middlewares is not None else ()
         timeout = self._timeout if request.options.timeout is None else request.options.timeout
-        if request.spent:
-            timeout = max(timeout - request.spent, _NOTICED)
+        if request.preparation_time:
+            timeout = max(timeout - request.preparation_time, _NOTICED)
         return middlewares, timeout, self._tls(request) if self._tls is not None else None
 
     @asynccontextmanager
@@ -253,14 +253,14 @@ class Client:
         """Sends a prepared request; the body of a success is left to be read, unverified. Raises as :meth:`call`."""
         with observed(self._hooks, request) as call:
             call.exchange = exchange = Exchange(request)
-            async with self._transport.stream(exchange, *self._manner(exchange)) as stream:
+            async with self._transport.stream(exchange, *self._send_arguments(exchange)) as stream:
                 self._check(exchange)
                 yield stream
 
-    def refuse(self, request: Request, response: RawResponse) -> SdkError | None:
+    def error_in_body(self, request: Request, response: RawResponse) -> SdkError | None:
         """The error that an answer of status 200 says in its body, if it says one."""
         try:
-            self._families[request.dialect].decode(request.operation, response)
+            self._dialects[request.dialect].decode(request.operation, response)
         except SdkError as error:
             return error
         return None
@@ -273,7 +273,7 @@ class Client:
     @property
     def only_origin(self) -> str | None:
         """Where everything goes, whatever host a spec or a link names; None where they count."""
-        return None if self._own_hosts else self._base_url
+        return None if self._use_spec_hosts else self._base_url
 
     def _base(self, target: Target, operation: Operation | None) -> str:
         """Where a call goes. Raises ConfigurationError, before anything is signed, for an origin it may not go to."""
@@ -316,12 +316,12 @@ def _with_doubt(exchange: Exchange, error: SdkError) -> SdkError:
     """
     operation = exchange.request.operation
     queried = operation is not None and operation.outcome == "query" and not exchange.request.safe
-    if (exchange.doubtful or queried) and isinstance(error, ServiceError):
+    if (exchange.maybe_executed or queried) and isinstance(error, ServiceError):
         return evolve(error, outcome_unknown=True)
     return error
 
 
-def _ends_in_nothing(target: Target) -> ValidationError:
+def _incomplete_path(target: Target) -> ValidationError:
     shown = ", ".join(target.below[:8]) + (" …" if len(target.below) > 8 else "")
     below = f"; it goes on with {shown}" if shown else ""
     message = f"the chain ends in nothing: no operation is declared here{below}"

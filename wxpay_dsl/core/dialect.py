@@ -52,7 +52,7 @@ def decode_json(operation: Operation | None, response: RawResponse) -> Any:
     except (ValueError, RecursionError) as error:
         packed = response.headers.get("Content-Encoding", "identity")
         reason = f"{type(error).__name__}: {error}" if packed == "identity" else f"packed with {packed[:40]}, unasked"
-        raise _undecodable(response, f"the answer is not JSON ({reason})") from None
+        raise _undecodable(response, f"the response is not JSON ({reason})") from None
 
 
 def json_error(operation: Operation | None, response: RawResponse) -> SdkError:
@@ -94,7 +94,7 @@ class Dialect:
     accept: str = "application/json"
     encode: Callable[[Operation | None, Any], bytes] = encode_json
     decode: Callable[[Operation | None, RawResponse], Any] = decode_json
-    refusal: Callable[[Operation | None, RawResponse], SdkError] = json_error
+    parse_error: Callable[[Operation | None, RawResponse], SdkError] = json_error
     #: Adds to a refusal what only the exchange can tell (which bytes were signed, say).
     explain: Callable[[Exchange, SdkError], SdkError] | None = field(default=None, repr=False)
     #: Fields, by name, that the client fills in itself; a caller may leave them out though the spec requires them.

@@ -80,8 +80,8 @@ class Request:
     form: StreamedBody | None = field(default=None, repr=False)
     #: Sending it twice does what sending it once does.
     idempotent: bool = False
-    #: Seconds of the call's time that were spent before it was ready: keys were fetched for it, say.
-    spent: float = field(default=0.0, repr=False)
+    #: Seconds of the call's time that were preparation_time before it was ready: keys were fetched for it, say.
+    preparation_time: float = field(default=0.0, repr=False)
 
     @property
     def repeatable(self) -> bool:
@@ -124,7 +124,7 @@ class Exchange:
     #: Whether there was a connection for it, so that it may have reached the service.
     sent: bool = False
     #: Whether an earlier attempt may have been carried out: no later one's failure says then that nothing was done.
-    doubtful: bool = False
+    maybe_executed: bool = False
     #: What was signed, where the request is signed; empty elsewhere.
     signed_message: bytes = field(default=b"", repr=False)
     #: None until an answer came whole.
@@ -133,7 +133,7 @@ class Exchange:
     deadline: float = field(default=math.inf, repr=False)
 
     @property
-    def answer(self) -> RawResponse:
+    def received(self) -> RawResponse:
         """The answer of an exchange that has one. Raises LookupError before that."""
         if self.response is None:
             raise LookupError(f"{self.request.name}: no answer yet")

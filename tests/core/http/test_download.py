@@ -27,7 +27,7 @@ from wxpay_dsl.core.errors import (
     ResponseTruncatedError,
     SdkError,
 )
-from wxpay_dsl.core.http.decoding import Digest, Unpacker, UnpackError
+from wxpay_dsl.core.http.decoding import Digest, FileDecodeError, FileDecoder
 from wxpay_dsl.core.http.download import Download, Plan, Progress
 from wxpay_dsl.core.http.transport import Transport
 from wxpay_dsl.core.messages import Exchange, Options, Request
@@ -143,10 +143,10 @@ async def downloads(
         asked = evolve(request, headers={"Range": f"bytes={offset}-"}) if offset else request
         exchange = Exchange(asked)
         async with transport.stream(exchange, (), timeout) as stream:
-            if exchange.answer.status >= 400:
+            if exchange.received.status >= 400:
                 from wxpay_dsl.core.dialect import json_error
 
-                raise json_error(None, exchange.answer)
+                raise json_error(None, exchange.received)
             yield stream
 
     async def plan() -> Plan:
@@ -329,9 +329,9 @@ async def test_leaving_early_closes_the_connection() -> None:
 
 
 def unpack(data: bytes, size: int, digest: Digest | None = None) -> bytes:
-    unpacker = Unpacker(digest, 10**9)
+    decoder = FileDecoder(digest, 10**9)
     chunks = (data[start : start + size] for start in range(0, len(data), size))
-    return b"".join([*(piece for chunk in chunks for piece in unpacker.feed(chunk)), *unpacker.finish()])
+    return b"".join([*(piece for chunk in chunks for piece in decoder.feed(chunk)), *decoder.finish()])
 
 
 @given(st.binary(max_size=3000), st.integers(1, 500), st.sampled_from(["plain", "gzip", "members", "padded"]))
@@ -352,12 +352,12 @@ def test_a_damaged_gzip_file_never_passes_for_another(content: bytes, data: st.D
     packed = bytearray(gzip.compress(content))
     if data.draw(st.booleans()):
         packed = packed[: data.draw(st.integers(2, len(packed) - 1))]
-        with pytest.raises(UnpackError):
+        with pytest.raises(FileDecodeError):
             unpack(bytes(packed), 64)
     else:
         packed[data.draw(st.integers(10, len(packed) - 1))] ^= 1 << data.draw(st.integers(0, 7))
     # Some bits can be either way without changing what is unpacked.
-    with suppress(UnpackError):
+    with suppress(FileDecodeError):
         assert unpack(bytes(packed), 64, sha1(content)) == content
 
 
@@ -377,6 +377,6 @@ def test_an_unknown_hash_is_refused() -> None:
 def test_gzip_is_told_from_what_only_begins_like_it() -> None:
     assert unpack(b"\x1f", 1) == b"\x1f"
     assert unpack(b"", 1) == b""
-    with pytest.raises(UnpackError, match="damaged"):
+    with pytest.raises(FileDecodeError, match="damaged"):
         unpack(b"\x1f\x8bnothing of the kind", 4)
     assert zlib.decompress(b"x\x9c\x03\x00\x00\x00\x00\x01") == b""

@@ -44,7 +44,7 @@ DIALECTS = {
         accept="text/plain",
         encode=encode_lines,
         decode=decode_lines,
-        refusal=refuse_lines,
+        parse_error=refuse_lines,
         auto_fields=frozenset({"stamp"}),
     ),
 }

@@ -237,10 +237,10 @@ async def test_a_lone_surrogate_anywhere(api: Client, library: Library, place: s
 def sealing(library: Library) -> Client:
     """A client whose dialect can encrypt."""
 
-    async def outgoing(operation: Operation, sections: Sections) -> Sections:
+    async def encrypt(operation: Operation, sections: Sections) -> Sections:
         return {**sections, "body": {**sections["body"], "phone": "sealed"}}
 
-    return library_api.client(library.url, outgoing=outgoing)
+    return library_api.client(library.url, encrypt=encrypt)
 
 
 DOUBTFUL = {"isbn": "y", "title": "T", "binding": "leather", "year": 1000, "authors": [{"name": "N"}] * 4}
@@ -380,7 +380,7 @@ async def test_a_spec_may_name_another_host(library: Library) -> None:
     async with library_api.client(library.url, origins=origins) as api:
         node = api.chain.v1.loans.abroad.desk
         assert (await api.prepare(node._target(), None, {})).url == "http://127.0.0.1:9/v1/loans/abroad/desk"
-    async with library_api.client(library.url, own_hosts=False) as api:
+    async with library_api.client(library.url, use_spec_hosts=False) as api:
         await api.chain.v1.loans.abroad.desk.get()
     assert library.seen[0].target == "/v1/loans/abroad/desk"
 

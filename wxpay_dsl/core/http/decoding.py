@@ -12,7 +12,7 @@ from attrs import frozen
 
 from wxpay_dsl.core.request.files import new_hash
 
-__all__ = ["Digest", "StreamCipher", "UnpackError", "Unpacker"]
+__all__ = ["Digest", "StreamCipher", "FileDecodeError", "FileDecoder"]
 
 #: Bytes given at once: what handles a piece holds up the event loop for no more than a millisecond or two.
 PIECE: Final = 64 * 1024
@@ -20,7 +20,7 @@ _GZIP: Final = b"\x1f\x8b"
 _HEXADECIMAL: Final = re.compile(r"[0-9A-Fa-f]+\Z")
 
 
-class UnpackError(Exception):
+class FileDecodeError(Exception):
     """Why the bytes that came are not the file."""
 
 
@@ -46,10 +46,10 @@ class StreamCipher(Protocol):
         """The plaintext of the next bytes, or of as many of them as can be given yet."""
 
     def finalize(self) -> bytes:
-        """The rest. Raises UnpackError for what was changed on its way."""
+        """The rest. Raises FileDecodeError for what was changed on its way."""
 
 
-class Unpacker:
+class FileDecoder:
     """Bytes as they come go in, bytes of the file come out.
 
     A gzip file is known by its first two bytes, which no bill and no document has, and may be of several members.
@@ -68,7 +68,7 @@ class Unpacker:
         self.size = 0
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """The next bytes of the file, in pieces. Raises UnpackError."""
+        """The next bytes of the file, in pieces. Raises FileDecodeError."""
         if self._cipher is not None:
             data = self._cipher.update(data)
         if self._head is not None:
@@ -82,7 +82,7 @@ class Unpacker:
         yield from self._through(data)
 
     def finish(self) -> Iterator[bytes]:
-        """The last bytes of the file. Raises UnpackError unless it is whole and has the hash it must have."""
+        """The last bytes of the file. Raises FileDecodeError unless it is whole and has the hash it must have."""
         rest = self._cipher.finalize() if self._cipher is not None else b""
         if self._head is not None:
             rest, self._head = self._head + rest, None
@@ -91,11 +91,11 @@ class Unpacker:
             # The end of a match may be waiting for room though all input is taken.
             yield from self._counted(self._gzip.flush())
         if self._gzip is not None and not self._gzip.eof:
-            raise UnpackError(f"the gzip file ended early, after {self.size} bytes unpacked")
+            raise FileDecodeError(f"the gzip file ended early, after {self.size} bytes unpacked")
         if self._digest is not None:
             actual = self._hash.hexdigest()
             if not hmac.compare_digest(actual, self._digest.value.lower()):
-                raise UnpackError(
+                raise FileDecodeError(
                     f"the {self._digest.algorithm} of the {self.size} bytes that came is {actual}, "
                     f"not {self._digest.value.lower()}: the file was changed or cut on its way"
                 )
@@ -108,7 +108,7 @@ class Unpacker:
     def _counted(self, piece: bytes) -> Iterator[bytes]:
         self.size += len(piece)
         if self.size > self._limit:
-            raise UnpackError(f"the file is larger than {self._limit} bytes unpacked")
+            raise FileDecodeError(f"the file is larger than {self._limit} bytes unpacked")
         if self._hash is not None:
             self._hash.update(piece)
         if piece:
@@ -125,7 +125,7 @@ class Unpacker:
             try:
                 piece = self._gzip.decompress(data, PIECE)
             except zlib.error as error:
-                raise UnpackError(f"the gzip file is damaged: {error}") from None
+                raise FileDecodeError(f"the gzip file is damaged: {error}") from None
             data = self._gzip.unused_data if self._gzip.eof else self._gzip.unconsumed_tail
             yield piece
 

@@ -20,10 +20,10 @@ from wxpay_dsl.core.errors import FileCorruptedError, ResponseTooLargeError, Ser
 from wxpay_dsl.core.files.safe_open import open_file
 from wxpay_dsl.core.files.whole_file import part_for
 
-from .decoding import Digest, StreamCipher, Unpacker, UnpackError
+from .decoding import Digest, FileDecodeError, FileDecoder, StreamCipher
 from .stream import Stream
 
-__all__ = ["MAX_UNPACKED", "Download", "Fetch", "Plan", "Progress"]
+__all__ = ["MAX_UNPACKED", "Download", "Fetch", "DownloadPlan", "Progress"]
 
 #: Bytes of a file, unpacked, where nobody says otherwise.
 MAX_UNPACKED: Final = 32 * 1024**3
@@ -44,7 +44,7 @@ Refused = Callable[[Stream, bytes], Exception | None]
 
 
 @frozen
-class Plan:
+class DownloadPlan:
     """How a file is fetched, and what it must be."""
 
     #: ``GET /v3/billdownload/file``: what errors call it.
@@ -57,7 +57,7 @@ class Plan:
     digest_of: Callable[[Mapping[str, str]], Digest] | None = field(default=None, repr=False)
     #: Looks at the first bytes of the body; where they begin a refusal in the place of the file, it gives the error to
     #: raise, for which it is called again with all of the body.
-    refused: Refused | None = field(default=None, repr=False)
+    error_in_body: Refused | None = field(default=None, repr=False)
 
 
 @frozen
@@ -76,7 +76,7 @@ class Download:
 
     def __init__(
         self,
-        plan: Callable[[], Awaitable[Plan]],
+        plan: Callable[[], Awaitable[DownloadPlan]],
         *,
         progress: Callable[[Progress], None] | None = None,
         limit: int = MAX_UNPACKED,
@@ -86,7 +86,7 @@ class Download:
         self._progress = progress
         self._limit = limit
         self._exits = AsyncExitStack()
-        self._plan: Plan | None = None
+        self._plan: DownloadPlan | None = None
         self._stream: Stream | None = None
         self._reading: AsyncGenerator[bytes, None] | None = None
         self._received = 0
@@ -183,27 +183,27 @@ class Download:
 
     async def _pieces(self) -> AsyncGenerator[bytes, None]:
         plan, stream = self._open()
-        unpacker = Unpacker(plan.digest, self._limit, plan.cipher)
+        decoder = FileDecoder(plan.digest, self._limit, plan.cipher)
         try:
             async for chunk in self._chunks(plan, stream):
-                for piece in unpacker.feed(chunk):
+                for piece in decoder.feed(chunk):
                     yield piece
                     # Whoever handles pieces without ever waiting is not to hold up everybody else.
                     await asyncio.sleep(0)
                 if self._progress is not None:
-                    self._progress(Progress(self._received, self._total, unpacker.size))
-            for piece in unpacker.finish():
+                    self._progress(Progress(self._received, self._total, decoder.size))
+            for piece in decoder.finish():
                 yield piece
-        except UnpackError as error:
+        except FileDecodeError as error:
             raise FileCorruptedError(plan.name, str(error)) from None
         if self._progress is not None:
-            self._progress(Progress(self._received, self._total, unpacker.size))
+            self._progress(Progress(self._received, self._total, decoder.size))
 
-    async def _chunks(self, plan: Plan, stream: Stream) -> AsyncGenerator[bytes, None]:
+    async def _chunks(self, plan: DownloadPlan, stream: Stream) -> AsyncGenerator[bytes, None]:
         """The body as it comes, over as many connections as it takes."""
         skip, failures = 0, 0
-        if plan.refused is not None:
-            async for chunk in self._unless_refused(stream, plan.refused):
+        if plan.error_in_body is not None:
+            async for chunk in self._unless_refused(stream, plan.error_in_body):
                 yield chunk
             return
         broken: TransportError | None = None
@@ -225,10 +225,10 @@ class Download:
                 broken = error
                 continue
             if skip:
-                raise UnpackError(f"the file is {skip} bytes shorter than it was before its connection broke")
+                raise FileDecodeError(f"the file is {skip} bytes shorter than it was before its connection broke")
             return
 
-    async def _again(self, plan: Plan, error: TransportError, failures: int) -> tuple[Stream, int]:
+    async def _again(self, plan: DownloadPlan, error: TransportError, failures: int) -> tuple[Stream, int]:
         """The body from where it broke off, and how many bytes of it are already here."""
         await self._exits.aclose()
         await asyncio.sleep(_PAUSE * 2 ** (failures - 1))
@@ -242,10 +242,10 @@ class Download:
         begins = _CONTENT_RANGE.match(stream.headers.get("Content-Range", "")) if stream.status == 206 else None
         start = int(begins[1]) if begins else 0
         if start > self._received:
-            raise UnpackError(f"the service went on at byte {start}, not at {self._received}")
+            raise FileDecodeError(f"the service went on at byte {start}, not at {self._received}")
         return stream, self._received - start
 
-    async def _unless_refused(self, stream: Stream, refused: Refused) -> AsyncGenerator[bytes, None]:
+    async def _unless_refused(self, stream: Stream, error_in_body: Refused) -> AsyncGenerator[bytes, None]:
         """The body, unless its first bytes say that it is a refusal: then that is raised."""
         head = b""
         chunks = stream.chunks()
@@ -253,12 +253,12 @@ class Download:
             head += chunk
             if len(head) >= 64:
                 break
-        if refused(stream, head) is not None:
+        if error_in_body(stream, head) is not None:
             async for chunk in chunks:
                 head += chunk
                 if len(head) > 1024 * 1024:
                     break
-            refusal = refused(stream, head)
+            refusal = error_in_body(stream, head)
             if refusal is not None:
                 raise refusal
         self._received += len(head)
@@ -267,7 +267,7 @@ class Download:
             self._received += len(chunk)
             yield chunk
 
-    def _open(self) -> tuple[Plan, Stream]:
+    def _open(self) -> tuple[DownloadPlan, Stream]:
         if self._plan is None or self._stream is None:
             raise RuntimeError("a download is fetched by `async with`")
         return self._plan, self._stream

@@ -8,13 +8,13 @@ from typing import Final
 
 from yarl import URL
 
-__all__ = ["Hosts"]
+__all__ = ["FailoverHosts"]
 
 #: Seconds for which calls begin with the stand-in, once the primary could not be reached.
 REST: Final = 60.0
 
 
-class Hosts:
+class FailoverHosts:
     """Remembers which of two origins answers, so that not every call waits for the dead one first."""
 
     def __init__(

@@ -22,7 +22,7 @@ from yarl import URL
 from wxpay_dsl.core.errors import ConnectionFailedError, ResponseTooLargeError, TransportError
 from wxpay_dsl.core.messages import Exchange
 
-from .failover import Hosts
+from .failover import FailoverHosts
 from .transport import Handler, Middleware
 
 __all__ = ["RetryPolicy", "retry", "retry_after"]
@@ -48,7 +48,7 @@ class RetryPolicy:
     statuses: frozenset[int] = frozenset({429, 500, 502, 503, 504})
 
 
-def retry(exchange: Exchange, policy: RetryPolicy, hosts: Hosts | None = None) -> Middleware | None:
+def retry(exchange: Exchange, policy: RetryPolicy, hosts: FailoverHosts | None = None) -> Middleware | None:
     """The middleware of one call, or None where the call has only one attempt anyway."""
     attempts = policy.attempts if exchange.request.repeatable else 1
     standing_in = hosts if hosts is not None and hosts.serve(URL(exchange.request.url, encoded=True).origin()) else None
@@ -64,7 +64,7 @@ def retry(exchange: Exchange, policy: RetryPolicy, hosts: Hosts | None = None) -
         if isinstance(outcome, TransportError):
             if exchange.attempts > 1:
                 outcome = evolve(outcome, message=f"{outcome.message} (after {exchange.attempts} attempts)")
-            if exchange.doubtful:
+            if exchange.maybe_executed:
                 outcome = evolve(outcome, outcome_unknown=True)
                 if isinstance(outcome, ConnectionFailedError):
                     outcome = evolve(outcome, sent=True)
@@ -94,7 +94,7 @@ class _Call:
         exchange: Exchange,
         policy: RetryPolicy,
         attempts: int,
-        hosts: Hosts | None,
+        hosts: FailoverHosts | None,
         wire: aiohttp.ClientRequest,
         handler: Handler,
     ) -> None:
@@ -164,7 +164,7 @@ class _Call:
     def _prepare(self, state: RetryCallState) -> None:
         outcome = _result(state)
         if not self._exchange.request.safe and _may_be_done(outcome):
-            self._exchange.doubtful = True
+            self._exchange.maybe_executed = True
         if isinstance(outcome, TransportError):
             what = str(outcome)
             if self._hosts is not None:

@@ -11,7 +11,7 @@ import aiohttp
 from wxpay_dsl.core.errors import RequestTimeoutError
 from wxpay_dsl.core.messages import Request
 
-from .errors import broken
+from .errors import connection_error
 
 __all__ = ["Stream"]
 
@@ -40,7 +40,7 @@ class Stream:
                     return
                 yield chunk
         except TimeoutError as error:
-            message = f"nothing came for {self._timeout:g} s in the middle of the answer"
+            message = f"nothing came for {self._timeout:g} s in the middle of the response"
             raise RequestTimeoutError(request.name, message, not request.safe) from error
         except (aiohttp.ClientError, OSError) as error:
-            raise broken(request, error) from error
+            raise connection_error(request, error) from error

@@ -25,15 +25,15 @@ from yarl import URL
 from wxpay_dsl.core.errors import ClosedError, ResponseTooLargeError, ResponseTruncatedError, SdkError
 from wxpay_dsl.core.messages import Exchange, RawResponse, Request
 
-from .errors import failure
+from .errors import transport_error
 from .payload import FormPayload
 from .proxy import Proxy
 from .stream import Stream
 
-__all__ = ["MAX_REPLY", "Handler", "Middleware", "Transport", "user_agent"]
+__all__ = ["MAX_RESPONSE", "Handler", "Middleware", "Transport", "user_agent"]
 
 #: Bytes of an answer that are read; what is larger is a file, and comes by download.
-MAX_REPLY: Final = 8 * 1024 * 1024
+MAX_RESPONSE: Final = 8 * 1024 * 1024
 #: Seconds an idle connection is kept. Services close theirs after 8; one that is closed under us fails a call.
 KEEP_ALIVE: Final = 7.0
 #: Seconds to connect, and as many for TLS.
@@ -57,7 +57,7 @@ class Transport:
         agent: str,
         *,
         limit: int = 100,
-        max_response: int = MAX_REPLY,
+        max_response: int = MAX_RESPONSE,
         proxy: str | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
@@ -136,7 +136,7 @@ class Transport:
         except _NotOfTheWire as error:
             raise error.cause from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise failure(exchange, timeout, error) from error
+            raise transport_error(exchange, timeout, error) from error
 
     @asynccontextmanager
     async def stream(
@@ -161,7 +161,7 @@ class Transport:
             except _NotOfTheWire as error:
                 raise error.cause from None
             except (aiohttp.ClientError, OSError, ValueError) as error:
-                raise failure(exchange, timeout, error) from error
+                raise transport_error(exchange, timeout, error) from error
             yield Stream(exchange.request, response, timeout)
         finally:
             for each in opened:
@@ -238,7 +238,7 @@ class Transport:
                 except (TimeoutError, aiohttp.ClientError, OSError) as error:
                     # Translated here, so that middlewares see our own errors only, and aiohttp, which would send some
                     # methods again by itself, unseen and past the policy, does not.
-                    raise failure(exchange, timeout, error) from error
+                    raise transport_error(exchange, timeout, error) from error
                 finally:
                     _connecting.reset(token)
                 exchange.response = RawResponse(
@@ -322,12 +322,12 @@ async def _read(request: Request, response: aiohttp.ClientResponse, limit: int) 
                 if size > limit:
                     break
     except aiohttp.ClientPayloadError as error:
-        message = f"the answer ended early, after {size} bytes"
+        message = f"the response ended early, after {size} bytes"
         if announced:
             message += f" of {announced}"
         unknown = not request.safe
         raise ResponseTruncatedError(request.name, message, unknown, response.status, b"".join(chunks)) from error
     if max(size, announced) > limit:
-        message = f"the answer is larger than {limit} bytes"
+        message = f"the response is larger than {limit} bytes"
         raise ResponseTooLargeError(request.name, message, not request.safe, response.status, limit)
     return b"".join(chunks)

@@ -26,7 +26,7 @@ from .multipart import Form
 from .multipart import encode as encode_form
 from .params import headers_of, path_of, query_of
 from .plan import Plan, main_section
-from .verdict import OPTIONS, fits, judge
+from .severity import OPTIONS, classify, is_valid
 
 __all__ = [
     "MAX_BODY",
@@ -131,8 +131,8 @@ def build(
     pairs = [] if plan is not None and plan.fixed else _pairs(target, operation, dialect)
     name = plan.name if plan is not None else f"{target.verb.upper()} /{_undeclared_name(pairs)}"
     doubts: Sequence[Mismatch] = ()
-    if plan is not None and validate is not None and (validate is False or not fits(plan, sections, dialect)):
-        refused, doubts = judge(plan, sections, dialect, unplaced, validate)
+    if plan is not None and validate is not None and (validate is False or not is_valid(plan, sections, dialect)):
+        refused, doubts = classify(plan, sections, dialect, unplaced, validate)
         field_errors += refused
     if plan is not None and plan.fixed:
         url_path = plan.path
@@ -175,13 +175,13 @@ def build(
         dialect=dialect.name,
         sections=sections,
         options=options,
-        safe=_asks(target.verb, operation, dialect),
+        safe=_is_read_only(target.verb, operation, dialect),
         form=form,
         idempotent=plan is not None and plan.idempotent,
     )
 
 
-def _asks(verb: str, operation: Operation | None, dialect: Dialect) -> bool:
+def _is_read_only(verb: str, operation: Operation | None, dialect: Dialect) -> bool:
     """Whether nothing can be done by it, as its verb says, or the dialect's own names where all it has is POST."""
     if verb == "get":
         return operation is None or operation.idempotent is not False

@@ -13,7 +13,7 @@ from .files import File, Upload, prepare
 if TYPE_CHECKING:
     from wxpay_dsl.core.dialect import Dialect
 
-__all__ = ["complete", "file_fields", "has_files", "size_faults"]
+__all__ = ["complete", "file_fields", "has_files", "file_size_errors"]
 
 
 def file_fields(operation: Operation | None) -> tuple[str, ...]:
@@ -42,7 +42,7 @@ async def complete(
     return completed
 
 
-def size_faults(form: Schema, fields: Mapping[str, Any]) -> list[FieldError]:
+def file_size_errors(form: Schema, fields: Mapping[str, Any]) -> list[FieldError]:
     """The files that are larger than their field's ``maxLength``, which is in bytes."""
     found = []
     for name, value in fields.items():

@@ -48,8 +48,8 @@ class Plan:
     #: The body's schema where a field of it holds JSON as text, to be written from values; None elsewhere.
     embeds: Schema | None = field(repr=False)
     #: Whether fields of the request are to be encrypted, and whether fields of the answer come encrypted.
-    seals: bool
-    opens: bool
+    encrypts: bool
+    decrypts: bool
 
 
 @memo
@@ -73,8 +73,8 @@ def plan_of(operation: Operation) -> Plan:
         checks=_checks(operation, sections),
         official=is_official(operation.checked),
         embeds=operation.body if operation.body is not None and any_field(operation.body, is_embedded) else None,
-        seals=any(any_field(schema, _is_encrypted) for schema in sections.values()),
-        opens=operation.returns is not None and any_field(operation.returns, _is_encrypted),
+        encrypts=any(any_field(schema, _is_encrypted) for schema in sections.values()),
+        decrypts=operation.returns is not None and any_field(operation.returns, _is_encrypted),
     )
 
 

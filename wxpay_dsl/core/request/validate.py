@@ -1,7 +1,7 @@
 """Compares data with a :class:`~wxpay_dsl.core.specs.model.Schema`, by closures compiled once for each schema and role.
 
 It finds every mismatch at once, each with its path and its kind. Whether a mismatch refuses a request is not decided
-here: see :mod:`.verdict`.
+here: see :mod:`.severity`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Reads a call's fields by its operation's spec, and refuses what does not fit as the service does: PARAM_ERROR.
 
-It believes the facts of a spec as far as the client does (:mod:`wxpay_dsl.core.request.verdict`): where they were compared
+It believes the facts of a spec as far as the client does (:mod:`wxpay_dsl.core.request.severity`): where they were compared
 with the official pages, a field that every role must give must be there, and a name must be on a page; published
 limits refuse nothing unless ``strict``. An operation with a life of its own also wants the types that it computes
 with.
@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 
 from wxpay_dsl.core.request.mismatch import SHAPES, Kind, Mismatch
 from wxpay_dsl.core.request.plan import plan_of
-from wxpay_dsl.core.request.verdict import compare, is_refused
+from wxpay_dsl.core.request.severity import compare, is_refused
 from wxpay_dsl.core.specs.model import Operation, Schema
 
 from .messages import Call, Refusal

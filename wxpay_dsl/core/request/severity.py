@@ -18,11 +18,11 @@ from wxpay_dsl.core.messages import Validate
 from wxpay_dsl.core.specs.transform import rewrite
 
 from .files import Upload
-from .forms import size_faults
+from .forms import file_size_errors
 from .mismatch import Kind, Mismatch
 from .plan import Plan, SectionCheck
 
-__all__ = ["OPTIONS", "compare", "fits", "is_refused", "judge"]
+__all__ = ["OPTIONS", "compare", "is_valid", "is_refused", "classify"]
 
 
 #: The keywords of a call that are options rather than fields.
@@ -38,9 +38,9 @@ def is_refused(kind: Kind, *, official: bool) -> bool:
     return kind in _CERTAIN or (official and kind in _COMPARED)
 
 
-def fits(plan: Plan, sections: Mapping[str, Any], dialect: Dialect) -> bool:
-    """Whether a request is plainly right: most are, and :func:`judge` looks closely at the others."""
-    if "form" in sections or (plan.seals and dialect.encrypt is None):
+def is_valid(plan: Plan, sections: Mapping[str, Any], dialect: Dialect) -> bool:
+    """Whether a request is plainly right: most are, and :func:`classify` looks closely at the others."""
+    if "form" in sections or (plan.encrypts and dialect.encrypt is None):
         return False
     for section, schema, holds, needed in plan.checks[0]:
         given = sections.get(section)
@@ -52,7 +52,7 @@ def fits(plan: Plan, sections: Mapping[str, Any], dialect: Dialect) -> bool:
     return plan.open or sections.keys() <= plan.sections.keys()
 
 
-def judge(
+def classify(
     plan: Plan, sections: Mapping[str, Any], dialect: Dialect, unplaced: Sequence[str], validate: Validate
 ) -> tuple[list[FieldError], list[Mismatch]]:
     """What must not be sent, and what is only to be warned of.
@@ -66,11 +66,11 @@ def judge(
     field_errors: list[FieldError] = []
     form = sections.get("form")
     if form is not None and "form" in plan.sections:
-        field_errors += size_faults(plan.sections["form"], form)
+        field_errors += file_size_errors(plan.sections["form"], form)
         plain = {name: "" if isinstance(value, Upload) else value for name, value in form.items()}
         sections = {**sections, "form": plain}
     best = compare(plan, sections, dialect.auto_fields)
-    if plan.seals and dialect.encrypt is None:
+    if plan.encrypts and dialect.encrypt is None:
         field_errors += _clear(plan, sections, dialect)
     if not best:
         return field_errors, best
@@ -154,7 +154,7 @@ def _named(
 
 def _clear(plan: Plan, sections: Mapping[str, Any], dialect: Dialect) -> list[FieldError]:
     """Sensitive values that nothing would encrypt."""
-    if not plan.seals:
+    if not plan.encrypts:
         return []
     field_errors: list[FieldError] = []
 

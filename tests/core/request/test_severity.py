@@ -76,7 +76,7 @@ async def shop(tmp_path: Path, library: Library, source: str) -> AsyncIterator[C
         text = "\n".join(line for line in text.splitlines() if "checked:" not in line)
     (tmp_path / "v1").mkdir()
     (tmp_path / "v1" / "orders.yaml").write_text(text, "utf-8")
-    async with library_api.client(library.url, folders=(str(tmp_path),), outgoing=seal) as api:
+    async with library_api.client(library.url, folders=(str(tmp_path),), encrypt=seal) as api:
         yield api
 
 
