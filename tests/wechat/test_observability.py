@@ -372,6 +372,6 @@ async def test_a_call_that_had_no_answer_has_a_text_too(sandbox: Sandbox) -> Non
     async with Wechatpay(**sandbox.credentials, hooks=[keep]) as wxpay:
         with pytest.raises(ConnectionFailedError):
             await wxpay.v3.eduPapay.contracts.presign.post(PRESIGN, headers={"Sandbox-Fault": "drop-after"})
-    assert "no answer, sent, attempt 1" in texts[0]
+    assert "no response, sent, attempt 1" in texts[0]
     assert '"user_id":"20190011"' in texts[0]
     assert "Wechatpay-Serial: " in texts[0]

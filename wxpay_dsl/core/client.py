@@ -1,4 +1,4 @@
-"""A client of one API: the chain, the call from validation to response, and the connections below it."""
+"""The client of one API: it validates, sends and decodes the calls that the attribute chain makes."""
 
 from __future__ import annotations
 
@@ -40,19 +40,19 @@ from .specs.model import Operation
 
 __all__ = ["TIMEOUT", "Client", "Middlewares"]
 
-#: Seconds for a whole call where nobody says otherwise.
+#: The default timeout of a whole call, in seconds.
 TIMEOUT: Final = 30.0
-#: Seconds of preparation that are taken off a call's time.
-_NOTICED: Final = 0.001
+#: Preparation that takes less than this many seconds is not subtracted from the call's timeout.
+_NEGLIGIBLE: Final = 0.001
 
-#: The middlewares of one exchange, outermost first; once a handler returns, the exchange holds the answer whole.
+#: Makes the middlewares of one exchange, outermost first. When a handler returns, the exchange has its whole response.
 Middlewares = Callable[[Exchange], Sequence[Middleware]]
-#: The TLS of one request, where it is not the transport's; raises for a request that lacks what it needs.
+#: The TLS settings of one request, None for the transport's; raises for a request that needs a certificate it has not.
 Tls = Callable[[Request], ssl.SSLContext | None]
 
 
 class Client:
-    """Calls what a :class:`Tree` declares, and what it does not."""
+    """Calls the operations of a :class:`Tree`, and undeclared paths."""
 
     def __init__(
         self,
@@ -73,11 +73,13 @@ class Client:
         hooks: Sequence[Hook] = (),
         log: logging.Logger | None = None,
     ) -> None:
-        """``use_spec_hosts`` False sends everything to ``base_url``, whatever host a spec names; ``origins`` is where calls
-        may go, ``base_url`` alone by default, and a call to anywhere else is refused; ``strict`` refuses undeclared
-        paths, ``undeclared`` sends even to those that are nearly a declared one whose fields are encrypted;
-        ``owns_transport`` False leaves the connections open for others when this client is closed; ``hooks`` run around
-        each call, and ``log`` has a line of each: those that fail at WARNING, all at INFO.
+        """``use_spec_hosts``: send a call to the host that its spec names; False sends every call to ``base_url``.
+        ``origins``: the only origins that calls may go to, by default that of ``base_url``.
+        ``strict``: refuse undeclared paths.
+        ``undeclared``: allow undeclared paths that resemble a declared path whose fields are encrypted.
+        ``timeout``: seconds for a whole call, retries included.
+        ``owns_transport``: close the transport with this client; False for a shared transport.
+        ``hooks``: run around each call. ``log``: logs failed calls at WARNING and all calls at INFO.
         """
         self._tree = tree
         self._dialects = dialects
@@ -106,18 +108,18 @@ class Client:
 
     @property
     def chain(self) -> Node:
-        """The root of the chain."""
+        """The root of the attribute chain."""
         return self._root
 
     async def call(self, target: Target, data: Any, fields: Mapping[str, Any]) -> Response[Any]:
-        """Checks, sends and reads one call.
+        """Validates, sends and decodes one call.
 
-        Raises ValidationError before anything is sent, TransportError, ServiceError, or what a middleware raises.
+        Raises ValidationError before anything is sent, TransportError, ServiceError, and errors of middlewares.
         """
         request = await self.prepare(target, data, fields)
         log = self._log
         if not self._watched and log is not None and not log.isEnabledFor(logging.INFO):
-            # Nobody looks on: what is left to do for one that fails.
+            # Fast path when nothing observes the call: only failures are logged.
             begun = perf_counter()
             try:
                 exchange = Exchange(request)
@@ -133,7 +135,7 @@ class Client:
         return call.response
 
     async def _read(self, exchange: Exchange) -> Response[Any]:
-        """The response that an answer is, or the error."""
+        """Decodes the raw response of an exchange, or raises the error that it describes."""
         request = exchange.request
         dialect = self._dialects[request.dialect]
         response, operation = exchange.received, request.operation
@@ -142,14 +144,14 @@ class Client:
         try:
             result = dialect.decode(operation, response)
         except ServiceError as error:
-            raise _with_doubt(exchange, error) from None
+            raise _with_outcome(exchange, error) from None
         if operation is not None and dialect.decrypt is not None and plan_of(operation).decrypts:
             result = await dialect.decrypt(operation, result)
         request_id = response.headers.get("Request-ID", "")
         return Response(result, response.status, response.headers, request_id, exchange)
 
     def _check(self, exchange: Exchange) -> None:
-        """Raises what the dialect makes of an answer that is no success."""
+        """Raises the error of the dialect for a response whose status is not a success."""
         request, response = exchange.request, exchange.received
         dialect, operation = self._dialects[request.dialect], request.operation
         if not (200 <= response.status < 300 or (operation is not None and response.status == operation.status)):
@@ -163,12 +165,12 @@ class Client:
             if 300 <= response.status < 400 and isinstance(error, ServiceError):
                 location = response.headers.get("Location", "nowhere")[:200]
                 error = evolve(error, hint=f"it redirects to {location}, and redirects are not followed")
-            raise _with_doubt(exchange, error)
+            raise _with_outcome(exchange, error)
 
     async def prepare(self, target: Target, data: Any, fields: Mapping[str, Any]) -> Request:
-        """The request that a call would send; signed where the signature is one of its fields, but not in its headers.
+        """The request that a call would send, including a signature in its fields but not one in its headers.
 
-        Raises ValidationError, SpecError or UndeclaredPathError, and what the dialect's hooks raise.
+        Raises ValidationError, SpecError, UndeclaredPathError, RequestTimeoutError, or what the dialect raises.
         """
         operation = target.operation
         dialect_name = operation.dialect if operation is not None else self._tree.dialect_of(target.segments)
@@ -187,7 +189,7 @@ class Client:
         validate = self._validate if options.validate is None else options.validate
         encrypt = dialect.encrypt if plan is not None and plan.encrypts else None
         if "form" not in sections and encrypt is None and dialect.sign_fields is None:
-            # Nothing to wait for.
+            # Nothing has to be awaited, so no timeout is needed.
             return build(target, plan, collected, dialect, base, validate, self._warned)
 
         async def finished() -> Request:
@@ -205,8 +207,9 @@ class Client:
     async def _in_time(
         self, preparing: Coroutine[Any, Any, Request], options: Options, operation: Operation | None, target: Target
     ) -> Request:
-        """The request, prepared within the call's time: a key may have to be fetched for it. Raises
-        RequestTimeoutError.
+        """Awaits the preparation of a request within the call's timeout, since a key may have to be fetched.
+
+        Raises RequestTimeoutError.
         """
         timeout = self._timeout if options.timeout is None else options.timeout
         begun = monotonic()
@@ -221,10 +224,10 @@ class Client:
             message = f"not ready to be sent within {timeout:g} s (a key that it needs was not fetched in time)"
             raise RequestTimeoutError(name, message, outcome_unknown=False) from error
         preparation_time = monotonic() - begun
-        return request if preparation_time < _NOTICED else evolve(request, preparation_time=preparation_time)
+        return request if preparation_time < _NEGLIGIBLE else evolve(request, preparation_time=preparation_time)
 
     async def send(self, request: Request) -> Exchange:
-        """Sends a prepared request through the middlewares; every answer is whole, whatever its status."""
+        """Sends a prepared request through the middlewares, and returns the exchange whatever the response's status."""
         exchange = Exchange(request)
         await self._exchange(exchange)
         return exchange
@@ -234,23 +237,26 @@ class Client:
         await self._transport.send(exchange, middlewares, timeout, tls)
 
     def _send_arguments(self, exchange: Exchange) -> tuple[Sequence[Middleware], float, ssl.SSLContext | None]:
-        """How a request is sent: through what, within how many seconds, over which TLS."""
+        """The arguments of :meth:`Transport.send`: middlewares, timeout in seconds, and TLS settings."""
         if self._closed:
             raise ClosedError
         request = exchange.request
         url, base = request.url, self._base_url
         if not url.startswith(base) or url[len(base) : len(base) + 1] != "/":
-            # A link of an answer, or a request that somebody made: its host was not looked at yet.
+            # A link from a response, or a request that was built elsewhere: its host has not been checked yet.
             self._origins.check(url, request.name)
         middlewares = self._middlewares(exchange) if self._middlewares is not None else ()
         timeout = self._timeout if request.options.timeout is None else request.options.timeout
         if request.preparation_time:
-            timeout = max(timeout - request.preparation_time, _NOTICED)
+            timeout = max(timeout - request.preparation_time, _NEGLIGIBLE)
         return middlewares, timeout, self._tls(request) if self._tls is not None else None
 
     @asynccontextmanager
     async def stream(self, request: Request) -> AsyncGenerator[Stream, None]:
-        """Sends a prepared request; the body of a success is left to be read, unverified. Raises as :meth:`call`."""
+        """Sends a prepared request, and yields a success as a stream whose body is neither read nor verified.
+
+        Raises the same errors as :meth:`call`.
+        """
         with observed(self._hooks, request) as call:
             call.exchange = exchange = Exchange(request)
             async with self._transport.stream(exchange, *self._send_arguments(exchange)) as stream:
@@ -258,7 +264,7 @@ class Client:
                 yield stream
 
     def error_in_body(self, request: Request, response: RawResponse) -> SdkError | None:
-        """The error that an answer of status 200 says in its body, if it says one."""
+        """The error that a response of status 200 describes in its body, or None."""
         try:
             self._dialects[request.dialect].decode(request.operation, response)
         except SdkError as error:
@@ -267,16 +273,16 @@ class Client:
 
     @property
     def origins(self) -> Origins:
-        """Where calls may go."""
+        """The origins that calls may go to."""
         return self._origins
 
     @property
     def only_origin(self) -> str | None:
-        """Where everything goes, whatever host a spec or a link names; None where they count."""
+        """The origin that every call goes to; None if the hosts of specs and links are used."""
         return None if self._use_spec_hosts else self._base_url
 
     def _base(self, target: Target, operation: Operation | None) -> str:
-        """Where a call goes. Raises ConfigurationError, before anything is signed, for an origin it may not go to."""
+        """The base URL of a call. Raises ConfigurationError, before signing, for an origin that is not allowed."""
         host = operation.host if operation is not None else self._tree.host_of(target.segments)
         if not host:
             return self._base_url
@@ -285,10 +291,10 @@ class Client:
         return host
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a client holds keys and connections and is never pickled: make one in the other process")
+        raise TypeError("a client holds keys and connections and is never pickled: create one in the other process")
 
     async def close(self) -> None:
-        """Ends this client: further calls raise ClosedError. Its own connections are closed."""
+        """Closes the client, and the transport if it owns it; further calls raise ClosedError."""
         self._closed = True
         if self._owns_transport:
             await self._transport.close()
@@ -306,13 +312,15 @@ def _origin_of(base_url: str) -> Origins:
     try:
         return Origins.of([base_url])
     except ValueError:
-        # Calls to it fail, and say why.
+        # Each call to it raises an error that says what is wrong with the URL.
         return Origins.of(())
 
 
-def _with_doubt(exchange: Exchange, error: SdkError) -> SdkError:
-    """A refusal of the last attempt says nothing of an earlier one, whose answer was lost; and where the spec says that
-    only a query tells the outcome, no refusal does.
+def _with_outcome(exchange: Exchange, error: SdkError) -> SdkError:
+    """The error, with an unknown outcome where it does not prove that nothing was executed.
+
+    That is so after an earlier attempt whose response was lost, and for an operation whose spec says that only a query
+    tells the outcome.
     """
     operation = exchange.request.operation
     queried = operation is not None and operation.outcome == "query" and not exchange.request.safe
@@ -323,6 +331,6 @@ def _with_doubt(exchange: Exchange, error: SdkError) -> SdkError:
 
 def _incomplete_path(target: Target) -> ValidationError:
     shown = ", ".join(target.below[:8]) + (" …" if len(target.below) > 8 else "")
-    below = f"; it goes on with {shown}" if shown else ""
-    message = f"the chain ends in nothing: no operation is declared here{below}"
+    below = f"; continue with {shown}" if shown else ""
+    message = f"the chain is incomplete: no operation is declared here{below}"
     return ValidationError(f"{target.verb.upper()} /{'/'.join(target.segments)}", (FieldError("", message),))

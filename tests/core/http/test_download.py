@@ -28,7 +28,7 @@ from wxpay_dsl.core.errors import (
     SdkError,
 )
 from wxpay_dsl.core.http.decoding import Digest, FileDecodeError, FileDecoder
-from wxpay_dsl.core.http.download import Download, Plan, Progress
+from wxpay_dsl.core.http.download import Download, DownloadPlan, Progress
 from wxpay_dsl.core.http.transport import Transport
 from wxpay_dsl.core.messages import Exchange, Options, Request
 
@@ -149,8 +149,8 @@ async def downloads(
                 raise json_error(None, exchange.received)
             yield stream
 
-    async def plan() -> Plan:
-        return Plan("GET /file", fetch, digest)  # type: ignore[arg-type]  # an async generator's manager is one
+    async def plan() -> DownloadPlan:
+        return DownloadPlan("GET /file", fetch, digest)  # type: ignore[arg-type]  # an async generator's manager is one
 
     try:
         yield Download(plan, progress=progress, limit=limit)
@@ -240,7 +240,7 @@ async def test_a_stalled_answer_times_out() -> None:
         rest = asyncio.ensure_future(anext(pieces))
         await asyncio.sleep(0.05)
         leap(60)
-        with pytest.raises(RequestTimeoutError, match="nothing came for 60 s"):
+        with pytest.raises(RequestTimeoutError, match="no data for 60 s"):
             await rest
 
 

@@ -346,7 +346,7 @@ async def test_an_unreachable_primary_is_left_alone_for_a_while() -> None:
     now = 1000.0
     dead = dead_origin()
     async with serving(answers()) as backup:
-        hosts = FailoverHosts(dead, backup.origin, rest=60, clock=lambda: now)
+        hosts = FailoverHosts(dead, backup.origin, cooldown=60, clock=lambda: now)
         first = await send(exchange_for(dead, safe=False), hosts=hosts)
         second = await send(exchange_for(dead, safe=False), hosts=hosts)
         now += 61

@@ -199,7 +199,7 @@ BAD_ANSWERS: dict[str, tuple[bytes | Say, type[SdkError], str]] = {
     "compressed, though nobody asked": (
         json_answer(PACKED, headers="Content-Encoding: gzip\r\n"),
         ResponseDecodeError,
-        r"the response is not JSON \(packed with gzip, unasked\)",
+        r"the response is not JSON \(compressed with gzip, which was not requested\)",
     ),
     "a redirect": (
         json_answer(b"", "302 Found", "Location: http://127.0.0.1:9/\r\n"),

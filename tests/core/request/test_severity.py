@@ -130,7 +130,7 @@ UNCERTAIN = {
     "a field that every role must give": (without(DIRECT, "out_trade_no"), ["body.out_trade_no: missing (Number)"]),
     "worded for the nearest role": (
         without(PARTNER, "sp_mchid"),
-        ["body.sp_mchid: missing, which partner must give"],
+        ["body.sp_mchid: missing, required for partner"],
     ),
 }
 
@@ -176,7 +176,7 @@ async def test_a_secret_is_never_sent_where_nothing_encrypts_it(tmp_path: Path, 
     async with library_api.client(library.url, folders=(str(tmp_path),)) as api:
         for validate in (True, False, "strict"):
             (line,) = await refused(api, DIRECT | {"payer": {"name": "Zhang"}}, validate=validate)
-            assert line == "body.payer.name: is sensitive, and operations of 'json' have no means of encryption here"
+            assert line == "body.payer.name: is sensitive, and no encryption is configured for operations of 'json'"
     assert library.seen == []
 
 

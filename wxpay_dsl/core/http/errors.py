@@ -1,4 +1,4 @@
-"""The errors of our own tree for what aiohttp raises; each says whether anything can have happened."""
+"""Translates the exceptions of aiohttp into TransportErrors, each of which says whether the outcome is unknown."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from wxpay_dsl.core.redaction import redact_text
 
 __all__ = ["connection_error", "transport_error"]
 
-#: Characters of an error of aiohttp's that are told.
-_SAID: Final = 400
+#: The most characters of an aiohttp message that are repeated.
+_LONGEST: Final = 400
 
-#: What aiohttp raises before the first byte of a request has left.
+#: The exceptions that aiohttp raises before the first byte of a request is sent.
 _NOT_SENT: Final = (
     aiohttp.ClientConnectorError,
     aiohttp.ConnectionTimeoutError,
@@ -25,11 +25,11 @@ _NOT_SENT: Final = (
 
 
 def transport_error(exchange: Exchange, timeout: float, error: BaseException) -> TransportError:
-    """The error of our own tree for what aiohttp raised, or for the end of the whole call's time."""
+    """The TransportError for an exception of aiohttp, or for the timeout of the whole call, in seconds."""
     request = exchange.request
-    # aiohttp's other timeouts are errors of its own, and the system's has a number.
-    ended = isinstance(error, TimeoutError) and error.errno is None and not isinstance(error, aiohttp.ClientError)
-    if not ended:
+    # The other timeouts of aiohttp are ClientErrors, and the operating system's has an errno.
+    timed_out = isinstance(error, TimeoutError) and error.errno is None and not isinstance(error, aiohttp.ClientError)
+    if not timed_out:
         return connection_error(request, error)
     whole = timeout + request.preparation_time
     if not exchange.sent:
@@ -38,7 +38,7 @@ def transport_error(exchange: Exchange, timeout: float, error: BaseException) ->
 
 
 def connection_error(request: Request, error: BaseException) -> TransportError:
-    """The error of our own tree; whether anything can have happened is what the caller has to know."""
+    """The TransportError for an exception of the connection."""
     if isinstance(error, _NOT_SENT):
         return ConnectionFailedError(request.name, f"no connection: {_text(error)}", outcome_unknown=False, sent=False)
     unknown = not request.safe
@@ -52,6 +52,6 @@ def connection_error(request: Request, error: BaseException) -> TransportError:
 
 
 def _text(error: Any) -> str:
-    """What aiohttp says, without passwords, cut: it repeats a status line, which may be of any length."""
-    said = redact_text(str(error) or type(error).__name__)
-    return said if len(said) <= _SAID else f"{said[: _SAID // 2]} … {said[-_SAID // 2 :]}"
+    """The message of aiohttp without passwords, and shortened, since it may repeat a status line of any length."""
+    message = redact_text(str(error) or type(error).__name__)
+    return message if len(message) <= _LONGEST else f"{message[: _LONGEST // 2]} … {message[-_LONGEST // 2 :]}"
