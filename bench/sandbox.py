@@ -1,9 +1,9 @@
-"""The sandbox: how soon it serves, and how many signed calls it answers a second on one core.
+"""Measures the sandbox: how long it takes to start, and how many signed calls it answers per second on one core.
 
-``start_s``: from the first import to serving, in a process of its own, median. ``calls_per_s``: orders placed, each
-verified, validated, kept and answered with a signature, by a server that has one core; the callers have another one,
-and have signed before. All answers' signatures are verified afterwards. ``cpu_calls_per_s`` counts the server's own CPU
-time alone, which tells it from whatever else the machine was doing.
+``start_s`` is the median time from the first import to serving, in a new process. ``calls_per_s`` counts orders, each
+of which is verified, validated, stored and answered with a signature by a server that has one core. The callers have
+another core and sign their requests in advance; the signatures of all responses are verified afterwards.
+``cpu_calls_per_s`` counts only the CPU time of the server, which is independent of the load of the machine.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def _start() -> float:
 
 @contextlib.contextmanager
 def _served(home: str) -> Iterator[subprocess.Popen[str]]:
-    """A sandbox on one core, this process on the others."""
+    """Runs a sandbox on one core, and this process on the others."""
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     with subprocess.Popen([sys.executable, "-c", _SERVE, home], stdout=subprocess.PIPE, text=True) as server:
         if len(cores) > 1:
@@ -146,11 +146,11 @@ def _verify(home: Path, answers: list[Answer]) -> None:
         )
         signature = headers.get("Wechatpay-Signature", "")
         if status != 200 or key is None or not signing_v3.verify(message, signature, key.public_key):
-            raise RuntimeError(f"an answer that is not right: {status} {body[:200]!r}")
+            raise RuntimeError(f"a wrong response: {status} {body[:200]!r}")
 
 
 def _cpu(pid: int) -> float:
-    """CPU seconds that a process has used, 0 where the system does not tell."""
+    """CPU seconds that a process has used; 0 if the system does not provide them."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
     except OSError:
