@@ -1,4 +1,4 @@
-"""A whole little API through the framework alone: the library, with its two dialects and its refusals."""
+"""The client of core with a small API, the library: two dialects, successes and errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Downloads: streamed, unpacked within bounds, proven by their hash, taken up again, saved whole or not at all."""
+"""Downloads: streamed, decompressed up to a limit, verified by digest, resumed, saved completely or not at all."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def sha1(data: bytes) -> Digest:
 
 @define
 class Server:
-    """Answers with one step after the other, the last one for ever."""
+    """Responds with one step after the other, and then always with the last one."""
 
     steps: list[Step]
     url: str = ""
@@ -77,7 +77,7 @@ def whole(data: bytes) -> Step:
 
 
 def cut_after(count: int, data: bytes, *, ranges: bool = False) -> Step:
-    """Announces everything (from where it is asked to), sends ``count`` bytes of it, and breaks the connection."""
+    """Announces the whole requested range, sends ``count`` bytes of it, and breaks the connection."""
 
     async def step(request: web.Request) -> web.StreamResponse:
         start = begin(request) if ranges else 0
@@ -96,7 +96,7 @@ def cut_after(count: int, data: bytes, *, ranges: bool = False) -> Step:
 
 
 def from_range(data: bytes) -> Step:
-    """As HTTP says: from the byte that is asked for."""
+    """Responds to a range request as HTTP specifies."""
 
     async def step(request: web.Request) -> web.StreamResponse:
         start = begin(request)
@@ -134,7 +134,7 @@ async def downloads(
     timeout: float = 60.0,
     progress: Callable[[Progress], None] | None = None,
 ) -> AsyncIterator[Download]:
-    """A download over a transport of its own."""
+    """A download over a new transport."""
     transport = Transport("test/1")
     request = Request("GET /file", "GET", server.url, {}, b"", None, "json", {}, Options(), safe=True)
 
@@ -283,7 +283,7 @@ async def test_what_fails_leaves_nothing_behind(tmp_path: Path, damage: str) -> 
             saving.cancel()
         with pytest.raises((FileCorruptedError, asyncio.CancelledError)):
             await saving
-    # A thread that was making the file when nobody waited for it any more removes it itself.
+    # A thread that creates the file after the task was cancelled removes it again.
     await until(lambda: names(tmp_path) == ["bill.csv"])
     assert target.read_text() == "yesterday's"
 
@@ -356,13 +356,13 @@ def test_a_damaged_gzip_file_never_passes_for_another(content: bytes, data: st.D
             unpack(bytes(packed), 64)
     else:
         packed[data.draw(st.integers(10, len(packed) - 1))] ^= 1 << data.draw(st.integers(0, 7))
-    # Some bits can be either way without changing what is unpacked.
+    # Some bits do not affect the decompressed data.
     with suppress(FileDecodeError):
         assert unpack(bytes(packed), 64, sha1(content)) == content
 
 
 def test_the_end_of_a_long_match_is_not_lost() -> None:
-    """zlib may have taken all input and still hold output that found no room."""
+    """zlib may still hold output although it has consumed all input."""
     content = b"a" * (65536 * 3)
     for extra in range(300):
         packed = gzip.compress(content + b"b" * extra, compresslevel=1)

@@ -1,4 +1,4 @@
-"""Sending again: when, how often, where, and when on no account."""
+"""Retries: which calls are retried, how often, after which pauses, at which origin, and which never are."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ QUICK = RetryPolicy(attempts=3, pause=0.01, longest_pause=0.02)
 
 @define
 class Server:
-    """Answers with one step after the other, the last one for ever."""
+    """Responds with one step after the other, and then always with the last one."""
 
     steps: list[Step]
     origin: str = ""
@@ -75,7 +75,7 @@ def answers(status: int = 200, text: str = "{}", **headers: str) -> Step:
 
 
 async def drops(request: web.Request) -> web.StreamResponse:
-    """Read whole, then cut off without a word: the outcome is unknown."""
+    """Reads the whole request, then closes the connection without a response: the outcome is unknown."""
     assert request.transport is not None
     request.transport.abort()
     raise ConnectionResetError
@@ -96,7 +96,7 @@ async def hangs(request: web.Request) -> web.StreamResponse:
 
 
 def dead_origin() -> str:
-    """An origin where nobody listens."""
+    """An origin where nothing listens."""
     return f"http://127.0.0.1:{free_port()}"
 
 
@@ -198,7 +198,7 @@ async def test_attempts_of_one_switch_it_off() -> None:
 
 
 async def test_nothing_but_the_policy_repeats_a_request() -> None:
-    """aiohttp sends GET, PUT and DELETE again by itself after a broken connection that was kept alive."""
+    """aiohttp by itself would retry GET, PUT and DELETE after a broken kept-alive connection."""
     async with serving(answers(), drops) as server:
         transport = Transport("test/1")
         await send(exchange_for(server.origin, safe=True), transport=transport)
@@ -255,7 +255,7 @@ async def test_a_retry_after_beyond_the_cap_is_left_to_the_caller(asked: str) ->
 
 
 async def test_a_pause_that_would_outlast_the_call_is_not_begun() -> None:
-    """The caller learns of the refusal, rather than of a timeout that hides it."""
+    """The caller gets the error of the service rather than a timeout that hides it."""
     patient = RetryPolicy(attempts=3, longest_retry_after=1e6)
     async with serving(answers(503, Retry_After="61"), answers()) as server:
         exchange = await send(exchange_for(server.origin, safe=True), patient, timeout=60)
@@ -332,7 +332,7 @@ async def test_after_a_later_failure_only_a_safe_call_changes_origin() -> None:
         exchange = await send(exchange_for(primary.origin, safe=True), hosts=hosts)
         assert exchange.received.status == 200
         assert (len(primary.seen), len(backup.seen)) == (1, 1)
-        # One broken connection is no reason to leave the primary for good.
+        # One broken connection does not make the client leave the primary for good.
         assert hosts.first() == URL(primary.origin)
 
 

@@ -1,6 +1,7 @@
-"""Whatever a server says, a call ends in time, in a response or a clear error, and gives its connection back.
+"""Whatever a server sends, a call ends in time with a response or a clear error, and releases its connection.
 
-The servers are raw sockets on loopback. Every client here has one connection: what kept it would hang the next call.
+The servers are raw sockets on loopback. Each client has one connection, so a call that did not release it would block
+the next one.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from wxpay_dsl.core.errors import (
 from wxpay_dsl.core.http.transport import CONNECT, MAX_RESPONSE, Handler, Middleware, Transport, user_agent
 from wxpay_dsl.core.messages import Exchange
 
-#: Seconds that a call of these tests may take: more than any machine needs, since they pass at once where they shall.
+#: The timeout of calls in these tests, in seconds: more than any machine needs, since no test waits for its end.
 TIMEOUT = 60.0
 
 
@@ -55,13 +56,13 @@ async def narrow(server: RawServer) -> AsyncIterator[Client]:
 
 
 def held(api: Client) -> int:
-    """Connections that some call has not given back."""
+    """The number of connections that calls have not released."""
     connector: Any = api._transport.session().connector
     return len(connector._acquired)
 
 
 def connected(api: Client) -> bool:
-    """Whether a connection is kept that the far end has not closed."""
+    """Whether an idle connection is kept that the server has not closed."""
     connector: Any = api._transport.session().connector
     return any(protocol.is_connected() for kept in connector._conns.values() for protocol, _ in kept)
 
@@ -534,7 +535,7 @@ class TestTheEnd:
 
 
 class TestEventLoops:
-    """One client may live through several event loops, and serve several at once, as a module-level one does."""
+    """One client can be used in several event loops, also concurrently, as a module-level client is."""
 
     @staticmethod
     def in_threads(*programs: Any) -> list[Any]:
@@ -584,7 +585,7 @@ class TestEventLoops:
         asyncio.run(main())
 
     def test_two_threads_make_their_sessions_at_once(self) -> None:
-        """One looks through the loops that have ended, while the other adds its own."""
+        """One thread removes loops that have ended while the other adds its own."""
         transport = Transport("test")
         failures: list[BaseException] = []
 
@@ -604,7 +605,7 @@ class TestEventLoops:
                 if watching and self.thread is None:
                     self.thread = threading.Thread(target=other)
                     self.thread.start()
-                    # Whoever has to wait for us does so.
+                    # Wait for the other thread, as far as it can go on.
                     self.thread.join(2)
                 return super().is_closed()
 

@@ -1,1 +1,1 @@
-"""A public library's little API: unsigned JSON, specs and a server of its own. It runs through the framework alone."""
+"""A small API, that of a public library: specs, a server, and a client made of core alone."""

@@ -1,4 +1,4 @@
-"""The library itself: a real server on loopback that keeps books, and a record of every request that reached it."""
+"""The server of the library, on loopback: it stores books, and records every request that it received."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 @frozen
 class Seen:
-    """A request as it reached the server. ``target`` is the raw path with its query."""
+    """A request as the server received it. ``target`` is the raw path with its query."""
 
     method: str
     target: str

@@ -91,7 +91,7 @@ BAD_VALUES = {
 async def test_values_that_are_no_number(
     api: Client, library: Library, value: Any, message: str, validate: Any
 ) -> None:
-    """What JSON cannot carry is refused; another type that it can carry is sent with a warning, unless strict."""
+    """A value that JSON cannot represent is refused; one of another JSON type is sent with a warning, unless strict."""
     carried = value is None or (isinstance(value, (str, list, dict, bool)))
     if carried and validate is True:
         with pytest.warns(SpecWarning) as warned:
@@ -122,7 +122,7 @@ BAD_TEXTS = {
         pytest.param(validate, value, message, id=f"{name}, validate={validate}")
         for name, (value, message) in BAD_TEXTS.items()
         for validate in (True, False, "strict")
-        # JSON can carry the others, so only a strict call refuses them.
+        # JSON can represent the others, so only a strict call refuses them.
         if validate == "strict" or isinstance(value, (str, bytes))
     ],
 )
@@ -254,7 +254,7 @@ SAYS = (
 
 
 class TestDoubts:
-    """What published limits do not know is sent with a warning: a valid order must not wait for a list to be mended."""
+    """A value outside published limits is sent with a warning, since the published limits may be out of date."""
 
     async def test_are_warned_of_and_sent(self, api: Client, library: Library) -> None:
         with pytest.warns(SpecWarning) as warned:

@@ -1,4 +1,4 @@
-"""What refuses a call and what is warned of: by where the facts of an operation are from, and by roles."""
+"""Which mismatches refuse a call and which are warned of, by the source of an operation's facts and by role."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ async def shop(tmp_path: Path, library: Library, source: str) -> AsyncIterator[C
 
 
 async def send(shop: Client, data: Any = None, **fields: Any) -> list[str]:
-    """Sends an order; gives the warnings."""
+    """Sends an order; returns the warnings."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         with contextlib.suppress(ServiceError):  # the library sells nothing
@@ -189,7 +189,7 @@ async def test_each_kind_and_place_is_warned_of_once(shop: Client, library: Libr
 
 
 async def test_a_warning_that_a_filter_raises_is_raised_again(shop: Client, library: Library) -> None:
-    """With warnings as errors no later call slips through."""
+    """With warnings turned into errors, later calls raise as well."""
     for _ in range(2):
         with warnings.catch_warnings():
             warnings.simplefilter("error")
