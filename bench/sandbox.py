@@ -47,7 +47,7 @@ _TARGET: Final = "/v3/pay/transactions/native"
 _AT_ONCE: Final = 10
 
 Request = tuple[dict[str, str], bytes]
-Answer = tuple[int, dict[str, str], bytes]
+SignedResponse = tuple[int, dict[str, str], bytes]
 
 
 def run(*, quick: bool) -> dict[str, Any]:
@@ -59,14 +59,14 @@ def run(*, quick: bool) -> dict[str, Any]:
         requests = _signed(Path(home), calls)
         asyncio.run(_send(Path(home), requests[: calls // 10]))
         before, began = _cpu(server.pid), time.perf_counter()
-        answers = asyncio.run(_send(Path(home), requests[calls // 10 :]))
+        responses = asyncio.run(_send(Path(home), requests[calls // 10 :]))
         took, cpu = time.perf_counter() - began, _cpu(server.pid) - before
-        _verify(Path(home), answers)
+        _verify(Path(home), responses)
     return {
         "start_s": round(statistics.median(starts), 3),
-        "calls_per_s": round(len(answers) / took),
-        "cpu_calls_per_s": round(len(answers) / cpu) if cpu else None,
-        "calls": len(answers),
+        "calls_per_s": round(len(responses) / took),
+        "cpu_calls_per_s": round(len(responses) / cpu) if cpu else None,
+        "calls": len(responses),
     }
 
 
@@ -122,24 +122,24 @@ def _signed(home: Path, count: int) -> list[Request]:
     return requests
 
 
-async def _send(home: Path, requests: list[Request]) -> list[Answer]:
+async def _send(home: Path, requests: list[Request]) -> list[SignedResponse]:
     url = Settings.load({}, {}, home / "wxpay.toml").base_url + _TARGET
     waiting = iter(requests)
-    answers: list[Answer] = []
+    responses: list[SignedResponse] = []
     async with aiohttp.ClientSession() as session:
 
         async def caller() -> None:
             for headers, body in waiting:
                 async with session.post(url, data=body, headers=headers) as response:
-                    answers.append((response.status, dict(response.headers), await response.read()))
+                    responses.append((response.status, dict(response.headers), await response.read()))
 
         await asyncio.gather(*(caller() for _ in range(_AT_ONCE)))
-    return answers
+    return responses
 
 
-def _verify(home: Path, answers: list[Answer]) -> None:
+def _verify(home: Path, responses: list[SignedResponse]) -> None:
     keys = Settings.load({}, {}, home / "wxpay.toml").keys
-    for status, headers, body in answers:
+    for status, headers, body in responses:
         key = keys.get(headers.get("Wechatpay-Serial", ""))
         message = signing_v3.response_message(
             headers.get("Wechatpay-Timestamp", ""), headers.get("Wechatpay-Nonce", ""), body

@@ -226,7 +226,7 @@ async def _receiver(wxpay: Wechatpay, tally: _Tally, number: int) -> None:
         ),
     )
     if added is not None and added.get("name") != name:
-        tally.blame(f"{name}: the answer's name is {str(added.get('name'))!r}")
+        tally.blame(f"{name}: the name in the response is {str(added.get('name'))!r}")
 
 
 async def _presign(wxpay: Wechatpay, tally: _Tally, number: int) -> None:
@@ -286,8 +286,8 @@ async def _rotate(url: str, tally: _Tally) -> int:
                 if tally.calls - made < _BETWEEN:
                     continue
                 made = tally.calls
-                async with session.post(f"{url}/sandbox/rotate-certificate", json={}) as answer:
-                    answer.raise_for_status()
+                async with session.post(f"{url}/sandbox/rotate-certificate", json={}) as response:
+                    response.raise_for_status()
             except asyncio.CancelledError:
                 return rotations
             rotations += 1
@@ -300,8 +300,8 @@ async def _stop(rotation: asyncio.Task[int]) -> int:
 
 async def _balance(url: str, tally: _Tally) -> None:
     """Compares the state of the sandbox with the results of the workers."""
-    async with aiohttp.ClientSession() as session, session.get(f"{url}/sandbox/list/contracts") as answer:
-        contracts = json.loads(await answer.text())
+    async with aiohttp.ClientSession() as session, session.get(f"{url}/sandbox/list/contracts") as response:
+        contracts = json.loads(await response.text())
     made = len(contracts)
     if made > tally.presigned:
         tally.blame(f"{tally.presigned} contracts were asked for, {made} were made")

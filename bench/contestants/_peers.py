@@ -81,10 +81,10 @@ def contestant(command: list[str], config: Mapping[str, Any], *arguments: str) -
             assert process.stdout is not None
             process.stdin.write(json.dumps(order) + "\n")
             process.stdin.flush()
-            answer = process.stdout.readline()
-            if not answer:
+            line = process.stdout.readline()
+            if not line:
                 raise SystemExit(f"{command[-1]} ended: {process.wait()}")
-            result: dict[str, float] = json.loads(answer)
+            result: dict[str, float] = json.loads(line)
             return result
 
         try:

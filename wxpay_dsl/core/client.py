@@ -98,7 +98,7 @@ class Client:
         self._warned: Warned = set()
         self._log = log
         self._hooks = tuple(hooks) if log is None else (log_calls(log), *hooks)
-        self._watched = bool(hooks)
+        self._has_hooks = bool(hooks)
         self._root = Node(self)
 
     @property
@@ -118,29 +118,29 @@ class Client:
         """
         request = await self.prepare(target, data, fields)
         log = self._log
-        if not self._watched and log is not None and not log.isEnabledFor(logging.INFO):
+        if not self._has_hooks and log is not None and not log.isEnabledFor(logging.INFO):
             # Fast path when nothing observes the call: only failures are logged.
             begun = perf_counter()
             try:
                 exchange = Exchange(request)
                 await self._transport.send(exchange, *self._send_arguments(exchange))
-                return await self._read(exchange)
+                return await self._decode_response(exchange)
             except BaseException as error:
                 log_failure(log, request.name, perf_counter() - begun, error)
                 raise
         with observed(self._hooks, request) as call:
             call.exchange = exchange = Exchange(request)
-            await self._exchange(exchange)
-            call.response = await self._read(exchange)
+            await self._send_exchange(exchange)
+            call.response = await self._decode_response(exchange)
         return call.response
 
-    async def _read(self, exchange: Exchange) -> Response[Any]:
+    async def _decode_response(self, exchange: Exchange) -> Response[Any]:
         """Decodes the raw response of an exchange, or raises the error that it describes."""
         request = exchange.request
         dialect = self._dialects[request.dialect]
         response, operation = exchange.received, request.operation
         if response.status != 200:
-            self._check(exchange)
+            self._raise_for_status(exchange)
         try:
             result = dialect.decode(operation, response)
         except ServiceError as error:
@@ -150,7 +150,7 @@ class Client:
         request_id = response.headers.get("Request-ID", "")
         return Response(result, response.status, response.headers, request_id, exchange)
 
-    def _check(self, exchange: Exchange) -> None:
+    def _raise_for_status(self, exchange: Exchange) -> None:
         """Raises the error of the dialect for a response whose status is not a success."""
         request, response = exchange.request, exchange.received
         dialect, operation = self._dialects[request.dialect], request.operation
@@ -229,10 +229,10 @@ class Client:
     async def send(self, request: Request) -> Exchange:
         """Sends a prepared request through the middlewares, and returns the exchange whatever the response's status."""
         exchange = Exchange(request)
-        await self._exchange(exchange)
+        await self._send_exchange(exchange)
         return exchange
 
-    async def _exchange(self, exchange: Exchange) -> None:
+    async def _send_exchange(self, exchange: Exchange) -> None:
         middlewares, timeout, tls = self._send_arguments(exchange)
         await self._transport.send(exchange, middlewares, timeout, tls)
 
@@ -260,7 +260,7 @@ class Client:
         with observed(self._hooks, request) as call:
             call.exchange = exchange = Exchange(request)
             async with self._transport.stream(exchange, *self._send_arguments(exchange)) as stream:
-                self._check(exchange)
+                self._raise_for_status(exchange)
                 yield stream
 
     def error_in_body(self, request: Request, response: RawResponse) -> SdkError | None:

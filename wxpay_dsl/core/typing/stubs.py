@@ -286,7 +286,7 @@ class _Module:
     def _docstring(self, operation: Operation) -> str:
         parts = [operation.summary or operation.name, f"`{operation.name}`"]
         if operation.roles:
-            parts.append("、".join(self.vocabulary.roles.get(role, role) for role in operation.roles))
+            parts.append(", ".join(self.vocabulary.roles.get(role, role) for role in operation.roles))
         return docstring(" · ".join([*parts, *operation.docs[:1]]))
 
 
@@ -304,7 +304,7 @@ def _shorthand(verbs: Mapping[str, Declared]) -> Declared | None:
 
 def _title(branch: Branch) -> str:
     titles = dict.fromkeys(declared.file.title for declared in branch.walk() if declared.file.title)
-    return "、".join(list(titles)[:6]) or "Endpoints"
+    return ", ".join(list(titles)[:6]) or "Endpoints"
 
 
 def _module_name(segment: str) -> str:

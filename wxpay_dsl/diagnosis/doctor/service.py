@@ -82,7 +82,7 @@ async def examine_service(settings: Settings, tree: Tree) -> AsyncIterator[Check
         yield _platform_key(exchange.received, wanted[0] if wanted else "", known)
         for key_id in wanted[1:]:
             try:
-                answer = (await _ask(shared, settings, url, key_id)).answer
+                answer = (await _ask(shared, settings, url, key_id)).received
             except SdkError as error:
                 yield Check("platform key", good=False, text=f"{key_id}: {error}")
             else:
