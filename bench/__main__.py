@@ -1,9 +1,9 @@
-"""``python -m bench [NAME] [--quick] [--json FILE]``: runs one measure, or all; the result is one JSON object.
+"""``python -m bench [NAME] [--quick] [--json FILE]``: runs one benchmark, or all; the result is one JSON object.
 
-A measure is a module of this package with ``run(quick: bool, **options) -> dict``, and, where it takes options,
-``arguments(parser)``. ``--json -`` leaves stdout to the JSON alone; what a measure says meanwhile goes to stderr.
-Processes that are measured find compiled bytecode, whatever ``PYTHONDONTWRITEBYTECODE`` says.
-Without a name all of them run, some minutes long, and ``--plot FILE`` draws what came of it as SVG.
+A benchmark is a module of this package with ``run(quick: bool, **options) -> dict``, and ``arguments(parser)`` if it
+has options. With ``--json -`` only the JSON is written to stdout; all other output goes to stderr. Measured processes
+use compiled bytecode regardless of ``PYTHONDONTWRITEBYTECODE``. Without a name all benchmarks run, which takes some
+minutes, and ``--plot FILE`` draws the results as SVG.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ def _measures() -> list[str]:
 
 
 def main() -> None:
-    """Runs what the command line names."""
+    """Runs the benchmarks that the command line names."""
     parser = argparse.ArgumentParser(
         prog="python -m bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     _options(parser)
-    parser.add_argument("--plot", metavar="FILE", help="with all of them: the picture, as SVG")
+    parser.add_argument("--plot", metavar="FILE", help="draw the results of all benchmarks as SVG")
     measures = parser.add_subparsers(dest="name", metavar="NAME")
     for name in _measures():
         module = import_module(f"bench.{name}")
@@ -60,8 +60,8 @@ def main() -> None:
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--quick", action="store_true", help="fewer repetitions, figures less sure")
-    parser.add_argument("--json", metavar="FILE", default="-", help="where the JSON goes; - is stdout")
+    parser.add_argument("--quick", action="store_true", help="fewer repetitions, less precise results")
+    parser.add_argument("--json", metavar="FILE", default="-", help="the file of the JSON; - for stdout")
 
 
 main()

@@ -1,4 +1,4 @@
-"""Processes that are measured find compiled bytecode, whatever the environment says of it."""
+"""Makes measured processes use compiled bytecode, regardless of the environment."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ __all__ = ["compiled"]
 
 @contextmanager
 def compiled() -> Iterator[None]:
-    """Processes that begin within keep their bytecode in a folder of their own, so that only the first ones compile.
+    """Processes that start inside the block cache bytecode in a temporary folder, so that only the first ones compile.
 
-    With ``PYTHONDONTWRITEBYTECODE``, or in a checkout that cannot be written, each would compile all it imports.
+    With ``PYTHONDONTWRITEBYTECODE``, or in a read-only checkout, each process would compile all that it imports.
     """
     before = {name: os.environ.pop(name, None) for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")}
     with tempfile.TemporaryDirectory(prefix="bench-bytecode-", ignore_cleanup_errors=True) as folder:

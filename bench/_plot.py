@@ -1,4 +1,4 @@
-"""The figures as a picture, for the documents: the rate beside the peers', the cost of a call, several processes."""
+"""Draws the results for the documentation: rate and CPU cost compared with other clients, and several processes."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _COLOURS: Final = {"floor": "#9aa5b1", "ours": "#07c160", "wechatpayv3_async": "
 
 
 def plot(report: Mapping[str, Any], file: Path) -> None:
-    """Writes the SVG. Raises KeyError for a report that lacks a measure."""
+    """Writes the SVG. Raises KeyError for a report that lacks a benchmark."""
     table = report["measures"]["calls"]["contestants"]
     scaling = report["measures"]["processes"]["processes"]
-    # The same picture for the same figures, whenever it is drawn.
+    # A fixed salt makes the SVG reproducible.
     mpl.rcParams.update({"svg.hashsalt": "wxpay_dsl", "font.size": 9})
     figure, (rate, cost, processes) = plt.subplots(1, 3, figsize=(12, 3.8), layout="constrained")
     loads = list(table["ours"])

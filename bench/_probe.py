@@ -1,4 +1,4 @@
-"""Measuring in processes of their own: each snippet of Python prints one number, again and again, in turn."""
+"""Measures snippets of Python in fresh processes, each of which prints one number."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ __all__ = ["medians", "run_python"]
 
 
 def run_python(snippet: str) -> Any:
-    """What ``snippet`` prints last, as JSON; it runs in a fresh interpreter without any of our settings."""
+    """Runs ``snippet`` in a fresh interpreter without ``WXPAY_*`` variables; returns its last line, parsed as JSON.
+
+    Raises RuntimeError if it fails.
+    """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("WXPAY_")}
     done = subprocess.run(
         [sys.executable, "-c", snippet], capture_output=True, text=True, env=environment, check=False, timeout=120
@@ -25,9 +28,10 @@ def run_python(snippet: str) -> Any:
 
 
 def medians(snippets: Mapping[str, str], rounds: int) -> dict[str, float]:
-    """The median of what each snippet prints. They take turns, so that a slow moment of the machine hits all alike.
+    """The median of the numbers that each snippet prints.
 
-    Each runs once before that: what it imports is compiled then.
+    The snippets run alternately, so that a slow phase of the machine affects all of them. Each runs once before that,
+    which compiles what it imports.
     """
     for snippet in snippets.values():
         run_python(snippet)

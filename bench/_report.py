@@ -1,4 +1,4 @@
-"""Every measure, one after the other, each in a process of its own: the figures, what was aimed at, and the picture."""
+"""Runs every benchmark in a process of its own, and compares the results with the targets of a release."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import wxpay_dsl
 
 __all__ = ["TARGETS", "everything", "machine", "show"]
 
-#: What a release aims at: the measure, the figure in it, and the most (or, negative, the least) that it may be.
+#: The targets of a release: ``(benchmark, figure, bound)``. A positive bound is a maximum, a negative one a minimum.
 TARGETS: Final[tuple[tuple[str, str, float], ...]] = (
     ("calls", "ratios.10.cpu_to_floor", 1.05),
     ("calls", "ratios.100.cpu_to_floor", 1.05),
@@ -51,12 +51,12 @@ TARGETS: Final[tuple[tuple[str, str, float], ...]] = (
     ("once", "sqlite.doubled", 0),
 )
 
-#: What a measure is given beyond its defaults when all of them run: a bill of 1 GB.
+#: Options of benchmarks when all of them run: a bill of 1 GB.
 _WHOLE: Final[Mapping[str, list[str]]] = {"bill": ["--mb", "1000"]}
 
 
 def everything(names: Iterable[str], *, quick: bool) -> dict[str, Any]:
-    """``{"machine": …, "measures": {name: its figures, or "error"}}``; what a measure says meanwhile goes to stderr."""
+    """``{"machine": …, "measures": {name: figures, or {"error": exit status}}}``; other output goes to stderr."""
     measures: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         for name in names:
@@ -70,7 +70,7 @@ def everything(names: Iterable[str], *, quick: bool) -> dict[str, Any]:
 
 
 def machine() -> dict[str, Any]:
-    """What the figures are of: the cores and the versions."""
+    """The machine and the versions that were measured."""
     return {
         "day": f"{datetime.now(UTC):%Y-%m-%d}",
         "cores": os.cpu_count(),
@@ -84,7 +84,7 @@ def machine() -> dict[str, Any]:
 
 
 def show(report: Mapping[str, Any]) -> str:
-    """The figures that something is aimed at, a line each."""
+    """The figures that have a target, one line each."""
     lines = []
     for measure, figure, bound in TARGETS:
         value: Any = report["measures"].get(measure, {})

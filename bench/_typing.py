@@ -1,4 +1,4 @@
-"""How long a type checker takes for a small user program that imports the package, with nothing cached."""
+"""Measures how long type checkers take for a small program that imports the package, without a cache."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ async def pay() -> str:
 
 
 def seconds(rounds: int) -> dict[str, float]:
-    """``{"mypy_s": …, "pyright_s": …}``: medians, each round in a folder of its own."""
+    """``{"mypy_s": …, "pyright_s": …}``: medians in seconds, each round in a new folder."""
     taken: dict[str, list[float]] = {"mypy_s": [], "pyright_s": []}
     for _ in range(rounds):
         with tempfile.TemporaryDirectory() as name:
             folder = _project(Path(name))
-            # Without a configuration of its own a project gets the checker's for the user's home, if there is one.
+            # Without its own configuration a project would use that in the user's home directory.
             (folder / "mypy.ini").write_text("[mypy]\nstrict = true\n")
             (folder / "pyrightconfig.json").write_text('{"typeCheckingMode": "standard"}')
             taken["mypy_s"].append(_timed(folder, "mypy", "--cache-dir", str(folder / "cache"), "program.py"))
@@ -46,7 +46,7 @@ def seconds(rounds: int) -> dict[str, float]:
 
 
 def _project(folder: Path) -> Path:
-    """The package as a wheel has it, types included, and the program."""
+    """The package as in a wheel, with its generated types, and the program."""
     package = folder / "wxpay_dsl"
     package.mkdir()
     for entry in Path(wxpay_dsl.__file__).parent.iterdir():
@@ -69,5 +69,5 @@ def _timed(folder: Path, module: str, *arguments: str) -> float:
     )
     taken = time.perf_counter() - begun
     if done.returncode:
-        raise RuntimeError(f"{module} refuses the program:\n{done.stdout}{done.stderr}")
+        raise RuntimeError(f"{module} reports errors in the program:\n{done.stdout}{done.stderr}")
     return taken

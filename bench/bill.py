@@ -1,7 +1,7 @@
-"""What a bill costs: downloaded, gunzipped, held against its hash and parsed into rows, by a client of its own process.
+"""Measures a bill that a client process downloads, decompresses, verifies by its hash and parses into rows.
 
-``peak_rss_mb`` is the memory that the bill needs: the most that the process had resident meanwhile, beyond what it had
-after a first call (``process_rss_mb`` is all of it). ``mb_per_s`` is of the bill unpacked, in units of a million bytes.
+``peak_rss_mb`` is the memory that the bill needs: the peak of resident memory minus that after a first call
+(``process_rss_mb`` is the whole peak). ``mb_per_s`` is the rate in millions of decompressed bytes.
 """
 
 from __future__ import annotations
@@ -64,10 +64,10 @@ asyncio.run(main())
 
 @frozen
 class _Bill:
-    """A bill in a file, packed."""
+    """A compressed bill in a file."""
 
     file: Path
-    #: Bytes, unpacked.
+    #: Decompressed size in bytes.
     size: int
     sha1: str
     rows: int
@@ -77,7 +77,7 @@ class _Bill:
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """``--mb``"""
-    parser.add_argument("--mb", type=int, default=200, help="the size of the bill, unpacked, in millions of bytes")
+    parser.add_argument("--mb", type=int, default=200, help="the decompressed size of the bill, in millions of bytes")
 
 
 def run(quick: bool, mb: int = 200) -> dict[str, Any]:  # noqa: FBT001 (every measure's signature)
@@ -85,7 +85,7 @@ def run(quick: bool, mb: int = 200) -> dict[str, Any]:  # noqa: FBT001 (every me
     with tempfile.TemporaryDirectory() as folder:
         bill = _write(Path(folder) / "bill.gz", min(mb, 20) if quick else mb)
         found = asyncio.run(_measure(bill, Path(folder)))
-    # The client raises where the hash does not fit; that it saw the very rows is known by their sum.
+    # The client raises if the hash is wrong; that it parsed every row is checked by the count and the sum.
     same = found["rows"] == bill.rows and found["total"] == bill.total and found["summary"] == [bill.rows, bill.total]
     return {
         "peak_rss_mb": round(found["peak"] - found["before"], 1),
@@ -98,7 +98,7 @@ def run(quick: bool, mb: int = 200) -> dict[str, Any]:  # noqa: FBT001 (every me
 
 
 def _write(file: Path, mb: int) -> _Bill:
-    """A trade bill of ``mb`` million bytes, of payments that are all different."""
+    """Writes a trade bill of ``mb`` million bytes whose payments all differ."""
     chance = random.Random(7)  # noqa: S311 (not for keys)
     packer, hashing = zlib.compressobj(1, wbits=zlib.MAX_WBITS | 16), hashlib.sha1(usedforsecurity=False)
     size = rows = total = 0
@@ -137,12 +137,12 @@ def _row(number: int, fen: int) -> str:
 
 
 async def _measure(bill: _Bill, folder: Path) -> dict[str, Any]:
-    """What the client prints, served from this process."""
+    """Runs the client against a server in this process; returns what the client prints."""
     from wxpay_dsl.sandbox import Sandbox
 
     application = web.Application()
     runner = web.AppRunner(application, access_log=None)
-    # For its keys: what serves is here, without the memory of a sandbox and at the speed of a file.
+    # The sandbox only provides keys: the server here needs little memory and is as fast as a file.
     async with Sandbox(mode="public-key") as sandbox:
         sandbox.write_home(folder)
 

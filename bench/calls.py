@@ -1,7 +1,8 @@
-"""One signed and verified call, beside the peers: CPU, rate, and how late other tasks of the loop become.
+"""Compares a signed and verified call with other clients: CPU time, rate, and delay of other tasks in the event loop.
 
-Each contestant is a process of its own and so is the server, which costs next to nothing; they take turns, many short
-ones, so that the machine's moods strike all alike. Medians, and ratios to the floor, a call written by hand.
+The server and each client run in processes of their own, and the server needs almost no CPU. The clients are measured
+alternately in many short rounds, so that a slow phase of the machine affects all of them. Figures are medians, and
+ratios to the "floor", which is the same call written by hand over aiohttp and cryptography.
 """
 
 from __future__ import annotations
@@ -22,21 +23,21 @@ def run(*, quick: bool) -> dict[str, Any]:
     rounds, calls = (5, 300) if quick else (15, 1000)
     figures: dict[str, dict[int, list[Mapping[str, float]]]] = {}
     with ExitStack() as stack:
-        told = stack.enter_context(serving())
-        contestants = {name: stack.enter_context(contestant(python(name), told)) for name in _PYTHON}
+        config = stack.enter_context(serving())
+        contestants = {name: stack.enter_context(contestant(python(name), config)) for name in _PYTHON}
         node, packages = original()
-        contestants["original"] = stack.enter_context(contestant(node, told, packages))
+        contestants["original"] = stack.enter_context(contestant(node, config, packages))
         for ask in contestants.values():
-            ask({"in_flight": 10, "calls": 200})  # connections, caches, the compiler of the original
+            ask({"in_flight": 10, "calls": 200})  # warms up connections, caches and the JIT compiler of Node.js
         for in_flight in _IN_FLIGHT:
             for _ in range(rounds):
                 for name, ask in contestants.items():
-                    # Peers are slower: fewer of their calls say as much.
+                    # Other clients are slower, so fewer calls take the same time.
                     number = calls if name in ("floor", "ours") else calls // 3
                     order = {"in_flight": in_flight, "calls": number}
                     result = {**ask(order), "calls": number}
                     if name == "ours":
-                        # Apart, since an observer costs what it observes a wake-up each millisecond.
+                        # Measured separately, since the observer wakes up the loop each millisecond.
                         observed = ask({**order, "observe": True})
                         result |= {what: seconds for what, seconds in observed.items() if what.startswith("late")}
                     figures.setdefault(name, {}).setdefault(in_flight, []).append(result)

@@ -1,8 +1,8 @@
-"""What the chain costs: a name that was used before, a name used first, and the whole of a chain that never was.
+"""Measures the attribute chain: names that were used before, new names, and a new undeclared path.
 
-``attribute_ns`` is one step of ``wxpay.v3.eduPapay…`` that was taken before, ``first_attribute_us`` one that was not;
-``aim_us`` is finding out, once for each chain, which operation it means; ``undeclared_us`` a chain of four names that
-no spec declares, walked and aimed for the first time.
+``attribute_ns`` is one step of ``wxpay.v3.eduPapay…`` that was used before, ``first_attribute_us`` a new one;
+``aim_us`` is resolving a chain to its operation, which happens once; ``undeclared_us`` is a new chain of four names
+that no spec declares, including its resolution.
 """
 
 from __future__ import annotations

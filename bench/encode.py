@@ -1,6 +1,6 @@
-"""What one request costs before it is signed: presign's fields sorted, validated and encoded, once.
+"""Measures building one request before it is signed: sorting, validating and encoding the fields of presign.
 
-``validate_encode_us`` is the mean of a call in the best of several runs, in microseconds of one core.
+``validate_encode_us`` is the mean CPU time in microseconds in the best of several runs.
 """
 
 from __future__ import annotations

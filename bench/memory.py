@@ -1,9 +1,9 @@
-"""Memory: of a call that is in flight, and over a hundred thousand calls, a tenth of a million.
+"""Measures memory: of a call in flight, and its growth over 100,000 calls.
 
-``flight_kb`` is what a thousand calls that wait for their answers hold, each on a connection of its own, as Python
-counts it, and ``floor_kb`` the same of calls written by hand over aiohttp; ``own_kb`` is the difference. The sockets'
-buffers are the system's. ``slope_kb_per_1000`` is the growth of the resident memory over all calls but the first
-quarter, which fills caches and pools, by least squares; ``million_mb`` what a million calls would come to.
+``flight_kb`` is the memory of one of a thousand calls that wait for a response on separate connections, as Python
+counts it without socket buffers; ``floor_kb`` is the same for calls written by hand over aiohttp, and ``own_kb`` the
+difference. ``slope_kb_per_1000`` is the growth of resident memory by least squares, without the first quarter of the
+calls, which fills caches and pools; ``million_mb`` is the growth extrapolated to a million calls.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ _PATH: Final = "/v3/edu-papay/contracts/presign"
 
 def run(quick: bool) -> dict[str, Any]:  # noqa: FBT001 (every measure's signature)
     """``{"flight_kb", "floor_kb", "own_kb", "calls", "slope_kb_per_1000", "million_mb"}``"""
-    with serving() as told:
-        flight = asyncio.run(_in_flight(told, 200 if quick else 1000))
-        return {**flight, **asyncio.run(_over_time(told, 4_000 if quick else 100_000))}
+    with serving() as config:
+        flight = asyncio.run(_in_flight(config, 200 if quick else 1000))
+        return {**flight, **asyncio.run(_over_time(config, 4_000 if quick else 100_000))}
 
 
-async def _in_flight(told: dict[str, Any], number: int) -> dict[str, float]:
-    """Against a server that takes requests and is silent."""
+async def _in_flight(config: dict[str, Any], number: int) -> dict[str, float]:
+    """Measures against a server that accepts requests and never responds."""
     arrived, gate = asyncio.Semaphore(0), asyncio.Event()
 
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        # Read without parsing, for the least of this side's memory to be counted.
+        # Read without parsing, to use as little memory as possible on the server's side.
         await reader.readuntil(b"\r\n\r\n")
         arrived.release()
         await gate.wait()
@@ -46,8 +46,8 @@ async def _in_flight(told: dict[str, Any], number: int) -> dict[str, float]:
 
     server = await asyncio.start_server(silent, "127.0.0.1", 0, backlog=number)
     base_url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    client = _client({**told, "base_url": base_url}, max_connections=2 * number, timeout=300)
-    body = json.dumps(told["data"]).encode()
+    client = _client({**config, "base_url": base_url}, max_connections=2 * number, timeout=300)
+    body = json.dumps(config["data"]).encode()
     headers = {"Authorization": "x" * 550, "Accept": "application/json", "Content-Type": "application/json"}
     async with client as wxpay, aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=2 * number)) as session:
 
@@ -56,11 +56,11 @@ async def _in_flight(told: dict[str, Any], number: int) -> dict[str, float]:
                 await response.read()
 
         async def ours() -> None:
-            await wxpay.v3.eduPapay.contracts.presign.post(told["data"])
+            await wxpay.v3.eduPapay.contracts.presign.post(config["data"])
 
         sizes = {}
         for name, call in {"floor_kb": by_hand, "flight_kb": ours}.items():
-            await _held(call, 20, arrived, gate)  # what is loaded and cached with the first
+            await _held(call, 20, arrived, gate)  # loads and caches what the first call needs
             sizes[name] = round(await _held(call, number, arrived, gate) / 1024, 1)
     server.close()
     return {
@@ -73,7 +73,7 @@ async def _in_flight(told: dict[str, Any], number: int) -> dict[str, float]:
 async def _held(
     call: Callable[[], Awaitable[None]], number: int, arrived: asyncio.Semaphore, gate: asyncio.Event
 ) -> float:
-    """Bytes for each of ``number`` calls that wait; the server's own share is in it, and the same for all."""
+    """Bytes per call while ``number`` calls wait; including the server's share, which is the same for all clients."""
     gate.clear()
     gc.collect()
     tracemalloc.start()
@@ -86,22 +86,22 @@ async def _held(
     held = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
     gate.set()
-    # Nobody answers them; they fail, as is meant, and not in the log.
+    # The calls are expected to fail without a response, so that is not logged.
     logging.disable(logging.WARNING)
     await asyncio.gather(*waiting, return_exceptions=True)
     logging.disable(logging.NOTSET)
     return held / number
 
 
-async def _over_time(told: dict[str, Any], calls: int) -> dict[str, Any]:
-    client = _client(told)
+async def _over_time(config: dict[str, Any], calls: int) -> dict[str, Any]:
+    client = _client(config)
     numbers, memory = itertools.count(1), list[tuple[int, int]]()
     async with client as wxpay:
         presign = wxpay.v3.eduPapay.contracts.presign
 
         async def work() -> None:
             while (number := next(numbers)) <= calls:
-                await presign.post(told["data"])
+                await presign.post(config["data"])
                 if number % (calls // 100) == 0:
                     memory.append((number, resident()))
 
@@ -110,12 +110,12 @@ async def _over_time(told: dict[str, Any], calls: int) -> dict[str, Any]:
     return {"calls": calls, "slope_kb_per_1000": round(found, 2), "million_mb": round(found * 1000 / 1024, 1)}
 
 
-def _client(told: dict[str, Any], **settings: Any) -> Wechatpay:
+def _client(config: dict[str, Any], **settings: Any) -> Wechatpay:
     return Wechatpay(
-        mchid=told["mchid"],
-        serial=told["serial"],
-        private_key=told["private_key"],
-        platform_keys={told["public_key_id"]: told["public_key"]},
-        base_url=told["base_url"],
+        mchid=config["mchid"],
+        serial=config["serial"],
+        private_key=config["private_key"],
+        platform_keys={config["public_key_id"]: config["public_key"]},
+        base_url=config["base_url"],
         **settings,
     )

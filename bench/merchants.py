@@ -1,8 +1,8 @@
-"""Many merchants in one process: what each costs, and whether calls as a thousand of them take longer than as one.
+"""Measures many merchants in one process: the cost of each, and the rate of calls compared with a single merchant.
 
-``kb_each`` is the memory of a merchant's client beyond its key and certificate, ``make_us`` the time to make it;
-``rate_to_one`` the calls per second as all of them in turn, over those as one alone, medians of rounds taken in turn.
-All share one pool of connections: ``connections`` is how many there were.
+``kb_each`` is the memory of a merchant's client without its key and certificate, ``make_us`` the time to create it;
+``rate_to_one`` is the rate of calls that alternate between all merchants, divided by the rate of a single one. All
+share one pool of connections; ``connections`` is their number.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ _IN_FLIGHT: Final = 10
 
 def run(quick: bool) -> dict[str, Any]:  # noqa: FBT001 (every measure's signature)
     """``{"merchants", "kb_each", "make_us", "rate_one", "rate_many", "rate_to_one", "connections"}``"""
-    with serving() as told:
-        return asyncio.run(_measure(told, 200 if quick else 1000, 3 if quick else 9))
+    with serving() as config:
+        return asyncio.run(_measure(config, 200 if quick else 1000, 3 if quick else 9))
 
 
-async def _measure(told: dict[str, Any], number: int, rounds: int) -> dict[str, Any]:
-    # A few keys serve all: the time is that of making clients, not primes.
+async def _measure(config: dict[str, Any], number: int, rounds: int) -> dict[str, Any]:
+    # A few keys are shared by all, so that key generation is not measured.
     keys = [rsa.generate_private_key(65537, 2048) for _ in range(4)]
-    platform = {told["public_key_id"]: told["public_key"]}
+    platform = {config["public_key_id"]: config["public_key"]}
     one = Wechatpay(
-        mchid=told["mchid"],
-        serial=told["serial"],
+        mchid=config["mchid"],
+        serial=config["serial"],
         private_key=keys[0],
         platform_keys=platform,
-        base_url=told["base_url"],
+        base_url=config["base_url"],
     )
     async with one as wxpay:
-        await wxpay.v3.eduPapay.contracts.presign.post(told["data"])
+        await wxpay.v3.eduPapay.contracts.presign.post(config["data"])
         gc.collect()
         tracemalloc.start()
         before, begun = tracemalloc.get_traced_memory()[0], time.perf_counter()
@@ -53,7 +53,7 @@ async def _measure(told: dict[str, Any], number: int, rounds: int) -> dict[str, 
             for each in range(number)
         ]
         for client in many:
-            await client.v3.eduPapay.contracts.presign.post(told["data"])
+            await client.v3.eduPapay.contracts.presign.post(config["data"])
         gc.collect()
         grown = tracemalloc.get_traced_memory()[0] - before
         tracemalloc.stop()
@@ -65,8 +65,8 @@ async def _measure(told: dict[str, Any], number: int, rounds: int) -> dict[str, 
         made = (time.perf_counter() - begun) / 200
         rates: dict[str, list[float]] = {"one": [], "many": []}
         for _ in range(rounds):
-            rates["one"].append(await _rate(itertools.repeat(wxpay), told["data"], number))
-            rates["many"].append(await _rate(itertools.cycle(many), told["data"], number))
+            rates["one"].append(await _rate(itertools.repeat(wxpay), config["data"], number))
+            rates["many"].append(await _rate(itertools.cycle(many), config["data"], number))
         connector = wxpay.machinery.shared.transport.session().connector
         connections = sum(map(len, connector._conns.values())) if connector is not None else 0  # noqa: SLF001
     by_one, by_many = statistics.median(rates["one"]), statistics.median(rates["many"])

@@ -1,10 +1,9 @@
-"""One notification: verified, decrypted, read and routed, against the bare primitives.
+"""Compares handling a notification with the bare primitives it needs.
 
-``bare_us`` is what nobody can do without, written by hand over ``cryptography`` and ``json`` with nothing around it:
-verify the signature over the body, read the body, decrypt the resource, read the resource. ``crypto_us`` is the
-cryptography alone, without reading either JSON. No headers are looked for, no clock is compared, no key is looked up,
-nothing is checked there. ``handle_us`` is a whole delivery of a new notification: parsed, claimed in memory, handled
-in a task of its own, marked, answered.
+``bare_us`` is written by hand over ``cryptography`` and ``json``: it verifies the signature of the body, parses the
+body, decrypts the resource and parses it, without looking up headers or keys or checking anything else. ``crypto_us``
+is the cryptography alone. ``handle_us`` is the whole delivery of a new notification: parse it, claim it in memory, run
+the handler in a task, mark it as done, and build the acknowledgement.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from wxpay_dsl.sandbox.keys.platform import Platform
 from wxpay_dsl.sandbox.notifications.render import notice, rendered
 from wxpay_dsl.sandbox.state.state import Event
 
-#: A payment as it comes every day: without coupons.
+#: A typical payment, without coupons.
 _PAYMENT: Final = {
     "mchid": "1900000109",
     "appid": "wxd678efh567hg6787",
@@ -44,7 +43,7 @@ _PAYMENT: Final = {
 
 
 def run(*, quick: bool) -> dict[str, Any]:
-    """The figures, each the best of many rounds that take turns, so that a busy machine slows all alike."""
+    """The figures: each is the best of many alternating rounds, since the machine may be busy."""
     return asyncio.run(_measure(rounds=20 if quick else 100, calls=100))
 
 

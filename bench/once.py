@@ -1,8 +1,9 @@
-"""Exactly once: processes that get the same notifications again and again, at once, and share a store.
+"""Measures exactly-once handling: processes that share a store receive the same notifications concurrently.
 
-2,000 events, each delivered three times, in random order, to four processes with 50 deliveries on their way each; what
-is told "later" is delivered again until it is told yes, as the service does. ``effects`` are what handlers did,
-``lost`` events without one, ``doubled`` events with more than one. The memory store has one process only.
+2,000 events are delivered three times each, in random order, to four processes with 50 concurrent deliveries each. A
+delivery that is answered with "later" is repeated until it is acknowledged, as the service does. ``effects`` counts the
+effects of handlers, ``lost`` the events without one, ``doubled`` the events with more than one. The memory store is
+measured with one process.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ Wire = tuple[dict[str, str], bytes]
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The command line's options."""
-    parser.add_argument("--store", choices=_STORES, action="append", help="one store alone; may be given again")
+    parser.add_argument("--store", choices=_STORES, action="append", help="measure only this store; may be repeated")
 
 
 def run(*, quick: bool, store: list[str] | None = None) -> dict[str, Any]:
@@ -61,7 +62,7 @@ def run(*, quick: bool, store: list[str] | None = None) -> dict[str, Any]:
     return result
 
 
-def _recipient() -> MerchantKeys:
+def _merchant_keys() -> MerchantKeys:
     merchant, pair = throwaway_merchant(), throwaway_public_key()
     return MerchantKeys.of(
         merchant.mchid, platform_keys={pair.id: pair.private_key.public_key()}, apiv3_key=merchant.apiv3_key
@@ -111,7 +112,7 @@ def _measured(wires: list[Wire], url: str) -> dict[str, Any]:
 
 
 def _deliver_all(wires: list[Wire], order: list[int], url: str, prefix: str, ready: Any, results: Any) -> None:
-    """One process: delivers its share, and tells what its handler did and how many deliveries that took."""
+    """One process: delivers its share, and returns the effects of its handler and the number of deliveries."""
     results.put(asyncio.run(_deliveries(wires, order, url, prefix, ready)))
 
 
@@ -122,15 +123,15 @@ async def _deliveries(wires: list[Wire], order: list[int], url: str, prefix: str
     elif url == "memory":
         store = open_store(url)
     else:
-        # Four processes write to one file as fast as they can: on a slow disk one may be long in getting its turn.
+        # Four processes write to one file as fast as they can, so on a slow disk one may wait long for the lock.
         store = SqliteStore(url, timeout=10)
-    notifications = Notifications(_recipient(), store=store, ack_timeout=20)
+    notifications = Notifications(_merchant_keys(), store=store, ack_timeout=20)
     effects: list[int] = []
     deliveries = 0
 
     @notifications.on("TRANSACTION.SUCCESS")
     async def handler(event: Notification[Any]) -> None:
-        # Long enough for a duplicate to come in between.
+        # Long enough for a duplicate to arrive in the meantime.
         await asyncio.sleep(random.uniform(0, 0.01))  # noqa: S311 - nothing secret
         effects.append(int(event.resource["out_trade_no"]))
 
@@ -154,7 +155,7 @@ async def _deliveries(wires: list[Wire], order: list[int], url: str, prefix: str
 
 @contextmanager
 def _redis(folder: Path) -> Iterator[str]:
-    """The Redis that WXPAY_TEST_REDIS names, or one of our own."""
+    """The URL of the Redis in WXPAY_TEST_REDIS, or of a new server."""
     named = os.environ.get("WXPAY_TEST_REDIS")
     if named:
         yield named

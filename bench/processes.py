@@ -1,8 +1,8 @@
-"""Several processes: how the rate grows with them, until the cores are used up or RSA is.
+"""Measures how the rate of calls grows with the number of client processes.
 
-Each process makes its calls, ten in flight, against a server process of its own; all begin together. ``calls_per_s`` is
-all of them, ``cpu_us`` the median of a call's CPU time in the clients, ``of_one`` the rate over that of one process.
-The servers need cores too: with as many clients as cores there is none left for them.
+Each process makes calls, ten in flight, to a server process of its own; all start together. ``calls_per_s`` is the
+total rate, ``cpu_us`` the median CPU time of a call in the clients, ``of_one`` the rate divided by that of a single
+process. The servers need cores too, so the rate stops growing before there are as many clients as cores.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ def run(quick: bool) -> dict[str, Any]:  # noqa: FBT001 (every measure's signatu
     with ExitStack() as stack, ThreadPoolExecutor(max(numbers)) as threads:
         asks: list[Ask] = []
         for _ in range(max(numbers)):
-            told = stack.enter_context(serving())
-            asks.append(stack.enter_context(contestant(python("ours"), told)))
+            config = stack.enter_context(serving())
+            asks.append(stack.enter_context(contestant(python("ours"), config)))
             asks[-1]({"in_flight": 10, "calls": 200})
         for _ in range(rounds):
             for number in numbers:

@@ -1,9 +1,9 @@
-"""The sandbox: how soon it serves, and how many signed calls it answers a second on one core.
+"""Measures the sandbox: how long it takes to start, and how many signed calls it answers per second on one core.
 
-``start_s``: from the first import to serving, in a process of its own, median. ``calls_per_s``: orders placed, each
-verified, validated, kept and answered with a signature, by a server that has one core; the callers have another one,
-and have signed before. All answers' signatures are verified afterwards. ``cpu_calls_per_s`` counts the server's own CPU
-time alone, which tells it from whatever else the machine was doing.
+``start_s`` is the median time from the first import to serving, in a new process. ``calls_per_s`` counts orders, each
+of which is verified, validated, stored and answered with a signature by a server that has one core. The callers have
+another core and sign their requests in advance; the signatures of all responses are verified afterwards.
+``cpu_calls_per_s`` counts only the CPU time of the server, which is independent of the load of the machine.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _TARGET: Final = "/v3/pay/transactions/native"
 _AT_ONCE: Final = 10
 
 Request = tuple[dict[str, str], bytes]
-Answer = tuple[int, dict[str, str], bytes]
+SignedResponse = tuple[int, dict[str, str], bytes]
 
 
 def run(*, quick: bool) -> dict[str, Any]:
@@ -59,14 +59,14 @@ def run(*, quick: bool) -> dict[str, Any]:
         requests = _signed(Path(home), calls)
         asyncio.run(_send(Path(home), requests[: calls // 10]))
         before, began = _cpu(server.pid), time.perf_counter()
-        answers = asyncio.run(_send(Path(home), requests[calls // 10 :]))
+        responses = asyncio.run(_send(Path(home), requests[calls // 10 :]))
         took, cpu = time.perf_counter() - began, _cpu(server.pid) - before
-        _verify(Path(home), answers)
+        _verify(Path(home), responses)
     return {
         "start_s": round(statistics.median(starts), 3),
-        "calls_per_s": round(len(answers) / took),
-        "cpu_calls_per_s": round(len(answers) / cpu) if cpu else None,
-        "calls": len(answers),
+        "calls_per_s": round(len(responses) / took),
+        "cpu_calls_per_s": round(len(responses) / cpu) if cpu else None,
+        "calls": len(responses),
     }
 
 
@@ -77,7 +77,7 @@ def _start() -> float:
 
 @contextlib.contextmanager
 def _served(home: str) -> Iterator[subprocess.Popen[str]]:
-    """A sandbox on one core, this process on the others."""
+    """Runs a sandbox on one core, and this process on the others."""
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     with subprocess.Popen([sys.executable, "-c", _SERVE, home], stdout=subprocess.PIPE, text=True) as server:
         if len(cores) > 1:
@@ -122,35 +122,35 @@ def _signed(home: Path, count: int) -> list[Request]:
     return requests
 
 
-async def _send(home: Path, requests: list[Request]) -> list[Answer]:
+async def _send(home: Path, requests: list[Request]) -> list[SignedResponse]:
     url = Settings.load({}, {}, home / "wxpay.toml").base_url + _TARGET
     waiting = iter(requests)
-    answers: list[Answer] = []
+    responses: list[SignedResponse] = []
     async with aiohttp.ClientSession() as session:
 
         async def caller() -> None:
             for headers, body in waiting:
                 async with session.post(url, data=body, headers=headers) as response:
-                    answers.append((response.status, dict(response.headers), await response.read()))
+                    responses.append((response.status, dict(response.headers), await response.read()))
 
         await asyncio.gather(*(caller() for _ in range(_AT_ONCE)))
-    return answers
+    return responses
 
 
-def _verify(home: Path, answers: list[Answer]) -> None:
+def _verify(home: Path, responses: list[SignedResponse]) -> None:
     keys = Settings.load({}, {}, home / "wxpay.toml").keys
-    for status, headers, body in answers:
+    for status, headers, body in responses:
         key = keys.get(headers.get("Wechatpay-Serial", ""))
         message = signing_v3.response_message(
             headers.get("Wechatpay-Timestamp", ""), headers.get("Wechatpay-Nonce", ""), body
         )
         signature = headers.get("Wechatpay-Signature", "")
         if status != 200 or key is None or not signing_v3.verify(message, signature, key.public_key):
-            raise RuntimeError(f"an answer that is not right: {status} {body[:200]!r}")
+            raise RuntimeError(f"a wrong response: {status} {body[:200]!r}")
 
 
 def _cpu(pid: int) -> float:
-    """CPU seconds that a process has used, 0 where the system does not tell."""
+    """CPU seconds that a process has used; 0 if the system does not provide them."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
     except OSError:

@@ -1,10 +1,10 @@
-"""A client under everything that goes wrong for years, in minutes: 20 workers, and a sandbox that misbehaves.
+"""Soak test: 20 workers call a sandbox that fails in many ways, for some minutes.
 
-The sandbox, a process of its own, drops 2 % of the connections, delays, answers 429, 500 and a proxy's HTML, cuts
-answers short, and changes its platform certificate every few seconds; the client asks for the public key and for
-certificates by turns. Each worker knows what it ordered: ``wrong`` counts the results that are not what must be (data
-of another order, an order that was confirmed and is not there, an effect that came twice, an error of a kind that none
-of these faults explains). ``failed`` counts the honest errors, which are no wrong results.
+The sandbox, in a process of its own, drops 2 % of the connections, delays responses, answers with 429, 500 and the HTML
+of a proxy, truncates responses, and rotates its platform certificate every few seconds; the client requests signatures
+by the public key and by certificates alternately. Each worker knows what it ordered: ``wrong`` counts wrong results
+(data of another order, a confirmed order that does not exist, an effect that happened twice, an error that none of
+these faults explains). ``failed`` counts the calls that failed with an expected error.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ __all__ = ["arguments", "resident", "run", "slope"]
 
 _WORKERS: Final = 20
 _APPID: Final = "wx8888888888888888"
-#: Seconds between two changes of the platform's certificate, at least, and the calls that must have been made
-#: meanwhile: the one before stays valid until the next only, which is as long as a call may take.
+#: The least seconds, and calls, between two rotations of the platform certificate: a certificate stays valid until the
+#: next rotation only, and a call in progress needs it until then.
 _ROTATION: Final = 3.0
 _BETWEEN: Final = 200
 
@@ -60,7 +60,7 @@ FAULTS = [
     ("rate-limit", 1, 0.004, "*"),
     ("bad-gateway", None, 0.01, "*"),
     ("truncated", None, 0.005, "*"),
-    # Not where the certificates are: a merchant without any is answered so, and the client takes it for that.
+    # Not for the download of certificates, where these errors mean that the merchant has none.
     ("system-error", None, 0.01, "/v3/[!c]*"),
     ("response-lost", None, 0.005, "/v3/[!c]*"),
 ]
@@ -76,7 +76,7 @@ async def main():
 asyncio.run(main())
 """
 
-#: The errors that the faults above explain, once the attempts are used up.
+#: The errors that are expected from these faults after all attempts have failed.
 _HONEST: Final = (ConnectionFailedError, ResponseTruncatedError, FrequencyLimitedError, ServiceSystemError)
 
 
@@ -109,7 +109,7 @@ def run(quick: bool, calls: int = 30_000) -> dict[str, Any]:  # noqa: FBT001 (ev
 
 @contextlib.contextmanager
 def _silence() -> Iterator[None]:
-    """Thousands of calls fail as they are meant to; the tally tells of them, and the log need not."""
+    """Suppresses logs, since thousands of calls are expected to fail and are counted anyway."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
@@ -120,7 +120,7 @@ def _silence() -> Iterator[None]:
 
 @define
 class _Tally:
-    """What happened so far."""
+    """Counts of results so far."""
 
     total: int
     calls: int = 0
@@ -132,7 +132,7 @@ class _Tally:
     memory: list[tuple[int, int]] = field(factory=list)
 
     def blame(self, what: str) -> None:
-        """Notes a wrong result."""
+        """Records a wrong result."""
         self.wrong.append(what)
         sys.stderr.write(f"wrong: {what}\n")
 
@@ -148,11 +148,11 @@ async def _soak(home: Path, url: str, total: int) -> dict[str, Any]:
         await asyncio.gather(*(_work(wxpay, tally, numbers) for _ in range(_WORKERS)))
         seconds = time.monotonic() - begun
         connector = wxpay.machinery.shared.transport.session().connector
-        # What no worker uses any more must have been given back; a download in the background may have one a while.
+        # All connections must have been returned; a download of keys in the background may still use one.
         patience = time.monotonic() + 30
         while connector is not None and connector._acquired and time.monotonic() < patience:  # noqa: ASYNC110, SLF001
             await asyncio.sleep(0.05)
-        held = len(connector._acquired) if connector is not None else 0  # noqa: SLF001 (aiohttp shows it nowhere else)
+        held = len(connector._acquired) if connector is not None else 0  # noqa: SLF001 (aiohttp has no public attribute)
         rotations = await _stop(rotation)
         await _balance(url, tally)
     finally:
@@ -186,7 +186,7 @@ async def _work(wxpay: Wechatpay, tally: _Tally, numbers: itertools.count[int]) 
 
 
 async def _order(wxpay: Wechatpay, tally: _Tally, number: int) -> None:
-    """Orders, and queries what became of it."""
+    """Places an order, and queries its state."""
     pay = wxpay.v3.pay.transactions
     out_trade_no, mchid, total = f"SOAK{number:010d}", wxpay.settings.mchid, number % 10_000 + 1
     ordered = await _call(
@@ -209,7 +209,7 @@ async def _order(wxpay: Wechatpay, tally: _Tally, number: int) -> None:
         except ServiceError as error:
             if error.status != 404 or ordered is not None:
                 raise
-            return None  # It was not confirmed, and is not there: as it may be.
+            return None  # The order was not confirmed, so it need not exist.
 
     found = await _call(tally, query)
     if found is not None and (found["out_trade_no"], found["amount"]["total"]) != (out_trade_no, total):
@@ -217,7 +217,7 @@ async def _order(wxpay: Wechatpay, tally: _Tally, number: int) -> None:
 
 
 async def _receiver(wxpay: Wechatpay, tally: _Tally, number: int) -> None:
-    """A name goes out encrypted for the platform, and comes back encrypted for the merchant."""
+    """Sends a name encrypted for the platform, and receives it encrypted for the merchant."""
     name = f"张{number}"
     added = await _call(
         tally,
@@ -226,11 +226,11 @@ async def _receiver(wxpay: Wechatpay, tally: _Tally, number: int) -> None:
         ),
     )
     if added is not None and added.get("name") != name:
-        tally.blame(f"{name}: the answer's name is {str(added.get('name'))!r}")
+        tally.blame(f"{name}: the name in the response is {str(added.get('name'))!r}")
 
 
 async def _presign(wxpay: Wechatpay, tally: _Tally, number: int) -> None:
-    """What its spec does not call idempotent: it must never be sent twice."""
+    """An operation that is not declared idempotent, which must never be sent twice."""
     tally.presigned += 1
     signed = await _call(
         tally,
@@ -249,7 +249,7 @@ async def _presign(wxpay: Wechatpay, tally: _Tally, number: int) -> None:
 
 
 async def _call(tally: _Tally, call: Callable[[], Awaitable[Any]], attempts_at_most: int = 3) -> Any:
-    """The data of one call; None where it failed as it may."""
+    """The data of one call; None if it failed with an expected error."""
     tally.calls += 1
     if tally.calls % max(1, tally.total // 60) == 0:
         tally.memory.append((tally.calls, resident()))
@@ -264,7 +264,7 @@ async def _call(tally: _Tally, call: Callable[[], Awaitable[Any]], attempts_at_m
         else:
             tally.blame(f"{type(error).__name__}: {error}")
         return None
-    except Exception as error:  # noqa: BLE001 (whatever else comes is a wrong result)
+    except Exception as error:  # noqa: BLE001 (any other exception is a wrong result)
         tally.blame(f"{type(error).__name__}: {error}")
         return None
     if response is None:
@@ -276,7 +276,7 @@ async def _call(tally: _Tally, call: Callable[[], Awaitable[Any]], attempts_at_m
 
 
 async def _rotate(url: str, tally: _Tally) -> int:
-    """Changes the platform's certificate again and again; how often."""
+    """Rotates the platform certificate repeatedly; returns how often."""
     rotations = 0
     async with aiohttp.ClientSession() as session:
         made = 0
@@ -286,8 +286,8 @@ async def _rotate(url: str, tally: _Tally) -> int:
                 if tally.calls - made < _BETWEEN:
                     continue
                 made = tally.calls
-                async with session.post(f"{url}/sandbox/rotate-certificate", json={}) as answer:
-                    answer.raise_for_status()
+                async with session.post(f"{url}/sandbox/rotate-certificate", json={}) as response:
+                    response.raise_for_status()
             except asyncio.CancelledError:
                 return rotations
             rotations += 1
@@ -299,16 +299,16 @@ async def _stop(rotation: asyncio.Task[int]) -> int:
 
 
 async def _balance(url: str, tally: _Tally) -> None:
-    """Holds what the sandbox did against what was asked for."""
-    async with aiohttp.ClientSession() as session, session.get(f"{url}/sandbox/list/contracts") as answer:
-        contracts = json.loads(await answer.text())
+    """Compares the state of the sandbox with the results of the workers."""
+    async with aiohttp.ClientSession() as session, session.get(f"{url}/sandbox/list/contracts") as response:
+        contracts = json.loads(await response.text())
     made = len(contracts)
     if made > tally.presigned:
         tally.blame(f"{tally.presigned} contracts were asked for, {made} were made")
 
 
 def _sockets() -> int:
-    """Sockets that this process has open."""
+    """The number of open sockets of this process."""
     count = 0
     for entry in Path("/proc/self/fd").iterdir():
         try:
@@ -324,13 +324,13 @@ def resident() -> int:
     Untrimmed it grows by 4 MB over the first 20,000 calls, while the C library's heap finds its shape, and stays there.
     """
     gc.collect()
-    with contextlib.suppress(OSError, AttributeError):  # another C library than GNU's
+    with contextlib.suppress(OSError, AttributeError):  # not the GNU C library
         ctypes.CDLL("libc.so.6").malloc_trim(0)
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024
 
 
 def slope(memory: list[tuple[int, int]]) -> float:
-    """kB for each 1,000 calls, by least squares over the later three quarters: the first fills caches and pools."""
+    """Growth in kB per 1,000 calls by least squares, without the first quarter, which fills caches and pools."""
     settled = memory[len(memory) // 4 :]
     if len(settled) < 2:
         return 0.0

@@ -1,9 +1,9 @@
-"""What starting costs: the import, a product's first touch, all products at once, the check of all specs and types.
+"""Measures startup: the import, the first use of a product, preloading all products, and checking specs and types.
 
-``import_own_ms`` is the import once every dependency is imported already; ``import_total_ms`` the import from nothing.
-Memory is what the process grew by. ``first_touch_ms`` is over all files of specs, each in a process that has touched
-another one before, since the first of all also loads the reader. ``mypy_s`` and ``pyright_s`` are a small user program
-checked with nothing cached.
+``import_own_ms`` is the import after all dependencies were imported, ``import_total_ms`` the import including them.
+Memory figures are the growth of the process. ``first_touch_ms`` is over all spec files, in processes that have loaded
+another file before, since the very first one also loads the reader. ``mypy_s`` and ``pyright_s`` are the times to check
+a small program without a cache.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ _LOADED = "from wxpay_dsl import wxpay\nfrom wxpay_dsl.core.specs import loader\
 
 
 def run(quick: bool) -> dict[str, Any]:  # noqa: FBT001 (every measure's signature)
-    """Milliseconds, megabytes and seconds, as their names end; medians of processes that take turns."""
-    run_python("import wxpay_dsl; print(0)")  # builds the index, if it has to be built
+    """Figures in the unit that ends their name (ms, mb, s): medians over processes that run alternately."""
+    run_python("import wxpay_dsl; print(0)")  # builds the index if necessary
     rounds = 5 if quick else 15
     found = medians(
         {

@@ -1,4 +1,4 @@
-"""What ``python -m bench`` measures does not depend on the environment that it is started in."""
+"""``python -m bench`` measures the same whatever environment it is started in."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bench._probe import run_python
 CACHED = "import json, os, wxpay_dsl; print(json.dumps(os.path.exists(wxpay_dsl.__spec__.cached)))"
 
 
-@pytest.mark.parametrize("said", [None, "1"], ids=["nothing said", "PYTHONDONTWRITEBYTECODE"])
+@pytest.mark.parametrize("said", [None, "1"], ids=["unset", "PYTHONDONTWRITEBYTECODE"])
 def test_measured_processes_find_compiled_bytecode(said: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PYTHONPYCACHEPREFIX", raising=False)
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)

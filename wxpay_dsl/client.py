@@ -17,7 +17,7 @@ from wxpay_dsl.wechat.terms import TERMS
 if TYPE_CHECKING:
     # Generated from the specs when the package is built or installed; at run time the chain needs no types.
     from wxpay_dsl.core.client import Client
-    from wxpay_dsl.core.http.download import Download, Plan, Progress
+    from wxpay_dsl.core.http.download import Download, DownloadPlan, Progress
     from wxpay_dsl.core.observe.drift import Drift, Reporter
     from wxpay_dsl.core.observe.hooks import Hook
     from wxpay_dsl.core.request.files import FileSource
@@ -379,7 +379,7 @@ class Wechatpay(Chain):
         from wxpay_dsl.core.http.download import MAX_UNPACKED, Download
         from wxpay_dsl.wechat.bills.downloads import plan
 
-        def made() -> Coroutine[Any, Any, Plan]:
+        def made() -> Coroutine[Any, Any, DownloadPlan]:
             return plan(self.client, source, data, fields, self.settings.decryptor)
 
         return Download(made, progress=progress, limit=MAX_UNPACKED if limit is None else limit)

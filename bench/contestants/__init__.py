@@ -1,5 +1,5 @@
-"""Programs that make the same call, each in its own way, in a process of its own: read by ``bench.calls``.
+"""Clients that :mod:`bench.calls` compares: each makes the same call in its own way, in a process of its own.
 
-A contestant is told ``{"in_flight": n, "calls": n}`` on a line of stdin, makes so many calls, and answers
-``{"cpu_s": …, "wall_s": …, "rss_kb": …}`` on a line of stdout. An empty line ends it.
+Read ``_driver`` first. A client reads ``{"in_flight": n, "calls": n}`` from a line of stdin, makes that many calls, and
+writes ``{"cpu_s": …, "wall_s": …, "rss_kb": …}`` to a line of stdout. It ends at an empty line.
 """

@@ -1,4 +1,4 @@
-"""What the Python contestants share: the loop that takes orders, and the clocks."""
+"""The loop of the Python clients: reads orders from stdin, makes calls, and measures them."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-#: One call; it raises if the answer is not the right one, verified.
+#: One call; it raises unless the response is verified and correct.
 Call = Callable[[], Awaitable[Any]]
 
 
 async def drive(call: Call) -> None:
-    """Makes calls as stdin orders, until it ends."""
+    """Makes the calls that stdin orders, until an empty line."""
     while line := (await asyncio.to_thread(sys.stdin.readline)).strip():
         order = json.loads(line)
         begun, cpu = time.perf_counter(), time.process_time()
@@ -28,18 +28,18 @@ async def drive(call: Call) -> None:
         late: list[float] = []
         observer = asyncio.create_task(_observe(late)) if order.get("observe") else None
         await asyncio.gather(*(work() for _ in range(order["in_flight"])))
-        told = {"cpu_s": time.process_time() - cpu, "wall_s": time.perf_counter() - begun}
+        result = {"cpu_s": time.process_time() - cpu, "wall_s": time.perf_counter() - begun}
         if observer is not None:
             observer.cancel()
             late.sort()
-            told["late_p50_ms"] = late[len(late) // 2] * 1000
-            told["late_p99_ms"] = late[int(len(late) * 0.99)] * 1000
-        told["rss_kb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        print(json.dumps(told), flush=True)
+            result["late_p50_ms"] = late[len(late) // 2] * 1000
+            result["late_p99_ms"] = late[int(len(late) * 0.99)] * 1000
+        result["rss_kb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        print(json.dumps(result), flush=True)
 
 
 async def _observe(late: list[float]) -> None:
-    """Another task of the same loop: how much later than asked it is woken, in seconds."""
+    """Sleeps repeatedly for 1 ms, and records how many seconds too late it was woken."""
     while True:
         asked = time.perf_counter() + 0.001
         await asyncio.sleep(0.001)
@@ -47,6 +47,6 @@ async def _observe(late: list[float]) -> None:
 
 
 def settings() -> dict[str, Any]:
-    """Whom to call and as whom, from the first argument."""
-    told: dict[str, Any] = json.loads(sys.argv[1])
-    return told
+    """The settings of the client, from the first argument: URL, keys, merchant and data."""
+    result: dict[str, Any] = json.loads(sys.argv[1])
+    return result

@@ -1,4 +1,4 @@
-"""The server and the contestants as processes: started, told what to do over their standard input, ended."""
+"""Starts the server and the clients as processes, and sends orders to their standard input."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from bench.contestants.server import PUBLIC_KEY_ID
 
 __all__ = ["PRESIGN", "Ask", "contestant", "original", "python", "serving"]
 
-#: Gives an order to a contestant, and waits for what it measured.
+#: Sends an order to a client, and waits for its measurements.
 Ask = Callable[[Mapping[str, Any]], dict[str, float]]
 
 _HERE: Final = Path(__file__).parent
 _PACKAGES: Final = _HERE.parent.parent / "tests" / "interop"
-#: The body of the one call that all of them make.
+#: The body of the call that all clients make.
 PRESIGN: Final = {
     "appid": "wx8888888888888888",
     "openid": "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o",
@@ -35,7 +35,7 @@ PRESIGN: Final = {
 
 @contextmanager
 def serving() -> Iterator[dict[str, Any]]:
-    """A server of its own, and what a client of it has to know: the first argument of every contestant."""
+    """Runs a server; yields the settings of a client, which are the first argument of every client process."""
     key = rsa.generate_private_key(65537, 2048)
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -59,21 +59,21 @@ def serving() -> Iterator[dict[str, Any]]:
 
 
 def python(name: str) -> list[str]:
-    """The command of a contestant of this package."""
+    """The command of a client of this package."""
     return [sys.executable, "-m", f"bench.contestants.{name}"]
 
 
 def original() -> tuple[list[str], str]:
-    """The command of the JavaScript original, and where its packages are. Raises SystemExit where they are not."""
+    """The command of the JavaScript original, and the folder of its packages. Raises SystemExit if they are missing."""
     if not (_PACKAGES / "node_modules").is_dir():
         raise SystemExit(f"the original is missing: npm ci --prefix {_PACKAGES}")
     return ["node", str(_HERE / "original.mjs")], str(_PACKAGES)
 
 
 @contextmanager
-def contestant(command: list[str], told: Mapping[str, Any], *arguments: str) -> Iterator[Ask]:
-    """A running contestant."""
-    whole = [*command, json.dumps(told), *arguments]
+def contestant(command: list[str], config: Mapping[str, Any], *arguments: str) -> Iterator[Ask]:
+    """Runs a client process."""
+    whole = [*command, json.dumps(config), *arguments]
     with subprocess.Popen(whole, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
 
         def ask(order: Mapping[str, Any]) -> dict[str, float]:
@@ -81,10 +81,10 @@ def contestant(command: list[str], told: Mapping[str, Any], *arguments: str) -> 
             assert process.stdout is not None
             process.stdin.write(json.dumps(order) + "\n")
             process.stdin.flush()
-            answer = process.stdout.readline()
-            if not answer:
+            line = process.stdout.readline()
+            if not line:
                 raise SystemExit(f"{command[-1]} ended: {process.wait()}")
-            result: dict[str, float] = json.loads(answer)
+            result: dict[str, float] = json.loads(line)
             return result
 
         try:

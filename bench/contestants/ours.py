@@ -1,4 +1,4 @@
-"""wxpay_dsl as users have it: the typed chain, validation, default settings."""
+"""wxpay_dsl as users use it: the chain, validation, and default settings."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from wxpay_dsl import Wechatpay
 
 async def main() -> None:
     """Calls presign."""
-    told = settings()
+    config = settings()
     client = Wechatpay(
-        mchid=told["mchid"],
-        serial=told["serial"],
-        private_key=told["private_key"],
-        platform_keys={told["public_key_id"]: told["public_key"]},
-        base_url=told["base_url"],
+        mchid=config["mchid"],
+        serial=config["serial"],
+        private_key=config["private_key"],
+        platform_keys={config["public_key_id"]: config["public_key"]},
+        base_url=config["base_url"],
     )
     async with client as wxpay:
         presign = wxpay.v3.eduPapay.contracts.presign
 
         async def call() -> None:
-            response = await presign.post(told["data"])
+            response = await presign.post(config["data"])
             assert response.data["presign_token"]
 
         await drive(call)

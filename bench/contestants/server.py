@@ -1,4 +1,4 @@
-"""A server that costs next to nothing: it answers presign with one signed answer, renewed every half minute.
+"""A server that needs almost no CPU: it answers every request with the same signed response, renewed every 30 seconds.
 
 ``python -m bench.contestants.server`` prints its port and its public key as JSON on one line, and serves until killed.
 """
@@ -19,19 +19,19 @@ _BODY = b'{"presign_token":"0044de6c799739c2e8534b"}'
 _NONCE = "5K8264ILTKCH16CQ2502SI8ZNMTM67VS"
 
 
-class Answers(asyncio.Protocol):
-    """One connection: whole requests are counted out by their Content-Length, and none is looked at."""
+class Responder(asyncio.Protocol):
+    """One connection: requests are delimited by their Content-Length, and not examined."""
 
     def __init__(self, key: rsa.RSAPrivateKey) -> None:
         self._key = key
         self._received = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begins."""
+        """Stores the transport."""
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """Answers each whole request."""
+        """Responds to each complete request."""
         self._received += data
         while (end := self._received.find(b"\r\n\r\n")) >= 0:
             head = self._received[:end].lower()
@@ -41,15 +41,15 @@ class Answers(asyncio.Protocol):
                 return
             self._received = self._received[end + 4 + length :]
             assert isinstance(self._transport, asyncio.WriteTransport)
-            self._transport.write(answer(self._key))
+            self._transport.write(response(self._key))
 
 
 _signed: tuple[int, bytes] = (0, b"")
 
 
-def answer(key: rsa.RSAPrivateKey) -> bytes:
-    """The answer, signed within the last 30 seconds."""
-    global _signed  # noqa: PLW0603 (the one cache of a program of its own)
+def response(key: rsa.RSAPrivateKey) -> bytes:
+    """The response, signed within the last 30 seconds."""
+    global _signed  # noqa: PLW0603 (a cache in a program of one module)
     now = int(time.time())
     if now - _signed[0] > 30:
         signature = signing_v3.sign(signing_v3.response_message(now, _NONCE, _BODY), key)
@@ -64,9 +64,9 @@ def answer(key: rsa.RSAPrivateKey) -> bytes:
 
 
 async def main() -> None:
-    """Serves."""
+    """Runs the server until the process is killed."""
     key = rsa.generate_private_key(65537, 2048)
-    server = await asyncio.get_running_loop().create_server(lambda: Answers(key), "127.0.0.1", 0)
+    server = await asyncio.get_running_loop().create_server(lambda: Responder(key), "127.0.0.1", 0)
     pem = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     print(json.dumps({"port": server.sockets[0].getsockname()[1], "public_key": pem.decode()}), flush=True)
     await server.serve_forever()

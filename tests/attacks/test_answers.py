@@ -271,7 +271,7 @@ class TestBounds:
             except SdkError as error:
                 assert isinstance(error, (ResponseDecodeError, ServiceError))  # noqa: PT017 (some of these are JSON)
             else:
-                assert response.exchange.answer.body == body
+                assert response.exchange.received.body == body
 
 
 class TestForgedRefusals:

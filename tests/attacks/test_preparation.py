@@ -81,8 +81,8 @@ async def test_what_was_spent_is_missing_afterwards() -> None:
         Wechatpay(mchid=MCHID_V2, apiv2_key=SECRET, v2_sandbox="sandboxnew", base_url=platform.url, retries=0) as wxpay,
     ):
         request = await wxpay.client.prepare(wxpay.v2.pay.orderquery._target(), ORDER, {"timeout": 30.0})
-        assert 0.5 <= request.spent < 30.0
-        assert 0 < wxpay.client._delivery_options(_exchange(request))[1] <= 29.5
+        assert 0.5 <= request.preparation_time < 30.0
+        assert 0 < wxpay.client._send_arguments(_exchange(request))[1] <= 29.5
         error = await ends_in_time(wxpay.v2.pay.orderquery(ORDER, timeout=1.5))
         assert "within 1.5 s" in str(error)
 

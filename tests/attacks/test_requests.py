@@ -141,7 +141,7 @@ async def test_nor_in_what_a_signer_gives(server: RawServer) -> None:
 )
 async def test_where_a_message_goes_and_ends_is_not_for_a_call_to_say(name: str, server: RawServer) -> None:
     async with client(server) as wxpay:
-        with pytest.raises(ValidationError, match="belongs to the connection"):
+        with pytest.raises(ValidationError, match="is set by the HTTP connection"):
             await wxpay.v3.certificates.get(headers={name: "1"})
     assert not server.requests
 

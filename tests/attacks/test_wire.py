@@ -85,7 +85,7 @@ class TestFraming:
                 response = await call(wxpay)
             except SdkError:
                 return
-        assert response.exchange.answer.body == PAID
+        assert response.exchange.received.body == PAID
 
     async def test_a_folded_header_is_no_second_one(self, server: RawServer) -> None:
         folded = lines(PAID) + f"X-A: b\r\n Wechatpay-Serial: {PUB_KEY_ID}\r\n"

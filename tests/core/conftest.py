@@ -1,4 +1,4 @@
-"""Fixtures for the framework's tests: temporary spec folders, and trees of them."""
+"""Fixtures of the tests of core: temporary spec folders, trees over them, and the library."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.core.library_api.server import Library
 from wxpay_dsl.core.chain.tree import Tree
 from wxpay_dsl.core.client import Client
 
-#: Two dialects: one whose chain is its path, one with a name in the chain that its URLs do not have.
+#: Two dialects: the chain of one equals its path, that of the other begins with a name that its URLs do not have.
 CHAINS = {"json": (), "old": ("old",)}
 
 Write = Callable[..., Path]
@@ -41,13 +41,13 @@ def write(folder: Path) -> Write:
 
 
 def tree_of(*folders: Path | str) -> Tree:
-    """The operations of some folders; ``json`` is the dialect of a spec that names none."""
+    """The tree of some folders; ``json`` is the default dialect."""
     return Tree([str(folder) for folder in folders], CHAINS, "json")
 
 
 @pytest.fixture
 async def library() -> AsyncIterator[Library]:
-    """The library's server, running."""
+    """The running server of the library."""
     async with Library() as library:
         yield library
 

@@ -1,4 +1,4 @@
-"""A server on loopback that sends given bytes at given times, for responses that no proper server sends."""
+"""A server on loopback that sends exactly the given bytes at given times, to imitate faulty servers."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from typing import Self
 
 __all__ = ["RawServer", "Say", "json_answer"]
 
-#: Answers one request.
+#: Responds to one request.
 Say = Callable[["RawServer", asyncio.StreamWriter], Awaitable[None]]
 
 
 def json_answer(body: bytes = b'{"books":[]}', status: str = "200 OK", headers: str = "") -> bytes:
-    """A valid response."""
+    """A correct JSON response."""
     head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n{headers}\r\n"
     return head.encode() + body
 
 
 class RawServer:
-    """``async with RawServer() as server``: each request takes the next of ``server.script``, then a valid response.
+    """``async with RawServer() as server``: each request takes the next of ``server.script``, then a correct response.
 
     A script's line is bytes to send (the connection stays open), or a function that does as it pleases.
     """
@@ -81,7 +81,7 @@ async def _request(reader: asyncio.StreamReader) -> bytes:
 
 
 def then_close(said: bytes) -> Say:
-    """Sends bytes, and closes the connection."""
+    """Sends the bytes and closes the connection."""
 
     async def say(server: RawServer, writer: asyncio.StreamWriter) -> None:
         writer.write(said)
@@ -92,7 +92,7 @@ def then_close(said: bytes) -> Say:
 
 
 def then_reset(said: bytes) -> Say:
-    """Sends bytes, and resets the connection."""
+    """Sends the bytes and resets the connection."""
 
     async def say(server: RawServer, writer: asyncio.StreamWriter) -> None:
         writer.write(said)
@@ -105,7 +105,7 @@ def then_reset(said: bytes) -> Say:
 
 
 def for_ever(first: bytes, again: bytes, pause: float = 0.0) -> Say:
-    """Sends bytes, and continues for ever."""
+    """Sends the bytes, and then repeats a part of them without end."""
 
     async def say(server: RawServer, writer: asyncio.StreamWriter) -> None:
         writer.write(first)
@@ -118,12 +118,12 @@ def for_ever(first: bytes, again: bytes, pause: float = 0.0) -> Say:
 
 
 def never(server: RawServer, writer: asyncio.StreamWriter) -> Awaitable[None]:
-    """Sends nothing."""
+    """Never responds."""
     return asyncio.sleep(3600)
 
 
 def once(event: asyncio.Event, said: bytes) -> Say:
-    """Waits, and sends."""
+    """Waits for an event before it sends the bytes."""
 
     async def say(server: RawServer, writer: asyncio.StreamWriter) -> None:
         await event.wait()

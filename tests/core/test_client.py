@@ -1,4 +1,4 @@
-"""A whole little API through the framework alone: the library, with its two dialects and its refusals."""
+"""The client of core with a small API, the library: two dialects, successes and errors."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ async def test_a_request_can_be_prepared_and_not_sent(api: Client, library: Libr
     assert "9787020002207" not in repr(request)
     assert library.seen == []
     exchange = await api.send(request)
-    assert exchange.answer.status == 201
+    assert exchange.received.status == 201
 
 
 async def test_three_lines_of_yaml_are_an_endpoint(library: Library, folder: Path, write: Write) -> None:

@@ -27,7 +27,7 @@ from multidict import CIMultiDict
 from tests.fuzz.notifications_v2 import fuzz_notifications_v2
 from wxpay_dsl.client import tree
 from wxpay_dsl.core.errors import ConfigurationError, SdkError, SpecError
-from wxpay_dsl.core.http.decoding import Digest, Unpacker, UnpackError
+from wxpay_dsl.core.http.decoding import Digest, FileDecodeError, FileDecoder
 from wxpay_dsl.core.http.retry import retry_after
 from wxpay_dsl.core.messages import Exchange, Options, RawResponse, Request
 from wxpay_dsl.core.openapi import parse as parse_document
@@ -121,7 +121,7 @@ def fuzz_answers(data: bytes) -> None:
         told(error)
     else:
         assert isinstance(read, (dict, list, str, int, float, bool, bytes, type(None)))
-    error = dialect.refusal(operation, response)
+    error = dialect.parse_error(operation, response)
     told(error)
     assert error.body == data[3:]  # type: ignore[attr-defined]  # every refusal has it
     assert dialect.explain is not None
@@ -179,13 +179,13 @@ def fuzz_bills(data: bytes) -> None:
 def fuzz_downloads(data: bytes) -> None:
     """Downloaded files, compressed or not, within the size limit."""
     hashed, cut = bool(data[:1] > b"\x80"), 1 + (data[1] if len(data) > 1 else 0)
-    unpacker = Unpacker(Digest("SHA1", "00" * 20) if hashed else None, UNPACKED)
+    unpacker = FileDecoder(Digest("SHA1", "00" * 20) if hashed else None, UNPACKED)
     size, refusal = 0, ""
     try:
         for start in range(2, len(data), cut):
             size += sum(map(len, unpacker.feed(data[start : start + cut])))
         size += sum(map(len, unpacker.finish()))
-    except UnpackError as error:
+    except FileDecodeError as error:
         refusal = str(error)
     assert bool(refusal) or not hashed, "no input here has this hash"
     assert len(refusal) < LONGEST

@@ -1,4 +1,4 @@
-"""Both type checkers, run as a user runs them, on a user's programs: what they say is compared with what was agreed.
+"""Runs mypy and pyright on small user programs, and compares their output with golden files.
 
 Messages change from version to version; lines, severities, codes and revealed types do not.
 """
@@ -40,7 +40,7 @@ operations:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A user's folder: the package with freshly generated stubs, the user's programs, and stubs of the user's specs."""
+    """A folder with the package and newly generated stubs, user programs, and stubs of the user's specs."""
     root = tmp_path_factory.mktemp("user")
     package = root / "wxpay_dsl"
     package.mkdir()
@@ -113,7 +113,7 @@ def pyright(project: Path) -> dict[str, list[str]]:
 def test_a_checker_accepts_what_is_right_and_refuses_what_is_not(
     project: Path, checker: Callable[[Path], dict[str, list[str]]]
 ) -> None:
-    """All programs at once: most of a checker's time goes into the package."""
+    """Checks all programs in one run, since the checker spends most of its time on the package."""
     found = checker(project)
     for program in PROGRAMS:
         golden = (HERE / "golden" / f"{program}.{checker.__name__}.txt").read_text("utf-8").splitlines()

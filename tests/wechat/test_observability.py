@@ -138,7 +138,7 @@ async def test_hooks_run_before_and_after_whatever_happens(sandbox: Sandbox) -> 
         seen.append(("inner before",))
         yield
         assert call.exchange is not None
-        seen.append(("inner after", call.exchange.answer.status))
+        seen.append(("inner after", call.exchange.received.status))
 
     async with Wechatpay(**sandbox.credentials, hooks=[outer, inner]) as wxpay:
         await wxpay.v3.eduPapay.contracts.presign.post(PRESIGN)
@@ -353,7 +353,7 @@ async def test_an_exchange_is_a_text_for_a_support_ticket(wxpay: Wechatpay) -> N
     assert lines[0] == NAME
     assert lines[1] == f"POST {wxpay.settings.base_url}/v3/edu-papay/contracts/presign"
     assert exchange.request_body.decode() in lines
-    assert exchange.answer.body.decode() in lines
+    assert exchange.received.body.decode() in lines
     assert f"Request-ID: {response.request_id}" in lines
     assert f"--- signed message, {len(exchange.signed_message)} bytes ---" in lines
     assert "Authorization: WECHATPAY2-SHA256-RSA2048 ***" in lines
@@ -372,6 +372,6 @@ async def test_a_call_that_had_no_answer_has_a_text_too(sandbox: Sandbox) -> Non
     async with Wechatpay(**sandbox.credentials, hooks=[keep]) as wxpay:
         with pytest.raises(ConnectionFailedError):
             await wxpay.v3.eduPapay.contracts.presign.post(PRESIGN, headers={"Sandbox-Fault": "drop-after"})
-    assert "no answer, sent, attempt 1" in texts[0]
+    assert "no response, sent, attempt 1" in texts[0]
     assert '"user_id":"20190011"' in texts[0]
     assert "Wechatpay-Serial: " in texts[0]

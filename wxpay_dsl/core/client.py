@@ -1,4 +1,4 @@
-"""A client of one API: the chain, the call from validation to response, and the connections below it."""
+"""The client of one API: it validates, sends and decodes the calls that the attribute chain makes."""
 
 from __future__ import annotations
 
@@ -40,19 +40,19 @@ from .specs.model import Operation
 
 __all__ = ["TIMEOUT", "Client", "Middlewares"]
 
-#: Seconds for a whole call where nobody says otherwise.
+#: The default timeout of a whole call, in seconds.
 TIMEOUT: Final = 30.0
-#: Seconds of preparation that are taken off a call's time.
-_NOTICED: Final = 0.001
+#: Preparation that takes less than this many seconds is not subtracted from the call's timeout.
+_NEGLIGIBLE: Final = 0.001
 
-#: The middlewares of one exchange, outermost first; once a handler returns, the exchange holds the answer whole.
+#: Makes the middlewares of one exchange, outermost first. When a handler returns, the exchange has its whole response.
 Middlewares = Callable[[Exchange], Sequence[Middleware]]
-#: The TLS of one request, where it is not the transport's; raises for a request that lacks what it needs.
+#: The TLS settings of one request, None for the transport's; raises for a request that needs a certificate it has not.
 Tls = Callable[[Request], ssl.SSLContext | None]
 
 
 class Client:
-    """Calls what a :class:`Tree` declares, and what it does not."""
+    """Calls the operations of a :class:`Tree`, and undeclared paths."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class Client:
         *,
         middlewares: Middlewares | None = None,
         tls: Tls | None = None,
-        own_hosts: bool = True,
+        use_spec_hosts: bool = True,
         origins: Origins | None = None,
         strict: bool = False,
         undeclared: bool = False,
@@ -73,19 +73,21 @@ class Client:
         hooks: Sequence[Hook] = (),
         log: logging.Logger | None = None,
     ) -> None:
-        """``own_hosts`` False sends everything to ``base_url``, whatever host a spec names; ``origins`` is where calls
-        may go, ``base_url`` alone by default, and a call to anywhere else is refused; ``strict`` refuses undeclared
-        paths, ``undeclared`` sends even to those that are nearly a declared one whose fields are encrypted;
-        ``owns_transport`` False leaves the connections open for others when this client is closed; ``hooks`` run around
-        each call, and ``log`` has a line of each: those that fail at WARNING, all at INFO.
+        """``use_spec_hosts``: send a call to the host that its spec names; False sends every call to ``base_url``.
+        ``origins``: the only origins that calls may go to, by default that of ``base_url``.
+        ``strict``: refuse undeclared paths.
+        ``undeclared``: allow undeclared paths that resemble a declared path whose fields are encrypted.
+        ``timeout``: seconds for a whole call, retries included.
+        ``owns_transport``: close the transport with this client; False for a shared transport.
+        ``hooks``: run around each call. ``log``: logs failed calls at WARNING and all calls at INFO.
         """
         self._tree = tree
-        self._families = dialects
+        self._dialects = dialects
         self._base_url = base_url.rstrip("/")
         self._transport = transport
         self._middlewares = middlewares
         self._tls = tls
-        self._own_hosts = own_hosts
+        self._use_spec_hosts = use_spec_hosts
         self._origins = origins if origins is not None else _origin_of(self._base_url)
         self._strict = strict
         self._undeclared = undeclared
@@ -96,7 +98,7 @@ class Client:
         self._warned: Warned = set()
         self._log = log
         self._hooks = tuple(hooks) if log is None else (log_calls(log), *hooks)
-        self._watched = bool(hooks)
+        self._has_hooks = bool(hooks)
         self._root = Node(self)
 
     @property
@@ -106,54 +108,54 @@ class Client:
 
     @property
     def chain(self) -> Node:
-        """The root of the chain."""
+        """The root of the attribute chain."""
         return self._root
 
     async def call(self, target: Target, data: Any, fields: Mapping[str, Any]) -> Response[Any]:
-        """Checks, sends and reads one call.
+        """Validates, sends and decodes one call.
 
-        Raises ValidationError before anything is sent, TransportError, ServiceError, or what a middleware raises.
+        Raises ValidationError before anything is sent, TransportError, ServiceError, and errors of middlewares.
         """
         request = await self.prepare(target, data, fields)
         log = self._log
-        if not self._watched and log is not None and not log.isEnabledFor(logging.INFO):
-            # Nobody looks on: what is left to do for one that fails.
+        if not self._has_hooks and log is not None and not log.isEnabledFor(logging.INFO):
+            # Fast path when nothing observes the call: only failures are logged.
             begun = perf_counter()
             try:
                 exchange = Exchange(request)
-                await self._transport.send(exchange, *self._manner(exchange))
-                return await self._read(exchange)
+                await self._transport.send(exchange, *self._send_arguments(exchange))
+                return await self._decode_response(exchange)
             except BaseException as error:
                 log_failure(log, request.name, perf_counter() - begun, error)
                 raise
         with observed(self._hooks, request) as call:
             call.exchange = exchange = Exchange(request)
-            await self._exchange(exchange)
-            call.response = await self._read(exchange)
+            await self._send_exchange(exchange)
+            call.response = await self._decode_response(exchange)
         return call.response
 
-    async def _read(self, exchange: Exchange) -> Response[Any]:
-        """The response that an answer is, or the error."""
+    async def _decode_response(self, exchange: Exchange) -> Response[Any]:
+        """Decodes the raw response of an exchange, or raises the error that it describes."""
         request = exchange.request
-        dialect = self._families[request.dialect]
-        response, operation = exchange.answer, request.operation
+        dialect = self._dialects[request.dialect]
+        response, operation = exchange.received, request.operation
         if response.status != 200:
-            self._check(exchange)
+            self._raise_for_status(exchange)
         try:
             result = dialect.decode(operation, response)
         except ServiceError as error:
-            raise _with_doubt(exchange, error) from None
-        if operation is not None and dialect.decrypt is not None and plan_of(operation).opens:
+            raise _with_outcome(exchange, error) from None
+        if operation is not None and dialect.decrypt is not None and plan_of(operation).decrypts:
             result = await dialect.decrypt(operation, result)
         request_id = response.headers.get("Request-ID", "")
         return Response(result, response.status, response.headers, request_id, exchange)
 
-    def _check(self, exchange: Exchange) -> None:
-        """Raises what the dialect makes of an answer that is no success."""
-        request, response = exchange.request, exchange.answer
-        dialect, operation = self._families[request.dialect], request.operation
+    def _raise_for_status(self, exchange: Exchange) -> None:
+        """Raises the error of the dialect for a response whose status is not a success."""
+        request, response = exchange.request, exchange.received
+        dialect, operation = self._dialects[request.dialect], request.operation
         if not (200 <= response.status < 300 or (operation is not None and response.status == operation.status)):
-            error = dialect.refusal(operation, response)
+            error = dialect.parse_error(operation, response)
             if dialect.explain is not None:
                 error = dialect.explain(exchange, error)
             if operation is None and response.status == 404 and isinstance(error, ServiceError):
@@ -163,31 +165,31 @@ class Client:
             if 300 <= response.status < 400 and isinstance(error, ServiceError):
                 location = response.headers.get("Location", "nowhere")[:200]
                 error = evolve(error, hint=f"it redirects to {location}, and redirects are not followed")
-            raise _with_doubt(exchange, error)
+            raise _with_outcome(exchange, error)
 
     async def prepare(self, target: Target, data: Any, fields: Mapping[str, Any]) -> Request:
-        """The request that a call would send; signed where the signature is one of its fields, but not in its headers.
+        """The request that a call would send, including a signature in its fields but not one in its headers.
 
-        Raises ValidationError, SpecError or UndeclaredPathError, and what the dialect's hooks raise.
+        Raises ValidationError, SpecError, UndeclaredPathError, RequestTimeoutError, or what the dialect raises.
         """
         operation = target.operation
         dialect_name = operation.dialect if operation is not None else self._tree.dialect_of(target.segments)
-        dialect = self._families[dialect_name]
+        dialect = self._dialects[dialect_name]
         if target.below or (operation is None and len(target.segments) <= len(dialect.chain)):
-            raise _ends_in_nothing(target)
+            raise _incomplete_path(target)
         if operation is None and self._strict:
             path = "/" + "/".join(target.segments)
             raise UndeclaredPathError(f"{target.verb.upper()} {path}", self._tree.nearest(path))
-        base = self._base_url if not self._own_hosts else self._base(target, operation)
+        base = self._base_url if not self._use_spec_hosts else self._base(target, operation)
         plan = plan_of(operation) if operation is not None else None
         collected = collect(target, plan, data, fields)
         sections, options, field_errors, _ = collected
         if operation is None and not (self._undeclared or options.undeclared):
             refuse_near_miss(self._tree, target, sections)
         validate = self._validate if options.validate is None else options.validate
-        encrypt = dialect.encrypt if plan is not None and plan.seals else None
+        encrypt = dialect.encrypt if plan is not None and plan.encrypts else None
         if "form" not in sections and encrypt is None and dialect.sign_fields is None:
-            # Nothing to wait for.
+            # Nothing has to be awaited, so no timeout is needed.
             return build(target, plan, collected, dialect, base, validate, self._warned)
 
         async def finished() -> Request:
@@ -205,8 +207,9 @@ class Client:
     async def _in_time(
         self, preparing: Coroutine[Any, Any, Request], options: Options, operation: Operation | None, target: Target
     ) -> Request:
-        """The request, prepared within the call's time: a key may have to be fetched for it. Raises
-        RequestTimeoutError.
+        """Awaits the preparation of a request within the call's timeout, since a key may have to be fetched.
+
+        Raises RequestTimeoutError.
         """
         timeout = self._timeout if options.timeout is None else options.timeout
         begun = monotonic()
@@ -220,63 +223,66 @@ class Client:
             name = operation.name if operation is not None else f"{target.verb.upper()} /{'/'.join(target.segments)}"
             message = f"not ready to be sent within {timeout:g} s (a key that it needs was not fetched in time)"
             raise RequestTimeoutError(name, message, outcome_unknown=False) from error
-        spent = monotonic() - begun
-        return request if spent < _NOTICED else evolve(request, spent=spent)
+        preparation_time = monotonic() - begun
+        return request if preparation_time < _NEGLIGIBLE else evolve(request, preparation_time=preparation_time)
 
     async def send(self, request: Request) -> Exchange:
-        """Sends a prepared request through the middlewares; every answer is whole, whatever its status."""
+        """Sends a prepared request through the middlewares, and returns the exchange whatever the response's status."""
         exchange = Exchange(request)
-        await self._exchange(exchange)
+        await self._send_exchange(exchange)
         return exchange
 
-    async def _exchange(self, exchange: Exchange) -> None:
-        middlewares, timeout, tls = self._manner(exchange)
+    async def _send_exchange(self, exchange: Exchange) -> None:
+        middlewares, timeout, tls = self._send_arguments(exchange)
         await self._transport.send(exchange, middlewares, timeout, tls)
 
-    def _manner(self, exchange: Exchange) -> tuple[Sequence[Middleware], float, ssl.SSLContext | None]:
-        """How a request is sent: through what, within how many seconds, over which TLS."""
+    def _send_arguments(self, exchange: Exchange) -> tuple[Sequence[Middleware], float, ssl.SSLContext | None]:
+        """The arguments of :meth:`Transport.send`: middlewares, timeout in seconds, and TLS settings."""
         if self._closed:
             raise ClosedError
         request = exchange.request
         url, base = request.url, self._base_url
         if not url.startswith(base) or url[len(base) : len(base) + 1] != "/":
-            # A link of an answer, or a request that somebody made: its host was not looked at yet.
+            # A link from a response, or a request that was built elsewhere: its host has not been checked yet.
             self._origins.check(url, request.name)
         middlewares = self._middlewares(exchange) if self._middlewares is not None else ()
         timeout = self._timeout if request.options.timeout is None else request.options.timeout
-        if request.spent:
-            timeout = max(timeout - request.spent, _NOTICED)
+        if request.preparation_time:
+            timeout = max(timeout - request.preparation_time, _NEGLIGIBLE)
         return middlewares, timeout, self._tls(request) if self._tls is not None else None
 
     @asynccontextmanager
     async def stream(self, request: Request) -> AsyncGenerator[Stream, None]:
-        """Sends a prepared request; the body of a success is left to be read, unverified. Raises as :meth:`call`."""
+        """Sends a prepared request, and yields a success as a stream whose body is neither read nor verified.
+
+        Raises the same errors as :meth:`call`.
+        """
         with observed(self._hooks, request) as call:
             call.exchange = exchange = Exchange(request)
-            async with self._transport.stream(exchange, *self._manner(exchange)) as stream:
-                self._check(exchange)
+            async with self._transport.stream(exchange, *self._send_arguments(exchange)) as stream:
+                self._raise_for_status(exchange)
                 yield stream
 
-    def refuse(self, request: Request, response: RawResponse) -> SdkError | None:
-        """The error that an answer of status 200 says in its body, if it says one."""
+    def error_in_body(self, request: Request, response: RawResponse) -> SdkError | None:
+        """The error that a response of status 200 describes in its body, or None."""
         try:
-            self._families[request.dialect].decode(request.operation, response)
+            self._dialects[request.dialect].decode(request.operation, response)
         except SdkError as error:
             return error
         return None
 
     @property
     def origins(self) -> Origins:
-        """Where calls may go."""
+        """The origins that calls may go to."""
         return self._origins
 
     @property
     def only_origin(self) -> str | None:
-        """Where everything goes, whatever host a spec or a link names; None where they count."""
-        return None if self._own_hosts else self._base_url
+        """The origin that every call goes to; None if the hosts of specs and links are used."""
+        return None if self._use_spec_hosts else self._base_url
 
     def _base(self, target: Target, operation: Operation | None) -> str:
-        """Where a call goes. Raises ConfigurationError, before anything is signed, for an origin it may not go to."""
+        """The base URL of a call. Raises ConfigurationError, before signing, for an origin that is not allowed."""
         host = operation.host if operation is not None else self._tree.host_of(target.segments)
         if not host:
             return self._base_url
@@ -285,10 +291,10 @@ class Client:
         return host
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a client holds keys and connections and is never pickled: make one in the other process")
+        raise TypeError("a client holds keys and connections and is never pickled: create one in the other process")
 
     async def close(self) -> None:
-        """Ends this client: further calls raise ClosedError. Its own connections are closed."""
+        """Closes the client, and the transport if it owns it; further calls raise ClosedError."""
         self._closed = True
         if self._owns_transport:
             await self._transport.close()
@@ -306,23 +312,25 @@ def _origin_of(base_url: str) -> Origins:
     try:
         return Origins.of([base_url])
     except ValueError:
-        # Calls to it fail, and say why.
+        # Each call to it raises an error that says what is wrong with the URL.
         return Origins.of(())
 
 
-def _with_doubt(exchange: Exchange, error: SdkError) -> SdkError:
-    """A refusal of the last attempt says nothing of an earlier one, whose answer was lost; and where the spec says that
-    only a query tells the outcome, no refusal does.
+def _with_outcome(exchange: Exchange, error: SdkError) -> SdkError:
+    """The error, with an unknown outcome where it does not prove that nothing was executed.
+
+    That is so after an earlier attempt whose response was lost, and for an operation whose spec says that only a query
+    tells the outcome.
     """
     operation = exchange.request.operation
     queried = operation is not None and operation.outcome == "query" and not exchange.request.safe
-    if (exchange.doubtful or queried) and isinstance(error, ServiceError):
+    if (exchange.maybe_executed or queried) and isinstance(error, ServiceError):
         return evolve(error, outcome_unknown=True)
     return error
 
 
-def _ends_in_nothing(target: Target) -> ValidationError:
+def _incomplete_path(target: Target) -> ValidationError:
     shown = ", ".join(target.below[:8]) + (" …" if len(target.below) > 8 else "")
-    below = f"; it goes on with {shown}" if shown else ""
-    message = f"the chain ends in nothing: no operation is declared here{below}"
+    below = f"; continue with {shown}" if shown else ""
+    message = f"the chain is incomplete: no operation is declared here{below}"
     return ValidationError(f"{target.verb.upper()} /{'/'.join(target.segments)}", (FieldError("", message),))

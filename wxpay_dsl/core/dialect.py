@@ -1,4 +1,4 @@
-"""What differs from one dialect of endpoints to another: how bodies are written and read, and what no means."""
+"""What differs between the dialects of an API: how bodies are encoded and decoded, and how errors are recognised."""
 
 from __future__ import annotations
 
@@ -17,23 +17,27 @@ if TYPE_CHECKING:
 
 __all__ = ["Dialect", "decode_json", "encode_json", "json_error"]
 
-#: Prepares the fields of a call, of which some are to be encrypted, before they are encoded; it returns a copy.
+#: Encrypts the sensitive fields of a call before they are encoded, and returns a copy of the fields.
 Encrypt = Callable[["Operation", "Sections"], Awaitable["Sections"]]
-#: Finishes the data of a response, of which some fields come encrypted.
+#: Decrypts the encrypted fields of a decoded response.
 Decrypt = Callable[["Operation", Any], Awaitable[Any]]
-#: Fills in the fields of an upload that follow from its files (a digest, say); it returns a copy, and adds field_errors.
+#: Fills in the fields of an upload that depend on its files, such as a digest, and returns a copy of the fields; errors
+#: are added to the list.
 PrepareFiles = Callable[["Operation | None", dict[str, Any], "list[FieldError]"], Awaitable[dict[str, Any]]]
-#: Finishes a request that is built (where a signature travels among the fields, say); it returns a copy.
+#: Signs a request whose signature is one of its fields, and returns a copy of the request.
 SignFields = Callable[["Request"], Awaitable["Request"]]
 
 
 def encode_json(operation: Operation | None, data: Any) -> bytes:
-    """Compact UTF-8 JSON. Raises TypeError, ValueError or RecursionError for what JSON cannot say."""
+    """Encodes data as compact UTF-8 JSON. Raises TypeError, ValueError or RecursionError if that is impossible."""
     return _ENCODE(data).encode()
 
 
 def decode_json(operation: Operation | None, response: RawResponse) -> Any:
-    """The JSON of a successful answer; bytes where the operation says, or the answer shows, that it is not JSON."""
+    """Decodes a successful response as JSON, or returns its bytes if the operation or media type says it is not JSON.
+
+    Returns None for an empty body where no JSON is declared. Raises ResponseDecodeError for a body that cannot be read.
+    """
     body = response.body
     declared = operation is not None and operation.returns is not None and not operation.produces
     if not body:
@@ -50,13 +54,20 @@ def decode_json(operation: Operation | None, response: RawResponse) -> Any:
         text = str(body, "utf-8")
         return _DECODE(text[1:] if text[:1] == _MARK else text)
     except (ValueError, RecursionError) as error:
-        packed = response.headers.get("Content-Encoding", "identity")
-        reason = f"{type(error).__name__}: {error}" if packed == "identity" else f"packed with {packed[:40]}, unasked"
-        raise _undecodable(response, f"the answer is not JSON ({reason})") from None
+        encoding = response.headers.get("Content-Encoding", "identity")
+        reason = (
+            f"{type(error).__name__}: {error}"
+            if encoding == "identity"
+            else f"compressed with {encoding[:40]}, which was not requested"
+        )
+        raise _undecodable(response, f"the response is not JSON ({reason})") from None
 
 
 def json_error(operation: Operation | None, response: RawResponse) -> SdkError:
-    """A refusal as ``{"code", "message", "detail"}``, or whole in ``body`` where it is anything else."""
+    """The error that an unsuccessful response describes as ``{"code", "message", "detail"}``.
+
+    The whole body is in the error's ``body``, whatever its format.
+    """
     code = message = ""
     detail: Any = None
     try:
@@ -78,51 +89,54 @@ def json_error(operation: Operation | None, response: RawResponse) -> SdkError:
         response.headers.get("Request-ID", ""),
         response.headers,
         response.body,
-        # A service, or what stands before it, that broke down may have done it before.
+        # A service, or a proxy before it, may have executed the request before it failed.
         outcome_unknown=response.status >= 500 and not response.safe,
     )
 
 
 @frozen
 class Dialect:
-    """How one dialect of endpoints speaks; the middlewares that sign and verify it belong to the client."""
+    """One dialect of an API: its media types, its codec, its errors, and how it signs and encrypts fields.
+
+    Middlewares that sign requests and verify responses in their headers belong to the client instead.
+    """
 
     name: str
-    #: The names in the chain that its paths do not have in the URL.
+    #: The first names of the chain that are not part of the URL's path.
     chain: tuple[str, ...] = ()
     content_type: str = "application/json"
     accept: str = "application/json"
     encode: Callable[[Operation | None, Any], bytes] = encode_json
     decode: Callable[[Operation | None, RawResponse], Any] = decode_json
-    refusal: Callable[[Operation | None, RawResponse], SdkError] = json_error
-    #: Adds to a refusal what only the exchange can tell (which bytes were signed, say).
+    parse_error: Callable[[Operation | None, RawResponse], SdkError] = json_error
+    #: Adds details from the exchange to an error, such as the message that was signed.
     explain: Callable[[Exchange, SdkError], SdkError] | None = field(default=None, repr=False)
-    #: Fields, by name, that the client fills in itself; a caller may leave them out though the spec requires them.
+    #: Names of fields that the client fills in; callers may omit them although the spec requires them.
     auto_fields: frozenset[str] = frozenset()
     encrypt: Encrypt | None = field(default=None, repr=False)
     decrypt: Decrypt | None = field(default=None, repr=False)
     sign_fields: SignFields | None = field(default=None, repr=False)
     prepare_files: PrepareFiles | None = field(default=None, repr=False)
-    #: Whether an operation that is no GET only is_read_only, so that nothing can have been done by it; None: none does.
+    #: Whether an operation that is not a GET only reads; None: every other operation may change something.
     is_read_only: Callable[[Operation], bool] | None = field(default=None, repr=False)
-    #: The field of an upload that is signed in the body's place.
+    #: The field of an upload that is signed instead of the body.
     signed_field: str = ""
 
 
 def _plain(value: Any) -> Any:
-    """Mappings and sequences that are no dict or list."""
+    """Converts mappings that are not dicts."""
     if isinstance(value, Mapping):
         return dict(value)
-    raise TypeError(f"{type(value).__name__} is no JSON value")
+    raise TypeError(f"{type(value).__name__} is not a JSON value")
 
 
 def _no_constant(word: str) -> Any:
     raise ValueError(f"{word} is not JSON")
 
 
-#: The byte order mark: the codec that takes it away is four times as slow as the one that leaves it.
+#: The byte order mark. The codec ``utf-8-sig``, which removes it, is four times as slow as ``utf-8``.
 _MARK: Final = "\ufeff"
-#: Made once: an encoder and a decoder anew for each call cost 12 µs.
+#: Created once: a new encoder and decoder for each call would cost 12 µs.
 _ENCODE: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain).encode
 _DECODE: Final = json.JSONDecoder(parse_constant=_no_constant).decode
 

@@ -1,6 +1,6 @@
 """The values that one call passes from step to step: the request, the raw response, and the exchange of the two.
 
-They stand below everything that builds, sends, signs or reads them, so that none of those needs another.
+This module imports nothing that builds, sends, signs or decodes them, so that each of those steps can be used alone.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Validate = Literal[True, False, "strict"]
 
 
 class StreamedBody(Protocol):
-    """A body that is never whole in memory, and can be read once for each attempt."""
+    """A request body that is streamed rather than held in memory, and can be read again for each attempt."""
 
     @property
     def content_type(self) -> str:
@@ -30,39 +30,39 @@ class StreamedBody(Protocol):
 
     @property
     def size(self) -> int:
-        """Bytes in all."""
+        """The length of the body in bytes."""
 
     @property
     def signed(self) -> bytes:
-        """The bytes that a signature covers in the body's place."""
+        """The bytes that a signature covers instead of the body."""
 
     def chunks(self) -> AsyncGenerator[bytes, None]:
-        """The body from its beginning. Raises OSError where a file cannot be read, or has changed."""
+        """Iterates over the body from its beginning. Raises OSError if a file cannot be read or has changed."""
 
     def outline(self) -> bytes:
-        """The body with a line in the place of each file."""
+        """The body with each file replaced by one line that gives its size and digest."""
 
 
 @frozen
 class Options:
-    """What a single call may set beside its fields."""
+    """The options of a single call, as opposed to its fields."""
 
     headers: Mapping[str, str] = field(factory=dict)
-    #: Added to the query as it is, unvalidated.
+    #: Query parameters that are added without validation.
     query: Mapping[str, Any] = field(factory=dict)
-    #: Seconds for the whole call, retries included; None for the client's own.
+    #: Seconds for the whole call, retries included; None uses the client's setting.
     timeout: float | None = None
-    #: None for the client's own.
+    #: None uses the client's setting.
     validate: Validate | None = None
-    #: Of an undeclared path: send its fields as they are, though a declared one beside it encrypts some.
+    #: For an undeclared path: send its fields unencrypted although a similar declared path encrypts some of them.
     undeclared: bool = False
 
 
 @define(on_setattr=setters.frozen)  # frozen too, and made in a third of the time
 class Request:
-    """One request, whole: what is signed and what is sent."""
+    """One complete request: exactly the bytes that are signed and sent."""
 
-    #: ``POST /v3/…``: the operation for errors and logs, templates unfilled.
+    #: ``POST /v3/…``: the operation as errors and logs name it, with path parameters not filled in.
     name: str
     method: str
     #: Already percent-encoded.
@@ -71,48 +71,48 @@ class Request:
     body: bytes = field(repr=False)
     operation: Operation | None
     dialect: str
-    #: The fields as they were encoded, by section.
+    #: The fields that were encoded, by section.
     sections: Sections = field(repr=False)
     options: Options = field(repr=False)
-    #: It only is_read_only: whatever became of it, nothing was done by it.
+    #: The request only reads, so it changes nothing on the server whatever its outcome ("safe" in the sense of HTTP).
     safe: bool = False
-    #: The body where it is an upload; then ``body`` is empty.
+    #: The body of an upload, in which case ``body`` is empty; None otherwise.
     form: StreamedBody | None = field(default=None, repr=False)
-    #: Sending it twice does what sending it once does.
+    #: Sending the request twice has the same effect as sending it once.
     idempotent: bool = False
-    #: Seconds of the call's time that were spent before it was ready: keys were fetched for it, say.
-    spent: float = field(default=0.0, repr=False)
+    #: Seconds that preparing the request took out of the call's timeout, for example to fetch an encryption key.
+    preparation_time: float = field(default=0.0, repr=False)
 
     @property
     def repeatable(self) -> bool:
-        """Whether sending it again cannot do anything twice."""
+        """Whether the request can be sent again without doing anything twice."""
         return self.safe or self.idempotent
 
     @property
     def signed_body(self) -> bytes:
-        """What a signature covers of the body: all of it, or the field of an upload that describes its file."""
+        """The bytes that a signature covers: the whole body, or the field of an upload that describes its file."""
         return self.body if self.form is None else self.form.signed
 
 
 @define(on_setattr=setters.frozen)  # frozen too, and made in a third of the time
 class RawResponse:
-    """An answer, whole, as it came."""
+    """A complete HTTP response as it was received, before it is decoded."""
 
     name: str
     status: int
     #: Case-insensitive.
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
-    #: Whether the request only asked, so that nothing can have been done by it.
+    #: Whether the request was read-only (see :attr:`Request.safe`).
     safe: bool
 
 
 @define
 class Exchange:
-    """What went over the wire in one attempt, byte for byte: for the log and the support ticket.
+    """The request and the response of the last attempt of a call, byte for byte, for logs and support tickets.
 
-    ``request_headers`` and ``request_body`` are as sent; secrets are not in them, a signature is. Of an upload a line
-    stands in the place of each file.
+    ``request_headers`` and ``request_body`` are what was sent. They hold a signature but no secret; in the body of an
+    upload each file is replaced by one line.
     """
 
     request: Request = field(repr=False)
@@ -121,29 +121,29 @@ class Exchange:
     request_headers: Mapping[str, str] = field(factory=dict, repr=False)
     request_body: bytes = field(default=b"", repr=False)
     attempts: int = 0
-    #: Whether there was a connection for it, so that it may have reached the service.
+    #: Whether a connection was made, so that the request may have reached the service.
     sent: bool = False
-    #: Whether an earlier attempt may have been carried out: no later one's failure says then that nothing was done.
-    doubtful: bool = False
-    #: What was signed, where the request is signed; empty elsewhere.
+    #: Whether an earlier attempt may have been executed: the failure of a later one then does not prove the opposite.
+    maybe_executed: bool = False
+    #: The message that was signed; empty for a request without a signature.
     signed_message: bytes = field(default=b"", repr=False)
-    #: None until an answer came whole.
+    #: None until a response was received completely.
     response: RawResponse | None = field(default=None, repr=False)
-    #: When the call must have ended, by its event loop's clock, retries included.
+    #: The time of the event loop's clock at which the call must have ended, retries included.
     deadline: float = field(default=math.inf, repr=False)
 
     @property
-    def answer(self) -> RawResponse:
-        """The answer of an exchange that has one. Raises LookupError before that."""
+    def received(self) -> RawResponse:
+        """The response, which must have been received. Raises LookupError before that."""
         if self.response is None:
-            raise LookupError(f"{self.request.name}: no answer yet")
+            raise LookupError(f"{self.request.name}: no response yet")
         return self.response
 
     def dump(self) -> str:
         """The whole exchange as text for a support ticket: the request, the message that was signed, the response.
 
-        Bodies are whole, and hold whatever their fields hold; of ``Authorization`` only the scheme is kept. Bytes that
-        are not UTF-8 are written as ``\\\\x89``.
+        Bodies are complete, including personal data in their fields; of ``Authorization`` only the scheme is kept.
+        Bytes that are not UTF-8 are written as ``\\\\x89``.
         """
         return "\n".join(_lines(self))
 
@@ -156,11 +156,11 @@ def _lines(exchange: Exchange) -> Iterator[str]:
     yield from _bytes("signed message", exchange.signed_message)
     response = exchange.response
     if response is None:
-        yield f"no answer, {'sent' if exchange.sent else 'not sent'}, attempt {exchange.attempts}"
+        yield f"no response, {'sent' if exchange.sent else 'not sent'}, attempt {exchange.attempts}"
         return
-    yield f"answer {response.status}, attempt {exchange.attempts}"
+    yield f"response {response.status}, attempt {exchange.attempts}"
     yield from _headers(response.headers)
-    yield from _bytes("answer body", response.body)
+    yield from _bytes("response body", response.body)
 
 
 def _headers(headers: Mapping[str, str]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What a call gives back."""
+"""The response that a call returns."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 def _outline(data: Any) -> str:
-    """What an answer is like without what is in it: names and numbers of people land in logs by a repr."""
+    """The shape of the data without its values, since a repr ends up in logs and the values may be personal data."""
     if isinstance(data, Mapping):
         names = ", ".join(map(str, list(data)[:20]))
         return f"{{{names}{', …' if len(data) > 20 else ''}}}"
@@ -27,17 +27,17 @@ def _outline(data: Any) -> str:
 
 @define(on_setattr=setters.frozen)  # frozen too, and made in a third of the time
 class Response(Generic[T]):
-    """An answer that was verified and read."""
+    """A response that was verified and decoded. ``response["name"]`` is ``response.data["name"]``."""
 
-    #: The fields of the answer as plain dicts and lists, bytes where it is a file, None where it is empty.
+    #: The decoded body: plain dicts and lists, bytes for a file, None for an empty body.
     data: T = field(repr=_outline)
     #: The HTTP status.
     status: int
     #: Case-insensitive.
     headers: Mapping[str, str] = field(repr=False)
-    #: The service's own name of the call, for its support.
+    #: The service's identifier of the call, for its support; empty if it gave none.
     request_id: str
-    #: The bytes as they went over the wire.
+    #: The raw request and response.
     exchange: Exchange = field(repr=False, eq=False)
 
     def __getitem__(self, name: Any) -> Any:

@@ -52,7 +52,7 @@ def v3(encrypt: Encrypt | None = None, decrypt: Decrypt | None = None) -> Dialec
         auto_fields=AUTO_FIELDS["v3"],
         encrypt=encrypt,
         decrypt=decrypt,
-        refusal=refusal_v3,
+        parse_error=refusal_v3,
         explain=explain_refusal,
         prepare_files=prepare_files,
         signed_field=META,

@@ -12,7 +12,7 @@ from attrs import field, frozen
 from wxpay_dsl._version import __version__
 from wxpay_dsl.core.chain.tree import Tree
 from wxpay_dsl.core.client import Client
-from wxpay_dsl.core.http.failover import Hosts
+from wxpay_dsl.core.http.failover import FailoverHosts
 from wxpay_dsl.core.http.retry import RetryPolicy, retry
 from wxpay_dsl.core.http.transport import Middleware, Transport, user_agent
 from wxpay_dsl.core.messages import Exchange
@@ -48,7 +48,7 @@ class Shared:
 
     transport: Transport
     retries: RetryPolicy
-    hosts: Hosts | None
+    hosts: FailoverHosts | None
     #: The keyrings that download, by merchant and signing key: whoever comes again finds his certificates. One of
     #: another key is another keyring, whose failures are its own: that key may be wrong, or its session closed.
     keyrings: dict[bytes, RefreshingKeyring] = field(factory=dict, repr=False)
@@ -65,7 +65,7 @@ class Shared:
             proxy=settings.proxy,
             tls=trusting(settings.ca) if settings.ca is not None else None,
         )
-        hosts = Hosts(settings.base_url, connections.backup_url) if connections.backup_url else None
+        hosts = FailoverHosts(settings.base_url, connections.backup_url) if connections.backup_url else None
         return cls(transport, RetryPolicy(attempts=1 + connections.retries), hosts)
 
     def __reduce__(self) -> NoReturn:
@@ -134,7 +134,7 @@ def assemble(settings: Settings, tree: Tree, shared: Shared | None = None) -> Ma
             demanded=settings.v2_sandbox is None,
             contexts=common.contexts,
         ),
-        own_hosts=not settings.one_host,
+        use_spec_hosts=not settings.one_host,
         origins=settings.origins,
         strict=settings.strict,
         undeclared=settings.undeclared,

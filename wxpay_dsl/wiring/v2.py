@@ -68,7 +68,7 @@ def _field(response: Response[object], name: str) -> str:
     """A field that an answer must have. Raises ResponseDecodeError."""
     value = response.data.get(name) if isinstance(response.data, dict) else None
     if not isinstance(value, str) or not value:
-        answer = response.exchange.answer
+        answer = response.exchange.received
         message = f"the answer has no `{name}`"
         raise ResponseDecodeError(answer.name, message, False, answer.status, answer.headers, answer.body)
     return value

@@ -1,4 +1,4 @@
-"""Downloads: streamed, unpacked within bounds, proven by their hash, taken up again, saved whole or not at all."""
+"""Downloads: streamed, decompressed up to a limit, verified by digest, resumed, saved completely or not at all."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from wxpay_dsl.core.errors import (
     ResponseTruncatedError,
     SdkError,
 )
-from wxpay_dsl.core.http.decoding import Digest, Unpacker, UnpackError
-from wxpay_dsl.core.http.download import Download, Plan, Progress
+from wxpay_dsl.core.http.decoding import Digest, FileDecodeError, FileDecoder
+from wxpay_dsl.core.http.download import Download, DownloadPlan, Progress
 from wxpay_dsl.core.http.transport import Transport
 from wxpay_dsl.core.messages import Exchange, Options, Request
 
@@ -42,7 +42,7 @@ def sha1(data: bytes) -> Digest:
 
 @define
 class Server:
-    """Answers with one step after the other, the last one for ever."""
+    """Responds with one step after the other, and then always with the last one."""
 
     steps: list[Step]
     url: str = ""
@@ -77,7 +77,7 @@ def whole(data: bytes) -> Step:
 
 
 def cut_after(count: int, data: bytes, *, ranges: bool = False) -> Step:
-    """Announces everything (from where it is asked to), sends ``count`` bytes of it, and breaks the connection."""
+    """Announces the whole requested range, sends ``count`` bytes of it, and breaks the connection."""
 
     async def step(request: web.Request) -> web.StreamResponse:
         start = begin(request) if ranges else 0
@@ -96,7 +96,7 @@ def cut_after(count: int, data: bytes, *, ranges: bool = False) -> Step:
 
 
 def from_range(data: bytes) -> Step:
-    """As HTTP says: from the byte that is asked for."""
+    """Responds to a range request as HTTP specifies."""
 
     async def step(request: web.Request) -> web.StreamResponse:
         start = begin(request)
@@ -134,7 +134,7 @@ async def downloads(
     timeout: float = 60.0,
     progress: Callable[[Progress], None] | None = None,
 ) -> AsyncIterator[Download]:
-    """A download over a transport of its own."""
+    """A download over a new transport."""
     transport = Transport("test/1")
     request = Request("GET /file", "GET", server.url, {}, b"", None, "json", {}, Options(), safe=True)
 
@@ -143,14 +143,14 @@ async def downloads(
         asked = evolve(request, headers={"Range": f"bytes={offset}-"}) if offset else request
         exchange = Exchange(asked)
         async with transport.stream(exchange, (), timeout) as stream:
-            if exchange.answer.status >= 400:
+            if exchange.received.status >= 400:
                 from wxpay_dsl.core.dialect import json_error
 
-                raise json_error(None, exchange.answer)
+                raise json_error(None, exchange.received)
             yield stream
 
-    async def plan() -> Plan:
-        return Plan("GET /file", fetch, digest)  # type: ignore[arg-type]  # an async generator's manager is one
+    async def plan() -> DownloadPlan:
+        return DownloadPlan("GET /file", fetch, digest)  # type: ignore[arg-type]  # an async generator's manager is one
 
     try:
         yield Download(plan, progress=progress, limit=limit)
@@ -240,7 +240,7 @@ async def test_a_stalled_answer_times_out() -> None:
         rest = asyncio.ensure_future(anext(pieces))
         await asyncio.sleep(0.05)
         leap(60)
-        with pytest.raises(RequestTimeoutError, match="nothing came for 60 s"):
+        with pytest.raises(RequestTimeoutError, match="no data for 60 s"):
             await rest
 
 
@@ -248,7 +248,7 @@ async def test_a_bomb_is_stopped_at_the_limit() -> None:
     bomb = gzip.compress(bytes(50_000_000))
     async with serving(whole(bomb)) as server, downloads(server, limit=1_000_000) as download, download:
         tracemalloc.start()
-        with pytest.raises(FileCorruptedError, match="larger than 1000000 bytes"):
+        with pytest.raises(FileCorruptedError, match="larger than 1000000 decompressed bytes"):
             async for _ in download:
                 pass
         _, peak = tracemalloc.get_traced_memory()
@@ -258,7 +258,7 @@ async def test_a_bomb_is_stopped_at_the_limit() -> None:
 
 async def test_read_is_bounded() -> None:
     async with serving(whole(CONTENT)) as server, downloads(server) as download, download:
-        with pytest.raises(ResponseTooLargeError, match=r"save\(\) it"):
+        with pytest.raises(ResponseTooLargeError, match=r"use save\(\)"):
             await download.read(limit=1000)
 
 
@@ -283,7 +283,7 @@ async def test_what_fails_leaves_nothing_behind(tmp_path: Path, damage: str) -> 
             saving.cancel()
         with pytest.raises((FileCorruptedError, asyncio.CancelledError)):
             await saving
-    # A thread that was making the file when nobody waited for it any more removes it itself.
+    # A thread that creates the file after the task was cancelled removes it again.
     await until(lambda: names(tmp_path) == ["bill.csv"])
     assert target.read_text() == "yesterday's"
 
@@ -329,9 +329,9 @@ async def test_leaving_early_closes_the_connection() -> None:
 
 
 def unpack(data: bytes, size: int, digest: Digest | None = None) -> bytes:
-    unpacker = Unpacker(digest, 10**9)
+    decoder = FileDecoder(digest, 10**9)
     chunks = (data[start : start + size] for start in range(0, len(data), size))
-    return b"".join([*(piece for chunk in chunks for piece in unpacker.feed(chunk)), *unpacker.finish()])
+    return b"".join([*(piece for chunk in chunks for piece in decoder.feed(chunk)), *decoder.finish()])
 
 
 @given(st.binary(max_size=3000), st.integers(1, 500), st.sampled_from(["plain", "gzip", "members", "padded"]))
@@ -352,17 +352,17 @@ def test_a_damaged_gzip_file_never_passes_for_another(content: bytes, data: st.D
     packed = bytearray(gzip.compress(content))
     if data.draw(st.booleans()):
         packed = packed[: data.draw(st.integers(2, len(packed) - 1))]
-        with pytest.raises(UnpackError):
+        with pytest.raises(FileDecodeError):
             unpack(bytes(packed), 64)
     else:
         packed[data.draw(st.integers(10, len(packed) - 1))] ^= 1 << data.draw(st.integers(0, 7))
-    # Some bits can be either way without changing what is unpacked.
-    with suppress(UnpackError):
+    # Some bits do not affect the decompressed data.
+    with suppress(FileDecodeError):
         assert unpack(bytes(packed), 64, sha1(content)) == content
 
 
 def test_the_end_of_a_long_match_is_not_lost() -> None:
-    """zlib may have taken all input and still hold output that found no room."""
+    """zlib may still hold output although it has consumed all input."""
     content = b"a" * (65536 * 3)
     for extra in range(300):
         packed = gzip.compress(content + b"b" * extra, compresslevel=1)
@@ -377,6 +377,6 @@ def test_an_unknown_hash_is_refused() -> None:
 def test_gzip_is_told_from_what_only_begins_like_it() -> None:
     assert unpack(b"\x1f", 1) == b"\x1f"
     assert unpack(b"", 1) == b""
-    with pytest.raises(UnpackError, match="damaged"):
+    with pytest.raises(FileDecodeError, match="damaged"):
         unpack(b"\x1f\x8bnothing of the kind", 4)
     assert zlib.decompress(b"x\x9c\x03\x00\x00\x00\x00\x01") == b""

@@ -1,4 +1,4 @@
-"""Sending again: when, how often, where, and when on no account."""
+"""Retries: which calls are retried, how often, after which pauses, at which origin, and which never are."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from yarl import URL
 from tests.leap import leap
 from tests.ports import free_port
 from wxpay_dsl.core.errors import ClosedError, ConnectionFailedError, RequestTimeoutError, ResponseTruncatedError
-from wxpay_dsl.core.http.failover import Hosts
+from wxpay_dsl.core.http.failover import FailoverHosts
 from wxpay_dsl.core.http.retry import RetryPolicy, retry, retry_after
 from wxpay_dsl.core.http.transport import Transport
 from wxpay_dsl.core.messages import Exchange, Options, Request
@@ -28,7 +28,7 @@ QUICK = RetryPolicy(attempts=3, pause=0.01, longest_pause=0.02)
 
 @define
 class Server:
-    """Answers with one step after the other, the last one for ever."""
+    """Responds with one step after the other, and then always with the last one."""
 
     steps: list[Step]
     origin: str = ""
@@ -75,7 +75,7 @@ def answers(status: int = 200, text: str = "{}", **headers: str) -> Step:
 
 
 async def drops(request: web.Request) -> web.StreamResponse:
-    """Read whole, then cut off without a word: the outcome is unknown."""
+    """Reads the whole request, then closes the connection without a response: the outcome is unknown."""
     assert request.transport is not None
     request.transport.abort()
     raise ConnectionResetError
@@ -96,7 +96,7 @@ async def hangs(request: web.Request) -> web.StreamResponse:
 
 
 def dead_origin() -> str:
-    """An origin where nobody listens."""
+    """An origin where nothing listens."""
     return f"http://127.0.0.1:{free_port()}"
 
 
@@ -120,7 +120,7 @@ def exchange_for(origin: str, *, safe: bool, body: bytes = b"") -> Exchange:
 async def send(
     exchange: Exchange,
     policy: RetryPolicy = QUICK,
-    hosts: Hosts | None = None,
+    hosts: FailoverHosts | None = None,
     timeout: float = 60.0,
     inner: tuple[Any, ...] = (),
     transport: Transport | None = None,
@@ -139,7 +139,7 @@ async def send(
 async def test_a_call_that_is_safe_to_repeat_is_sent_again(bad: Step) -> None:
     async with serving(bad, bad, answers()) as server:
         exchange = await send(exchange_for(server.origin, safe=True))
-    assert exchange.answer.status == 200
+    assert exchange.received.status == 200
     assert exchange.attempts == len(server.seen) == 3
 
 
@@ -147,7 +147,7 @@ async def test_a_call_that_is_safe_to_repeat_is_sent_again(bad: Step) -> None:
 async def test_a_call_that_may_do_something_is_sent_once_whatever_the_answer(status: int) -> None:
     async with serving(answers(status), answers()) as server:
         exchange = await send(exchange_for(server.origin, safe=False, body=b"{}"))
-    assert exchange.answer.status == status
+    assert exchange.received.status == status
     assert len(server.seen) == 1
 
 
@@ -157,7 +157,7 @@ async def test_a_call_that_may_do_something_is_sent_once_whatever_the_answer(sta
 )
 async def test_a_lost_answer_to_a_call_that_may_do_something_is_reported_never_repeated(bad: Step, error: Any) -> None:
     async with serving(bad, answers()) as server, serving(answers()) as backup:
-        hosts = Hosts(server.origin, backup.origin)
+        hosts = FailoverHosts(server.origin, backup.origin)
         task = asyncio.ensure_future(send(exchange_for(server.origin, safe=False, body=b"{}"), hosts=hosts))
         await server.arrived(1)
         if bad is hangs:
@@ -172,14 +172,14 @@ async def test_a_lost_answer_to_a_call_that_may_do_something_is_reported_never_r
 async def test_other_refusals_are_answers_and_not_repeated() -> None:
     async with serving(answers(400), answers()) as server:
         exchange = await send(exchange_for(server.origin, safe=True))
-    assert exchange.answer.status == 400
+    assert exchange.received.status == 400
     assert len(server.seen) == 1
 
 
 async def test_after_the_last_attempt_the_last_answer_is_given_whole() -> None:
     async with serving(answers(500, "1"), answers(502, "2"), answers(503, "3"), answers()) as server:
         exchange = await send(exchange_for(server.origin, safe=True))
-    assert (exchange.answer.status, exchange.answer.body) == (503, b"3")
+    assert (exchange.received.status, exchange.received.body) == (503, b"3")
 
 
 async def test_an_error_says_how_often_it_was_tried() -> None:
@@ -194,11 +194,11 @@ async def test_attempts_of_one_switch_it_off() -> None:
     assert retry(exchange_for("http://127.0.0.1:1", safe=True), RetryPolicy(attempts=1)) is None
     async with serving(answers(500), answers()) as server:
         exchange = await send(exchange_for(server.origin, safe=True), RetryPolicy(attempts=1))
-    assert exchange.answer.status == 500
+    assert exchange.received.status == 500
 
 
 async def test_nothing_but_the_policy_repeats_a_request() -> None:
-    """aiohttp sends GET, PUT and DELETE again by itself after a broken connection that was kept alive."""
+    """aiohttp by itself would retry GET, PUT and DELETE after a broken kept-alive connection."""
     async with serving(answers(), drops) as server:
         transport = Transport("test/1")
         await send(exchange_for(server.origin, safe=True), transport=transport)
@@ -230,7 +230,7 @@ async def test_the_connection_is_given_back_before_the_next_attempt() -> None:
     async with serving(answers(500), answers(500), answers()) as server:
         exchange = await send(exchange_for(server.origin, safe=True), transport=transport)
         await transport.close()
-    assert exchange.answer.status == 200
+    assert exchange.received.status == 200
     ports = {request.transport for request in server.seen}
     assert len(ports) == 1
 
@@ -249,17 +249,17 @@ async def test_a_retry_after_beyond_the_cap_is_left_to_the_caller(asked: str) ->
         began = time.monotonic()
         exchange = await send(exchange_for(server.origin, safe=True), timeout=90)
         assert time.monotonic() - began < 60
-    assert exchange.answer.status == 429
-    assert exchange.answer.headers["Retry-After"] == asked
+    assert exchange.received.status == 429
+    assert exchange.received.headers["Retry-After"] == asked
     assert len(server.seen) == 1
 
 
 async def test_a_pause_that_would_outlast_the_call_is_not_begun() -> None:
-    """The caller learns of the refusal, rather than of a timeout that hides it."""
+    """The caller gets the error of the service rather than a timeout that hides it."""
     patient = RetryPolicy(attempts=3, longest_retry_after=1e6)
     async with serving(answers(503, Retry_After="61"), answers()) as server:
         exchange = await send(exchange_for(server.origin, safe=True), patient, timeout=60)
-    assert exchange.answer.status == 503
+    assert exchange.received.status == 503
     assert len(server.seen) == 1
 
 
@@ -268,7 +268,7 @@ async def test_the_timeout_is_the_whole_calls_attempts_included() -> None:
         task = asyncio.ensure_future(send(exchange_for(server.origin, safe=True), timeout=60))
         await server.arrived(2)
         leap(60)
-        with pytest.raises(RequestTimeoutError, match="no whole answer within 60 s"):
+        with pytest.raises(RequestTimeoutError, match="no complete response within 60 s"):
             await task
     assert len(server.seen) == 2
 
@@ -296,8 +296,8 @@ def test_retry_after_is_seconds_or_a_date(text: str, seconds: float | None) -> N
 async def test_without_a_connection_the_second_origin_serves_any_call(safe: bool) -> None:
     dead = dead_origin()
     async with serving(answers()) as backup:
-        exchange = await send(exchange_for(dead, safe=safe, body=b"{}"), hosts=Hosts(dead, backup.origin))
-    assert exchange.answer.status == 200
+        exchange = await send(exchange_for(dead, safe=safe, body=b"{}"), hosts=FailoverHosts(dead, backup.origin))
+    assert exchange.received.status == 200
     assert exchange.url == f"{backup.origin}/thing/a%2Fb?q=%E4%B8%AD"
     assert backup.seen[0].path_qs == "/thing/a%2Fb?q=%E4%B8%AD"
     assert backup.seen[0].headers["Host"] == URL(backup.origin).host_port_subcomponent
@@ -306,15 +306,15 @@ async def test_without_a_connection_the_second_origin_serves_any_call(safe: bool
 async def test_the_second_origin_does_not_repeat_what_may_do_something() -> None:
     dead = dead_origin()
     async with serving(answers(500), answers()) as backup:
-        exchange = await send(exchange_for(dead, safe=False, body=b"{}"), hosts=Hosts(dead, backup.origin))
-    assert exchange.answer.status == 500
+        exchange = await send(exchange_for(dead, safe=False, body=b"{}"), hosts=FailoverHosts(dead, backup.origin))
+    assert exchange.received.status == 500
     assert len(backup.seen) == 1
 
 
 async def test_with_both_origins_dead_the_error_says_that_nothing_was_sent() -> None:
     first, second = dead_origin(), dead_origin()
     with pytest.raises(ConnectionFailedError) as caught:
-        await send(exchange_for(first, safe=False), hosts=Hosts(first, second))
+        await send(exchange_for(first, safe=False), hosts=FailoverHosts(first, second))
     assert (caught.value.sent, caught.value.outcome_unknown) == (False, False)
 
 
@@ -322,23 +322,23 @@ async def test_without_a_second_origin_an_unsafe_call_is_tried_once() -> None:
     dead = dead_origin()
     exchange = exchange_for(dead, safe=False)
     with pytest.raises(ConnectionFailedError):
-        await send(exchange, hosts=Hosts(dead))
+        await send(exchange, hosts=FailoverHosts(dead))
     assert exchange.attempts == 1
 
 
 async def test_after_a_later_failure_only_a_safe_call_changes_origin() -> None:
     async with serving(drops) as primary, serving(answers()) as backup:
-        hosts = Hosts(primary.origin, backup.origin)
+        hosts = FailoverHosts(primary.origin, backup.origin)
         exchange = await send(exchange_for(primary.origin, safe=True), hosts=hosts)
-        assert exchange.answer.status == 200
+        assert exchange.received.status == 200
         assert (len(primary.seen), len(backup.seen)) == (1, 1)
-        # One broken connection is no reason to leave the primary for good.
+        # One broken connection does not make the client leave the primary for good.
         assert hosts.first() == URL(primary.origin)
 
 
 async def test_a_refusal_does_not_change_the_origin() -> None:
     async with serving(answers(500), answers()) as primary, serving(answers()) as backup:
-        await send(exchange_for(primary.origin, safe=True), hosts=Hosts(primary.origin, backup.origin))
+        await send(exchange_for(primary.origin, safe=True), hosts=FailoverHosts(primary.origin, backup.origin))
     assert (len(primary.seen), len(backup.seen)) == (2, 0)
 
 
@@ -346,7 +346,7 @@ async def test_an_unreachable_primary_is_left_alone_for_a_while() -> None:
     now = 1000.0
     dead = dead_origin()
     async with serving(answers()) as backup:
-        hosts = Hosts(dead, backup.origin, rest=60, clock=lambda: now)
+        hosts = FailoverHosts(dead, backup.origin, cooldown=60, clock=lambda: now)
         first = await send(exchange_for(dead, safe=False), hosts=hosts)
         second = await send(exchange_for(dead, safe=False), hosts=hosts)
         now += 61
@@ -356,7 +356,7 @@ async def test_an_unreachable_primary_is_left_alone_for_a_while() -> None:
 
 async def test_other_origins_have_no_stand_in() -> None:
     async with serving(answers()) as overseas:
-        hosts = Hosts("http://127.0.0.1:1", "http://127.0.0.1:2")
+        hosts = FailoverHosts("http://127.0.0.1:1", "http://127.0.0.1:2")
         assert retry(exchange_for(overseas.origin, safe=False), QUICK, hosts) is None
         exchange = await send(exchange_for(overseas.origin, safe=True), hosts=hosts)
     assert exchange.url.startswith(overseas.origin)
@@ -374,7 +374,7 @@ async def test_cancelling_a_call_ends_its_attempts_and_gives_the_connection_back
             await task
         exchange = await send(exchange_for(server.origin, safe=True), transport=transport)
         await transport.close()
-    assert exchange.answer.status == 200
+    assert exchange.received.status == 200
     assert len(server.seen) == 3
 
 

@@ -1,6 +1,7 @@
-"""Whatever a server says, a call ends in time, in a response or a clear error, and gives its connection back.
+"""Whatever a server sends, a call ends in time with a response or a clear error, and releases its connection.
 
-The servers are raw sockets on loopback. Every client here has one connection: what kept it would hang the next call.
+The servers are raw sockets on loopback. Each client has one connection, so a call that did not release it would block
+the next one.
 """
 
 from __future__ import annotations
@@ -34,10 +35,10 @@ from wxpay_dsl.core.errors import (
     ServiceError,
     TransportError,
 )
-from wxpay_dsl.core.http.transport import CONNECT, MAX_REPLY, Handler, Middleware, Transport, user_agent
+from wxpay_dsl.core.http.transport import CONNECT, MAX_RESPONSE, Handler, Middleware, Transport, user_agent
 from wxpay_dsl.core.messages import Exchange
 
-#: Seconds that a call of these tests may take: more than any machine needs, since they pass at once where they shall.
+#: The timeout of calls in these tests, in seconds: more than any machine needs, since no test waits for its end.
 TIMEOUT = 60.0
 
 
@@ -55,13 +56,13 @@ async def narrow(server: RawServer) -> AsyncIterator[Client]:
 
 
 def held(api: Client) -> int:
-    """Connections that some call has not given back."""
+    """The number of connections that calls have not released."""
     connector: Any = api._transport.session().connector
     return len(connector._acquired)
 
 
 def connected(api: Client) -> bool:
-    """Whether a connection is kept that the far end has not closed."""
+    """Whether an idle connection is kept that the server has not closed."""
     connector: Any = api._transport.session().connector
     return any(protocol.is_connected() for kept in connector._conns.values() for protocol, _ in kept)
 
@@ -75,89 +76,101 @@ BAD_ANSWERS: dict[str, tuple[bytes | Say, type[SdkError], str]] = {
     "HTML": (
         b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n%b" % (len(HTML), HTML),
         ResponseDecodeError,
-        "the answer is not JSON .*It works!",
+        "the response is not JSON .*It works!",
     ),
     "an empty body": (json_answer(b""), ResponseDecodeError, "an empty body where JSON was expected"),
     "nothing": (then_close(b""), ConnectionFailedError, "the connection broke"),
-    "half a status line": (then_close(b"HTTP/1."), ConnectionFailedError, "the (connection broke|answer is not HTTP)"),
+    "half a status line": (
+        then_close(b"HTTP/1."),
+        ConnectionFailedError,
+        "the (connection broke|response is not HTTP)",
+    ),
     "half a head": (then_close(HEAD), ConnectionFailedError, "the connection broke"),
     "half a body": (
         then_close(HEAD + b'Content-Length: 100\r\n\r\n{"books":'),
         ResponseTruncatedError,
-        "the answer ended early, after 9 bytes of 100",
+        "the response ended early, after 9 bytes of 100",
     ),
     "a reset in the body": (
         then_reset(HEAD + b'Content-Length: 100\r\n\r\n{"books":'),
         TransportError,
-        "the (answer ended early|connection broke)",
+        "the (response ended early|connection broke)",
     ),
-    "half a chunk": (then_close(CHUNKED + b"ff\r\n{"), ResponseTruncatedError, "the answer ended early, after 1 bytes"),
+    "half a chunk": (
+        then_close(CHUNKED + b"ff\r\n{"),
+        ResponseTruncatedError,
+        "the response ended early, after 1 bytes",
+    ),
     "no last chunk": (
         then_close(CHUNKED + b'c\r\n{"books":[]}\r\n'),
         ResponseTruncatedError,
-        "the answer ended early, after 12 bytes",
+        "the response ended early, after 12 bytes",
     ),
     "a Content-Length that is too long": (
         HEAD + b'Content-Length: 13\r\n\r\n{"books":[]}',
         RequestTimeoutError,
-        "no whole answer within 60 s",
+        "no complete response within 60 s",
     ),
     "a Content-Length that is too short": (
         HEAD + b'Content-Length: 5\r\n\r\n{"books":[]}',
         TransportError,
-        "the answer is not (JSON|HTTP)",
+        "the response is not (JSON|HTTP)",
     ),
     "a Content-Length that is no number": (
         HEAD + b"Content-Length: twelve\r\n\r\n",
         ConnectionFailedError,
-        "the answer is not HTTP",
+        "the response is not HTTP",
     ),
     "a negative Content-Length": (HEAD + b"Content-Length: -1\r\n\r\n", ConnectionFailedError, "not HTTP"),
     "two lengths": (
         HEAD + b"Content-Length: 12\r\nContent-Length: 2\r\n\r\n{}",
         ConnectionFailedError,
-        "the answer is not HTTP",
+        "the response is not HTTP",
     ),
     "a length and chunks": (
         HEAD + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
         ConnectionFailedError,
-        "the answer is not HTTP",
+        "the response is not HTTP",
     ),
     "twenty megabytes": (
         then_close(HEAD + b"Content-Length: 20000000\r\n\r\n" + b" " * 20_000_000),
         ResponseTooLargeError,
-        f"larger than {MAX_REPLY} bytes",
+        f"larger than {MAX_RESPONSE} bytes",
     ),
     "twenty megabytes announced": (
         HEAD + b"Content-Length: 20000000\r\n\r\n",
         ResponseTooLargeError,
-        f"larger than {MAX_REPLY} bytes",
+        f"larger than {MAX_RESPONSE} bytes",
     ),
     "chunks without end": (
         for_ever(CHUNKED, b"10000\r\n" + b" " * 0x10000 + b"\r\n"),
         ResponseTooLargeError,
-        f"larger than {MAX_REPLY} bytes",
+        f"larger than {MAX_RESPONSE} bytes",
     ),
     "a body without length or end": (
         for_ever(HEAD + b"\r\n", b" " * 0x10000),
         ResponseTooLargeError,
-        f"larger than {MAX_REPLY} bytes",
+        f"larger than {MAX_RESPONSE} bytes",
     ),
-    "a broken chunk": (then_close(CHUNKED + b"xyz\r\n{}\r\n"), TransportError, "the answer (ended early|is not HTTP)"),
-    "no answer, ever": (never, RequestTimeoutError, "no whole answer within 60 s"),
-    "a head that drips": (for_ever(HEAD, b"X: y\r\n", 0.02), RequestTimeoutError, "no whole answer within"),
+    "a broken chunk": (
+        then_close(CHUNKED + b"xyz\r\n{}\r\n"),
+        TransportError,
+        "the response (ended early|is not HTTP)",
+    ),
+    "no answer, ever": (never, RequestTimeoutError, "no complete response within 60 s"),
+    "a head that drips": (for_ever(HEAD, b"X: y\r\n", 0.02), RequestTimeoutError, "no complete response within"),
     "a body that drips": (
         for_ever(HEAD + b"Content-Length: 10000\r\n\r\n", b" ", 0.02),
         RequestTimeoutError,
-        "no whole answer within",
+        "no complete response within",
     ),
     "interim answers without end": (
         for_ever(b"", b"HTTP/1.1 100 Continue\r\n\r\n", 0.002),
         RequestTimeoutError,
-        "no whole answer within",
+        "no complete response within",
     ),
     "a reset": (then_reset(b""), ConnectionFailedError, "the connection broke"),
-    "another protocol": (then_close(b"SSH-2.0-OpenSSH_9.6\r\n\r\n"), ConnectionFailedError, "the answer is not HTTP"),
+    "another protocol": (then_close(b"SSH-2.0-OpenSSH_9.6\r\n\r\n"), ConnectionFailedError, "the response is not HTTP"),
     "a status line of noise": (
         then_close(b"\x16\x03\x01\x00\xa5" * 10 + b"\r\n\r\n"),
         ConnectionFailedError,
@@ -166,7 +179,7 @@ BAD_ANSWERS: dict[str, tuple[bytes | Say, type[SdkError], str]] = {
     "a header of a megabyte": (
         then_close(HEAD + b"X: " + b"y" * 1_000_000 + b"\r\n\r\n{}"),
         ConnectionFailedError,
-        "the answer is not HTTP",
+        "the response is not HTTP",
     ),
     "a header with a null": (
         then_close(HEAD + b"X: \x00\r\nContent-Length: 2\r\n\r\n{}"),
@@ -176,18 +189,18 @@ BAD_ANSWERS: dict[str, tuple[bytes | Say, type[SdkError], str]] = {
     "ten thousand nested levels": (
         json_answer(b"[" * 100_000 + b"]" * 100_000),
         ResponseDecodeError,
-        r"the answer is not JSON \(RecursionError",
+        r"the response is not JSON \(RecursionError",
     ),
-    "not a number": (json_answer(b'{"books":NaN}'), ResponseDecodeError, "the answer is not JSON .*NaN is not JSON"),
+    "not a number": (json_answer(b'{"books":NaN}'), ResponseDecodeError, "the response is not JSON .*NaN is not JSON"),
     "an infinity": (json_answer(b'{"books":-Infinity}'), ResponseDecodeError, "-Infinity is not JSON"),
-    "a number of 10,000 digits": (json_answer(b"1" * 10_000), ResponseDecodeError, "the answer is not JSON"),
-    "half a JSON": (json_answer(b'{"books":'), ResponseDecodeError, "the answer is not JSON"),
-    "two JSONs": (json_answer(b"{}{}"), ResponseDecodeError, "the answer is not JSON"),
-    "no UTF-8": (json_answer(b'{"a":"\xff"}'), ResponseDecodeError, "the answer is not JSON"),
+    "a number of 10,000 digits": (json_answer(b"1" * 10_000), ResponseDecodeError, "the response is not JSON"),
+    "half a JSON": (json_answer(b'{"books":'), ResponseDecodeError, "the response is not JSON"),
+    "two JSONs": (json_answer(b"{}{}"), ResponseDecodeError, "the response is not JSON"),
+    "no UTF-8": (json_answer(b'{"a":"\xff"}'), ResponseDecodeError, "the response is not JSON"),
     "compressed, though nobody asked": (
         json_answer(PACKED, headers="Content-Encoding: gzip\r\n"),
         ResponseDecodeError,
-        r"the answer is not JSON \(packed with gzip, unasked\)",
+        r"the response is not JSON \(compressed with gzip, which was not requested\)",
     ),
     "a redirect": (
         json_answer(b"", "302 Found", "Location: http://127.0.0.1:9/\r\n"),
@@ -351,7 +364,7 @@ class TestGoodAnswers:
         assert response.exchange.request_body == body == '{"a":"中"}'.encode()
         sent = dict(line.split(": ", 1) for line in head.decode().split("\r\n")[1:])
         assert dict(response.exchange.request_headers) == sent
-        assert response.exchange.answer.body == b'{"books":[]}'
+        assert response.exchange.received.body == b'{"books":[]}'
         assert response.exchange.attempts == 1
 
     async def test_what_every_request_says(self, server: RawServer, narrow: Client) -> None:
@@ -415,7 +428,7 @@ class TestConnections:
         short = asyncio.create_task(narrow.chain.v1.books.get(timeout=TIMEOUT - 10))
         await until(lambda: len(server.requests) == 1)
         leap(TIMEOUT - 10)
-        with pytest.raises(RequestTimeoutError, match="no whole answer within 50 s"):
+        with pytest.raises(RequestTimeoutError, match="no complete response within 50 s"):
             await short
         long = asyncio.create_task(narrow.chain.v1.books.get(timeout=TIMEOUT * 10))
         await until(lambda: len(server.requests) == 2)
@@ -480,7 +493,7 @@ class TestMiddlewares:
             async def middleware(wire: aiohttp.ClientRequest, handler: Handler) -> aiohttp.ClientResponse:
                 order.append(f"{name} before")
                 response = await handler(wire)
-                order.append(f"{name} after {len(exchange.answer.body)}")
+                order.append(f"{name} after {len(exchange.received.body)}")
                 return response
 
             return middleware
@@ -522,7 +535,7 @@ class TestTheEnd:
 
 
 class TestEventLoops:
-    """One client may live through several event loops, and serve several at once, as a module-level one does."""
+    """One client can be used in several event loops, also concurrently, as a module-level client is."""
 
     @staticmethod
     def in_threads(*programs: Any) -> list[Any]:
@@ -572,7 +585,7 @@ class TestEventLoops:
         asyncio.run(main())
 
     def test_two_threads_make_their_sessions_at_once(self) -> None:
-        """One looks through the loops that have ended, while the other adds its own."""
+        """One thread removes loops that have ended while the other adds its own."""
         transport = Transport("test")
         failures: list[BaseException] = []
 
@@ -592,7 +605,7 @@ class TestEventLoops:
                 if watching and self.thread is None:
                     self.thread = threading.Thread(target=other)
                     self.thread.start()
-                    # Whoever has to wait for us does so.
+                    # Wait for the other thread, as far as it can go on.
                     self.thread.join(2)
                 return super().is_closed()
 

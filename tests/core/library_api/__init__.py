@@ -1,1 +1,1 @@
-"""The API of a public library, for tests of the framework without WeChat Pay: specs, client and server."""
+"""A small API, that of a public library: specs, a server, and a client made of core alone."""

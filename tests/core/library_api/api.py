@@ -1,4 +1,4 @@
-"""The library's client: the framework with two dialects, one of JSON and one of lines of text."""
+"""The client of the library: core with two dialects, one of JSON and one of lines of text."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ DIALECTS = {
         accept="text/plain",
         encode=encode_lines,
         decode=decode_lines,
-        refusal=refuse_lines,
+        parse_error=refuse_lines,
         auto_fields=frozenset({"stamp"}),
     ),
 }
 
 
 def tree(*folders: str) -> Tree:
-    """The library's operations, and those of more folders."""
+    """The operations of the library, and of additional folders."""
     return Tree([SPECS, *folders], CHAINS, "json")
 
 

@@ -1,4 +1,4 @@
-"""The library's server on loopback, which records every request."""
+"""The server of the library, on loopback: it stores books, and records every request that it received."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 @frozen
 class Seen:
-    """A request as it reached the server. ``target`` is the raw path with its query."""
+    """A request as the server received it. ``target`` is the raw path with its query."""
 
     method: str
     target: str
@@ -19,7 +19,7 @@ class Seen:
 
 
 class Library:
-    """``async with Library() as library``: it serves at ``library.url`` and records requests in ``library.seen``."""
+    """``async with Library() as library``: it serves at ``library.url`` and remembers ``library.seen``."""
 
     def __init__(self) -> None:
         self.seen: list[Seen] = []

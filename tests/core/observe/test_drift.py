@@ -1,4 +1,4 @@
-"""Answers that differ from their specs: what is noticed, and that no value is in it."""
+"""Drift: which differences between responses and specs are reported, and that reports contain no value."""
 
 from __future__ import annotations
 

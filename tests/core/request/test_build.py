@@ -78,7 +78,7 @@ BAD_VALUES = {
     "infinity": (math.inf, "expected a finite number, got inf"),
     "text": ("1", "expected number, got '1'"),
     "bytes": (b"1", "expected number, got bytes b'1'"),
-    "nothing": (None, "expected number, got null (leave an optional field out)"),
+    "nothing": (None, "expected number, got null (omit an optional field instead)"),
     "truth": (True, "expected number, got True"),
     "a list": ([1], "expected number, got array of 1"),
     "an object": ({}, "expected number, got object"),
@@ -91,7 +91,7 @@ BAD_VALUES = {
 async def test_values_that_are_no_number(
     api: Client, library: Library, value: Any, message: str, validate: Any
 ) -> None:
-    """What JSON cannot carry is refused; another type that it can carry is sent with a warning, unless strict."""
+    """A value that JSON cannot represent is refused; one of another JSON type is sent with a warning, unless strict."""
     carried = value is None or (isinstance(value, (str, list, dict, bool)))
     if carried and validate is True:
         with pytest.warns(SpecWarning) as warned:
@@ -107,11 +107,11 @@ async def test_values_that_are_no_number(
 
 
 BAD_TEXTS = {
-    "a lone surrogate": ("\ud83d", "body.title: holds half a character (a lone surrogate)"),
-    "two megabytes": ("x" * 2_000_000, r"body: \d+ bytes; at most 1048576 are sent (files go by upload)"),
+    "a lone surrogate": ("\ud83d", "body.title: holds a lone surrogate, which is not a character"),
+    "two megabytes": ("x" * 2_000_000, r"body: \d+ bytes; at most 1048576 are sent (upload more as a file)"),
     "bytes": (b"T", "body.title: expected string, got bytes b'T' (decode it)"),
     "many bytes": (b"T" * 1000, "body.title: expected string, got bytes b'TTT"),
-    "nothing": (None, "body.title: expected string, got null (leave an optional field out)"),
+    "nothing": (None, "body.title: expected string, got null (omit an optional field instead)"),
     "a number": (1, "body.title: expected string, got 1"),
 }
 
@@ -122,7 +122,7 @@ BAD_TEXTS = {
         pytest.param(validate, value, message, id=f"{name}, validate={validate}")
         for name, (value, message) in BAD_TEXTS.items()
         for validate in (True, False, "strict")
-        # JSON can carry the others, so only a strict call refuses them.
+        # JSON can represent the others, so only a strict call refuses them.
         if validate == "strict" or isinstance(value, (str, bytes))
     ],
 )
@@ -131,7 +131,7 @@ async def test_values_that_are_no_text(api: Client, library: Library, value: Any
         await api.chain.v1.books.post(isbn="9787020002207", title=value, validate=validate)
     shown = [str(fault) for fault in raised.value.errors]
     if validate is False and isinstance(value, bytes):
-        assert shown == ["body.title: bytes is no JSON value"]
+        assert shown == ["body.title: bytes is not a JSON value"]
     else:
         pattern = re.escape(message).replace(r"\\d\+", r"\d+")
         assert [re.match(pattern, line) is not None for line in shown] == [True]
@@ -142,11 +142,11 @@ async def test_values_that_are_no_text(api: Client, library: Library, value: Any
 @pytest.mark.parametrize(
     ("extra", "message"),
     [
-        (math.nan, "body.extra: nan is no JSON number"),
-        ([1, {"a": -math.inf}], "body.extra[1].a: -inf is no JSON number"),
-        ({"a": {1, 2}}, "body.extra.a: set is no JSON value"),
-        ({(1, 2): 3}, "body.extra.(1, 2): a field's name is text"),
-        ({"\udc00": 1}, "body.extra.'\\udc00': holds half a character (a lone surrogate)"),
+        (math.nan, "body.extra: nan is not a JSON number"),
+        ([1, {"a": -math.inf}], "body.extra[1].a: -inf is not a JSON number"),
+        ({"a": {1, 2}}, "body.extra.a: set is not a JSON value"),
+        ({(1, 2): 3}, "body.extra.(1, 2): a field name must be a string"),
+        ({"\udc00": 1}, "body.extra.'\\udc00': holds a lone surrogate, which is not a character"),
         (10**5000, "body.extra: a number of more than 4300 digits"),
     ],
     ids=["NaN", "infinity below", "a set", "a name that is no text", "half a character", "a huge number"],
@@ -163,7 +163,7 @@ async def test_what_json_cannot_say_is_found_where_it_is(
 async def test_data_that_holds_itself(api: Client, library: Library) -> None:
     circle: list[Any] = [1]
     circle += [circle, circle, circle]
-    with pytest.raises(ValidationError, match=r"body\.extra\[1\]: holds itself") as raised:
+    with pytest.raises(ValidationError, match=r"body\.extra\[1\]: contains itself") as raised:
         await api.chain.v1.books.post(BOOK, extra=circle)
     assert len(raised.value.errors) == 3
     assert unsent(library)
@@ -237,10 +237,10 @@ async def test_a_lone_surrogate_anywhere(api: Client, library: Library, place: s
 def sealing(library: Library) -> Client:
     """A client whose dialect can encrypt."""
 
-    async def outgoing(operation: Operation, sections: Sections) -> Sections:
+    async def encrypt(operation: Operation, sections: Sections) -> Sections:
         return {**sections, "body": {**sections["body"], "phone": "sealed"}}
 
-    return library_api.client(library.url, outgoing=outgoing)
+    return library_api.client(library.url, encrypt=encrypt)
 
 
 DOUBTFUL = {"isbn": "y", "title": "T", "binding": "leather", "year": 1000, "authors": [{"name": "N"}] * 4}
@@ -254,7 +254,7 @@ SAYS = (
 
 
 class TestDoubts:
-    """What published limits do not know is sent with a warning: a valid order must not wait for a list to be mended."""
+    """A value outside published limits is sent with a warning, since the published limits may be out of date."""
 
     async def test_are_warned_of_and_sent(self, api: Client, library: Library) -> None:
         with pytest.warns(SpecWarning) as warned:
@@ -365,7 +365,7 @@ class TestUndeclaredPaths:
             assert len(raised.value.operation) < 120
 
     async def test_a_name_that_climbs_is_refused(self, api: Client, library: Library) -> None:
-        with pytest.raises(ValidationError, match="climbs out of the path"):
+        with pytest.raises(ValidationError, match="leaves the path"):
             await getattr(api.chain.v1.my, "..").x.get()
         assert unsent(library)
 
@@ -380,7 +380,7 @@ async def test_a_spec_may_name_another_host(library: Library) -> None:
     async with library_api.client(library.url, origins=origins) as api:
         node = api.chain.v1.loans.abroad.desk
         assert (await api.prepare(node._target(), None, {})).url == "http://127.0.0.1:9/v1/loans/abroad/desk"
-    async with library_api.client(library.url, own_hosts=False) as api:
+    async with library_api.client(library.url, use_spec_hosts=False) as api:
         await api.chain.v1.loans.abroad.desk.get()
     assert library.seen[0].target == "/v1/loans/abroad/desk"
 

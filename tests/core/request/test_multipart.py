@@ -1,4 +1,4 @@
-"""Forms byte for byte: whatever goes in comes out, nothing in it can become a header, the length is known before."""
+"""Forms, byte for byte: every field arrives unchanged, no value can become a header, the length is known in advance."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ NAMES = st.text(
 
 @given(NAMES.filter(lambda name: len(name.encode()) < 250), st.binary(min_size=1, max_size=500), st.text())
 def test_whatever_is_in_a_form_comes_out_of_it(name: str, content: bytes, text: str) -> None:
-    """Parsed by the mail package of Python, which shares nothing with the writer."""
+    """Parsed by Python's ``email`` package, which is independent of the encoder."""
 
     async def write() -> tuple[bytes, int, str]:
         faults: list[FieldError] = []

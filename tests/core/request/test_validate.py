@@ -1,4 +1,4 @@
-"""Data against a schema: what is refused, what is doubtful, and where in the data it is."""
+"""Comparing data with a schema: the mismatches, their kinds, and their paths."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_presign_sized_data_takes_microseconds() -> None:
     data = {f"f{i}": "1" * 20 for i in range(9)}
     inner = checker(schema)
     assert inner(data) is None
-    # 6 µs where this was written; of this thread's own time, whatever else the machine does.
+    # About 6 µs; measured as CPU time of this thread, so that the load of the machine does not matter.
     assert min(timeit.repeat(lambda: inner(data), number=200, repeat=5, timer=time.thread_time)) / 200 < 100e-6
 
 
@@ -95,7 +95,7 @@ DATA = st.recursive(
 
 
 def as_json_schema(words: dict[str, Any]) -> dict[str, Any]:
-    """The same field for an independent validator."""
+    """The same field as JSON Schema, for an independent validator."""
     if "items" in words:
         return {**words, "type": "array", "items": as_json_schema(words["items"])}
     if "properties" in words:
@@ -159,6 +159,6 @@ _values = st.one_of(
     value=_values,
 )
 def test_a_field_is_judged_alone_as_in_its_object(schema: Schema, value: Any) -> None:
-    """An object looks at most fields quickly; what it finds is what the field's own check finds."""
+    """The fast path for fields of an object finds the same as the check of the field."""
     alone = check(schema, value, "body.field")
     assert check(Schema(type="object", properties={"field": schema}), {"field": value}, "body") == alone

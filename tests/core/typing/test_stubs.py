@@ -1,4 +1,4 @@
-"""Static types of fields that are not the same for every role."""
+"""Type stubs of fields that differ between roles."""
 
 from __future__ import annotations
 

@@ -52,6 +52,6 @@ async def misspelt_path() -> None:
     await wxpay.v3.eduPapay.contract.presign.post()
 
 
-async def misspelt_reply() -> None:
+async def misspelt_response_field() -> None:
     response = await wxpay.v3.eduPapay.contracts.id._contract_id_.get(contract_id="wx", appid="wx8888888888888888")
     response.data["sp_mchidd"]

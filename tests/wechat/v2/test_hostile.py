@@ -12,7 +12,7 @@ from aiohttp import web
 
 from tests.wechat.loopback import APPID, answering, signed, wechatpay
 from wxpay_dsl import ResponseDecodeError, ResponseTooLargeError, ResponseTruncatedError, SdkError, TransportError
-from wxpay_dsl.core.http.transport import MAX_REPLY
+from wxpay_dsl.core.http.transport import MAX_RESPONSE
 
 QUERY = {"appid": APPID, "out_trade_no": "1217752501201407033233368018"}
 MEBI = 1 << 20
@@ -48,7 +48,7 @@ WHOLE = {
     "wide": b"<xml>" + b"".join(b"<a%d/>" % n for n in range(60_000)),
     "a name of a mebibyte": b"<xml><" + b"a" * (MEBI - 20) + b"/>",
     "many attributes": b"<xml " + b"".join(b'a%d="" ' % n for n in range(60_000)) + b"/>",
-    "nearly as much as is read": b"<xml><a>" + b"x" * (MAX_REPLY - 20) + b"</a>",
+    "nearly as much as is read": b"<xml><a>" + b"x" * (MAX_RESPONSE - 20) + b"</a>",
 }
 
 
@@ -90,7 +90,7 @@ async def test_a_gibibyte_is_not_read_to_its_end(bounded: Callable[[], None]) ->
         return response
 
     async with answering(flood) as loopback, wechatpay(loopback) as wxpay:
-        with pytest.raises(ResponseTooLargeError, match=f"larger than {MAX_REPLY} bytes"):
+        with pytest.raises(ResponseTooLargeError, match=f"larger than {MAX_RESPONSE} bytes"):
             await wxpay.v2.pay.orderquery(QUERY)
     bounded()
     assert sent < 64 * MEBI

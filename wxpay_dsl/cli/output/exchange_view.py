@@ -33,7 +33,7 @@ def show(console: Console, exchange: Exchange) -> None:
             _line(console, line or "(empty 空)", style="cyan" if line else "dim")
         _heading(console, "Authorization", "签名")
         _line(console, _shortened(header))
-    answer = exchange.answer
+    answer = exchange.received
     _heading(console, "Answer", "应答")
     _line(console, f"{answer.status} {answer.headers.get('Content-Type', '')}".rstrip())
     for name in _TOLD:
@@ -45,7 +45,7 @@ def show(console: Console, exchange: Exchange) -> None:
 def as_data(exchange: Exchange) -> dict[str, Any]:
     """The same for a script; the signature of the request is shortened there too: it is good for five minutes."""
     header = exchange.request_headers.get("Authorization", "")
-    answer = exchange.answer
+    answer = exchange.received
     return {
         "request": f"{exchange.method} {URL(exchange.url, encoded=True).raw_path_qs}",
         "signed_message": exchange.signed_message.decode("utf-8", "replace"),

@@ -1,4 +1,4 @@
-"""From the bytes of a download to those of the file: decrypted, unpacked and hashed piece by piece, within bounds."""
+"""Decodes the body of a download into the file: decrypts, decompresses and hashes it in pieces, up to a size limit."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from attrs import frozen
 
 from wxpay_dsl.core.request.files import new_hash
 
-__all__ = ["Digest", "StreamCipher", "UnpackError", "Unpacker"]
+__all__ = ["Digest", "FileDecodeError", "FileDecoder", "StreamCipher"]
 
-#: Bytes given at once: what handles a piece holds up the event loop for no more than a millisecond or two.
+#: The most bytes of one piece, so that handling it blocks the event loop for at most a millisecond or two.
 PIECE: Final = 64 * 1024
 _GZIP: Final = b"\x1f\x8b"
 _HEXADECIMAL: Final = re.compile(r"[0-9A-Fa-f]+\Z")
 
 
-class UnpackError(Exception):
-    """Why the bytes that came are not the file."""
+class FileDecodeError(Exception):
+    """Says why the received bytes are not the promised file."""
 
 
 @frozen
 class Digest:
-    """What a file must hash to. Raises ValueError for an unknown algorithm, and for what is no hash of it."""
+    """The digest that a file must have. Raises ValueError for an unknown algorithm or an invalid value."""
 
     #: ``SHA1``, ``SHA256``, ``SM3``, ``MD5``.
     algorithm: str
@@ -34,41 +34,41 @@ class Digest:
     value: str
 
     def __attrs_post_init__(self) -> None:
-        size = new_hash(self.algorithm).digest_size  # 0 where it has no size of its own, as SHAKE's
+        size = new_hash(self.algorithm).digest_size  # 0 for an algorithm of variable size, such as SHAKE
         if not size or not _HEXADECIMAL.match(self.value) or len(self.value) != 2 * size:
-            raise ValueError(f"no {self.algorithm[:20]} in hexadecimal")
+            raise ValueError(f"not a {self.algorithm[:20]} in hexadecimal")
 
 
 class StreamCipher(Protocol):
-    """Decrypts a file from its beginning to its end."""
+    """Decrypts a file as a stream."""
 
     def update(self, data: bytes) -> bytes:
-        """The plaintext of the next bytes, or of as many of them as can be given yet."""
+        """Takes the next bytes, and returns the plaintext that is available so far."""
 
     def finalize(self) -> bytes:
-        """The rest. Raises UnpackError for what was changed on its way."""
+        """Returns the rest of the plaintext. Raises FileDecodeError if the ciphertext was changed."""
 
 
-class Unpacker:
-    """Bytes as they come go in, bytes of the file come out.
+class FileDecoder:
+    """Decodes the bytes of a download into the bytes of the file.
 
-    A gzip file is known by its first two bytes, which no bill and no document has, and may be of several members.
-    What comes out has not been checked until :meth:`finish` has returned.
+    A gzip file is recognised by its first two bytes and may have several members. The decoded bytes are not verified
+    until :meth:`finish` has returned.
     """
 
     def __init__(self, digest: Digest | None, limit: int, cipher: StreamCipher | None = None) -> None:
-        """``limit``: bytes that may come out, so that a small bomb fills no disk."""
+        """``limit``: the most bytes of the decoded file, which protects against decompression bombs."""
         self._digest = digest
         self._hash: Any = new_hash(digest.algorithm) if digest is not None else None
         self._limit = limit
         self._cipher = cipher
         self._head: bytes | None = b""
         self._gzip: Any = None
-        #: Bytes that came out so far.
+        #: Decoded bytes so far.
         self.size = 0
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """The next bytes of the file, in pieces. Raises UnpackError."""
+        """Decodes the next bytes, and yields the file in pieces. Raises FileDecodeError."""
         if self._cipher is not None:
             data = self._cipher.update(data)
         if self._head is not None:
@@ -82,22 +82,22 @@ class Unpacker:
         yield from self._through(data)
 
     def finish(self) -> Iterator[bytes]:
-        """The last bytes of the file. Raises UnpackError unless it is whole and has the hash it must have."""
+        """Yields the rest of the file. Raises FileDecodeError unless it is complete and has the expected digest."""
         rest = self._cipher.finalize() if self._cipher is not None else b""
         if self._head is not None:
             rest, self._head = self._head + rest, None
         yield from self._through(rest)
         if self._gzip is not None and not self._gzip.eof:
-            # The end of a match may be waiting for room though all input is taken.
+            # zlib may still hold output although it has consumed all input.
             yield from self._counted(self._gzip.flush())
         if self._gzip is not None and not self._gzip.eof:
-            raise UnpackError(f"the gzip file ended early, after {self.size} bytes unpacked")
+            raise FileDecodeError(f"the gzip file ended early, after {self.size} decompressed bytes")
         if self._digest is not None:
             actual = self._hash.hexdigest()
             if not hmac.compare_digest(actual, self._digest.value.lower()):
-                raise UnpackError(
-                    f"the {self._digest.algorithm} of the {self.size} bytes that came is {actual}, "
-                    f"not {self._digest.value.lower()}: the file was changed or cut on its way"
+                raise FileDecodeError(
+                    f"the {self._digest.algorithm} of the {self.size} bytes received is {actual}, "
+                    f"not {self._digest.value.lower()}: the file was changed or truncated in transit"
                 )
 
     def _through(self, data: bytes) -> Iterator[bytes]:
@@ -108,7 +108,7 @@ class Unpacker:
     def _counted(self, piece: bytes) -> Iterator[bytes]:
         self.size += len(piece)
         if self.size > self._limit:
-            raise UnpackError(f"the file is larger than {self._limit} bytes unpacked")
+            raise FileDecodeError(f"the file is larger than {self._limit} decompressed bytes")
         if self._hash is not None:
             self._hash.update(piece)
         if piece:
@@ -117,7 +117,7 @@ class Unpacker:
     def _inflate(self, data: bytes) -> Iterator[bytes]:
         while data:
             if self._gzip.eof:
-                # Another member, or the zeros that tapes end in.
+                # The next member, or trailing padding of zeros.
                 data = data.lstrip(b"\0")
                 if not data:
                     return
@@ -125,7 +125,7 @@ class Unpacker:
             try:
                 piece = self._gzip.decompress(data, PIECE)
             except zlib.error as error:
-                raise UnpackError(f"the gzip file is damaged: {error}") from None
+                raise FileDecodeError(f"the gzip file is damaged: {error}") from None
             data = self._gzip.unused_data if self._gzip.eof else self._gzip.unconsumed_tail
             yield piece
 

@@ -1,6 +1,7 @@
-"""A file that is downloaded: streamed, never whole in memory, taken up again where its connection broke.
+"""Downloads a file as a stream, never whole in memory, and resumes it after the connection broke.
 
-It is fetched when it is entered, and read once: by iterating over it, :meth:`Download.read` or :meth:`Download.save`.
+The download begins when it is entered with ``async with``, and is read once: by iterating over it,
+:meth:`Download.read` or :meth:`Download.save`.
 """
 
 from __future__ import annotations
@@ -20,73 +21,74 @@ from wxpay_dsl.core.errors import FileCorruptedError, ResponseTooLargeError, Ser
 from wxpay_dsl.core.files.atomic_write import temporary_path
 from wxpay_dsl.core.files.safe_open import open_file
 
-from .decoding import Digest, StreamCipher, Unpacker, UnpackError
+from .decoding import Digest, FileDecodeError, FileDecoder, StreamCipher
 from .stream import Stream
 
-__all__ = ["MAX_UNPACKED", "Download", "Fetch", "Plan", "Progress"]
+__all__ = ["MAX_UNPACKED", "Download", "DownloadPlan", "Fetch", "Progress"]
 
-#: Bytes of a file, unpacked, where nobody says otherwise.
+#: The default limit of a file, in decompressed bytes.
 MAX_UNPACKED: Final = 32 * 1024**3
-#: Bytes that :meth:`Download.read` gives where nobody says otherwise.
+#: The default limit of :meth:`Download.read`, in bytes.
 _MAX_READ: Final = 64 * 1024 * 1024
 #: Bytes that are written to a file at once.
 _WRITE: Final = 1024 * 1024
-#: How often a download is taken up again without anything new having come, and the first pause in seconds.
+#: The most attempts to resume a download without receiving new data, and the first pause between them in seconds.
 _ATTEMPTS: Final = 5
 _PAUSE: Final = 0.2
 
 _CONTENT_RANGE: Final = re.compile(r"bytes ([0-9]{1,18})-")
 
-#: Begins the answer at a byte of the body, if the service can, else at its beginning.
+#: Requests the body from a byte offset; a service that does not support ranges sends it from its beginning.
 Fetch = Callable[[int], AbstractAsyncContextManager[Stream]]
-#: The error that a body says, if it begins a refusal.
-Refused = Callable[[Stream, bytes], Exception | None]
+#: The error that a body describes, or None if it is a file.
+ErrorInBody = Callable[[Stream, bytes], Exception | None]
 
 
 @frozen
-class Plan:
-    """How a file is fetched, and what it must be."""
+class DownloadPlan:
+    """How a file is requested, decrypted and verified."""
 
-    #: ``GET /v3/billdownload/file``: what errors call it.
+    #: ``GET /v3/billdownload/file``: the name in errors.
     name: str
     fetch: Fetch = field(repr=False)
-    #: None where nobody said; then a broken download is not taken up again, as nothing could prove the result.
+    #: The expected digest; None if it is not known, in which case a broken download is not resumed, since the result
+    #: could not be verified.
     digest: Digest | None = None
     cipher: StreamCipher | None = field(default=None, repr=False)
-    #: Finds the digest in the headers of the answer, where it is there that it is promised.
+    #: Reads the expected digest from the headers of the response, if the service sends it there.
     digest_of: Callable[[Mapping[str, str]], Digest] | None = field(default=None, repr=False)
-    #: Looks at the first bytes of the body; where they begin a refusal in the place of the file, it gives the error to
-    #: raise, for which it is called again with all of the body.
-    refused: Refused | None = field(default=None, repr=False)
+    #: Given the first bytes of the body, returns an error if they begin an error message in place of the file; it is
+    #: then called again with the whole body, and the error that it returns is raised.
+    error_in_body: ErrorInBody | None = field(default=None, repr=False)
 
 
 @frozen
 class Progress:
-    """How far a download is."""
+    """The progress of a download."""
 
-    #: Bytes that came over the wire, and how many will in all; None where the service does not say.
+    #: Bytes received so far, and in total; None if the service did not announce the length.
     received: int
     total: int | None
-    #: Bytes of the file so far, unpacked.
+    #: Decompressed bytes of the file so far.
     unpacked: int
 
 
 class Download:
-    """``async with`` fetches it; then it is read once."""
+    """A file to download: ``async with`` begins it, and then it can be read once."""
 
     def __init__(
         self,
-        plan: Callable[[], Awaitable[Plan]],
+        plan: Callable[[], Awaitable[DownloadPlan]],
         *,
         progress: Callable[[Progress], None] | None = None,
         limit: int = MAX_UNPACKED,
     ) -> None:
-        """``progress`` is called with every piece that comes; ``limit``: bytes of the file, unpacked, at most."""
+        """``progress`` is called after each received chunk. ``limit``: the most decompressed bytes of the file."""
         self._make_plan = plan
         self._progress = progress
         self._limit = limit
         self._exits = AsyncExitStack()
-        self._plan: Plan | None = None
+        self._plan: DownloadPlan | None = None
         self._stream: Stream | None = None
         self._reading: AsyncGenerator[bytes, None] | None = None
         self._received = 0
@@ -94,22 +96,22 @@ class Download:
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """Of the answer; case-insensitive. Raises RuntimeError before it is fetched."""
+        """The headers of the response, case-insensitive. Raises RuntimeError before the download is entered."""
         return self._open()[1].headers
 
     @property
     def size(self) -> int | None:
-        """Bytes that will come over the wire, packed as they may be; None where the service does not say."""
+        """The announced length of the response in bytes, possibly compressed; None if it was not announced."""
         return self._total
 
     @property
     def digest(self) -> Digest | None:
-        """What the file will be held against at its end."""
+        """The expected digest of the file, None if it is not known."""
         return self._plan.digest if self._plan is not None else None
 
     async def __aenter__(self) -> Self:
         if self._plan is not None:
-            raise RuntimeError("a download is entered once: make another")
+            raise RuntimeError("a download can be entered once: create another")
         try:
             self._plan = await self._make_plan()
             self._stream = await self._exits.enter_async_context(self._plan.fetch(0))
@@ -129,31 +131,32 @@ class Download:
         await self._exits.aclose()
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        """The file in pieces of at most 64 KiB, unpacked; what came is proven when the last has been given.
+        """Iterates over the decompressed file in pieces of at most 64 KiB; it is verified once the last was yielded.
 
-        Raises FileCorruptedError for what is not the file that was promised, TransportError where it cannot be taken
-        up again.
+        Raises FileCorruptedError if the file does not have its digest, TransportError if the connection breaks and the
+        download cannot be resumed.
         """
         if self._reading is not None:
-            raise RuntimeError("a download is read once: make another")
+            raise RuntimeError("a download can be read once: create another")
         self._reading = self._pieces()
         return self._reading
 
     async def read(self, limit: int = _MAX_READ) -> bytes:
-        """The file, whole and proven. Raises ResponseTooLargeError beyond ``limit`` bytes, and as iterating does."""
+        """The whole verified file. Raises ResponseTooLargeError beyond ``limit`` bytes, and the errors of iterating."""
         content = bytearray()
         async for piece in self:
             content += piece
             if len(content) > limit:
                 raise ResponseTooLargeError(
-                    self._named(), f"the file is larger than {limit} bytes: save() it", limit=limit
+                    self._name(), f"the file is larger than {limit} bytes: use save()", limit=limit
                 )
         return bytes(content)
 
     async def save(self, path: str | os.PathLike[str]) -> Path:
-        """Writes the file to ``path``, which appears whole and proven or not at all; what was there is replaced.
+        """Saves the file to ``path`` once it is complete and verified, and replaces an existing file.
 
-        It is for its owner only (mode 0600): bills name payers and amounts. Raises OSError, and as iterating does.
+        Only the owner can read it (mode 0600), since it may hold personal data. Raises OSError, and the errors of
+        iterating.
         """
         target = Path(path)
         part = temporary_path(target)
@@ -162,7 +165,7 @@ class Download:
             try:
                 await self._write(handle)
             finally:
-                # At once: what is left to a thread is not done where this is cancelled.
+                # Closed here rather than in a thread, which a cancellation would skip.
                 handle.close()
             await asyncio.to_thread(part.replace, target)
         except BaseException:
@@ -183,27 +186,27 @@ class Download:
 
     async def _pieces(self) -> AsyncGenerator[bytes, None]:
         plan, stream = self._open()
-        unpacker = Unpacker(plan.digest, self._limit, plan.cipher)
+        decoder = FileDecoder(plan.digest, self._limit, plan.cipher)
         try:
             async for chunk in self._chunks(plan, stream):
-                for piece in unpacker.feed(chunk):
+                for piece in decoder.feed(chunk):
                     yield piece
-                    # Whoever handles pieces without ever waiting is not to hold up everybody else.
+                    # Let other tasks run even if the caller handles pieces without awaiting anything.
                     await asyncio.sleep(0)
                 if self._progress is not None:
-                    self._progress(Progress(self._received, self._total, unpacker.size))
-            for piece in unpacker.finish():
+                    self._progress(Progress(self._received, self._total, decoder.size))
+            for piece in decoder.finish():
                 yield piece
-        except UnpackError as error:
+        except FileDecodeError as error:
             raise FileCorruptedError(plan.name, str(error)) from None
         if self._progress is not None:
-            self._progress(Progress(self._received, self._total, unpacker.size))
+            self._progress(Progress(self._received, self._total, decoder.size))
 
-    async def _chunks(self, plan: Plan, stream: Stream) -> AsyncGenerator[bytes, None]:
-        """The body as it comes, over as many connections as it takes."""
+    async def _chunks(self, plan: DownloadPlan, stream: Stream) -> AsyncGenerator[bytes, None]:
+        """Iterates over the body, over several connections if the download is resumed."""
         skip, failures = 0, 0
-        if plan.refused is not None:
-            async for chunk in self._unless_refused(stream, plan.refused):
+        if plan.error_in_body is not None:
+            async for chunk in self._unless_error(stream, plan.error_in_body):
                 yield chunk
             return
         broken: TransportError | None = None
@@ -211,7 +214,7 @@ class Download:
             before = self._received
             try:
                 if broken is not None:
-                    stream, skip = await self._again(plan, broken, failures)
+                    stream, skip = await self._resume(plan, broken, failures)
                 async for chunk in stream.chunks():
                     fresh = chunk[skip:] if skip else chunk
                     skip = max(0, skip - len(chunk))
@@ -225,11 +228,11 @@ class Download:
                 broken = error
                 continue
             if skip:
-                raise UnpackError(f"the file is {skip} bytes shorter than it was before its connection broke")
+                raise FileDecodeError(f"the file is {skip} bytes shorter than before the connection broke")
             return
 
-    async def _again(self, plan: Plan, error: TransportError, failures: int) -> tuple[Stream, int]:
-        """The body from where it broke off, and how many bytes of it are already here."""
+    async def _resume(self, plan: DownloadPlan, error: TransportError, failures: int) -> tuple[Stream, int]:
+        """Requests the rest of the body; returns the stream, and how many of its bytes were received already."""
         await self._exits.aclose()
         await asyncio.sleep(_PAUSE * 2 ** (failures - 1))
         try:
@@ -242,37 +245,37 @@ class Download:
         begins = _CONTENT_RANGE.match(stream.headers.get("Content-Range", "")) if stream.status == 206 else None
         start = int(begins[1]) if begins else 0
         if start > self._received:
-            raise UnpackError(f"the service went on at byte {start}, not at {self._received}")
+            raise FileDecodeError(f"the service continued at byte {start}, not at {self._received}")
         return stream, self._received - start
 
-    async def _unless_refused(self, stream: Stream, refused: Refused) -> AsyncGenerator[bytes, None]:
-        """The body, unless its first bytes say that it is a refusal: then that is raised."""
-        head = b""
+    async def _unless_error(self, stream: Stream, error_in_body: ErrorInBody) -> AsyncGenerator[bytes, None]:
+        """Iterates over the body, or raises the error that it describes."""
+        received = b""
         chunks = stream.chunks()
         async for chunk in chunks:
-            head += chunk
-            if len(head) >= 64:
+            received += chunk
+            if len(received) >= 64:
                 break
-        if refused(stream, head) is not None:
+        if error_in_body(stream, received) is not None:
             async for chunk in chunks:
-                head += chunk
-                if len(head) > 1024 * 1024:
+                received += chunk
+                if len(received) > 1024 * 1024:
                     break
-            refusal = refused(stream, head)
-            if refusal is not None:
-                raise refusal
-        self._received += len(head)
-        yield head
+            error = error_in_body(stream, received)
+            if error is not None:
+                raise error
+        self._received += len(received)
+        yield received
         async for chunk in chunks:
             self._received += len(chunk)
             yield chunk
 
-    def _open(self) -> tuple[Plan, Stream]:
+    def _open(self) -> tuple[DownloadPlan, Stream]:
         if self._plan is None or self._stream is None:
-            raise RuntimeError("a download is fetched by `async with`")
+            raise RuntimeError("a download has to be entered with `async with` first")
         return self._plan, self._stream
 
-    def _named(self) -> str:
+    def _name(self) -> str:
         return self._plan.name if self._plan is not None else "download"
 
 

@@ -1,4 +1,4 @@
-"""The errors of our own tree for what aiohttp raises; each says whether anything can have happened."""
+"""Translates the exceptions of aiohttp into TransportErrors, each of which says whether the outcome is unknown."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from wxpay_dsl.core.errors import ConnectionFailedError, RequestTimeoutError, Re
 from wxpay_dsl.core.messages import Exchange, Request
 from wxpay_dsl.core.redaction import redact_text
 
-__all__ = ["broken", "failure"]
+__all__ = ["connection_error", "transport_error"]
 
-#: Characters of an error of aiohttp's that are told.
-_SAID: Final = 400
+#: The most characters of an aiohttp message that are repeated.
+_LONGEST: Final = 400
 
-#: What aiohttp raises before the first byte of a request has left.
+#: The exceptions that aiohttp raises before the first byte of a request is sent.
 _NOT_SENT: Final = (
     aiohttp.ClientConnectorError,
     aiohttp.ConnectionTimeoutError,
@@ -24,34 +24,34 @@ _NOT_SENT: Final = (
 )
 
 
-def failure(exchange: Exchange, timeout: float, error: BaseException) -> TransportError:
-    """The error of our own tree for what aiohttp raised, or for the end of the whole call's time."""
+def transport_error(exchange: Exchange, timeout: float, error: BaseException) -> TransportError:
+    """The TransportError for an exception of aiohttp, or for the timeout of the whole call, in seconds."""
     request = exchange.request
-    # aiohttp's other timeouts are errors of its own, and the system's has a number.
-    ended = isinstance(error, TimeoutError) and error.errno is None and not isinstance(error, aiohttp.ClientError)
-    if not ended:
-        return broken(request, error)
-    whole = timeout + request.spent
+    # The other timeouts of aiohttp are ClientErrors, and the operating system's has an errno.
+    timed_out = isinstance(error, TimeoutError) and error.errno is None and not isinstance(error, aiohttp.ClientError)
+    if not timed_out:
+        return connection_error(request, error)
+    whole = timeout + request.preparation_time
     if not exchange.sent:
         return RequestTimeoutError(request.name, f"no connection within {whole:g} s", outcome_unknown=False)
-    return RequestTimeoutError(request.name, f"no whole answer within {whole:g} s", not request.safe)
+    return RequestTimeoutError(request.name, f"no complete response within {whole:g} s", not request.safe)
 
 
-def broken(request: Request, error: BaseException) -> TransportError:
-    """The error of our own tree; whether anything can have happened is what the caller has to know."""
+def connection_error(request: Request, error: BaseException) -> TransportError:
+    """The TransportError for an exception of the connection."""
     if isinstance(error, _NOT_SENT):
         return ConnectionFailedError(request.name, f"no connection: {_text(error)}", outcome_unknown=False, sent=False)
     unknown = not request.safe
     if isinstance(error, TimeoutError):
-        return RequestTimeoutError(request.name, f"no answer in time: {_text(error)}", unknown)
+        return RequestTimeoutError(request.name, f"no response in time: {_text(error)}", unknown)
     if isinstance(error, aiohttp.ClientPayloadError):
-        return ResponseTruncatedError(request.name, f"the answer ended early: {_text(error)}", unknown)
+        return ResponseTruncatedError(request.name, f"the response ended early: {_text(error)}", unknown)
     if isinstance(error, aiohttp.ClientResponseError):
-        return ConnectionFailedError(request.name, f"the answer is not HTTP: {_text(error)}", unknown)
+        return ConnectionFailedError(request.name, f"the response is not HTTP: {_text(error)}", unknown)
     return ConnectionFailedError(request.name, f"the connection broke: {_text(error)}", unknown)
 
 
 def _text(error: Any) -> str:
-    """What aiohttp says, without passwords, cut: it repeats a status line, which may be of any length."""
-    said = redact_text(str(error) or type(error).__name__)
-    return said if len(said) <= _SAID else f"{said[: _SAID // 2]} … {said[-_SAID // 2 :]}"
+    """The message of aiohttp without passwords, and shortened, since it may repeat a status line of any length."""
+    message = redact_text(str(error) or type(error).__name__)
+    return message if len(message) <= _LONGEST else f"{message[: _LONGEST // 2]} … {message[-_LONGEST // 2 :]}"

@@ -1,4 +1,4 @@
-"""A form as aiohttp sends it: streamed, with its length announced, and again from its beginning for each attempt."""
+"""A form as a payload of aiohttp: streamed with a known length, and from its beginning for each attempt."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class FormPayload(Payload):
     """The body of an upload."""
 
     _value: StreamedBody
-    #: No handle is kept between two attempts.
+    #: No file handle is kept open between two attempts.
     _autoclose = True
 
     def __init__(self, form: StreamedBody) -> None:
@@ -24,19 +24,19 @@ class FormPayload(Payload):
         self._size = form.size
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
-        """What logs show of it."""
+        """The text of the body for logs."""
         return self._value.outline().decode(encoding, errors)
 
     async def as_bytes(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
-        """All of it, read now."""
+        """The whole body."""
         return b"".join([chunk async for chunk in self._value.chunks()])
 
     async def write(self, writer: AbstractStreamWriter) -> None:
-        """Sends it."""
+        """Writes the body to the connection."""
         await self.write_with_length(writer, None)
 
     async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
-        """Sends it; its length is known, so ``content_length`` is that length or None."""
+        """Writes the body to the connection. ``content_length`` is its length or None."""
         async with aclosing(self._value.chunks()) as chunks:
             async for chunk in chunks:
                 await writer.write(chunk)

@@ -1,4 +1,4 @@
-"""A forward proxy as aiohttp is told of it: its password is in no URL that an error repeats."""
+"""The settings of a forward proxy for aiohttp, with its password kept out of URLs that errors repeat."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Proxy"]
 
 
 class _Header(str):
-    """A header's value that is shown in no variable of a frame."""
+    """A header value whose repr is masked, so that tracebacks with local variables do not show it."""
 
     __slots__ = ()
 
@@ -26,17 +26,17 @@ class _Header(str):
 
 @frozen
 class Proxy:
-    """A proxy, or none."""
+    """A forward proxy, or none."""
 
     #: The URL without user and password; None for no proxy.
     url: str | None = None
-    #: Says user and password to a proxy that is asked for a tunnel.
+    #: The headers of a CONNECT request, with user and password.
     headers: Mapping[str, str] | None = field(default=None, repr=False)
-    _whole: Secret | None = field(default=None, repr=False)
+    _url_with_password: Secret | None = field(default=None, repr=False)
 
     @classmethod
     def of(cls, proxy: str | None) -> Self:
-        """The proxy at a URL, which may hold user and password."""
+        """The proxy at a URL, which may contain user and password; None for no proxy."""
         if proxy is None:
             return cls()
         whole = Secret(proxy)
@@ -47,11 +47,17 @@ class Proxy:
             credentials = base64.b64encode(f"{url.user or ''}:{url.password or ''}".encode()).decode()
             return cls(str(url.with_user(None)), {"Proxy-Authorization": _Header(f"Basic {credentials}")}, whole)
         except ValueError:
-            # A call says what is wrong with it.
+            # aiohttp raises InvalidURL on the first call.
             return cls(proxy, None, whole)
 
     def url_for(self, target: URL) -> str | None:
-        """The URL for a request to ``target``. Without TLS the request itself is sent to the proxy, and the password
-        with it, which aiohttp takes from the URL.
+        """The proxy's URL for a request to ``target``, None for no proxy.
+
+        For a target without TLS it contains the password, since the request itself is sent to the proxy and aiohttp
+        takes the password from the URL.
         """
-        return self.url if self._whole is None or target.scheme == "https" else self._whole.reveal()
+        return (
+            self.url
+            if self._url_with_password is None or target.scheme == "https"
+            else self._url_with_password.reveal()
+        )

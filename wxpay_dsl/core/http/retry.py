@@ -1,8 +1,7 @@
-"""Sends a call again where that is harmless and may help: a middleware, outside the one that signs, so that each
-attempt is signed afresh.
+"""The middleware that retries calls. It runs outside the signing middleware, so that each attempt has a new signature.
 
-What may have done something (a POST whose spec does not call it idempotent) is never sent twice. Only when no
-connection could be made at all, so that nothing was sent, does it go to the origin that stands in for the first.
+A call that may change something (a POST that its spec does not declare idempotent) is never sent twice. Only if no
+connection could be made, so that nothing was sent, is it sent to the backup origin.
 """
 
 from __future__ import annotations
@@ -22,49 +21,54 @@ from yarl import URL
 from wxpay_dsl.core.errors import ConnectionFailedError, ResponseTooLargeError, TransportError
 from wxpay_dsl.core.messages import Exchange
 
-from .failover import Hosts
+from .failover import FailoverHosts
 from .transport import Handler, Middleware
 
 __all__ = ["RetryPolicy", "retry", "retry_after"]
 
 _log: Final = logging.getLogger(__name__)
 
-#: What an attempt ended in.
+#: The outcome of one attempt.
 _Outcome = aiohttp.ClientResponse | TransportError
 
 
 @frozen
 class RetryPolicy:
-    """How often a call that is safe to repeat is sent, and when again."""
+    """How often, and after which pauses, a call that is safe to repeat is retried."""
 
-    #: In all, the first included; 1 sends nothing again.
+    #: The most attempts, the first included; 1 disables retries.
     attempts: int = 3
-    #: Seconds before the second attempt, at most; doubled each time, at random below that (full jitter).
+    #: The longest pause before the second attempt, in seconds. It doubles with each attempt, and the actual pause is
+    #: random below it (full jitter).
     pause: float = 0.25
-    #: Seconds of a pause, at most.
+    #: The longest pause before any attempt, in seconds.
     longest_pause: float = 4.0
-    #: ``Retry-After`` of so many seconds is waited for; a longer one is left to the caller.
+    #: The longest ``Retry-After`` that is waited for, in seconds; after a longer one the response is returned as it is.
     longest_retry_after: float = 10.0
+    #: The HTTP statuses that are retried.
     statuses: frozenset[int] = frozenset({429, 500, 502, 503, 504})
 
 
-def retry(exchange: Exchange, policy: RetryPolicy, hosts: Hosts | None = None) -> Middleware | None:
-    """The middleware of one call, or None where the call has only one attempt anyway."""
+def retry(exchange: Exchange, policy: RetryPolicy, hosts: FailoverHosts | None = None) -> Middleware | None:
+    """The retry middleware of one call, or None if the call has only one attempt and no backup origin.
+
+    ``hosts``: the origins to fail over between.
+    """
     attempts = policy.attempts if exchange.request.repeatable else 1
-    standing_in = hosts if hosts is not None and hosts.serve(URL(exchange.request.url, encoded=True).origin()) else None
-    if attempts == 1 and standing_in is None:
+    failover = hosts if hosts is not None and hosts.serve(URL(exchange.request.url, encoded=True).origin()) else None
+    if attempts == 1 and failover is None:
         return None
 
     async def middleware(wire: aiohttp.ClientRequest, handler: Handler) -> aiohttp.ClientResponse:
-        call = _Call(exchange, policy, attempts, standing_in, wire, handler)
+        call = _Call(exchange, policy, attempts, failover, wire, handler)
         outcome = await call.attempt()
-        # tenacity costs 15 µs a call, and nearly every call is good at once: it is for the others.
-        if call.again(outcome):
+        # tenacity costs 15 µs per call, so it is only used after a first attempt that failed.
+        if call.should_retry(outcome):
             outcome = await call.retry(outcome)
         if isinstance(outcome, TransportError):
             if exchange.attempts > 1:
                 outcome = evolve(outcome, message=f"{outcome.message} (after {exchange.attempts} attempts)")
-            if exchange.doubtful:
+            if exchange.maybe_executed:
                 outcome = evolve(outcome, outcome_unknown=True)
                 if isinstance(outcome, ConnectionFailedError):
                     outcome = evolve(outcome, sent=True)
@@ -75,7 +79,7 @@ def retry(exchange: Exchange, policy: RetryPolicy, hosts: Hosts | None = None) -
 
 
 def retry_after(headers: Mapping[str, str], now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> float | None:
-    """The seconds that ``Retry-After`` asks for, given as seconds or as a date; None where it says nothing."""
+    """The seconds of the header ``Retry-After``, which is a number or a date; None if it is absent or invalid."""
     text = headers.get("Retry-After", "").strip()
     if text.isascii() and text.isdigit():
         return float(text[:9])
@@ -94,7 +98,7 @@ class _Call:
         exchange: Exchange,
         policy: RetryPolicy,
         attempts: int,
-        hosts: Hosts | None,
+        hosts: FailoverHosts | None,
         wire: aiohttp.ClientRequest,
         handler: Handler,
     ) -> None:
@@ -105,13 +109,13 @@ class _Call:
         self._wire = wire
         self._handler = handler
         self._backoff = wait_random_exponential(policy.pause, policy.longest_pause)
-        #: Whether the other origin may still be tried because this one cannot be reached.
+        #: Whether the other origin may still be tried if this one cannot be reached.
         self._fallback = hosts is not None
         if hosts is not None:
-            self._aim(hosts.first())
+            self._set_origin(hosts.first())
 
     async def attempt(self) -> _Outcome:
-        """Sends it once; a broken exchange is an outcome, whatever else is raised passes through."""
+        """Sends the request once. A TransportError is returned as the outcome; other exceptions are raised."""
         try:
             return await self._handler(self._wire)
         except TransportError as error:
@@ -119,8 +123,8 @@ class _Call:
                 self._hosts.unreachable(self._wire.url.origin())
             return error
 
-    def again(self, outcome: _Outcome) -> bool:
-        """Whether sending it again is harmless and may help, as far as the outcome says."""
+    def should_retry(self, outcome: _Outcome) -> bool:
+        """Whether the outcome allows another attempt."""
         if _unreachable(outcome) and self._fallback:
             return True
         if isinstance(outcome, TransportError):
@@ -128,17 +132,17 @@ class _Call:
         return self._attempts > 1 and outcome.status in self._policy.statuses
 
     async def retry(self, first: _Outcome) -> _Outcome:
-        """Sends it until it is good, or enough."""
+        """Sends the request until it succeeds or the policy ends the attempts."""
         outcomes = [first]
 
         async def step() -> _Outcome:
             return outcomes.pop() if outcomes else await self.attempt()
 
         retrying = AsyncRetrying(
-            retry=retry_if_result(self.again),
+            retry=retry_if_result(self.should_retry),
             wait=self._pause,
-            stop=self._enough,
-            before_sleep=self._prepare,
+            stop=self._should_stop,
+            before_sleep=self._before_retry,
             retry_error_callback=_result,
             sleep=asyncio.sleep,
         )
@@ -150,10 +154,10 @@ class _Call:
         if _unreachable(outcome) and self._fallback:
             return 0.0
         pause = self._backoff(state)
-        asked = None if isinstance(outcome, TransportError) else retry_after(outcome.headers)
-        return pause if asked is None else max(pause, asked)
+        requested = None if isinstance(outcome, TransportError) else retry_after(outcome.headers)
+        return pause if requested is None else max(pause, requested)
 
-    def _enough(self, state: RetryCallState) -> bool:
+    def _should_stop(self, state: RetryCallState) -> bool:
         pause = state.upcoming_sleep
         if asyncio.get_running_loop().time() + pause >= self._exchange.deadline:
             return True
@@ -161,14 +165,14 @@ class _Call:
             return False
         return state.attempt_number >= self._attempts or pause > self._policy.longest_retry_after
 
-    def _prepare(self, state: RetryCallState) -> None:
+    def _before_retry(self, state: RetryCallState) -> None:
         outcome = _result(state)
-        if not self._exchange.request.safe and _may_be_done(outcome):
-            self._exchange.doubtful = True
+        if not self._exchange.request.safe and _maybe_executed(outcome):
+            self._exchange.maybe_executed = True
         if isinstance(outcome, TransportError):
             what = str(outcome)
             if self._hosts is not None:
-                self._aim(self._hosts.other(self._wire.url.origin()))
+                self._set_origin(self._hosts.other(self._wire.url.origin()))
                 self._fallback = self._fallback and not _unreachable(outcome)
         else:
             what = f"{self._exchange.request.name}: {outcome.status}"
@@ -176,8 +180,8 @@ class _Call:
         origin = self._wire.url.origin()
         _log.info("%s; attempt %d in %.2f s at %s", what, state.attempt_number + 1, state.upcoming_sleep, origin)
 
-    def _aim(self, origin: URL) -> None:
-        """Points the request at ``origin``; what is signed, the path and the query, stays as it is."""
+    def _set_origin(self, origin: URL) -> None:
+        """Sends the next attempt to ``origin``; the path and query, which are signed, do not change."""
         wire = self._wire
         if wire.url.origin() != origin:
             wire.url = wire.url.with_scheme(origin.scheme).with_host(str(origin.host)).with_port(origin.explicit_port)
@@ -185,12 +189,12 @@ class _Call:
 
 
 def _unreachable(outcome: _Outcome) -> bool:
-    """Whether nothing was sent, as there was no connection."""
+    """Whether no connection could be made, so that nothing was sent."""
     return isinstance(outcome, ConnectionFailedError) and not outcome.sent
 
 
-def _may_be_done(outcome: _Outcome) -> bool:
-    """Whether the attempt may have been carried out: no answer came back, or one that somebody broke down."""
+def _maybe_executed(outcome: _Outcome) -> bool:
+    """Whether the service may have executed the attempt: no response was received, or one of a failed server."""
     return not _unreachable(outcome) if isinstance(outcome, TransportError) else outcome.status >= 500
 
 

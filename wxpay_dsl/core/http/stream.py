@@ -1,4 +1,4 @@
-"""An answer whose body is read as it comes."""
+"""A response whose body is read as a stream."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import aiohttp
 from wxpay_dsl.core.errors import RequestTimeoutError
 from wxpay_dsl.core.messages import Request
 
-from .errors import broken
+from .errors import connection_error
 
 __all__ = ["Stream"]
 
 
 class Stream:
-    """An answer whose body is still coming."""
+    """A response whose headers were received and whose body is read in chunks."""
 
     def __init__(self, request: Request, response: aiohttp.ClientResponse, timeout: float) -> None:
         self._request = request
@@ -26,11 +26,11 @@ class Stream:
         self.status: Final = response.status
         #: Case-insensitive.
         self.headers: Final[Mapping[str, str]] = response.headers
-        #: Bytes that the body is said to have; None where nothing is said.
+        #: The announced length of the body in bytes; None if it was not announced.
         self.size: Final = response.content_length
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
-        """The body as it comes. Raises ResponseTruncatedError, RequestTimeoutError or ConnectionFailedError."""
+        """Iterates over the body. Raises ResponseTruncatedError, RequestTimeoutError or ConnectionFailedError."""
         request, content = self._request, self._response.content
         try:
             while True:
@@ -40,7 +40,7 @@ class Stream:
                     return
                 yield chunk
         except TimeoutError as error:
-            message = f"nothing came for {self._timeout:g} s in the middle of the answer"
+            message = f"no data for {self._timeout:g} s in the middle of the response"
             raise RequestTimeoutError(request.name, message, not request.safe) from error
         except (aiohttp.ClientError, OSError) as error:
-            raise broken(request, error) from error
+            raise connection_error(request, error) from error

@@ -1,7 +1,7 @@
-"""Sends one request through middlewares over aiohttp, and reads the whole answer within bounds.
+"""Sends a request through middlewares over aiohttp, and reads the whole response up to a size limit.
 
-One session a running event loop, made when first needed. Redirects are not followed, cookies not kept, bodies not
-decompressed: the bytes that come are the bytes that are verified.
+Each running event loop has one session, created on first use. Redirects are not followed, cookies are not kept, and
+bodies are not decompressed: the bytes that are verified are the bytes that were received.
 """
 
 from __future__ import annotations
@@ -25,18 +25,19 @@ from yarl import URL
 from wxpay_dsl.core.errors import ClosedError, ResponseTooLargeError, ResponseTruncatedError, SdkError
 from wxpay_dsl.core.messages import Exchange, RawResponse, Request
 
-from .errors import failure
+from .errors import transport_error
 from .payload import FormPayload
 from .proxy import Proxy
 from .stream import Stream
 
-__all__ = ["MAX_REPLY", "Handler", "Middleware", "Transport", "user_agent"]
+__all__ = ["MAX_RESPONSE", "Handler", "Middleware", "Transport", "user_agent"]
 
-#: Bytes of an answer that are read; what is larger is a file, and comes by download.
-MAX_REPLY: Final = 8 * 1024 * 1024
-#: Seconds an idle connection is kept. Services close theirs after 8; one that is closed under us fails a call.
+#: The most bytes of a response that are read; larger content is a file, which is downloaded.
+MAX_RESPONSE: Final = 8 * 1024 * 1024
+#: Seconds that an idle connection is kept. Services close idle connections after 8 s, and using one that is just being
+#: closed fails the call.
 KEEP_ALIVE: Final = 7.0
-#: Seconds to connect, and as many for TLS.
+#: Seconds to connect, and again for the TLS handshake.
 CONNECT: Final = 5.0
 
 Handler = Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]]
@@ -50,18 +51,18 @@ def user_agent(name: str, version: str) -> str:
 
 
 class Transport:
-    """The connections. Shared by all clients that are given it; closed by whoever made it."""
+    """A pool of connections. Several clients can share it; it is closed by its owner."""
 
     def __init__(
         self,
         agent: str,
         *,
         limit: int = 100,
-        max_response: int = MAX_REPLY,
+        max_response: int = MAX_RESPONSE,
         proxy: str | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        """``limit`` connections at once, ``max_response`` bytes an answer, ``proxy`` the URL of a forward proxy."""
+        """``limit``: connections at once. ``max_response``: bytes of a response. ``proxy``: URL of a forward proxy."""
         self._agent = agent
         self._limit = limit
         self._max_response = max_response
@@ -69,11 +70,11 @@ class Transport:
         self._tls = tls
         self._sessions: dict[asyncio.AbstractEventLoop, tuple[aiohttp.ClientSession, AsyncGenerator[None, None]]] = {}
         self._closed = False
-        #: Held while the sessions change: each thread's loop makes its own.
+        #: Guards the sessions, since several threads may each run an event loop.
         self._lock = threading.Lock()
 
     def session(self) -> aiohttp.ClientSession:
-        """The running loop's session. Raises ClosedError after :meth:`close`."""
+        """The session of the running event loop. Raises ClosedError after :meth:`close`."""
         if self._closed:
             raise ClosedError
         loop = asyncio.get_running_loop()
@@ -87,7 +88,7 @@ class Transport:
             connector=_Connector(limit=self._limit, keepalive_timeout=KEEP_ALIVE),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
-            # The answer is signed as it is without compression; see also auto_decompress.
+            # The signature covers the uncompressed body; see also auto_decompress.
             headers={"User-Agent": self._agent, "Accept-Encoding": "identity"},
         )
         keeper = _close_with_loop(session)
@@ -95,7 +96,7 @@ class Transport:
             keeper.__anext__().send(None)
         with self._lock:
             if self._closed:
-                # Another thread has closed the transport meanwhile. The loop closes the session, as nobody uses it.
+                # Another thread closed the transport in the meantime. The unused session is closed with its loop.
                 raise ClosedError
             for ended in [other for other in self._sessions if other.is_closed()]:
                 del self._sessions[ended]
@@ -103,10 +104,12 @@ class Transport:
         return session
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("connections belong to their process and are never pickled: make a client in the other one")
+        raise TypeError(
+            "connections belong to their process and are never pickled: create a client in the other process"
+        )
 
     async def close(self) -> None:
-        """Closes every connection; calls that are under way end with an error."""
+        """Closes every connection; calls in progress end with an error."""
         with self._lock:
             self._closed = True
             sessions, self._sessions = self._sessions, {}
@@ -115,7 +118,7 @@ class Transport:
             if loop is running:
                 await keeper.aclose()
             elif not loop.is_closed():
-                # Sockets belong to their loop: another one's are closed over there.
+                # Sockets belong to their event loop, so another loop's session is closed there.
                 asyncio.run_coroutine_threadsafe(session.close(), loop)
 
     async def send(
@@ -125,18 +128,18 @@ class Transport:
         timeout: float,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        """Sends the exchange's request within ``timeout`` seconds, retries included, and notes what happens in it.
+        """Sends the request of an exchange within ``timeout`` seconds, retries included, and records the result in it.
 
-        ``middlewares`` wrap it, the first outermost; when the last calls its handler the answer is read whole, so
-        that no connection is held by an error above. ``tls`` is this request's own, which keeps its connections apart
-        from those of others. Raises TransportError, or whatever a middleware raises.
+        ``middlewares`` wrap the request, the first outermost. The innermost handler reads the whole response, so that
+        an error in a middleware does not keep a connection occupied. ``tls``: settings for this request alone; its
+        connections are not shared with requests of other settings. Raises TransportError, or what a middleware raises.
         """
         try:
             await self._begin(exchange, middlewares, timeout, tls)
-        except _NotOfTheWire as error:
+        except _MiddlewareError as error:
             raise error.cause from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise failure(exchange, timeout, error) from error
+            raise transport_error(exchange, timeout, error) from error
 
     @asynccontextmanager
     async def stream(
@@ -146,22 +149,21 @@ class Transport:
         timeout: float,
         tls: ssl.SSLContext | None = None,
     ) -> AsyncGenerator[Stream, None]:
-        """As :meth:`send`, but the body of a success is left to be read from the :class:`Stream`; ``exchange.response``
-        has an empty one.
+        """Like :meth:`send`, but yields the body of a success as a :class:`Stream`; ``exchange.response`` has no body.
 
-        The answer must begin within ``timeout`` seconds, and no part of it may be longer in coming. What is not read
-        to its end closes its connection.
+        The response must begin within ``timeout`` seconds, and each part of the body must follow within the same time.
+        The connection is closed unless the body is read to its end.
         """
         opened: list[aiohttp.ClientResponse] = []
         try:
             try:
-                # aiohttp's own timeout would go on with the body, which may take hours.
+                # The timeout of aiohttp would include the body, which may take hours.
                 async with asyncio.timeout(timeout):
                     response = await self._begin(exchange, middlewares, timeout, tls, opened)
-            except _NotOfTheWire as error:
+            except _MiddlewareError as error:
                 raise error.cause from None
             except (aiohttp.ClientError, OSError, ValueError) as error:
-                raise failure(exchange, timeout, error) from error
+                raise transport_error(exchange, timeout, error) from error
             yield Stream(exchange.request, response, timeout)
         finally:
             for each in opened:
@@ -175,11 +177,11 @@ class Transport:
         tls: ssl.SSLContext | None,
         opened: list[aiohttp.ClientResponse] | None = None,
     ) -> Awaitable[aiohttp.ClientResponse]:
-        """The request, to be awaited. Successes are left unread where ``opened`` collects them."""
+        """The request, to be awaited. With ``opened``, successful responses are added to that list unread."""
         request = exchange.request
         session = self.session()
         exchange.deadline = asyncio.get_running_loop().time() + timeout
-        # aiohttp would quote a URL again that is not marked as encoded: what was signed is what is sent.
+        # Marked as encoded, since aiohttp would otherwise quote the URL again, and send another URL than was signed.
         url = URL(request.url, encoded=True)
         return session.request(
             request.method,
@@ -204,9 +206,9 @@ class Transport:
         timeout: float,
         opened: list[aiohttp.ClientResponse] | None,
     ) -> Middleware:
-        """All middlewares as one, for aiohttp would make the chain of several anew with each request.
+        """All middlewares as one, since aiohttp would build the chain of several again for each request.
 
-        Written as one function with one inside, as each function that a call comes through costs it 0.4 µs.
+        It is one function with one nested function, since each function in the path of a call costs 0.4 µs.
         """
         request, limit = exchange.request, self._max_response
 
@@ -216,9 +218,9 @@ class Transport:
                     raise ClosedError
                 exchange.attempts += 1
                 exchange.response = None
-                # A middleware may have sent it elsewhere.
+                # A middleware may have changed the URL.
                 exchange.method, exchange.url = wire.method, request.url if wire.url is url else str(wire.url)
-                # Its own, since nothing changes it but another attempt, of which this tells then.
+                # Not copied: only another attempt changes the headers, and that attempt is then recorded here.
                 exchange.request_headers = wire.headers
                 exchange.request_body = request.body if request.form is None else request.form.outline()
                 body = b""
@@ -231,14 +233,14 @@ class Transport:
                         try:
                             body = await _read(request, response, limit)
                         except BaseException:
-                            # Half-read: the connection cannot serve another call.
+                            # The body was not read to its end, so the connection cannot be reused.
                             response.close()
                             raise
                         response.release()
                 except (TimeoutError, aiohttp.ClientError, OSError) as error:
-                    # Translated here, so that middlewares see our own errors only, and aiohttp, which would send some
-                    # methods again by itself, unseen and past the policy, does not.
-                    raise failure(exchange, timeout, error) from error
+                    # Translated here, so that middlewares only see errors of this package, and aiohttp does not retry
+                    # some methods by itself, regardless of the retry policy.
+                    raise transport_error(exchange, timeout, error) from error
                 finally:
                     _connecting.reset(token)
                 exchange.response = RawResponse(
@@ -254,15 +256,15 @@ class Transport:
             except SdkError:
                 raise
             except Exception as error:
-                # What went wrong on the wire is an error of ours already; this is somebody's own.
-                raise _NotOfTheWire(error) from error
+                # Errors of the connection were translated above; this one is from a middleware.
+                raise _MiddlewareError(error) from error
 
         return through
 
 
 @lru_cache(maxsize=256)
 def _timeout(seconds: float | None) -> aiohttp.ClientTimeout:
-    # Waiting for a free connection is no failure to connect: the whole call's timeout bounds it.
+    # Waiting for a free connection is limited by the timeout of the whole call, not by that of connecting.
     return aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT, ceil_threshold=math.inf)
 
 
@@ -273,20 +275,20 @@ def _around(middleware: Middleware, handler: Handler) -> Handler:
     return through
 
 
-class _NotOfTheWire(Exception):  # noqa: N818 (never leaves this module)
-    """Carries what a middleware raised past aiohttp, which would take an OSError for one of the connection's."""
+class _MiddlewareError(Exception):
+    """Carries an exception of a middleware through aiohttp, which would treat an OSError as one of the connection."""
 
     def __init__(self, cause: Exception) -> None:
         super().__init__()
         self.cause = cause
 
 
-#: The exchange that a connection is sought for, in the task that seeks it.
+#: The exchange that the current task acquires a connection for.
 _connecting: Final[ContextVar[Exchange]] = ContextVar("_connecting")
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Notes when an exchange has its connection: until then it cannot have reached anybody."""
+    """Records when an exchange has its connection: before that, the request cannot have reached the service."""
 
     async def connect(
         self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
@@ -299,7 +301,7 @@ class _Connector(aiohttp.TCPConnector):
 
 
 async def _close_with_loop(session: aiohttp.ClientSession) -> AsyncGenerator[None, None]:
-    """Closes a session before its event loop ends: ``asyncio.run`` closes the generators that its loop has seen."""
+    """Closes a session before its event loop ends, since ``asyncio.run`` closes the async generators of its loop."""
     try:
         yield
     finally:
@@ -309,7 +311,7 @@ async def _close_with_loop(session: aiohttp.ClientSession) -> AsyncGenerator[Non
 async def _read(request: Request, response: aiohttp.ClientResponse, limit: int) -> bytes:
     content = response.content
     if content.is_eof() and content.exception() is None and content.total_bytes <= limit:
-        # All of it came with the headers, as short answers do.
+        # Fast path: the whole body arrived with the headers.
         return content.read_nowait()
     announced = response.content_length or 0
     chunks: list[bytes] = []
@@ -322,12 +324,12 @@ async def _read(request: Request, response: aiohttp.ClientResponse, limit: int) 
                 if size > limit:
                     break
     except aiohttp.ClientPayloadError as error:
-        message = f"the answer ended early, after {size} bytes"
+        message = f"the response ended early, after {size} bytes"
         if announced:
             message += f" of {announced}"
         unknown = not request.safe
         raise ResponseTruncatedError(request.name, message, unknown, response.status, b"".join(chunks)) from error
     if max(size, announced) > limit:
-        message = f"the answer is larger than {limit} bytes"
+        message = f"the response is larger than {limit} bytes"
         raise ResponseTooLargeError(request.name, message, not request.safe, response.status, limit)
     return b"".join(chunks)

@@ -1,6 +1,6 @@
-"""Calls in the log, by Python's own ``logging``: a line for each at INFO, what was sent and what came at DEBUG.
+"""Logs calls with ``logging``: one line for each call at INFO, requests and responses at DEBUG.
 
-Nothing that :mod:`~wxpay_dsl.core.redaction` hides is in it.
+Sensitive values are masked by :mod:`~wxpay_dsl.core.redaction`.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ _NOTHING: Final[AbstractContextManager[None]] = nullcontext()
 
 
 def log_calls(log: logging.Logger) -> Hook:
-    """A hook that logs to ``log``.
+    """A hook that logs calls to ``log``.
 
-    A call that fails is raised to its caller: where the application has set up no logging, Python's last resort does
-    not print it once more.
+    Without a handler on ``log`` it gets a ``NullHandler``: a failed call raises an exception anyway, so the last-resort
+    handler of ``logging`` should not print it as well.
     """
     if not log.handlers:
         log.addHandler(logging.NullHandler())
 
     def hook(call: Call) -> AbstractContextManager[None]:
-        return _Logged(log, call) if log.isEnabledFor(logging.WARNING) else _NOTHING
+        return _LoggedCall(log, call) if log.isEnabledFor(logging.WARNING) else _NOTHING
 
     return hook
 
 
-class _Logged:
-    """Logs one call: a class, as :class:`~wxpay_dsl.core.observe.hooks.observed` is."""
+class _LoggedCall:
+    """Logs one call. A class rather than a generator, for speed."""
 
     __slots__ = ("_call", "_log")
 
@@ -48,7 +48,7 @@ class _Logged:
 
     def __enter__(self) -> None:
         if self._log.isEnabledFor(logging.DEBUG):
-            _sending(self._log, self._call)
+            _log_request(self._log, self._call)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -57,16 +57,16 @@ class _Logged:
         if call.error is not None:
             log_failure(log, call.name, call.seconds, call.error)
         elif log.isEnabledFor(logging.INFO):
-            _ended(log, call, call.seconds * 1000)
+            _log_response(log, call, call.seconds * 1000)
 
 
 def log_failure(log: logging.Logger, name: str, seconds: float, error: BaseException) -> None:
-    """Logs a call that failed, at WARNING."""
-    said = "cancelled" if isinstance(error, asyncio.CancelledError) else str(error).removeprefix(f"{name}: ")
-    log.warning("%s failed after %.0f ms: %s: %s", name, seconds * 1000, type(error).__name__, said)
+    """Logs a failed call at WARNING. ``seconds``: how long it took."""
+    message = "cancelled" if isinstance(error, asyncio.CancelledError) else str(error).removeprefix(f"{name}: ")
+    log.warning("%s failed after %.0f ms: %s: %s", name, seconds * 1000, type(error).__name__, message)
 
 
-def _sending(log: logging.Logger, call: Call) -> None:
+def _log_request(log: logging.Logger, call: Call) -> None:
     request = call.request
     operation = request.operation
     fields = {
@@ -80,14 +80,14 @@ def _sending(log: logging.Logger, call: Call) -> None:
 
 
 def _redacted(schema: Schema | None, data: Any) -> str:
-    """Data as the log shows it. Where no spec says what is sensitive, any value may be."""
+    """Data as the log shows it. Without a schema any value may be sensitive, so all are masked."""
     return redact_unknown(data) if schema is None else redact_data(schema, data)
 
 
-def _ended(log: logging.Logger, call: Call, milliseconds: float) -> None:
+def _log_response(log: logging.Logger, call: Call, milliseconds: float) -> None:
     exchange, response = call.exchange, call.response
-    answer = exchange.response if exchange is not None else None
-    status = answer.status if answer is not None else "streamed"
+    raw = exchange.response if exchange is not None else None
+    status = raw.status if raw is not None else "streamed"
     attempts = f", {exchange.attempts} attempts" if exchange is not None and exchange.attempts > 1 else ""
     request_id = (
         f" [Request-ID {on_one_line(response.request_id[:80])}]" if response is not None and response.request_id else ""

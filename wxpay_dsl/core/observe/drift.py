@@ -1,7 +1,7 @@
-"""Differences between what a service answers and what its specs say, noticed while a program runs; never a value.
+"""Detects drift: differences between the responses of a service and its specs, while a program runs.
 
-Each difference is reported once for each client: by operation, path and
-kind. A report holds names of fields and of types, and nothing that was in them.
+Each difference is reported once per client, operation, path and kind. A report contains names of fields and types,
+and never a value.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ from .hooks import Call, Hook
 
 __all__ = ["KINDS", "Drift", "OnDrift", "Reporter", "Shape", "differences", "drift_log", "watch"]
 
-#: In what way an answer differs: a field that no spec knows, one that is not there, another type, another value.
+#: The kinds of differences: an undeclared field, a missing field, another type, an undeclared value.
 KINDS: Final = ("unknown", "missing", "type", "enum")
 _log: Final = logging.getLogger(__name__)
-#: A name as APIs have them. What is used as a key and is none might be a value.
+#: The usual form of a field name. A key of another form might be a value, so it is reported as ``*``.
 _NAME: Final = re.compile(r"[A-Za-z_$][A-Za-z0-9_$.-]{0,63}\Z")
-#: Differences that are looked for in one answer, and remembered by one client.
+#: The most differences that are searched for in one response, and that are remembered by one client.
 _MOST: Final = 200
-_MOST_TOLD: Final = 10_000
+_MOST_REPORTED: Final = 10_000
 _TYPES: Final = ((bool, "boolean"), (str, "string"), (int, "integer"), (float, "number"), (Mapping, "object"))
 _NOTHING: Final[AbstractContextManager[None]] = nullcontext()
 
 
 @frozen(order=True)
 class Drift:
-    """One difference."""
+    """One difference between a response and its spec."""
 
     #: ``POST /v3/pay/transactions/native``, or the type of a notification: ``TRANSACTION.SUCCESS``.
     operation: str
@@ -46,20 +46,20 @@ class Drift:
     path: str
     #: One of :data:`KINDS`.
     kind: str
-    #: Of ``type``: the JSON type that the spec says.
+    #: For ``type``: the JSON type in the spec.
     expected: str = ""
-    #: Of ``type`` and ``unknown``: the JSON type that came.
+    #: For ``type`` and ``unknown``: the JSON type in the response.
     found: str = ""
 
 
-#: What is called with each difference. What it raises is logged.
+#: Called with each difference. An exception that it raises is logged.
 OnDrift = Callable[[Drift], None]
-#: The schema that an answer is compared with, and the data to compare; None for what is not compared.
+#: Returns the schema that a response is compared with, and the data to compare; None if it is not compared.
 Shape = Callable[[Operation, Any], "tuple[Schema, Any] | None"]
 
 
 def differences(operation: str, schema: Schema, value: Any, path: str) -> Iterator[Drift]:
-    """In what ``value`` differs from ``schema``; ``path`` is where it stands."""
+    """The differences between ``value``, which is at ``path``, and ``schema``."""
     if value is None:
         if not schema.nullable and schema.type != "any":
             yield Drift(operation, path, "type", schema.type, "null")
@@ -96,39 +96,39 @@ def _type(value: Any) -> str:
 
 
 class Reporter:
-    """Reports each difference once. Whatever goes wrong is logged, and never reaches the call."""
+    """Reports each difference once. Errors in doing so are logged and never raised to the call."""
 
     def __init__(self, on_drift: OnDrift) -> None:
         self._on_drift = on_drift
-        self._told: set[Drift] = set()
+        self._reported: set[Drift] = set()
 
     def compare(self, operation: str, schema: Schema, value: Any, path: str) -> None:
-        """Compares an answer, or what a notification carries."""
+        """Compares a response, or the data of a notification, and reports new differences."""
         try:
             for count, drift in enumerate(differences(operation, schema, value, path)):
-                if count >= _MOST or len(self._told) >= _MOST_TOLD:
+                if count >= _MOST or len(self._reported) >= _MOST_REPORTED:
                     return
-                if drift not in self._told:
-                    self._told.add(drift)
+                if drift not in self._reported:
+                    self._reported.add(drift)
                     self._on_drift(drift)
-        except Exception:  # noqa: BLE001 (the caller's own code, and no reason to lose an answer)
+        except Exception:  # noqa: BLE001 (code of the caller, whose failure must not lose the response)
             _log.exception("%s: a difference from the spec could not be reported", operation)
 
 
 def watch(reporter: Reporter, shape: Shape) -> Hook:
-    """A hook that compares the answer of each call that succeeds and whose answer was verified."""
+    """A hook that compares the response of each successful call whose response was verified."""
 
     def hook(call: Call) -> AbstractContextManager[None]:
         operation = call.request.operation
         if operation is None or not (operation.verify or operation.digest_header):
             return _NOTHING
-        return _Watched(reporter, shape, operation, call)
+        return _ComparedCall(reporter, shape, operation, call)
 
     return hook
 
 
-class _Watched:
-    """Compares one call: a class, as :class:`~wxpay_dsl.core.observe.hooks.observed` is."""
+class _ComparedCall:
+    """Compares the response of one call. A class rather than a generator, for speed."""
 
     __slots__ = ("_call", "_operation", "_reporter", "_shape")
 
@@ -150,17 +150,17 @@ class _Watched:
 
 
 def drift_log(path: str | Path, version: str = "") -> OnDrift:
-    """An ``on_drift`` that adds a line of JSON to a file for each difference: what the command ``drift`` reads.
+    """An ``on_drift`` that appends a line of JSON to a file for each difference, which the command ``drift`` reads.
 
     A line is ``{"time", "version", "operation", "path", "kind", "expected", "found"}``; ``version`` is that of the
-    specs. Raises OSError for a file that cannot be written; later, what goes wrong is logged.
+    specs. Raises OSError if the file cannot be written; errors of later writes are logged.
     """
     file = Path(path)
     file.open("a", encoding="utf-8").close()
 
     def write(drift: Drift) -> None:
         line = {"time": datetime.now(UTC).isoformat(timespec="seconds"), "version": version, **asdict(drift)}
-        # One write: lines of several processes do not mix.
+        # A single unbuffered write, so that lines of several processes do not mix.
         with file.open("ab", buffering=0) as log:
             log.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
 

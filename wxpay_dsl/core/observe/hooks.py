@@ -1,9 +1,9 @@
-"""Seeing each call: hooks that run before it is sent and after it has ended, however it ends.
+"""Hooks that run around each call: before it is sent, and after it has succeeded or failed.
 
-A hook is a function that takes a :class:`Call` and gives a context manager; ``@contextmanager`` makes one of a
-generator. What comes before its ``yield`` runs when the request is checked and built; an exception there ends the call,
-and nothing is sent. What comes after runs when ``call.response`` or ``call.error`` is there; an exception there is logged
-and changes nothing, since money may have moved.
+A hook is a function that takes a :class:`Call` and returns a context manager; ``@contextmanager`` makes one from a
+generator. The code before its ``yield`` runs when the request was validated and built; if it raises, the call fails and
+nothing is sent. The code after it runs when ``call.response`` or ``call.error`` is set; if it raises, the exception is
+logged and the result of the call does not change, since the service may have executed the call.
 """
 
 from __future__ import annotations
@@ -28,33 +28,33 @@ _log: Final = logging.getLogger(__name__)
 
 @define
 class Call:
-    """One call, from its request to its end."""
+    """One call, as hooks see it."""
 
-    #: What is sent; ``request.name`` is the operation, ``request.operation`` its spec.
+    #: The request; ``request.name`` names the operation, ``request.operation`` is its spec.
     request: Request = field(repr=False)
-    #: What went over the wire, once something did.
+    #: The raw request and response; None before the request is sent.
     exchange: Exchange | None = field(default=None, repr=False)
-    #: What the caller is given; None while it is under way, for a download, and where it failed.
+    #: The result of the call; None until it ends, for a download, and for a failed call.
     response: Response[Any] | None = field(default=None, repr=False)
-    #: What the caller is raised.
+    #: The exception that the call raises; None for a call that succeeds.
     error: BaseException | None = None
-    #: From the first byte to the end, retries included.
+    #: The duration of the call in seconds, retries included.
     seconds: float = 0.0
 
     @property
     def name(self) -> str:
-        """``POST /v3/edu-papay/contracts/presign``: the operation, templates unfilled."""
+        """The operation, with path parameters not filled in: ``POST /v3/edu-papay/contracts/presign``."""
         return self.request.name
 
 
-#: ``hook(call)`` is entered before the call is sent, and left after it has ended.
+#: The context manager ``hook(call)`` is entered before the call is sent, and left after it has ended.
 Hook = Callable[[Call], AbstractContextManager[Any]]
 
 
 class observed:  # noqa: N801 (used as a function, in `with`)
-    """Runs ``hooks`` around a call, the first outermost; the block notes in the call what it comes to.
+    """Runs ``hooks`` around a call, the first outermost; the block sets the call's exchange and response.
 
-    A class, since a generator's context manager costs 1.5 µs of every call.
+    A class, since a context manager made from a generator adds 1.5 µs to each call.
     """
 
     __slots__ = ("_begun", "_call", "_entered", "_hooks")
@@ -88,5 +88,5 @@ class observed:  # noqa: N801 (used as a function, in `with`)
         for manager in reversed(self._entered):
             try:
                 manager.__exit__(None, None, None)
-            except Exception:  # noqa: BLE001 (a hook is the caller's own code)
+            except Exception:  # noqa: BLE001 (a hook is code of the caller)
                 _log.exception("%s: a hook failed after the call", call.name)

@@ -1,6 +1,6 @@
-"""Calls as OpenTelemetry spans and metrics, by the semantic conventions for HTTP clients.
+"""Reports calls as OpenTelemetry spans and metrics, by the semantic conventions for HTTP clients.
 
-The API comes with the extra ``otel``; which SDK collects what is reported is the application's choice.
+It needs ``opentelemetry-api`` (extra ``otel``); the application chooses the SDK that collects the data.
 
 https://opentelemetry.io/docs/specs/semconv/http/
 """
@@ -24,27 +24,31 @@ if TYPE_CHECKING:
 
 __all__ = ["OpenTelemetry"]
 
+#: The instrumentation scope: the distribution that contains this package.
 _SCOPE: Final = __name__.partition(".")[0]
-#: What a service's code looks like. A refusal is not signed, so a code is whatever somebody writes.
+#: The form of an error code. Error responses are not signed, so a code may be any text.
 _CODE: Final = re.compile(r"[A-Z][A-Z0-9_]{0,63}\Z")
-#: Codes that are told apart, each a time series; the service has some two hundred.
+#: The most error codes that are distinguished, since each is a time series; services have a few hundred.
 _CODES: Final = 500
-#: Characters of a Request-ID that a span says.
+#: The most characters of a Request-ID in a span.
 _REQUEST_ID: Final = 80
 #: Seconds, as the conventions advise for `http.client.request.duration`.
 _BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 
 
 class OpenTelemetry:
-    """A hook: each call is a span named after its operation, and counted in ``http.client.request.duration``.
+    """A hook that reports each call as a span named after its operation, and in ``http.client.request.duration``.
 
-    Neither carries a value of a field, a token or a URL with its numbers filled in.
+    Neither contains a value of a field, a token, or a URL with its path parameters filled in.
     """
 
     def __init__(
         self, tracer_provider: TracerProvider | None = None, meter_provider: MeterProvider | None = None
     ) -> None:
-        """Reports to the providers given, else to the process's own. Raises ConfigurationError without the API."""
+        """Reports to the given providers, by default the global ones.
+
+        Raises ConfigurationError if ``opentelemetry-api`` is not installed.
+        """
         try:
             from opentelemetry import metrics, trace
         except ModuleNotFoundError:
@@ -73,24 +77,24 @@ class OpenTelemetry:
         name = call.name if request.operation is not None else request.method
         with self._tracer.start_as_current_span(name, kind=self._trace.SpanKind.CLIENT, attributes=common) as span:
             yield
-            found = self._outcome(call)
-            span.set_attributes({**found, **_details(call)})
+            outcome = self._outcome(call)
+            span.set_attributes({**outcome, **_details(call)})
             if call.error is not None:
                 span.set_status(self._trace.Status(self._trace.StatusCode.ERROR, type(call.error).__name__))
-        self._duration.record(call.seconds, {**common, **found})
+        self._duration.record(call.seconds, {**common, **outcome})
 
     def _outcome(self, call: Call) -> dict[str, Any]:
-        """How it ended, in few enough values to count by."""
-        found: dict[str, Any] = {}
-        answer = call.exchange.response if call.exchange is not None else None
-        if answer is not None:
-            found["http.response.status_code"] = answer.status
+        """The attributes of the outcome, with few enough values for a metric."""
+        attributes: dict[str, Any] = {}
+        response = call.exchange.response if call.exchange is not None else None
+        if response is not None:
+            attributes["http.response.status_code"] = response.status
         if call.error is not None:
-            found["error.type"] = self._code(call.error) or type(call.error).__name__
-        return found
+            attributes["error.type"] = self._code(call.error) or type(call.error).__name__
+        return attributes
 
     def _code(self, error: BaseException) -> str:
-        """The service's code, if it looks like one, and is not the last of too many; nothing for any other error."""
+        """The error code of the service; empty for other errors, malformed codes, and more codes than are counted."""
         code = error.code if isinstance(error, ServiceError) else ""
         if code not in self._codes:
             if not _CODE.match(code) or len(self._codes) >= _CODES:
@@ -100,15 +104,15 @@ class OpenTelemetry:
 
 
 def _details(call: Call) -> dict[str, Any]:
-    """What only a span says."""
-    found: dict[str, Any] = {}
+    """The attributes of a span that a metric does not have."""
+    attributes: dict[str, Any] = {}
     exchange = call.exchange
     if exchange is not None and exchange.attempts > 1:
-        found["http.request.resend_count"] = exchange.attempts - 1
+        attributes["http.request.resend_count"] = exchange.attempts - 1
     if exchange is not None and exchange.response is not None:
         request_id = exchange.response.headers.get("Request-ID")
         if request_id:
-            found["http.response.header.request-id"] = [request_id[:_REQUEST_ID]]
+            attributes["http.response.header.request-id"] = [request_id[:_REQUEST_ID]]
     if isinstance(call.error, TransportError):
-        found["outcome_unknown"] = call.error.outcome_unknown
-    return found
+        attributes["outcome_unknown"] = call.error.outcome_unknown
+    return attributes

@@ -1,4 +1,4 @@
-"""The body of a request: its fields encoded once, and where in them the fault is when they cannot be."""
+"""The body of a request: encodes its fields once, and locates the field that cannot be encoded."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from .params import reported
 
 __all__ = ["MAX_BODY", "body_of", "is_embedded"]
 
-#: Bytes of a request's body; what is larger is a file, and goes by upload.
+#: The most bytes of a request's body; larger content is a file, which is uploaded.
 MAX_BODY: Final = 1024 * 1024
-#: Deeper than this no request is; how deep an encoder could go depends on the interpreter.
+#: The deepest nesting that is searched; the limit of the encoder depends on the interpreter.
 _DEEPEST: Final = 100
-#: Faults of one body that are searched for.
-_MOST_FAULTS: Final = 20
+#: The most errors that are searched for in one body.
+_MOST_ERRORS: Final = 20
 
 
 def body_of(
@@ -30,29 +30,31 @@ def body_of(
     data: Any,
     dialect: Dialect,
     field_errors: list[FieldError],
-    embeds: Schema | None = None,
+    embedded: Schema | None = None,
 ) -> bytes:
-    """The bytes of ``data``; nothing, and what is wrong added to ``field_errors``, where it cannot be encoded.
+    """The encoded bytes of ``data``; empty, with the reasons added to ``field_errors``, if it cannot be encoded.
 
-    ``embeds``: the body's schema, where fields of it hold JSON as text.
+    ``embedded``: the body's schema, if fields of it hold JSON as text.
     """
     try:
-        if embeds is not None:
-            data = rewrite(embeds, data, is_embedded, _embed, "body")
+        if embedded is not None:
+            data = rewrite(embedded, data, is_embedded, _embed, "body")
         body = dialect.encode(operation, data)
     except (TypeError, ValueError, RecursionError) as error:
-        found = list(islice(_unencodable(data, "body", ()), _MOST_FAULTS)) or [FieldError("body", str(error))]
-        field_errors += [fault for fault in found if not reported(field_errors, fault.path)]
+        found = list(islice(_unencodable(data, "body", ()), _MOST_ERRORS)) or [FieldError("body", str(error))]
+        field_errors += [error for error in found if not reported(field_errors, error.path)]
         return b""
     if len(body) > MAX_BODY:
-        field_errors.append(FieldError("body", f"{len(body)} bytes; at most {MAX_BODY} are sent (files go by upload)"))
+        field_errors.append(
+            FieldError("body", f"{len(body)} bytes; at most {MAX_BODY} are sent (upload more as a file)")
+        )
     return body
 
 
 def _unencodable(value: Any, path: str, outer: tuple[int, ...]) -> Iterator[FieldError]:
-    """Where, in data that would not encode, the reason is; ``outer`` are the ids of what holds ``value``."""
+    """The places in ``value`` that JSON cannot represent; ``outer`` are the ids of the containers around it."""
     if id(value) in outer:
-        yield FieldError(path[:200], "holds itself")
+        yield FieldError(path[:200], "contains itself")
     elif len(outer) > _DEEPEST:
         yield FieldError(path[:200], f"nested more than {_DEEPEST} levels deep")
     elif isinstance(value, Mapping):
@@ -61,20 +63,20 @@ def _unencodable(value: Any, path: str, outer: tuple[int, ...]) -> Iterator[Fiel
                 yield from _unencodable(name, f"{path}.{name[:80]!a}", ())
                 yield from _unencodable(item, f"{path}.{name}", (*outer, id(value)))
             else:
-                yield FieldError(f"{path}.{name!r:.80}", "a field's name is text")
+                yield FieldError(f"{path}.{name!r:.80}", "a field name must be a string")
     elif isinstance(value, (list, tuple)):
         for position, item in enumerate(value):
             yield from _unencodable(item, f"{path}[{position}]", (*outer, id(value)))
     elif isinstance(value, float) and not math.isfinite(value):
-        yield FieldError(path, f"{value} is no JSON number")
+        yield FieldError(path, f"{value} is not a JSON number")
     elif isinstance(value, str):
         if any("\ud800" <= character <= "\udfff" for character in value):
-            yield FieldError(path, "holds half a character (a lone surrogate)")
+            yield FieldError(path, "holds a lone surrogate, which is not a character")
     elif isinstance(value, int):
         if abs(value) >= 10**4300:
             yield FieldError(path, "a number of more than 4300 digits")
     elif value is not None and not isinstance(value, float):
-        yield FieldError(path, f"{type(value).__name__} is no JSON value")
+        yield FieldError(path, f"{type(value).__name__} is not a JSON value")
 
 
 def is_embedded(schema: Schema) -> bool:
@@ -83,7 +85,7 @@ def is_embedded(schema: Schema) -> bool:
 
 
 def _embed(schema: Schema, value: Any, path: str) -> Any:
-    """A value for a field that holds JSON as text; text is taken for that JSON already."""
+    """Encodes a dict or list for a field that holds JSON as text; text is passed through as it is."""
     if isinstance(value, (dict, list)):
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return value

@@ -1,6 +1,6 @@
-"""From what a caller gave to the one request that is sent: fields sorted, checked, and encoded once.
+"""Builds the request of a call from its arguments: sorts them into sections, validates them, and encodes them once.
 
-Everything wrong is found before anything is sent, and reported at once in one :class:`ValidationError`.
+Everything that is wrong is found before anything is sent, and reported in one :class:`ValidationError`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .multipart import Form
 from .multipart import encode as encode_form
 from .params import headers_of, path_of, query_of
 from .plan import Plan, main_section
-from .verdict import OPTIONS, fits, judge
+from .severity import OPTIONS, classify, is_valid
 
 __all__ = [
     "MAX_BODY",
@@ -38,45 +38,45 @@ __all__ = [
     "collect",
 ]
 
-#: ``(name of the operation, path, kind)`` of each mismatch that was warned of.
+#: ``(name of the operation, path, kind)`` of each mismatch that was warned of already.
 Warned = set[tuple[str, str, str]]
 
 _POSITION: Final = re.compile(r"\[\d+\]")
-#: Mismatches that a client remembers to have warned of.
+#: The most mismatches that a client remembers as warned of.
 _MOST_WARNED: Final = 10_000
-#: Seconds of a call at most: everything ends.
-_LONGEST: Final = 86400
-#: Files of this package are not where a warning belongs.
+#: The longest timeout of a call, in seconds.
+_LONGEST_TIMEOUT: Final = 86400
+#: The folder of this package: a warning names the first caller outside it.
 _PACKAGE: Final = str(Path(__file__).parents[2])
 
 
 class SpecWarning(UserWarning):
-    """Something in a request that its spec does not know; it is sent all the same (``validate="strict"`` refuses it).
+    """A mismatch between a request and its spec; the request is sent unless ``validate="strict"`` is set.
 
-    A client warns once of each kind of mismatch in each field of an operation.
+    A client warns once for each kind of mismatch in each field of an operation.
     """
 
 
-#: What a caller gave, sorted: sections, options, field_errors, and the keywords that no section declares, which are in the
-#: main section. A tuple, since it is made for every call.
+#: The sorted arguments of a call: sections, options, errors, and the keywords that no section declares (their values
+#: are in the main section). A tuple, since it is created for every call.
 Collected = tuple[Sections, Options, list[FieldError], Sequence[str]]
 
 
 def collect(target: chain.Target, plan: Plan | None, data: Any, given: Mapping[str, Any]) -> Collected:
-    """Sorts positional data and keywords into sections and options.
+    """Sorts the arguments of a call, ``data`` (positional) and ``given`` (keywords), into sections and options.
 
-    Positional data is the body, or the form, or the query of a GET or DELETE. Keywords go where the spec says, and
-    those that it does not know where positional data goes.
+    Positional data is the body, the form, or the query of a GET or DELETE. Keywords go to the section that declares
+    them, and unknown keywords to the section of positional data.
     """
     field_errors: list[FieldError] = []
     options: dict[str, Any] = {}
-    # A path parameter given as a literal segment comes filled.
+    # Path parameters that the chain gave as literal segments are already filled in.
     sections: Sections = {"path": dict(target.bound)} if target.bound else {}
     main = plan.main if plan is not None else main_section(target.verb)
     if data is not None:
         if isinstance(data, Mapping):
             sections[main] = dict(data)
-        elif _may_be_the_body(plan, data, main):
+        elif _is_body(plan, data, main):
             sections[main] = data
         elif len(files := file_fields(plan.operation if plan is not None else None)) == 1:
             sections[main] = {files[0]: data}
@@ -84,7 +84,7 @@ def collect(target: chain.Target, plan: Plan | None, data: Any, given: Mapping[s
             field_errors.append(FieldError(main, f"expected an object of fields, got {type(data).__name__}"))
     if not given and plan is not None and not plan.open:
         return sections, _NO_OPTIONS, field_errors, ()
-    if plan is not None and data is None and given and given.keys() <= plan.plain:
+    if plan is not None and data is None and given and given.keys() <= plan.main_names:
         sections[main] = dict(given)
         return sections, _NO_OPTIONS, field_errors, ()
     unplaced: list[str] = []
@@ -102,7 +102,7 @@ def collect(target: chain.Target, plan: Plan | None, data: Any, given: Mapping[s
         fields = sections.setdefault(section, {})
         if not isinstance(fields, dict):
             field_errors.append(
-                FieldError(f"{section}.{name}", f"the {section} is given as {type(fields).__name__} already")
+                FieldError(f"{section}.{name}", f"the {section} was already given as {type(fields).__name__}")
             )
         elif name in fields:
             field_errors.append(FieldError(f"{section}.{name}", "given twice"))
@@ -122,17 +122,18 @@ def build(
     validate: Validate | None,
     warned: Warned,
 ) -> Request:
-    """The request, or a ValidationError that holds all field_errors, those found before included.
+    """Builds the request. Raises ValidationError with all errors, including those that :func:`collect` found.
 
-    ``validate`` is None for fields that were checked before. What is in ``warned`` is not warned of again.
+    ``plan``: None for an undeclared path. ``validate``: None for fields that were validated before. ``warned``: the
+    mismatches that are not warned of again; new ones are added.
     """
     sections, options, field_errors, unplaced = collected
     operation = plan.operation if plan is not None else None
     pairs = [] if plan is not None and plan.fixed else _pairs(target, operation, dialect)
     name = plan.name if plan is not None else f"{target.verb.upper()} /{_undeclared_name(pairs)}"
-    doubts: Sequence[Mismatch] = ()
-    if plan is not None and validate is not None and (validate is False or not fits(plan, sections, dialect)):
-        refused, doubts = judge(plan, sections, dialect, unplaced, validate)
+    to_warn: Sequence[Mismatch] = ()
+    if plan is not None and validate is not None and (validate is False or not is_valid(plan, sections, dialect)):
+        refused, to_warn = classify(plan, sections, dialect, unplaced, validate)
         field_errors += refused
     if plan is not None and plan.fixed:
         url_path = plan.path
@@ -147,19 +148,19 @@ def build(
     if form is not None:
         body = b""
     elif "body" in sections:
-        body = body_of(operation, sections["body"], dialect, field_errors, plan.embeds if plan is not None else None)
+        body = body_of(operation, sections["body"], dialect, field_errors, plan.embedded if plan is not None else None)
     else:
         body = _empty(operation, sections, dialect, target.verb, field_errors)
     if field_errors:
         raise ValidationError(name, tuple(field_errors))
-    for doubt in doubts:
-        _warn(name, doubt, warned)
+    for mismatch in to_warn:
+        _warn(name, mismatch, warned)
     accept = (operation.produces if operation else "") or dialect.accept
     if headers is None:
         headers = {"Content-Type": form.content_type if form is not None else dialect.content_type, "Accept": accept}
     else:
         if form is not None:
-            # A caller's own could not know the boundary.
+            # A Content-Type from the caller cannot contain the right boundary.
             headers = {header: value for header, value in headers.items() if header.lower() != "content-type"}
             headers["Content-Type"] = form.content_type
         else:
@@ -175,33 +176,33 @@ def build(
         dialect=dialect.name,
         sections=sections,
         options=options,
-        safe=_asks(target.verb, operation, dialect),
+        safe=_is_read_only(target.verb, operation, dialect),
         form=form,
         idempotent=plan is not None and plan.idempotent,
     )
 
 
-def _asks(verb: str, operation: Operation | None, dialect: Dialect) -> bool:
-    """Whether nothing can be done by it, as its verb says, or the dialect's own names where all it has is POST."""
+def _is_read_only(verb: str, operation: Operation | None, dialect: Dialect) -> bool:
+    """Whether an operation changes nothing: by its verb, or by the dialect where every operation is a POST."""
     if verb == "get":
         return operation is None or operation.idempotent is not False
     return operation is not None and dialect.is_read_only is not None and dialect.is_read_only(operation)
 
 
 def _undeclared_name(pairs: list[tuple[str, str]]) -> str:
-    """An undeclared path, in a name that stands in errors and logs: on one line, its segments short."""
+    """An undeclared path as errors and logs name it: on one line, with its segments shortened."""
     shown = (segment[:80] for segment, _ in pairs)
     return "/".join(segment if segment.isprintable() else ascii(segment)[1:-1] for segment in shown)
 
 
-def _warn(name: str, doubt: Mismatch, warned: Warned) -> None:
-    """Warns of a mismatch, once for each kind and field."""
-    place = name, _POSITION.sub("[]", doubt.path), doubt.kind
+def _warn(name: str, mismatch: Mismatch, warned: Warned) -> None:
+    """Warns of a mismatch, unless the same kind was warned of in the same field."""
+    place = name, _POSITION.sub("[]", mismatch.path), mismatch.kind
     if place in warned:
         return
-    warnings.warn(f"{name}: {FieldError(doubt.path, doubt.message)}", SpecWarning, stacklevel=_callers_level())
+    warnings.warn(f"{name}: {FieldError(mismatch.path, mismatch.message)}", SpecWarning, stacklevel=_callers_level())
     if len(warned) >= _MOST_WARNED:
-        # Unknown names are whatever callers give: what is kept of them is bounded.
+        # Unknown names come from callers without limit, so the memory for them is bounded.
         warned.clear()
     warned.add(place)
 
@@ -209,7 +210,7 @@ def _warn(name: str, doubt: Mismatch, warned: Warned) -> None:
 def _joined(
     section: str, fields: Mapping[str, Any], extra: Mapping[str, Any], field_errors: list[FieldError]
 ) -> Mapping[str, Any]:
-    """The section's fields and those of the option of that name, which may add to them and not replace them."""
+    """The fields of a section and those of the option ``headers`` or ``query``, which may only add fields."""
     if not extra:
         return fields
     names = {str(name).lower() if section == "header" else name for name in fields}
@@ -224,7 +225,7 @@ def _default(headers: dict[str, str], name: str, value: str) -> None:
 
 
 def _callers_level() -> int:
-    """How far up the stack the call is that a warning is about, so that it names the caller's own line."""
+    """The ``stacklevel`` of a warning, so that it names the caller's line rather than one of this package."""
     level, frame = 1, sys._getframe(1)  # noqa: SLF001 (what `warnings` itself does)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         level, frame = level + 1, frame.f_back
@@ -245,7 +246,7 @@ def _form(
 def _empty(
     operation: Operation | None, sections: Sections, dialect: Dialect, verb: str, field_errors: list[FieldError]
 ) -> bytes:
-    """The body of a request that was given none: an object without fields, where the spec wants an object."""
+    """The body of a request without body fields: an empty object if the spec declares an object, else nothing."""
     schema = operation.body if operation is not None else None
     if schema is None or schema.type != "object" or verb in ("get", "delete"):
         return b""
@@ -256,8 +257,8 @@ def _empty(
 _NO_OPTIONS: Final = Options()
 
 
-def _may_be_the_body(plan: Plan | None, data: Any, main: str) -> bool:
-    """Whether a body may be something else than fields."""
+def _is_body(plan: Plan | None, data: Any, main: str) -> bool:
+    """Whether positional data that is not a mapping is a body."""
     if plan is not None and plan.operation.body is not None:
         return plan.operation.body.type != "object"
     return main == "body" and isinstance(data, (list, tuple)) and (plan is None or plan.open)
@@ -279,10 +280,10 @@ def _pairs(target: chain.Target, operation: Operation | None, dialect: Dialect) 
 def _options(given: dict[str, Any], field_errors: list[FieldError]) -> Options:
     timeout = given.get("timeout")
     if timeout is not None and (
-        isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not 0 < timeout <= _LONGEST
+        isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not 0 < timeout <= _LONGEST_TIMEOUT
     ):
         field_errors.append(
-            FieldError("timeout", f"expected seconds above 0 and up to {_LONGEST}, got {timeout!r:.40}")
+            FieldError("timeout", f"expected seconds above 0 and up to {_LONGEST_TIMEOUT}, got {timeout!r:.40}")
         )
         given["timeout"] = None
     if given.get("validate") not in (None, True, False, "strict"):

@@ -1,4 +1,4 @@
-"""In what a value differs from its schema: the kinds, and how each is said."""
+"""The ways in which a value differs from its schema, and their messages."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ __all__ = ["SHAPES", "SHOWN", "Kind", "Mismatch", "missing", "shown", "unknown",
 
 
 class Kind(StrEnum):
-    """In what way a value differs from its schema."""
+    """How a value differs from its schema."""
 
-    #: A required field is not there.
+    #: A required field is absent.
     MISSING = "missing"
-    #: No such field is known.
+    #: The schema has no such field.
     UNKNOWN = "unknown"
-    #: Another JSON type, one that JSON has.
+    #: A value of another JSON type.
     TYPE = "type"
-    #: A fraction where a whole number belongs: money, which is counted in fen.
+    #: A float where an integer belongs, as in amounts of money.
     FLOAT = "float"
-    #: No JSON type at all.
+    #: A value of no JSON type.
     UNENCODABLE = "unencodable"
-    #: A sensitive value would not be found, and leave unencrypted.
+    #: A sensitive value that would not be encrypted, since it is not where the schema expects it.
     CLEAR = "clear"
-    #: A field of other roles than the one that the rest of the request fits.
+    #: A field that belongs to other roles than the rest of the request.
     ROLE = "role"
-    #: Missing or unknown, by facts that are marked as doubtful.
+    #: A missing or unknown field, by facts that are marked as doubtful.
     DOUBT = "doubt"
     ENUM = "enum"
     LENGTH = "length"
@@ -40,22 +40,22 @@ class Kind(StrEnum):
     ITEMS = "items"
 
 
-#: The kinds by which a value is not what its schema describes; by the others it is only outside of published limits.
+#: The kinds where a value has another structure than its schema; the other kinds are violations of published limits.
 SHAPES: Final = frozenset({Kind.MISSING, Kind.UNKNOWN, Kind.TYPE, Kind.FLOAT, Kind.UNENCODABLE, Kind.CLEAR, Kind.DOUBT})
 
 
 class Mismatch(NamedTuple):
-    """One thing in which a value differs from its schema."""
+    """One difference between a value and its schema."""
 
-    #: Where: ``body.amount.total``.
+    #: The path of the value: ``body.amount.total``.
     path: str
     message: str
     kind: Kind
 
 
-#: How much of a wrong value a message shows.
+#: The most characters of a wrong value that a message shows.
 SHOWN: Final = 60
-#: The Python types that JSON has a form for.
+#: The Python types that JSON can represent.
 _JSON: Final = (str, int, float, Mapping, list, tuple)
 _NAMES: Final = {
     str: "string",
@@ -68,18 +68,21 @@ _NAMES: Final = {
 
 
 def unknown(schema: Schema, name: Any, value: Mapping[str, Any]) -> tuple[str, Kind]:
-    """What is said of a name that the schema does not know; a misspelt sensitive field would not be encrypted."""
+    """The message and kind for a field that the schema does not have.
+
+    The kind is CLEAR for a misspelt name of a sensitive field, which would not be encrypted.
+    """
     close = get_close_matches(str(name)[:SHOWN], schema.properties, n=1)
     if not close:
         return "no such field", Kind.UNKNOWN
     hint = f"no such field; did you mean {close[0]!r}?"
-    if close[0] not in value and _is_sensitive(schema.properties[close[0]]) and _is_slip(str(name), close[0]):
+    if close[0] not in value and _is_sensitive(schema.properties[close[0]]) and _is_misspelling(str(name), close[0]):
         return f"{hint} It is sensitive, and would not be encrypted under this name", Kind.CLEAR
     return hint, Kind.UNKNOWN
 
 
-def _is_slip(name: str, meant: str) -> bool:
-    """Whether a name is another one misspelt: in case or ``_``, in the order of letters, or in one letter."""
+def _is_misspelling(name: str, meant: str) -> bool:
+    """Whether ``name`` differs from ``meant`` only in case, ``_``, the order of letters, or one letter."""
     one, two = (word.lower().replace("_", "").replace("-", "") for word in (name[:SHOWN], meant))
     if sorted(one) == sorted(two):
         return True
@@ -91,33 +94,33 @@ def _is_slip(name: str, meant: str) -> bool:
 
 
 def missing(schema: Schema, name: str, role: str) -> tuple[str, Kind]:
-    """What is said of a required field that is not there."""
+    """The message and kind for a required field that is absent."""
     field = schema.properties[name]
     message = "missing" + (f" ({field.title})" if field.title else "")
     if name not in schema.required:
-        message += f", which {role} must give"
+        message += f", required for {role}"
     return message, Kind.DOUBT if field.doubt else Kind.MISSING
 
 
 def wrong(expected: str, value: Any, schema: Schema) -> tuple[str, Kind]:
-    """What is said of a value of another type, and how wrong it is."""
+    """The message and kind for a value of another type."""
     hint, kind = "", Kind.TYPE
     if value is None:
-        hint = " (leave an optional field out)"
+        hint = " (omit an optional field instead)"
     elif expected == "string" and type(value) is bytes:
         hint = " (decode it)"
     elif expected == "integer" and isinstance(value, float):
-        hint, kind = " (money is whole fen)", Kind.FLOAT
+        hint, kind = " (amounts are integers in the smallest currency unit)", Kind.FLOAT
     if value is not None and not isinstance(value, _JSON):
         kind = Kind.UNENCODABLE
     elif value is not None and _is_sensitive(schema):
-        # What is encrypted is found by its schema; in a value of another shape it would not be.
+        # Sensitive values are found by their schema; in a value of another shape they would not be found.
         kind = Kind.CLEAR
     return f"expected {expected}, got {shown(value, schema)}{hint}", kind
 
 
 def shown(value: Any, schema: Schema) -> str:
-    """A value as a message shows it: short, and nothing of one that is sensitive."""
+    """A value as a message shows it: shortened, and masked if it is sensitive."""
     if value is None:
         return "null"
     name = _NAMES.get(type(value), type(value).__name__)
@@ -136,7 +139,7 @@ def shown(value: Any, schema: Schema) -> str:
 
 @memo
 def _is_sensitive(schema: Schema) -> bool:
-    """Whether it is encrypted, or holds a field that is."""
+    """Whether the value is encrypted or holds a field that is."""
     return any_field(schema, _is_encrypted)
 
 

@@ -1,4 +1,4 @@
-"""Bodies of uploads: ``multipart/form-data``, byte for byte, with the files streamed in between.
+"""Encodes the bodies of uploads as ``multipart/form-data``, in which files are streamed.
 
 https://www.rfc-editor.org/rfc/rfc7578
 """
@@ -23,12 +23,12 @@ __all__ = ["Form", "encode"]
 
 @frozen
 class Form:
-    """A body that is never whole in memory. It can be read any number of times, once for each attempt."""
+    """A request body whose files are streamed. It can be read any number of times, once for each attempt."""
 
     boundary: str
-    #: What is between the files, and the files, in the order they are sent in.
+    #: The files and the bytes between them, in the order of the body.
     parts: tuple[bytes | Upload, ...] = field(repr=False)
-    #: The bytes that a signature covers in the body's place.
+    #: The bytes that a signature covers instead of the body.
     signed: bytes = field(default=b"", repr=False)
 
     @property
@@ -38,22 +38,22 @@ class Form:
 
     @property
     def size(self) -> int:
-        """Bytes in all."""
+        """The length of the body in bytes."""
         return sum(part.size if isinstance(part, Upload) else len(part) for part in self.parts)
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
-        """The body from its beginning. Raises OSError where a file cannot be read, or has changed."""
+        """Iterates over the body from its beginning. Raises OSError if a file cannot be read or has changed."""
         for part in self.parts:
             if isinstance(part, bytes):
                 yield part
                 continue
-            # Closed with its reader, not whenever the collector comes by: a file is open in it.
+            # It holds an open file, so it is closed at once rather than by the garbage collector.
             async with aclosing(part.chunks()) as chunks:
                 async for chunk in chunks:
                     yield chunk
 
     def outline(self) -> bytes:
-        """The body with a line in the place of each file: for logs and support tickets."""
+        """The body with each file replaced by one line that gives its size and digest, for logs and support tickets."""
         return b"".join(
             f"<{part.size} bytes, SHA-256 {part.sha256}>".encode() if isinstance(part, Upload) else part
             for part in self.parts
@@ -68,45 +68,45 @@ def encode(
     *,
     boundary: str = "",
 ) -> Form | None:
-    """``fields`` as a form, in the order of the spec and files last; None with the ``field_errors`` found.
+    """Encodes ``fields`` as a form, in the order of the spec with files last.
 
-    A field that holds JSON text is sent as that text, byte for byte: what was signed. ``boundary`` is random unless
-    given.
+    Returns None and adds to ``field_errors`` if a field cannot be encoded. A field that holds JSON as text is sent as
+    exactly that text, since it may be signed. ``boundary`` is random by default.
     """
-    found = len(field_errors)
+    errors_before = len(field_errors)
     boundary = boundary or secrets.token_hex(16)
-    head, parts = bytearray(), list[bytes | Upload]()
+    pending, parts = bytearray(), list[bytes | Upload]()
     for name in _in_order(schema, fields):
         value = fields[name]
-        head += _opening(boundary, name, field_errors)
+        pending += _part_header(boundary, name, field_errors)
         if isinstance(value, Upload):
-            head += f'; filename="{_quoted(value.name)}"\r\nContent-Type: {value.content_type}\r\n\r\n'.encode()
-            parts += [bytes(head), value]
-            head = bytearray(b"\r\n")
+            pending += f'; filename="{_quoted(value.name)}"\r\nContent-Type: {value.content_type}\r\n\r\n'.encode()
+            parts += [bytes(pending), value]
+            pending = bytearray(b"\r\n")
             continue
         below = schema.properties.get(name) if schema is not None else None
         kind = below.media_type if below is not None else ""
-        head += f"\r\nContent-Type: {kind}\r\n\r\n".encode() if kind else b"\r\n\r\n"
-        head += _text(value, f"form.{name}", field_errors) + b"\r\n"
-    head += f"--{boundary}--\r\n".encode()
-    return Form(boundary, (*parts, bytes(head)), signed) if len(field_errors) == found else None
+        pending += f"\r\nContent-Type: {kind}\r\n\r\n".encode() if kind else b"\r\n\r\n"
+        pending += _text(value, f"form.{name}", field_errors) + b"\r\n"
+    pending += f"--{boundary}--\r\n".encode()
+    return Form(boundary, (*parts, bytes(pending)), signed) if len(field_errors) == errors_before else None
 
 
 def _in_order(schema: Schema | None, fields: Mapping[str, Any]) -> Iterable[str]:
-    known = list(schema.properties) if schema is not None else []
-    names = sorted(fields, key=lambda name: known.index(name) if name in known else len(known))
+    declared = list(schema.properties) if schema is not None else []
+    names = sorted(fields, key=lambda name: declared.index(name) if name in declared else len(declared))
     return sorted(names, key=lambda name: isinstance(fields[name], Upload))
 
 
-def _opening(boundary: str, name: str, field_errors: list[FieldError]) -> bytes:
+def _part_header(boundary: str, name: str, field_errors: list[FieldError]) -> bytes:
     if not str(name).isprintable():
-        field_errors.append(FieldError(f"form.{name!r:.80}", "is no name of a form's field"))
+        field_errors.append(FieldError(f"form.{name!r:.80}", "is not a valid name of a form field"))
         return b""
     return f'--{boundary}\r\nContent-Disposition: form-data; name="{_quoted(name)}"'.encode()
 
 
 def _quoted(name: str) -> str:
-    # As browsers write it. There is no line break in it: whoever made the name has seen to that.
+    # As browsers encode it. Names with line breaks were refused before.
     return name.replace('"', "%22")
 
 
@@ -123,7 +123,7 @@ def _text(value: Any, path: str, field_errors: list[FieldError]) -> bytes:
     try:
         return value.encode()
     except UnicodeEncodeError:
-        field_errors.append(FieldError(path, "holds half a character (a lone surrogate)"))
+        field_errors.append(FieldError(path, "holds a lone surrogate, which is not a character"))
         return b""
 
 
@@ -131,5 +131,5 @@ def _json(value: Any, path: str, field_errors: list[FieldError]) -> str:
     try:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
-        field_errors.append(FieldError(path, f"cannot be written as JSON: {error}"))
+        field_errors.append(FieldError(path, f"cannot be encoded as JSON: {error}"))
         return ""

@@ -1,4 +1,4 @@
-"""The head of a request as text: path, query and headers, each value checked and encoded once."""
+"""The path, query and headers of a request: each value is checked and encoded once."""
 
 from __future__ import annotations
 
@@ -17,20 +17,23 @@ __all__ = ["headers_of", "path_of", "query_of", "reported"]
 _ENCODED: Final = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})+\Z")
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 _HEADER_VALUE: Final = re.compile(r"[\t\x20-\x7e]*\Z")
-#: Headers that say where a message goes and where it ends: a caller's own could only contradict the connection.
+#: Headers that the HTTP connection sets itself; a caller's value could only contradict it.
 _FRAMING: Final = frozenset(
     {"connection", "content-length", "expect", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
 )
-#: Python writes no number of more than 4300 digits, and no service reads one of more than twenty.
+#: The bound of integers: Python formats at most 4300 digits, and no service reads more than twenty.
 _LARGEST: Final = 10**100
-#: Characters of one path parameter, of the whole query, and of one header.
+#: The most characters of one path parameter, of the whole query, and of one header.
 _LONGEST: Final = {"path": 1024, "query": 8192, "header": 4096}
 
 
 def path_of(
     pairs: list[tuple[str, str]], given: Mapping[str, Any], operation: Operation | None, field_errors: list[FieldError]
 ) -> str:
-    """The URL's path, from pairs of a segment as declared and as the chain has it."""
+    """The path of the URL. ``pairs`` are ``(declared, written)``: each segment in the template, and in the chain.
+
+    What is wrong is added to ``field_errors``.
+    """
     filled = []
     for segment, written in pairs:
         if segment.startswith("{") and not isinstance(segment, Literal):
@@ -39,7 +42,7 @@ def path_of(
             if name in given:
                 filled.append(_parameter(name, given[name], field_errors, encoded=encoded))
             elif not reported(field_errors, f"path.{name}"):
-                field_errors.append(FieldError(f"path.{name}", f"missing: fill it by keyword, {name}=…"))
+                field_errors.append(FieldError(f"path.{name}", f"missing: give it by keyword, {name}=…"))
         elif isinstance(written, Literal) or (operation is None and segment):
             filled.append(_parameter(written, str(written), field_errors))
         else:
@@ -54,22 +57,22 @@ def _parameter(name: str, value: Any, field_errors: list[FieldError], *, encoded
         if not reported(field_errors, path):
             field_errors.append(FieldError(path, f"expected a string, got {_kind(value)}"))
     elif not text:
-        field_errors.append(FieldError(path, "empty: the path would be another"))
+        field_errors.append(FieldError(path, "empty: the URL would have another path"))
     elif any(part in (".", "..") for part in re.split(r"[/\\]", unquote(text))):
-        field_errors.append(FieldError(path, f"{text[:60]!r} climbs out of the path"))
+        field_errors.append(FieldError(path, f"{text[:60]!r} leaves the path (. and .. are not allowed)"))
     elif len(text) > _LONGEST["path"]:
         field_errors.append(FieldError(path, f"{len(text)} characters are too long for a path"))
     elif encoded:
         if _ENCODED.match(text):
             return text
-        field_errors.append(FieldError(path, f"{text[:60]!r} must come percent-encoded, as the service gave it"))
+        field_errors.append(FieldError(path, f"{text[:60]!r} must be percent-encoded, as the service gave it"))
     else:
         return _quoted(text, path, field_errors)
     return ""
 
 
 def query_of(given: Mapping[str, Any], field_errors: list[FieldError]) -> str:
-    """``?name=value&…``, a list as its name repeated, or nothing."""
+    """The query ``?name=value&…``, or an empty string; the name of a list is repeated for each of its items."""
     pairs = []
     for name, value in given.items():
         path = f"query.{str(name)[:80]}"
@@ -86,16 +89,16 @@ def query_of(given: Mapping[str, Any], field_errors: list[FieldError]) -> str:
 
 
 def headers_of(given: Mapping[str, Any], field_errors: list[FieldError]) -> dict[str, str]:
-    """Headers whose values are one line each; of two names that differ in case alone the later holds."""
+    """The headers; each value is one line, and of two names that differ only in case the later one is used."""
     headers: dict[str, tuple[str, str]] = {}
     for name, value in given.items():
         path = f"header.{str(name)[:80]}"
         text = _text(value)
         if not _HEADER_NAME.match(str(name)):
-            field_errors.append(FieldError(f"header.{str(name)[:80]!r}", "is no name of a header"))
+            field_errors.append(FieldError(f"header.{str(name)[:80]!r}", "is not a valid header name"))
         elif str(name).lower() in _FRAMING:
-            field_errors.append(FieldError(path, "belongs to the connection and is not for a call to set"))
-        # A line break in a value would begin a header, or a request, of somebody else's making.
+            field_errors.append(FieldError(path, "is set by the HTTP connection and cannot be set by a call"))
+        # A line break in a value would let an attacker inject a header or a second request.
         elif text is None or not _HEADER_VALUE.match(text) or len(text) > _LONGEST["header"]:
             if not reported(field_errors, path):
                 longest = _LONGEST["header"]
@@ -108,14 +111,14 @@ def headers_of(given: Mapping[str, Any], field_errors: list[FieldError]) -> dict
 
 
 def reported(field_errors: list[FieldError], path: str) -> bool:
-    """Whether something is wrong with what is at ``path``, or below it, already."""
-    return any(fault.path == path or fault.path.startswith((f"{path}.", f"{path}[")) for fault in field_errors)
+    """Whether an error at ``path`` or below it was reported already."""
+    return any(error.path == path or error.path.startswith((f"{path}.", f"{path}[")) for error in field_errors)
 
 
 def _text(value: Any) -> str | None:
-    """A value as it stands in a path, a query or a header; None for what has no such form."""
+    """A value as text in a path, a query or a header; None for a type that has no such form."""
     if isinstance(value, str):
-        # The text itself, where an enumeration would give its own name.
+        # A member of a string enumeration gives its value, not its name.
         return str.__str__(value)
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -131,7 +134,7 @@ def _quoted(text: str, path: str, field_errors: list[FieldError]) -> str:
         return quote(text, safe="")
     except UnicodeEncodeError:
         if not reported(field_errors, path):
-            field_errors.append(FieldError(path, "holds half a character (a lone surrogate)"))
+            field_errors.append(FieldError(path, "holds a lone surrogate, which is not a character"))
         return ""
 
 

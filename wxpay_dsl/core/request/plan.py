@@ -1,4 +1,4 @@
-"""What each request of an operation asks of its spec, found out once."""
+"""Everything that requests of an operation need from its spec, computed once for each operation."""
 
 from __future__ import annotations
 
@@ -17,44 +17,44 @@ from .validate import Check, checker, has_roles
 
 __all__ = ["Plan", "SectionCheck", "main_section", "plan_of"]
 
-#: A section, its schema, its check, and whether that must run where nothing of the section is given.
+#: A section, its schema, its check, and whether the check must run when the request has no fields of the section.
 SectionCheck = tuple[str, Schema, Check, bool]
 
 
 @frozen
 class Plan:
-    """See the module."""
+    """The facts of an operation in the form that building a request needs."""
 
     operation: Operation = field(repr=False)
     name: str
     method: str
     path: str
-    #: Whether ``path`` is the URL's as it is, with nothing to fill in.
+    #: Whether ``path`` has no parameters, so that it is the URL's path as it stands.
     fixed: bool
-    #: Where positional data goes.
+    #: The section of positional data.
     main: str
-    #: The spec says nothing of the request (``{post: {}}``), so that anything may be sent.
+    #: The spec describes no fields (``{post: {}}``), so any fields may be sent.
     open: bool
     idempotent: bool
     sections: Mapping[str, Schema] = field(repr=False)
-    #: ``{keyword: (section, name)}`` of all fields: no operation uses a name twice, which the linter holds.
+    #: ``{keyword: (section, name)}`` of all fields; the linter refuses an operation that uses a name twice.
     places: Mapping[str, tuple[str, str]] = field(repr=False)
-    #: The keywords that are fields of ``main`` under their own names.
-    plain: frozenset[str] = field(repr=False)
-    #: The checks of all sections, for each role of the operation; one for all roles where its fields are the same.
+    #: The keywords that are fields of ``main`` under the same name.
+    main_names: frozenset[str] = field(repr=False)
+    #: The checks of all sections, for each role of the operation; one item if the fields are the same for all roles.
     checks: tuple[tuple[SectionCheck, ...], ...] = field(repr=False)
-    #: Whether its facts were compared with the official pages.
+    #: Whether the facts of the operation were compared with the official pages.
     official: bool
-    #: The body's schema where a field of it holds JSON as text, to be written from values; None elsewhere.
-    embeds: Schema | None = field(repr=False)
-    #: Whether fields of the request are to be encrypted, and whether fields of the answer come encrypted.
-    seals: bool
-    opens: bool
+    #: The body's schema if one of its fields holds JSON as text, which may be given as a value; None otherwise.
+    embedded: Schema | None = field(repr=False)
+    #: Whether fields of the request must be encrypted, and whether fields of the response arrive encrypted.
+    encrypts: bool
+    decrypts: bool
 
 
 @memo
 def plan_of(operation: Operation) -> Plan:
-    """The plan of an operation, kept with it."""
+    """The plan of an operation, cached with it."""
     sections = {name: schema for name in SECTIONS if (schema := operation.section(name)) is not None}
     main = next((name for name in ("body", "form") if name in sections), main_section(operation.verb))
     places = _places(sections)
@@ -69,12 +69,12 @@ def plan_of(operation: Operation) -> Plan:
         idempotent=operation.safe_to_repeat,
         sections=sections,
         places=places,
-        plain=frozenset(name for name, place in places.items() if place == (main, name)),
+        main_names=frozenset(name for name, place in places.items() if place == (main, name)),
         checks=_checks(operation, sections),
         official=is_official(operation.checked),
-        embeds=operation.body if operation.body is not None and any_field(operation.body, is_embedded) else None,
-        seals=any(any_field(schema, _is_encrypted) for schema in sections.values()),
-        opens=operation.returns is not None and any_field(operation.returns, _is_encrypted),
+        embedded=operation.body if operation.body is not None and any_field(operation.body, is_embedded) else None,
+        encrypts=any(any_field(schema, _is_encrypted) for schema in sections.values()),
+        decrypts=operation.returns is not None and any_field(operation.returns, _is_encrypted),
     )
 
 
@@ -89,7 +89,7 @@ def _checks(operation: Operation, sections: Mapping[str, Schema]) -> tuple[tuple
 
 
 def main_section(verb: str) -> str:
-    """Where positional data goes, where no spec says."""
+    """The section of positional data for a verb, where no spec declares it."""
     return "query" if verb in ("get", "delete") else "body"
 
 

@@ -1,4 +1,4 @@
-"""The types that generated stubs are written in: a node of the chain, and the options that any call takes."""
+"""The types that generated stubs refer to: a node of the chain, and the options of any call."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ __all__ = ["CallOptions", "FileSource", "Node", "Response", "TypedNode"]
 
 
 class TypedNode:
-    """What each generated node is to a type checker: a :class:`Node` that knows its children and refuses others.
+    """The base of generated nodes: to a type checker, a :class:`Node` that has only its declared children.
 
-    ``node["segment"]`` leaves the types behind: whatever follows is a plain :class:`Node`.
+    ``node["segment"]`` is an untyped :class:`Node`.
     """
 
     def __getitem__(self, segment: str, /) -> Node:
-        raise NotImplementedError("only type checkers see this class")
+        raise NotImplementedError("this class exists for type checkers only")
 
 
 class CallOptions(TypedDict, total=False):
-    """What any call takes beside its fields."""
+    """The options of any call, as opposed to its fields."""
 
-    #: Sent with this call alone.
+    #: Headers that are sent with this call only.
     headers: Mapping[str, str]
-    #: Added to the query as it is, unvalidated.
+    #: Query parameters that are added without validation.
     query: Mapping[str, Any]
-    #: Seconds for the whole call.
+    #: Seconds for the whole call, retries included.
     timeout: float
-    #: ``"strict"`` makes warnings errors, False switches validation off.
+    #: ``"strict"`` turns warnings into errors, False disables validation.
     validate: bool | Literal["strict"]

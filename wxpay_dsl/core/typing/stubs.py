@@ -1,7 +1,7 @@
-"""Static types of a tree: a class for each node of the chain, TypedDicts for each call, a module for each product.
+"""Generates type stubs for a tree: a class for each node of the chain, TypedDicts for each call, a module per product.
 
-Pure: it takes a tree and gives ``{file name: text}``. A call takes its fields as keywords, or its body (the query,
-of GET and DELETE) as one mapping and the rest as keywords.
+The functions are pure: they take a tree and return ``{file name: text}``. A generated method takes the fields of a call
+as keywords, or the body (the query of GET and DELETE) as one mapping and the rest as keywords.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .typed_dicts import Fields, Types, camel, docstring, literal
 
 __all__ = ["Packaged", "Subscription", "Vocabulary", "generate", "overlay"]
 
-#: The class of each node that exists already: ``{segments: (module, class)}``.
+#: The classes of nodes generated so far: ``{segments: (module, class)}``.
 Classes = dict[tuple[str, ...], tuple[str, str]]
 
 _HEADER: Final = '''"""{title}
@@ -45,42 +45,40 @@ def _carried(event: Event) -> Schema | None:
 
 @frozen
 class Subscription:
-    """How a program says that it wants an event: methods of a class ``Events``, typed by what each event carries."""
+    """How programs subscribe to events: templates for the methods of a class ``Events``, typed by the event's data."""
 
     imports: tuple[str, ...]
-    #: The method for one declared event, with ``{name}`` (a literal) and ``{type}`` in it.
+    #: The method for one declared event, with the placeholders ``{name}`` (a literal) and ``{type}``.
     declared: str
-    #: The method for everything else.
+    #: The method for other events.
     other: str
 
 
 @frozen
 class Vocabulary:
-    """What the stubs have to know of the API beyond its specs."""
+    """What the stubs need to know about the API beyond its specs."""
 
-    #: Whether the client itself fills in this field of this operation, so that callers need not.
+    #: Whether the client fills in a field of an operation, so that callers may omit it.
     auto_fields: Callable[[Operation, str], bool]
-    #: Role words of the specs, as docstrings say them.
+    #: The names of roles in the specs, and in docstrings.
     roles: Mapping[str, str]
-    #: What the data of a response is, where its dialect makes more of it than the spec's ``returns`` say.
+    #: The schema of a response's data, which a dialect may convert from the spec's ``returns``.
     returns: Callable[[Operation], Schema | None] = attrgetter("returns")
-    #: The same of an event's data.
+    #: The schema of an event's data.
     carries: Callable[[Event], Schema | None] = _carried
     subscription: Subscription | None = None
 
 
 @frozen
 class Packaged:
-    """The stubs of a whole tree: ``{file name: text}``, and the class of each node."""
+    """The stubs of a whole tree: ``{file name: text}``, and the classes of its nodes."""
 
     files: Mapping[str, str] = field(repr=False)
     classes: Classes = field(repr=False)
 
 
 def generate(tree: Tree, vocabulary: Vocabulary) -> Packaged:
-    """Stubs of everything, whose class ``Chain`` has the whole tree. Raises SpecError for a spec that cannot be
-    read.
-    """
+    """The stubs of a whole tree, whose root is the class ``Chain``. Raises SpecError for a spec that cannot be read."""
     files: dict[str, str] = {}
     classes: Classes = {}
     dialects: list[tuple[str, str]] = []
@@ -98,7 +96,7 @@ def generate(tree: Tree, vocabulary: Vocabulary) -> Packaged:
     files["events.pyi"] = _events(tree, vocabulary)
     files["__init__.pyi"] = "\n".join(
         [
-            _HEADER.format(title="The chain, typed.").partition("\n\nfrom")[0],
+            _HEADER.format(title="The types of the chain.").partition("\n\nfrom")[0],
             "",
             *(f"from .{module} import {classes[(dialect,)][1]} as _{module}" for dialect, module in dialects),
             "",
@@ -111,7 +109,7 @@ def generate(tree: Tree, vocabulary: Vocabulary) -> Packaged:
 
 
 def _events(tree: Tree, vocabulary: Vocabulary) -> str:
-    """The module of what the service sends by itself."""
+    """The module of events that the service sends."""
     module = _Module(vocabulary, "events", {})
     subscription = vocabulary.subscription
     methods: list[str] = []
@@ -123,17 +121,17 @@ def _events(tree: Tree, vocabulary: Vocabulary) -> str:
             methods += ["    @overload", f"    {subscription.declared.format(name=literal(name), type=carried)}"]
         if event is not None:
             aliases.append((_event_type(event), carried))
-    # Events that carry the same share a class; each is to be found under its own name.
+    # Events with the same data share a class, so each gets an alias of its own name.
     module.types.lines.extend(
         f"{alias} = {carried}" for alias, carried in aliases if alias != carried and module.types.name(alias) == alias
     )
     if subscription is not None:
         module.nodes += ["class Events:", *methods, "    @overload", f"    {subscription.other}"]
-    return module.text("What the service sends by itself.", subscription.imports if subscription is not None else ())
+    return module.text("The events that the service sends.", subscription.imports if subscription is not None else ())
 
 
 def overlay(tree: Tree, vocabulary: Vocabulary, packaged: Packaged, package: str) -> str:
-    """One module whose ``Chain`` adds to the stubs in ``package`` what later folders declare, and nothing else.
+    """One module whose ``Chain`` extends the stubs in ``package`` by the operations of later folders.
 
     Raises SpecError for a spec that cannot be read.
     """
@@ -144,24 +142,24 @@ def overlay(tree: Tree, vocabulary: Vocabulary, packaged: Packaged, package: str
             members.append(f"    {spelling(dialect)}: {writer.node(branch, (dialect,))}{_OVERRIDES}")
     chain = ["class Chain(_Chain):", *(members or ["    pass"])]
     imports = [f"from {package} import Chain as _Chain"]
-    text = writer.text("The chain of the package with our own specs, typed.", imports)
+    text = writer.text("The types of the chain, with additional specs.", imports)
     return "\n".join([_OVERRIDING, text, *chain, ""])
 
 
 _OVERRIDING: Final = '# mypy: disable-error-code="override, misc"'
-#: A later folder may override what an earlier one says; to a type checker that is another signature.
+#: A later folder may override an operation of an earlier one, which a type checker reports as another signature.
 _OVERRIDES: Final = "  # pyright: ignore[reportIncompatibleVariableOverride]"
 
 
 @define
 class _Module:
-    """One module: TypedDicts first, then the nodes that use them."""
+    """Writes one module: first TypedDicts, then the nodes that use them."""
 
     vocabulary: Vocabulary
     name: str
-    #: All nodes so far; of an overlay those of ``package`` to begin with.
+    #: The classes of all nodes so far; an overlay starts with those of ``package``.
     classes: Classes
-    #: What an overlay builds on; empty for the package itself.
+    #: The package that an overlay extends; empty for the package itself.
     package: str = ""
     types: Types = field(factory=Types)
     nodes: list[str] = field(factory=list)
@@ -173,12 +171,12 @@ class _Module:
         return "\n".join([header, *imports, *self.imports, "", *self.types.lines, "", *self.nodes, ""])
 
     def event(self, event: Event) -> str:
-        """The annotation of what an event carries; the TypedDicts that it needs are added."""
+        """The annotation of an event's data. TypedDicts that it needs are added."""
         schema = self.vocabulary.carries(event)
         return "Any" if schema is None else self.types.annotation(schema, _event_type(event), request=False)
 
     def node(self, branch: Branch, segments: tuple[str, ...]) -> str:
-        """The class of a branch; it is written here, with all below it, unless it exists already."""
+        """The name of a branch's class, which is written with all classes below it unless it exists already."""
         existing = self.classes.get(segments)
         if existing is not None and not (self.package and _added(branch)):
             return self._imported(existing)
@@ -196,8 +194,8 @@ class _Module:
         self.classes[segments] = self.name, name
         return name
 
-    def _imported(self, known: tuple[str, str]) -> str:
-        module, name = known
+    def _imported(self, existing: tuple[str, str]) -> str:
+        module, name = existing
         if module == self.name:
             return name
         self.imports[f"from {self.package}.{module} import {name} as _{module}_{name}"] = None
@@ -224,7 +222,7 @@ class _Module:
     def _verb(self, verb: str, declared: Declared, prefix: str) -> list[str]:
         operation = declared.operation()
         prefix += camel(verb)
-        response = self._reply(operation, prefix)
+        response = self._response(operation, prefix)
         doc = self._docstring(operation)
         return [
             line
@@ -237,7 +235,7 @@ class _Module:
         ]
 
     def _signatures(self, operation: Operation, prefix: str) -> list[tuple[str, bool]]:
-        """The parameters of each way to call it, and whether there are two."""
+        """``(parameters, is overloaded)`` of each way to call an operation."""
         main = next((word for word in ("body", "form") if operation.section(word) is not None), None)
         if main is None and operation.query is not None and operation.verb in ("get", "delete"):
             main = "query"
@@ -277,7 +275,7 @@ class _Module:
 
         return self.types.fields(schema, prefix, request=True, auto_fields=auto_fields, spell=spell)
 
-    def _reply(self, operation: Operation, prefix: str) -> str:
+    def _response(self, operation: Operation, prefix: str) -> str:
         if operation.produces not in ("", "application/json"):
             return "bytes"
         returns = self.vocabulary.returns(operation)
@@ -293,12 +291,12 @@ class _Module:
 
 
 def _added(branch: Branch) -> bool:
-    """Whether anything below comes from a later folder than the first."""
+    """Whether any operation below comes from another folder than the first."""
     return any(declared.file.root > 0 for declared in branch.walk())
 
 
 def _shorthand(verbs: Mapping[str, Declared]) -> Declared | None:
-    """What calling the node itself does: POST, or its only verb."""
+    """The operation that calling the node itself means: POST, or its only verb."""
     if "post" in verbs:
         return verbs["post"]
     return next(iter(verbs.values())) if len(verbs) == 1 else None

@@ -1,4 +1,4 @@
-"""Schemas as TypedDicts: the part of the stubs that says what goes in and what comes out."""
+"""Generates TypedDicts from schemas: the types of requests and responses in the stubs."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ __all__ = ["Fields", "Types", "literal"]
 
 #: ``{name: (annotation, required, title)}``
 Fields = Mapping[str, tuple[str, bool, str]]
-#: Beyond this many a union of literals says less than it hides.
+#: The most values of a union of literals; a longer one is not readable.
 _LITERALS = 24
 
 
 class Types:
-    """The TypedDicts of one module. Shapes that are the same share one class, under the name that came first."""
+    """The TypedDicts of one module. Equal shapes share one class, under the first name."""
 
     def __init__(self) -> None:
         self._lines: list[str] = []
@@ -28,11 +28,11 @@ class Types:
 
     @property
     def lines(self) -> list[str]:
-        """The classes, each after those that it uses."""
+        """The source lines of the classes; each class follows those that it uses."""
         return self._lines
 
     def name(self, wanted: str) -> str:
-        """``wanted``, or with a number where another class has it."""
+        """``wanted``, with a number appended if another class has that name."""
         name, number = wanted, 2
         while name in self._names:
             name, number = f"{wanted}{number}", number + 1
@@ -40,13 +40,13 @@ class Types:
         return name
 
     def is_class(self, name: str) -> bool:
-        """Whether a TypedDict made here can be inherited from for keywords: all its keys are Python names."""
+        """Whether a TypedDict can be a base of keyword arguments, since all its keys are Python names."""
         return name not in self._functional
 
     def annotation(self, schema: Schema, name: str, *, request: bool) -> str:
-        """The annotation of a value; the classes that it needs are added."""
-        made = self._bare(schema, name, request=request)
-        return f"{made} | None" if schema.nullable and made != "Any" else made
+        """The annotation of a value. Classes that it needs are added to :attr:`lines`."""
+        annotation = self._bare(schema, name, request=request)
+        return f"{annotation} | None" if schema.nullable and annotation != "Any" else annotation
 
     def _bare(self, schema: Schema, name: str, *, request: bool) -> str:
         kind = schema.type
@@ -60,7 +60,7 @@ class Types:
             inner = "Any" if schema.items is None else self.annotation(schema.items, name + "Item", request=request)
             return f"list[{inner}]"
         if kind == "string":
-            return _given_text(schema) if request else "str"
+            return _string_argument(schema) if request else "str"
         return {"integer": "int", "number": "float", "boolean": "bool"}.get(kind, "Any")
 
     def fields(
@@ -72,7 +72,7 @@ class Types:
         auto_fields: Callable[[str], bool] = lambda name: False,
         spell: Callable[[str], str] = lambda name: name,
     ) -> Fields:
-        """The fields of an object; what is ``auto_fields`` by the client need not be given."""
+        """The fields of an object. Those that ``auto_fields`` accepts are optional, since the client fills them in."""
         return {
             spell(field): (
                 self.annotation(below, name + camel(field), request=request),
@@ -88,12 +88,12 @@ class Types:
         if not fields and len(bases) == 1:
             return bases[0]
         shape = (tuple((field, *about[:2]) for field, about in fields.items()), bases)
-        known = self._shapes.get(shape)
-        if known is not None:
-            return known
+        existing = self._shapes.get(shape)
+        if existing is not None:
+            return existing
         name = self._shapes[shape] = self.name(name)
         if not all(field.isidentifier() and not keyword.iskeyword(field) for field in fields):
-            # A key that is no Python name can only be written in the functional form, which has no docstrings.
+            # A key that is not a Python name needs the functional syntax, which has no docstrings.
             inner = ", ".join(f"{literal(field)}: {_wrapped(about)}" for field, about in fields.items())
             self._functional.add(name)
             self._lines.append(f"{name} = TypedDict({literal(name)}, {{{inner}}})")
@@ -110,14 +110,14 @@ class Types:
         return name
 
 
-def _given_text(schema: Schema) -> str:
-    """How a string may be given: as a file, as the JSON that it holds, as one of the published values, or as text."""
+def _string_argument(schema: Schema) -> str:
+    """The annotation of a string in a request: a file, the JSON that it holds, its published values, or any string."""
     if schema.format == "binary":
         return "FileSource"
     if schema.media_type == "application/json":
         return "str | dict[str, Any] | list[Any]"
     if 0 < len(schema.enum) <= _LITERALS and all(isinstance(word, str) for word in schema.enum):
-        # The published values, for completion; any text, since they age.
+        # The published values are for completion; any string is allowed, since the list may be out of date.
         return f"Literal[{', '.join(map(literal, schema.enum))}] | str"
     return "str"
 
@@ -128,17 +128,17 @@ def _wrapped(about: tuple[str, bool, str]) -> str:
 
 
 def literal(text: str) -> str:
-    """A Python string literal that any encoding of the file carries."""
+    """A Python string literal."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r") + '"'
 
 
 def docstring(text: str) -> str:
-    """A docstring of one line."""
+    """A one-line docstring as a Python literal."""
     cleaned = " ".join(text.replace("\\", "\\\\").replace('"""', "'''").split())
     return f'"""{cleaned}{" " if cleaned.endswith(chr(34)) else ""}"""'
 
 
 def camel(name: str) -> str:
-    """``out_trade_no`` as ``OutTradeNo``, for the names of classes."""
+    """A name in camel case for classes: ``out_trade_no`` becomes ``OutTradeNo``."""
     words = "".join(letter if letter.isalnum() and letter.isascii() else " " for letter in name).split()
     return "".join(word[:1].upper() + word[1:] for word in words) or "Value"

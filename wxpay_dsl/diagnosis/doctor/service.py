@@ -62,27 +62,27 @@ async def examine_service(settings: Settings, tree: Tree) -> AsyncIterator[Check
         except SdkError as error:
             yield Check("service", good=False, text=str(error))
             return
-        for step in _clock(exchange.answer, (began + time.time()) / 2):
+        for step in _clock(exchange.received, (began + time.time()) / 2):
             yield step
         refused = _refused(exchange)
         if refused is not None:
             yield refused
             return
-        stranger = _stranger(exchange.answer)
+        stranger = _stranger(exchange.received)
         if stranger is not None:
             yield stranger
             return
         yield Check(
             "signature", good=True, text="the service takes it: merchant, serial and private key belong together"
         )
-        brought, steps = _mode(exchange.answer, settings)
+        brought, steps = _mode(exchange.received, settings)
         for step in steps:
             yield step
         known = PlatformKeys([*brought, *settings.keys])
-        yield _platform_key(exchange.answer, wanted[0] if wanted else "", known)
+        yield _platform_key(exchange.received, wanted[0] if wanted else "", known)
         for key_id in wanted[1:]:
             try:
-                answer = (await _ask(shared, settings, url, key_id)).answer
+                answer = (await _ask(shared, settings, url, key_id)).received
             except SdkError as error:
                 yield Check("platform key", good=False, text=f"{key_id}: {error}")
             else:
@@ -126,7 +126,7 @@ def _clock(answer: RawResponse, here: float) -> Iterator[Check]:
 
 def _refused(exchange: Exchange) -> Check | None:
     """The step for a service that does not take the signature, or is not the service at all."""
-    answer = exchange.answer
+    answer = exchange.received
     if answer.status == 200:
         return None
     error = explain_refusal(exchange, refusal_v3(None, answer))

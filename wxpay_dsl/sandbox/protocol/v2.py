@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from wxpay_dsl.core.errors import SdkError
 from wxpay_dsl.core.request.mismatch import Kind
 from wxpay_dsl.core.request.plan import plan_of
-from wxpay_dsl.core.request.verdict import compare
+from wxpay_dsl.core.request.severity import compare
 from wxpay_dsl.core.specs.model import ABSENT, Operation, Schema
 from wxpay_dsl.core.specs.transform import any_field, rewrite
 from wxpay_dsl.sandbox.keys.identity import Merchant

@@ -1,6 +1,6 @@
 """Reads a call's fields by its operation's spec, and refuses violations as the service does: PARAM_ERROR.
 
-A spec's facts are trusted as far as the client trusts them (:mod:`wxpay_dsl.core.request.verdict`): on an operation
+A spec's facts are trusted as far as the client trusts them (:mod:`wxpay_dsl.core.request.severity`): on an operation
 that was compared with the official pages, a field that every role must give is required, and an unknown name is
 refused. Published limits are enforced only with ``strict``. A stateful operation also requires the declared types.
 """
@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 
 from wxpay_dsl.core.request.mismatch import SHAPES, Kind, Mismatch
 from wxpay_dsl.core.request.plan import plan_of
-from wxpay_dsl.core.request.verdict import compare, is_refused
+from wxpay_dsl.core.request.severity import compare, is_refused
 from wxpay_dsl.core.specs.model import Operation, Schema
 
 from .messages import Call, Refusal

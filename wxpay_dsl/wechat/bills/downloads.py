@@ -21,7 +21,7 @@ from yarl import URL
 from wxpay_dsl.core.chain.node import Node, node_target
 from wxpay_dsl.core.errors import FieldError, ValidationError
 from wxpay_dsl.core.http.decoding import Digest
-from wxpay_dsl.core.http.download import Plan
+from wxpay_dsl.core.http.download import DownloadPlan
 from wxpay_dsl.core.http.stream import Stream
 from wxpay_dsl.core.messages import Options, RawResponse, Request
 from wxpay_dsl.core.response import Response
@@ -51,7 +51,9 @@ class Link:
     nonce: str = ""
 
 
-async def plan(client: Client, source: Any, data: Any, fields: Mapping[str, Any], decryptor: Decryptor | None) -> Plan:
+async def plan(
+    client: Client, source: Any, data: Any, fields: Mapping[str, Any], decryptor: Decryptor | None
+) -> DownloadPlan:
     """How ``source`` is downloaded: an endpoint with its fields, a response or its data, or a link.
 
     An endpoint that answers a ``download_url`` is called first. Raises ValidationError for what cannot be downloaded,
@@ -106,7 +108,7 @@ def _digest(named: Mapping[str, Any]) -> Digest | None:
         raise _refusal("hash_type", message) from None
 
 
-def _endpoint(client: Client, request: Request) -> Plan:
+def _endpoint(client: Client, request: Request) -> DownloadPlan:
     """An endpoint that answers the file itself."""
     operation = request.operation
     if operation is None or (operation.verify and not operation.produces):
@@ -119,18 +121,18 @@ def _endpoint(client: Client, request: Request) -> Plan:
         if not head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
             return None
         response = RawResponse(request.name, stream.status, stream.headers, head, request.safe)
-        return client.refuse(request, response)
+        return client.error_in_body(request, response)
 
     v2 = operation.dialect == "v2"
-    return Plan(
+    return DownloadPlan(
         request.name,
         lambda offset: client.stream(_from(request, offset)),
         digest_of=partial(digest_of, operation) if operation.digest_header else None,
-        refused=refused if v2 else None,
+        error_in_body=refused if v2 else None,
     )
 
 
-async def _link(client: Client, link: Link, decryptor: Decryptor | None) -> Plan:
+async def _link(client: Client, link: Link, decryptor: Decryptor | None) -> DownloadPlan:
     url = _address(client, link.url)
     path = urlsplit(url).path
     branch = client.tree.find(tuple(path.strip("/").split("/")))
@@ -158,7 +160,7 @@ async def _link(client: Client, link: Link, decryptor: Decryptor | None) -> Plan
     def fetch(offset: int) -> AbstractAsyncContextManager[Stream]:
         return client.stream(_from(request, offset))
 
-    return Plan(request.name, fetch, link.digest, cipher)
+    return DownloadPlan(request.name, fetch, link.digest, cipher)
 
 
 def _from(request: Request, offset: int) -> Request:

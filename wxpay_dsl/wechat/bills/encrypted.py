@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES, SM4
 from cryptography.hazmat.primitives.ciphers.modes import GCM
 
-from wxpay_dsl.core.http.decoding import UnpackError
+from wxpay_dsl.core.http.decoding import FileDecodeError
 from wxpay_dsl.wechat.crypto.ciphers import DecryptionError
 from wxpay_dsl.wechat.crypto.decryptor import Decryptor
 
@@ -45,11 +45,11 @@ class GcmStream:
         return self._context.update(data[:cut])
 
     def finalize(self) -> bytes:
-        """Raises UnpackError unless the file is as it was encrypted."""
+        """Raises FileDecodeError unless the file is as it was encrypted."""
         try:
             return self._context.finalize_with_tag(self._held)
         except (InvalidTag, ValueError):
-            raise UnpackError("the encrypted file was changed or cut on its way, or its key is another's") from None
+            raise FileDecodeError("the encrypted file was changed or cut on its way, or its key is another's") from None
 
 
 async def open_key(encrypt_key: str, decryptor: Decryptor) -> bytes:

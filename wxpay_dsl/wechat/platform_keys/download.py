@@ -13,7 +13,7 @@ import aiohttp
 from attrs import evolve
 
 from wxpay_dsl.core.errors import SdkError
-from wxpay_dsl.core.http.failover import Hosts
+from wxpay_dsl.core.http.failover import FailoverHosts
 from wxpay_dsl.core.http.retry import RetryPolicy, retry
 from wxpay_dsl.core.http.transport import Handler, Middleware, Transport
 from wxpay_dsl.core.messages import Exchange, Options, Request
@@ -39,7 +39,7 @@ def certificate_download(
     *,
     timeout: float,
     policy: RetryPolicy,
-    hosts: Hosts | None = None,
+    hosts: FailoverHosts | None = None,
     clock: Callable[[], float] = time.time,
 ) -> Download:
     """Downloads from ``url`` as ``credential``, within ``timeout`` seconds.
@@ -54,7 +54,7 @@ def certificate_download(
         again = retry(exchange, _patience(policy, known, awaited=awaited), hosts)
         sign = _sign(exchange, credential, known, clock)
         await transport.send(exchange, (sign,) if again is None else (again, sign), timeout)
-        answer = exchange.answer
+        answer = exchange.received
         if answer.status != 200:
             raise explain_refusal(exchange, refusal_v3(None, answer))
         signed = read_headers(answer.headers, answer.name)

@@ -53,7 +53,7 @@ def v2(
         accept="text/xml, application/xml, */*;q=0.5",
         encode=encode,
         decode=decode,
-        refusal=refusal,
+        parse_error=refusal,
         is_read_only=is_read_only,
         auto_fields=AUTO_FIELDS["v2"],
         encrypt=encrypt,
@@ -175,7 +175,7 @@ def _json(response: RawResponse) -> Any:
     try:
         data = json.loads(response.body)
     except (ValueError, RecursionError) as error:
-        raise _undecodable(response, f"the answer is not JSON ({type(error).__name__}: {error})") from None
+        raise _undecodable(response, f"the response is not JSON ({type(error).__name__}: {error})") from None
     code = data.get("retcode", 0) if isinstance(data, dict) else 0
     if code not in (0, "0"):
         raise return_code_error(response, str(code), str(data.get("retmsg") or ""))

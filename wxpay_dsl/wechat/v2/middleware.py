@@ -39,7 +39,7 @@ def verify_v2(exchange: Exchange, environment: EnvironmentV2) -> Middleware:
     async def middleware(wire: aiohttp.ClientRequest, handler: Handler) -> aiohttp.ClientResponse:
         response = await handler(wire)
         if verifies and 200 <= response.status < 300:
-            check_answer(exchange.answer, await environment.secret(path_of(request)), sent)
+            check_answer(exchange.received, await environment.secret(path_of(request)), sent)
         return response
 
     return middleware

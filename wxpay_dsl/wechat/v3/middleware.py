@@ -59,7 +59,7 @@ def sign_v3(
         if verifies and (200 <= response.status < 300 or response.status == expected):
             body = None
             if operation is not None and operation.digest_header:
-                body = signed_body(digest_of(operation, exchange.answer.headers))
+                body = signed_body(digest_of(operation, exchange.received.headers))
             await verify_v3(exchange, keyring, clock, body)
         return response
 
@@ -91,7 +91,7 @@ async def verify_v3(
 
     ``body`` is what was signed, where that is not the answer's own.
     """
-    answer = exchange.answer
+    answer = exchange.received
     unknown = not answer.safe
     try:
         signed = read_headers(answer.headers, answer.name, outcome_unknown=unknown)

@@ -11,8 +11,8 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-from wxpay_dsl.core.http.decoding import Digest, Unpacker, UnpackError
-from wxpay_dsl.core.http.transport import MAX_REPLY
+from wxpay_dsl.core.http.decoding import Digest, FileDecodeError, FileDecoder
+from wxpay_dsl.core.http.transport import MAX_RESPONSE
 from wxpay_dsl.wechat.errors import BadSignatureError, MissingHeaderError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ __all__ = ["content", "digest_of", "signed_body"]
 
 _SHA1: Final = re.compile(r"[0-9a-fA-F]{40}\Z")
 #: Bytes of a statement that is not streamed, unpacked.
-_LIMIT: Final = 8 * MAX_REPLY
+_LIMIT: Final = 8 * MAX_RESPONSE
 
 
 def digest_of(operation: Operation, headers: Mapping[str, str]) -> Digest:
@@ -43,10 +43,10 @@ def signed_body(digest: Digest) -> bytes:
 
 def content(operation: Operation, response: RawResponse) -> bytes:
     """The statement, unpacked. Raises BadSignatureError unless it has the digest that was signed."""
-    unpacker = Unpacker(digest_of(operation, response.headers), _LIMIT)
+    unpacker = FileDecoder(digest_of(operation, response.headers), _LIMIT)
     try:
         return b"".join((*unpacker.feed(response.body), *unpacker.finish()))
-    except UnpackError as error:
+    except FileDecodeError as error:
         status, headers, body = response.status, response.headers, response.body
         message = str(error)
         raise BadSignatureError(operation.name, message, status=status, headers=headers, body=body) from None

@@ -1,9 +1,9 @@
-"""Decides what is wrong enough with a request's fields that it must not be sent; the rest is warned of and sent.
+"""Decides which mismatches of a request are errors, which refuse it, and which are warnings, with which it is sent.
 
-Facts about an API age and contradict each other, and a valid payment must never be blocked by one of them. So only
-what is certain refuses a call: what no JSON can carry, a fraction where money is, a sensitive value that would leave
-unencrypted; and, of an operation whose facts were compared with the official pages (``checked``), a field that
-every role must give and that is missing, or a name that no page has.
+Published facts about an API go out of date and contradict each other, and must never block a valid payment. So a call
+is refused only for what is certain: a value that JSON cannot represent, a float in place of an integer, or a sensitive
+value that would be sent unencrypted; and, for an operation whose facts were compared with the official pages
+(``checked``), a missing field that every role must give, or a name that no page has.
 """
 
 from __future__ import annotations
@@ -18,29 +18,32 @@ from wxpay_dsl.core.messages import Validate
 from wxpay_dsl.core.specs.transform import rewrite
 
 from .files import Upload
-from .forms import size_faults
+from .forms import file_size_errors
 from .mismatch import Kind, Mismatch
 from .plan import Plan, SectionCheck
 
-__all__ = ["OPTIONS", "compare", "fits", "is_refused", "judge"]
+__all__ = ["OPTIONS", "classify", "compare", "is_refused", "is_valid"]
 
 
 #: The keywords of a call that are options rather than fields.
 OPTIONS: Final = ("headers", "query", "timeout", "validate", "undeclared")
-#: Kinds that refuse a call whatever is known of its operation.
+#: The kinds that refuse a call of any operation.
 _CERTAIN: Final = frozenset({Kind.FLOAT, Kind.UNENCODABLE, Kind.CLEAR})
-#: Kinds that refuse a call of an operation whose facts were compared with the official pages.
+#: The kinds that refuse a call only if the facts of its operation were compared with the official pages.
 _COMPARED: Final = frozenset({Kind.MISSING, Kind.UNKNOWN})
 
 
 def is_refused(kind: Kind, *, official: bool) -> bool:
-    """Whether a mismatch of this kind keeps a request from being sent."""
+    """Whether a mismatch of this kind refuses a request.
+
+    ``official``: the facts of the operation were compared with the official pages.
+    """
     return kind in _CERTAIN or (official and kind in _COMPARED)
 
 
-def fits(plan: Plan, sections: Mapping[str, Any], dialect: Dialect) -> bool:
-    """Whether a request is plainly right: most are, and :func:`judge` looks closely at the others."""
-    if "form" in sections or (plan.seals and dialect.encrypt is None):
+def is_valid(plan: Plan, sections: Mapping[str, Any], dialect: Dialect) -> bool:
+    """Fast path: whether a request has no mismatch at all. If False, :func:`classify` finds out what it has."""
+    if "form" in sections or (plan.encrypts and dialect.encrypt is None):
         return False
     for section, schema, holds, needed in plan.checks[0]:
         given = sections.get(section)
@@ -52,38 +55,38 @@ def fits(plan: Plan, sections: Mapping[str, Any], dialect: Dialect) -> bool:
     return plan.open or sections.keys() <= plan.sections.keys()
 
 
-def judge(
+def classify(
     plan: Plan, sections: Mapping[str, Any], dialect: Dialect, unplaced: Sequence[str], validate: Validate
 ) -> tuple[list[FieldError], list[Mismatch]]:
-    """What must not be sent, and what is only to be warned of.
+    """The errors that refuse a request, and the mismatches that are only warned of.
 
-    An operation of several roles is checked for each of them; what counts is the role that fits best. ``unplaced``
-    are keywords that no section declares. ``validate``: ``"strict"`` refuses everything; False looks for sensitive
-    values alone, which must never leave unencrypted.
+    An operation of several roles is compared for each of them, and the role that fits best counts. ``unplaced``:
+    keywords that no section declares. ``validate``: ``"strict"`` makes every mismatch an error; False only looks for
+    sensitive values, which must never be sent unencrypted.
     """
     if validate is False:
-        return _clear(plan, sections, dialect), []
+        return _unencrypted(plan, sections, dialect), []
     field_errors: list[FieldError] = []
     form = sections.get("form")
     if form is not None and "form" in plan.sections:
-        field_errors += size_faults(plan.sections["form"], form)
+        field_errors += file_size_errors(plan.sections["form"], form)
         plain = {name: "" if isinstance(value, Upload) else value for name, value in form.items()}
         sections = {**sections, "form": plain}
     best = compare(plan, sections, dialect.auto_fields)
-    if plan.seals and dialect.encrypt is None:
-        field_errors += _clear(plan, sections, dialect)
+    if plan.encrypts and dialect.encrypt is None:
+        field_errors += _unencrypted(plan, sections, dialect)
     if not best:
         return field_errors, best
-    best = _named(plan, best, unplaced, sections)
+    best = _name_keywords(plan, best, unplaced, sections)
     refused_ones = [m for m in best if validate == "strict" or is_refused(m.kind, official=plan.official)]
     field_errors += [FieldError(mismatch.path, mismatch.message) for mismatch in refused_ones]
     return field_errors, [] if validate == "strict" else [m for m in best if m not in refused_ones]
 
 
 def compare(plan: Plan, sections: Mapping[str, Any], auto_fields: Container[str] = frozenset()) -> list[Mismatch]:
-    """Everything in which a request differs from its spec, as the role sees it that the request fits best.
+    """Every mismatch between a request and its spec, for the role that the request fits best.
 
-    ``auto_fields``: fields, in lower case, that may be left out since the client fills them in.
+    ``auto_fields``: names of fields, in lower case, that may be omitted since the client fills them in.
     """
     best: list[Mismatch] = []
     cost: tuple[int, int] | None = None
@@ -100,13 +103,13 @@ def compare(plan: Plan, sections: Mapping[str, Any], auto_fields: Container[str]
 def _mismatches(
     plan: Plan, checks: Iterable[SectionCheck], sections: Mapping[str, Any], auto_fields: Container[str]
 ) -> list[Mismatch]:
-    """The same, as one role sees it."""
+    """Every mismatch for one role."""
     all_found: list[Mismatch] = []
     for section, schema, holds, needed in checks:
         given = sections.get(section)
         if given is None:
             if section == "body" and schema.type != "object":
-                all_found.append(Mismatch(section, f"missing: it is one {schema.type}", Kind.MISSING))
+                all_found.append(Mismatch(section, f"missing: expected {schema.type}", Kind.MISSING))
             if not needed:
                 continue
             given = {}
@@ -115,7 +118,7 @@ def _mismatches(
             continue
         for below, message, kind in found:
             name = below.removeprefix(".")
-            # What the client itself fills in may be left out.
+            # A field that the client fills in may be omitted.
             if name.lower() not in auto_fields or name in given:
                 all_found.append(Mismatch(section + below, message, kind))
         if isinstance(given, Mapping) and schema.additional is None:
@@ -130,10 +133,10 @@ def _mismatches(
     return all_found
 
 
-def _named(
+def _name_keywords(
     plan: Plan, found: Sequence[Mismatch], unplaced: Sequence[str], sections: Mapping[str, Any]
 ) -> list[Mismatch]:
-    """The mismatches, those of unknown keywords under the keyword and with its nearest name."""
+    """The mismatches; those of unknown keywords are named after the keyword, with the nearest known name."""
     if not unplaced:
         return list(found)
     keywords = {f"{plan.main}.{name}": name for name in unplaced}
@@ -152,15 +155,15 @@ def _named(
     return sorted(named, key=lambda mismatch: mismatch.path not in unplaced)
 
 
-def _clear(plan: Plan, sections: Mapping[str, Any], dialect: Dialect) -> list[FieldError]:
-    """Sensitive values that nothing would encrypt."""
-    if not plan.seals:
+def _unencrypted(plan: Plan, sections: Mapping[str, Any], dialect: Dialect) -> list[FieldError]:
+    """An error for each sensitive value that would be sent unencrypted."""
+    if not plan.encrypts:
         return []
     field_errors: list[FieldError] = []
 
     def note(schema: Any, value: Any, path: str) -> Any:
         if value is not None and value != "":
-            message = f"is sensitive, and operations of {dialect.name!r} have no means of encryption here"
+            message = f"is sensitive, and no encryption is configured for operations of {dialect.name!r}"
             field_errors.append(FieldError(path, message))
         return value
 
@@ -179,7 +182,7 @@ def _clear(plan: Plan, sections: Mapping[str, Any], dialect: Dialect) -> list[Fi
 
 
 def _hint(plan: Plan, section: str, names: Iterable[Any]) -> str:
-    """Where the names belong that do not belong to ``section``."""
+    """A hint which of the names belong to another section than ``section``."""
     places = plan.places
     other = {name: places[name][0] for name in names if isinstance(name, str) and name in places}
     words = [f"{name} belongs to the {place}" for name, place in other.items() if place != section]

@@ -1,4 +1,4 @@
-"""What refuses a call and what is warned of: by where the facts of an operation are from, and by roles."""
+"""Which mismatches refuse a call and which are warned of, by the source of an operation's facts and by role."""
 
 from __future__ import annotations
 
@@ -76,12 +76,12 @@ async def shop(tmp_path: Path, library: Library, source: str) -> AsyncIterator[C
         text = "\n".join(line for line in text.splitlines() if "checked:" not in line)
     (tmp_path / "v1").mkdir()
     (tmp_path / "v1" / "orders.yaml").write_text(text, "utf-8")
-    async with library_api.client(library.url, folders=(str(tmp_path),), outgoing=seal) as api:
+    async with library_api.client(library.url, folders=(str(tmp_path),), encrypt=seal) as api:
         yield api
 
 
 async def send(shop: Client, data: Any = None, **fields: Any) -> list[str]:
-    """Sends an order; gives the warnings."""
+    """Sends an order; returns the warnings."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         with contextlib.suppress(ServiceError):  # the library sells nothing
@@ -130,7 +130,7 @@ UNCERTAIN = {
     "a field that every role must give": (without(DIRECT, "out_trade_no"), ["body.out_trade_no: missing (Number)"]),
     "worded for the nearest role": (
         without(PARTNER, "sp_mchid"),
-        ["body.sp_mchid: missing, which partner must give"],
+        ["body.sp_mchid: missing, required for partner"],
     ),
 }
 
@@ -176,7 +176,7 @@ async def test_a_secret_is_never_sent_where_nothing_encrypts_it(tmp_path: Path, 
     async with library_api.client(library.url, folders=(str(tmp_path),)) as api:
         for validate in (True, False, "strict"):
             (line,) = await refused(api, DIRECT | {"payer": {"name": "Zhang"}}, validate=validate)
-            assert line == "body.payer.name: is sensitive, and operations of 'json' have no means of encryption here"
+            assert line == "body.payer.name: is sensitive, and no encryption is configured for operations of 'json'"
     assert library.seen == []
 
 
@@ -189,7 +189,7 @@ async def test_each_kind_and_place_is_warned_of_once(shop: Client, library: Libr
 
 
 async def test_a_warning_that_a_filter_raises_is_raised_again(shop: Client, library: Library) -> None:
-    """With warnings as errors no later call slips through."""
+    """With warnings turned into errors, later calls raise as well."""
     for _ in range(2):
         with warnings.catch_warnings():
             warnings.simplefilter("error")
