@@ -22,9 +22,9 @@ class Generated(BuildHookInterface[Any]):
         root = Path(self.root)
         sys.path.insert(0, str(root))
         try:
-            from wxpay_dsl.core.specs.fingerprint import PARSED
             from wxpay_dsl.core.specs.index import INDEX_NAME, portable_index
             from wxpay_dsl.core.specs.parsed import portable
+            from wxpay_dsl.core.specs.spec_bytes import PARSED
             from wxpay_dsl.typing.files import write_packaged
             from wxpay_dsl.wechat.dialects import DEFAULT
         finally:

@@ -66,7 +66,9 @@ def test_a_literal_segment_fills_the_path(wxpay: Wxpay, profile: Path, own_specs
 def test_a_dotted_parameter_reaches_into_the_body(wxpay: Wxpay, profile: Path) -> None:
     ran = wxpay("call", "v3.eduPapay.transactions.post", "-p", "amount.total=1.5", "--profile", str(profile))
     assert ran.code == 4
-    assert "body.amount.total: expected integer, got 1.5 (amounts are integers in the smallest currency unit)" in ran.err
+    assert (
+        "body.amount.total: expected integer, got 1.5 (amounts are integers in the smallest currency unit)" in ran.err
+    )
 
 
 def test_an_answer_without_content_is_null(wxpay: Wxpay, profile: Path, own_specs: Path) -> None:

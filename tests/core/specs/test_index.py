@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from tests.core.conftest import Write, tree_of
 from wxpay_dsl.core.errors import SpecError
-from wxpay_dsl.core.specs import fingerprint, index
-from wxpay_dsl.core.specs.fingerprint import RACY_NS
+from wxpay_dsl.core.specs import index, spec_bytes
 from wxpay_dsl.core.specs.index import INDEX_NAME, index_folder, portable_index
+from wxpay_dsl.core.specs.spec_bytes import RACY_NS
 
 SPEC = "title: {title}\npath: /v1/{name}\noperations: {{/a: {{post: {{summary: {title}}}}}}}\n"
 
@@ -293,7 +293,7 @@ class TestBrokenFiles:
             return open(file, *given, **named)  # noqa: PTH123 (what is patched)
 
         with monkeypatch.context() as patch:
-            patch.setattr(fingerprint, "open", refuse, raising=False)
+            patch.setattr(spec_bytes, "open", refuse, raising=False)
             entry = next(entry for entry in index_folder(str(folder), "json") if entry.file == "shop.yaml")
             assert entry.error == ["cannot be read: Permission denied", 0, 0]
         assert indexed(folder) == {"b/books.yaml": "书", "shop.yaml": "一"}

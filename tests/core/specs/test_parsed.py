@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as s
 
 from wxpay_dsl.core.specs import parsed, yaml12
-from wxpay_dsl.core.specs.fingerprint import PARSED
 from wxpay_dsl.core.specs.index import index_folder
+from wxpay_dsl.core.specs.spec_bytes import PARSED
 
 TEXT = b"path: /v1\noperations:\n  /a: {get: {summary: \xe8\x8c\xb6, query: {n?: {type: integer, minimum: 1.5}}}}\n"
 

@@ -241,7 +241,10 @@ async def test_a_client_of_apiv2_alone_says_what_apiv3_needs() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"total_fee": 8.88}, r"total_fee: expected integer, got 8.88 \(amounts are integers in the smallest currency unit\)"),
+        (
+            {"total_fee": 8.88},
+            r"total_fee: expected integer, got 8.88 \(amounts are integers in the smallest currency unit\)",
+        ),
         ({"total_fee": "888"}, "total_fee: expected integer, got '888'"),
         ({"boody": "x"}, "boody: no such field; did you mean 'body'?"),
         ({"body": "a\x00b"}, r"<body>: XML cannot carry the character U\+0000"),

@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import Any, Final, NamedTuple
 from zlib import crc32
 
-from .fingerprint import MAX_BYTES, PARSED, RACY_NS, digest, read_regular_file
+from .spec_bytes import MAX_BYTES, PARSED, RACY_NS, digest, read_regular_file
 
 __all__ = ["INDEX_NAME", "IndexedFile", "index_folder", "portable_index"]
 

@@ -17,7 +17,6 @@ from wxpay_dsl.core.origins import is_origin
 from . import yaml12
 from .expansion import ExpansionCounter
 from .facts import parse_checked
-from .fingerprint import Fingerprint, read_file, unchanged
 from .grammar import (
     EVENT_KEYWORDS,
     FILE_KEYWORDS,
@@ -32,7 +31,7 @@ from .grammar import (
 )
 from .model import SECTIONS, VERBS, Event, Operation, Schema
 from .parsed import parse
-from .references import Resolver, escaped, located
+from .references import Fingerprint, Resolver, escaped, located, read_file, unchanged
 
 __all__ = ["Outline", "Product", "load", "outline", "read_definitions"]
 

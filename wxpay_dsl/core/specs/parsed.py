@@ -14,7 +14,7 @@ from typing import Any, Final
 from zlib import crc32
 
 from . import yaml12
-from .fingerprint import MAX_BYTES, PARSED, digest, read_regular_file
+from .spec_bytes import MAX_BYTES, PARSED, digest, read_regular_file
 
 __all__ = ["parse", "portable"]
 

@@ -3,23 +3,67 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from wxpay_dsl.core.errors import SpecError
 
 from . import yaml12
 from .expansion import ExpansionCounter
-from .fingerprint import ABSENT_FILE, Fingerprint, read_file
 from .grammar import Mistake, nearest, parse_field
 from .model import Schema
 from .parsed import parse
+from .spec_bytes import MAX_BYTES, RACY_NS, digest, read_regular_file
 
-__all__ = ["MAX_REFS", "Resolver", "escaped", "located"]
+__all__ = ["MAX_REFS", "Fingerprint", "Resolver", "escaped", "located", "read_file", "unchanged"]
 
 #: Definitions that may refer to one another in a row.
 MAX_REFS: Final = 32
+
+
+class Fingerprint(NamedTuple):
+    """What a file was like when it was read; all zero and empty if there was none."""
+
+    size: int
+    modified_ns: int
+    altered_ns: int
+    read_ns: int
+    digest: str
+
+
+#: The fingerprint of a missing file.
+ABSENT_FILE: Final = Fingerprint(0, 0, 0, 0, "")
+
+
+def read_file(file: str, files: dict[str, Fingerprint]) -> bytes:
+    """The bytes of a file; adds its fingerprint to ``files``. Raises SpecError."""
+    read_ns = time.time_ns()
+    try:
+        status = os.stat(file)
+        text = read_regular_file(file, MAX_BYTES + 1)
+    except OSError as error:
+        raise SpecError(f"cannot be read: {error.strerror}", file) from None
+    files[file] = Fingerprint(status.st_size, status.st_mtime_ns, status.st_ctime_ns, read_ns, digest(text))
+    return text
+
+
+def unchanged(file: str, seen: Fingerprint) -> bool:
+    """Whether ``file`` still has the contents that were read."""
+    try:
+        status = os.stat(file)
+    except OSError:
+        return seen is ABSENT_FILE
+    if (status.st_size, status.st_mtime_ns, status.st_ctime_ns) != seen[:3]:
+        return False
+    if max(seen.modified_ns, seen.altered_ns) + RACY_NS < seen.read_ns:
+        return True
+    # It was read so soon after it was written that a later edit may have the same timestamp.
+    try:
+        return digest(read_regular_file(file, MAX_BYTES + 1)) == seen.digest
+    except OSError:
+        return False
 
 
 class Resolver:
@@ -110,12 +154,12 @@ class Resolver:
 _shared: dict[str, tuple[str, Mapping[str, Any]]] = {}
 
 
-def _read(text: bytes, file: str, digest: str, folder: str) -> Mapping[str, Any]:
+def _read(text: bytes, file: str, proof: str, folder: str) -> Mapping[str, Any]:
     """What YAML makes of a file of definitions, once for each text. Nobody changes it."""
     known = _shared.get(file)
-    if known is None or known[0] != digest:
+    if known is None or known[0] != proof:
         raw = parse(text, file, folder)
-        known = _shared[file] = digest, raw if isinstance(raw, dict) else {}
+        known = _shared[file] = proof, raw if isinstance(raw, dict) else {}
     return known[1]
 
 

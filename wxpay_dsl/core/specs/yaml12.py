@@ -25,8 +25,8 @@ from yaml.events import (
 
 from wxpay_dsl.core.errors import SpecError
 
-from .fingerprint import MAX_BYTES
 from .nesting import first_deeper_in_yaml
+from .spec_bytes import MAX_BYTES
 
 __all__ = ["MAX_BYTES", "MAX_DEPTH", "forbidden_character", "locate", "read"]
 
