@@ -24,7 +24,7 @@ class Generated(BuildHookInterface[Any]):
         try:
             from wxpay_dsl.core.specs.index import INDEX_NAME, portable_index
             from wxpay_dsl.typing.files import write_packaged
-            from wxpay_dsl.wechat.dialects import DEFAULT
+            from wxpay_dsl.wechat.chains import DEFAULT
         finally:
             sys.path.remove(str(root))
         if version == "editable":

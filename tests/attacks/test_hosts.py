@@ -16,8 +16,9 @@ from wxpay_dsl.client import tree
 from wxpay_dsl.core.chain.node import aim
 from wxpay_dsl.core.http.transport import Transport
 from wxpay_dsl.core.messages import Exchange
+from wxpay_dsl.wechat.crypto.signer import Credential
 from wxpay_dsl.wechat.service_hosts import SERVICE
-from wxpay_dsl.wechat.signers.local import Credential, LocalSigner
+from wxpay_dsl.wechat.signers.local import LocalSigner
 from wxpay_dsl.wechat.v3.middleware import sign_v3
 
 ORDER = {"appid": "wx8888888888888888", "mchid": MCHID, "description": "茶", "out_trade_no": "A1"}

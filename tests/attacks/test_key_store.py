@@ -86,7 +86,7 @@ def _plain() -> bytes:
 
 
 def _beside(kept: bytes) -> bytes:
-    answer = json.loads(json.loads(kept)["answer"])
+    answer = json.loads(json.loads(kept)["response"])
     answer["data"].append(json.loads(_plain())["data"][0])
     return json.dumps(answer).encode()
 

@@ -182,7 +182,7 @@ def openings(sandbox: Sandbox, key: str) -> dict[str, Callable[[], Any]]:
     from tests.notify.conftest import make_sender
     from wxpay_dsl.notify.parsing.v3 import open_v3
     from wxpay_dsl.wechat.crypto import ciphers, shangmi
-    from wxpay_dsl.wechat.platform_keys.keys import decrypt_certificates
+    from wxpay_dsl.wechat.platform_keys.certificates import decrypt_certificates
 
     pair = make_sender().pair
     certs = {pair.id: pair.private_key.public_key()}

@@ -16,7 +16,7 @@ import pytest
 from tests.notify.conftest import PAYMENT, PAYMENT_V2, Sender, Wire, make_sender
 from wxpay_dsl import ConfigurationError, MerchantKeys, Notification, Notifications, SpecWarning
 from wxpay_dsl.notify import Answer, Claim
-from wxpay_dsl.wechat.platform_keys.keys import PlatformKey
+from wxpay_dsl.wechat.crypto.platform_key import PlatformKey
 from wxpay_dsl.wechat.v2 import xml
 
 REFUND = {"mchid": "1900000109", "out_refund_no": "1", "refund_status": "SUCCESS"}
@@ -318,7 +318,7 @@ class TestAnswers:
             async def preferred(self) -> PlatformKey:
                 raise NotImplementedError
 
-            def known(self) -> list[str]:
+            def key_ids(self) -> list[str]:
                 return []
 
         merchant_keys = MerchantKeys("1900000109", Slow(), sender.merchant.apiv3_key)

@@ -25,7 +25,7 @@ from cryptography.x509.oid import NameOID
 from wxpay_dsl import Wechatpay
 from wxpay_dsl.wechat.crypto.ciphers import aead_encrypt
 from wxpay_dsl.wechat.crypto.keys import load_private_key
-from wxpay_dsl.wechat.platform_keys.keys import PlatformKey, platform_key
+from wxpay_dsl.wechat.crypto.platform_key import PlatformKey, platform_key
 from wxpay_dsl.wechat.v3 import authorization
 from wxpay_dsl.wechat.v3 import signing as signing_v3
 

@@ -13,7 +13,7 @@ from wxpay_dsl.core.request.mismatch import SHAPES, Kind
 from wxpay_dsl.core.request.validate import check
 from wxpay_dsl.core.specs.grammar import nearest
 from wxpay_dsl.core.specs.model import Schema
-from wxpay_dsl.wechat.v2.shapes import notification_shape
+from wxpay_dsl.wechat.v2.schemas import comparable_notification
 
 from .notification import Notification
 
@@ -96,6 +96,6 @@ class Declared:
 
     def _report(self, reporter: Reporter, notification: Notification[Any]) -> None:
         event = self.tree.event(notification.type)
-        found = notification_shape(event, notification.resource) if event is not None else None
+        found = comparable_notification(event, notification.resource) if event is not None else None
         if found is not None:
             reporter.compare(notification.type, *found, "resource")

@@ -9,9 +9,9 @@ from typing import Final, Protocol
 
 from wxpay_dsl.core.chain.tree import Tree
 from wxpay_dsl.core.errors import ConfigurationError
+from wxpay_dsl.wechat.crypto.platform_key import PlatformKey
 from wxpay_dsl.wechat.errors import UnknownSerialError
 from wxpay_dsl.wechat.merchant_keys import MerchantKeys
-from wxpay_dsl.wechat.platform_keys.keys import PlatformKey
 from wxpay_dsl.wechat.v3.verification import SignatureHeaders, unknown_serial
 
 from .notification import SUBJECT, MerchantLookupError, UnknownMerchantError
@@ -92,7 +92,7 @@ class NotificationMerchants:
             return (everybody,)
         # Whoever has the key at hand comes first: for a serial of one merchant the others download nothing.
         wanted = {serial, serial.upper()}
-        at_hand = tuple(one for one in everybody if not wanted.isdisjoint(one.keyring.known()))
+        at_hand = tuple(one for one in everybody if not wanted.isdisjoint(one.keyring.key_ids()))
         asked_first = {one.mchid for one in at_hand}
         others = tuple(one for one in everybody if one.mchid not in asked_first)
         return tuple(some for some in (at_hand, others) if some)
@@ -134,5 +134,5 @@ class NotificationMerchants:
 
     def unknown(self, signed: SignatureHeaders, candidates: Iterable[MerchantKeys]) -> UnknownSerialError:
         """The error where none of the candidates has the key."""
-        known = sorted({key_id for candidate in candidates for key_id in candidate.keyring.known()})
+        known = sorted({key_id for candidate in candidates for key_id in candidate.keyring.key_ids()})
         return unknown_serial(signed, known[:5], SUBJECT)

@@ -12,7 +12,8 @@ import pytest
 
 from tests.wechat.platform_server import keys
 from wxpay_dsl import Signer
-from wxpay_dsl.wechat.signers.local import FEW, LONG_SLICE, SLICE, Credential, LocalSigner, SignerError
+from wxpay_dsl.wechat.crypto.signer import Credential, SignerError
+from wxpay_dsl.wechat.signers.local import FEW, LONG_SLICE, SLICE, LocalSigner
 from wxpay_dsl.wechat.v3 import signing as signing_v3
 from wxpay_dsl.wechat.v3.authorization import RSA_SCHEME
 

@@ -234,8 +234,8 @@ async def test_a_lost_session_is_opened_again(token: str, hsm_key: RSAPrivateKey
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"token": "nobody"}, "no token is labelled 'nobody'"),
-        ({"label": "nobody"}, "no private key .*nobody.* is on the token"),
+        ({"token": "nobody"}, "no token has the label 'nobody'"),
+        ({"label": "nobody"}, "no private key on the token .* matches .*nobody"),
         ({"label": "double"}, "give the `id` of one"),
         ({"module": "/nowhere.so"}, "/nowhere.so cannot be loaded"),
     ],

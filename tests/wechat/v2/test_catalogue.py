@@ -13,7 +13,7 @@ from wxpay_dsl.client import tree
 from wxpay_dsl.core.specs.model import Operation, Schema
 from wxpay_dsl.sandbox import Sandbox
 from wxpay_dsl.sandbox.protocol.examples import example
-from wxpay_dsl.wechat.dialects import AUTO_FIELDS
+from wxpay_dsl.wechat.chains import AUTO_FIELDS
 from wxpay_dsl.wechat.v2 import signing as signing_v2
 from wxpay_dsl.wechat.v2 import xml
 

@@ -23,8 +23,9 @@ from wxpay_dsl.core.specs.model import Operation, Schema
 from wxpay_dsl.sandbox import Sandbox
 from wxpay_dsl.wechat.crypto.ciphers import oaep_decrypt, oaep_encrypt, pkcs1_decrypt
 from wxpay_dsl.wechat.crypto.decryptor import LocalDecryptor
+from wxpay_dsl.wechat.crypto.platform_key import PlatformKey
 from wxpay_dsl.wechat.platform_keys.keyring import StaticKeyring
-from wxpay_dsl.wechat.platform_keys.keys import PlatformKey, PlatformKeys
+from wxpay_dsl.wechat.platform_keys.keys import PlatformKeys
 from wxpay_dsl.wechat.v3.sensitive import Ciphertext, SensitiveText, decrypt_fields, encrypt_sensitive, padding
 
 MERCHANT, PLATFORM = keys()
@@ -110,7 +111,7 @@ class TestOut:
             async def preferred(self) -> PlatformKey:
                 raise AssertionError("asked")
 
-            def known(self) -> list[str]:
+            def key_ids(self) -> list[str]:
                 return []
 
         sections = {"body": {"plain": "x", "absent": None}}

@@ -20,7 +20,7 @@ from wxpay_dsl import (
     UnknownSerialError,
     VerificationError,
 )
-from wxpay_dsl.wechat.platform_keys.keys import platform_key
+from wxpay_dsl.wechat.crypto.platform_key import platform_key
 from wxpay_dsl.wechat.v3 import signing as signing_v3
 from wxpay_dsl.wechat.v3.verification import (
     CLOCK_WINDOW,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from wxpay_dsl.core.dialect import Dialect
 from wxpay_dsl.core.errors import ResponseDecodeError, SdkError
-from wxpay_dsl.wechat.dialects import AUTO_FIELDS, CHAINS
+from wxpay_dsl.wechat.chains import AUTO_FIELDS, CHAINS
 from wxpay_dsl.wechat.v3.errors import error_class
 
 from . import fields as fields_v2

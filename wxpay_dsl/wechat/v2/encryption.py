@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from wxpay_dsl.core.dialect import Encrypt
     from wxpay_dsl.core.messages import Sections
     from wxpay_dsl.core.specs.model import Operation, Schema
-    from wxpay_dsl.wechat.platform_keys.keyring import Keyring
+    from wxpay_dsl.wechat.crypto.platform_key import Keyring
 
     from .cached_value import CachedValue
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from wxpay_dsl.core.dialect import SignFields
     from wxpay_dsl.core.messages import Request
 
-__all__ = ["EnvironmentV2", "complete", "path_of", "refuse_hidden_codes", "seal_v2", "sign_type_of"]
+__all__ = ["EnvironmentV2", "complete", "path_of", "refuse_hidden_codes", "sign_fields_v2", "sign_type_of"]
 
 _SIGN_TYPES: Final = (signing_v2.MD5, signing_v2.HMAC_SHA256)
 
@@ -43,7 +43,7 @@ class EnvironmentV2(Protocol):
         """The APIv2 key that signs what is sent to a path, and its answer. Raises ConfigurationError for none."""
 
 
-def seal_v2(mchid: str, environment: EnvironmentV2, wecom_secret: str | Secret | None = None) -> SignFields:
+def sign_fields_v2(mchid: str, environment: EnvironmentV2, wecom_secret: str | Secret | None = None) -> SignFields:
     """What finishes a request for APIv2: the merchant's id, nonce, signature type and signature.
 
     ``wecom_secret`` is WeCom's (企业微信应用的secret), for ``workwx_sign``. Raises ValidationError for another

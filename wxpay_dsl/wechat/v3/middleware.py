@@ -16,10 +16,10 @@ from attrs import evolve
 
 from wxpay_dsl.core.http.transport import Handler, Middleware
 from wxpay_dsl.core.messages import Exchange
+from wxpay_dsl.wechat.crypto.platform_key import Keyring
 from wxpay_dsl.wechat.crypto.shangmi import Sm2PublicKey
+from wxpay_dsl.wechat.crypto.signer import Credential
 from wxpay_dsl.wechat.errors import BadSignatureError, VerificationError
-from wxpay_dsl.wechat.platform_keys.keyring import Keyring
-from wxpay_dsl.wechat.signers.local import Credential
 
 from . import authorization
 from . import signing as signing_v3
@@ -98,7 +98,7 @@ async def verify_v3(
         check_clock(signed, clock(), answer.name, outcome_unknown=unknown)
         key = await keyring.find(signed.serial)
         if key is None:
-            raise unknown_serial(signed, keyring.known(), answer.name, outcome_unknown=unknown)
+            raise unknown_serial(signed, keyring.key_ids(), answer.name, outcome_unknown=unknown)
         given = answer.body if body is None else body
         if isinstance(key.public_key, Sm2PublicKey):
             # It takes a thousand times as long as RSA, too long for the event loop.

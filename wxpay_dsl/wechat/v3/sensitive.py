@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from wxpay_dsl.core.messages import Sections
     from wxpay_dsl.core.specs.model import Operation, Schema
     from wxpay_dsl.wechat.crypto.decryptor import Decryptor, Padding
-    from wxpay_dsl.wechat.platform_keys.keyring import Keyring
-    from wxpay_dsl.wechat.platform_keys.keys import PlatformKey
+    from wxpay_dsl.wechat.crypto.platform_key import Keyring, PlatformKey
 
 __all__ = [
     "Ciphertext",
@@ -177,7 +176,7 @@ async def _key(operation: Operation, sections: Sections, values: list[Any], keyr
     serial = given.pop()
     key = await keyring.find(serial)
     if key is None:
-        known = ", ".join(keyring.known()) or "none"
+        known = ", ".join(keyring.key_ids()) or "none"
         message = f"{serial[:80]!r} is no platform key that is known here (known: {known})"
         raise ValidationError(operation.name, (FieldError(where, message),))
     return key

@@ -10,6 +10,7 @@ from typing import Final
 
 from attrs import define, field, setters
 
+from wxpay_dsl.wechat.crypto.platform_key import PlatformKey
 from wxpay_dsl.wechat.errors import (
     BadSignatureError,
     ClockSkewError,
@@ -17,7 +18,6 @@ from wxpay_dsl.wechat.errors import (
     MissingHeaderError,
     UnknownSerialError,
 )
-from wxpay_dsl.wechat.platform_keys.keys import PlatformKey
 
 from . import signing as signing_v3
 
