@@ -85,8 +85,8 @@ async def test_a_pem_pair_is_all_that_apiv2_alone_needs(credentials: Credentials
 
 async def test_a_container_serves_apiv3_too(credentials: Credentials) -> None:
     async with Sandbox(tls=True, stateful=False) as sandbox:
-        certs = sandbox.credentials["platform_keys"]
-        async with Wechatpay(**credentials(sandbox), p12=container(sandbox), platform_keys=certs) as wxpay:
+        keys = sandbox.credentials["platform_keys"]
+        async with Wechatpay(**credentials(sandbox), p12=container(sandbox), platform_keys=keys) as wxpay:
             assert (await wxpay.v3.certificates.get()).status == 200
 
 
@@ -155,7 +155,7 @@ async def test_a_merchant_who_comes_again_finds_his_connections(
     original = mutual_tls.presenting
     monkeypatch.setattr(mutual_tls, "presenting", lambda *given: made.append(1) or original(*given))
     async with Sandbox(tls=True, stateful=False) as sandbox:
-        own = {"mchid": sandbox.merchant.mchid, "secret": sandbox.merchant.apiv2_key}
+        own = {"mchid": sandbox.merchant.mchid, "apiv2_key": sandbox.merchant.apiv2_key}
         async with Wechatpay(**credentials(sandbox), p12=container(sandbox)) as wxpay:
             for _ in range(4):
                 async with wxpay.as_merchant(**own, p12=container(sandbox)) as one:
