@@ -92,7 +92,7 @@ async def test_a_container_serves_apiv3_too(credentials: Credentials) -> None:
 
 async def test_without_a_certificate_nothing_is_sent_and_the_error_says_what_to_give() -> None:
     async with answering(signed()) as loopback, wechatpay(loopback) as wxpay:
-        with pytest.raises(ConfigurationError, match=r"POST /mmpaymkttransfers/gethbinfo demands .* `p12`"):
+        with pytest.raises(ConfigurationError, match=r"POST /mmpaymkttransfers/gethbinfo requires .* `p12`"):
             await wxpay.v2.mmpaymkttransfers.gethbinfo(PACKET)
         assert not loopback.requests
 
@@ -167,7 +167,7 @@ async def test_a_merchant_who_comes_again_finds_his_connections(
 
 
 def test_contexts_are_kept_by_certificate_and_so_many() -> None:
-    contexts = mutual_tls.Contexts(most=2)
+    contexts = mutual_tls.Contexts(limit=2)
     holders = [make_merchant() for _ in range(3)]
     certificates = [mutual_tls.ClientCertificate(each.private_key, each.certificate) for each in holders]
     first = [contexts.presenting(certificate, None) for certificate in certificates]

@@ -261,7 +261,7 @@ class TestAnswers:
 
     async def test_a_serial_that_nobody_knows(self, platform: Platform, wxpay: Wechatpay) -> None:
         platform.serial = "PUB_KEY_ID_9"
-        with pytest.raises(UnknownSerialError, match=rf"'PUB_KEY_ID_9'.*known: {PUB_KEY_ID}") as raised:
+        with pytest.raises(UnknownSerialError, match=rf"'PUB_KEY_ID_9'.*loaded: {PUB_KEY_ID}") as raised:
             await wxpay.v3.my.thing.get()
         assert raised.value.serial == "PUB_KEY_ID_9"
 
@@ -303,7 +303,7 @@ class TestAnswers:
 
         answers(platform, respond)
         with pytest.raises(
-            BadSignatureError, match=r"a probe that is signed wrongly on purpose .*refusing it is right"
+            BadSignatureError, match=r"a probe that is signed wrongly on purpose .*rejecting it is right"
         ):
             await wxpay.v3.my.thing.get()
 

@@ -176,7 +176,7 @@ class TestWhichKey:
         async with serving(Platform(signing=self.FIRST)) as platform, self.clients(platform) as wxpay:
             with pytest.raises(ValidationError, match="different keys"):
                 await wxpay.v3.profitsharing.orders.post({**ORDER, "receivers": two})
-            with pytest.raises(ValidationError, match="no platform key that is known here"):
+            with pytest.raises(ValidationError, match="not a loaded platform key"):
                 await wxpay.v3.profitsharing.orders.post(ORDER, wechatpay_serial="5" * 40)
         assert platform.calls == 0
 

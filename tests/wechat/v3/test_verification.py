@@ -133,9 +133,9 @@ def test_an_unknown_serial_says_what_is_known_and_what_to_give() -> None:
     signed = SignatureHeaders(0, "", "", "", "X" * 500)
     error = unknown_serial(signed, ["A", "B"], "GET /v3/a")
     assert isinstance(error, UnknownSerialError)
-    assert "(known: A, B): give the public key" in str(error)
+    assert "(loaded: A, B): give the public key" in str(error)
     assert len(str(error)) < 400
-    assert "known: none" in str(unknown_serial(signed, [], "GET /v3/a"))
+    assert "loaded: none" in str(unknown_serial(signed, [], "GET /v3/a"))
 
 
 def test_the_five_failures_are_five_classes_of_one() -> None:

@@ -78,7 +78,7 @@ def certificate_download(
 
 
 def _retry_policy(policy: RetryPolicy, loaded: PlatformKeys, *, awaited: bool) -> RetryPolicy:
-    """Without waiting calls there is one attempt, as the schedule repeats it; with them, failed attempts are retried."""
+    """One attempt for a scheduled download, which is repeated later anyway; retries if calls wait for it."""
     if not awaited:
         return evolve(policy, attempts=1)
     # If keys are loaded, a 500 may mean that this merchant has no certificates; a retry would get the same response.

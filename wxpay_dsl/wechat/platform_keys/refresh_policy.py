@@ -61,7 +61,7 @@ class RefreshPolicy:
         return Refresh.NOT_NOW if too_soon else Refresh.START
 
     def on_need(self, now: float) -> Refresh:
-        """The decision for a call while no loaded key is valid: it fails without, so pauses after failures are short."""
+        """The decision for a call that needs a key while none is valid: pauses after failures are short."""
         if self.running:
             return Refresh.JOIN
         pause = min(self.minimum_interval, 2.0 ** min(self.failures, 30)) if self.failures else self.minimum_interval

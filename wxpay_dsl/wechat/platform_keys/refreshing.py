@@ -80,7 +80,7 @@ class RefreshingKeyring:
         now: Callable[[], datetime] = utc_now,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``store`` keeps responses under ``name`` for the next start; ``decrypt_certificates`` decrypts stored ones."""
+        """``store`` keeps responses under ``name``; ``decrypt_certificates`` decrypts those that come out of it."""
         self._configured = configured
         self._keys = configured
         self._download = download

@@ -48,7 +48,7 @@ class Pkcs11Signer:
         label: str | None = None,
         id: bytes | None = None,  # noqa: A002 (what PKCS#11 calls it)
     ) -> None:
-        """``module``: the path of the PKCS#11 module; ``token``: the token's label; ``pin``: the user PIN, or a function
+        """``module``: path of the PKCS#11 module; ``token``: the token's label; ``pin``: the user PIN, or a function
         that returns it; ``label`` or ``id``: those of the private key. Raises ConfigurationError if both are missing.
         """
         if label is None and id is None:
@@ -98,8 +98,9 @@ class Pkcs11Signer:
     async def _run(self, work: Callable[[Any], T]) -> T:
         if self._pid not in (0, os.getpid()):
             raise self._configuration_error(
-                "this process was forked from one that had opened the token, and PKCS#11 sessions do not survive a fork: "
-                "create the signer in the process that uses it (gunicorn: without `preload_app`, or in `post_fork`)"
+                "this process was forked from one that had opened the token, and PKCS#11 sessions do not survive "
+                "that: create the signer in the process that uses it (gunicorn: without `preload_app`, or in "
+                "`post_fork`)"
             )
         return await self._thread.run(self._with_key, work)
 

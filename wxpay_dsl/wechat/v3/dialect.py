@@ -8,7 +8,7 @@ from wxpay_dsl.core.dialect import Dialect, decode_json
 from wxpay_dsl.wechat.chains import AUTO_FIELDS, CHAINS
 
 from .errors import explain_refusal, refusal_v3
-from .statements import content
+from .statements import statement_content
 from .uploads import META, prepare_files
 
 if TYPE_CHECKING:
@@ -41,5 +41,5 @@ def decode(operation: Operation | None, response: RawResponse) -> Any:
     Raises ResponseDecodeError for what cannot be decoded, BadSignatureError for a statement without the signed digest.
     """
     if operation is not None and operation.digest_header:
-        return content(operation, response)
+        return statement_content(operation, response)
     return decode_json(operation, response)
