@@ -121,7 +121,7 @@ def test_the_size_is_bounded_by_a_limit_that_can_be_set() -> None:
     with pytest.raises(XmlError, match="2000018 bytes, more than the limit of 1048576"):
         loads(large)
     assert len(loads(large, limit=4 << 20)["a"]) == 2_000_000
-    with pytest.raises(XmlError, match="more than the 30"):
+    with pytest.raises(XmlError, match="more than the limit of 30"):
         loads("<xml><a>中文中文中文</a></xml>", limit=30)
 
 

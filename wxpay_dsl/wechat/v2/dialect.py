@@ -126,7 +126,7 @@ def is_xml(body: bytes) -> bool:
 
 
 def read_fields(schema: Schema | None, response: RawResponse) -> Mapping[str, xml_nested.Element]:
-    """The texts of an answer, untouched. Raises ResponseDecodeError."""
+    """The fields of a response as text, unchanged. Raises ResponseDecodeError for malformed XML."""
     nested = schema is not None and any(below.type in ("object", "array") for below in schema.properties.values())
     try:
         if nested:

@@ -169,8 +169,9 @@ def _sign_for_wecom(fields: dict[str, str], schema: Schema, wecom_secret: Secret
         return
     if wecom_secret is None:
         raise ConfigurationError(
-            f"{name}: it also needs WeCom's signature (workwx_sign): give `wecom_secret` (企业微信管理后台-应用管理-企业支付"
-            f"的Secret) as an argument, in the profile, or as WXPAY_WECOM_SECRET in the environment"
+            f"{name}: it also needs WeCom's signature (workwx_sign): give `wecom_secret` "
+            f"(企业微信管理后台-应用管理-企业支付的Secret) as an argument, in the "
+            f"profile, or as WXPAY_WECOM_SECRET in the environment"
         )
     for names in (signing_v2.WORKWX_RED_PACKET, signing_v2.WORKWX_TRANSFER):
         if schema.properties.keys() >= set(names):
