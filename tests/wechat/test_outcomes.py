@@ -1,4 +1,4 @@
-"""Where the spec says so, no refusal is final: whether a transfer to a user was made is known once it was queried."""
+"""Operations whose errors are not final: only a query tells whether a transfer to a user was made."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from wxpay_dsl.client import tree
 from wxpay_dsl.sandbox.keys.identity import throwaway_merchant
 from wxpay_dsl.wechat.v2 import xml
 
-#: What pays a user.
+#: Operations that pay a user.
 TRANSFERS = {
     "POST /v3/fund-app/mch-transfer/transfer-bills",
     "POST /v3/fund-app/mch-transfer/transfer-bills/pre-transfer-with-authorization",

@@ -1,4 +1,4 @@
-"""Keys and certificates load from every form in which people have them, and say what is wrong with any other."""
+"""Keys and certificates load from every supported form; errors say what is wrong with anything else."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def der(pem: str) -> bytes:
     return base64.b64decode(bare(pem))
 
 
-#: Ways in which one PEM text reaches a program.
+#: The forms in which one PEM text is passed to a program.
 FORMS: dict[str, Any] = {
     "text": lambda pem: pem,
     "bytes": str.encode,

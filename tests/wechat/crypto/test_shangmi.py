@@ -1,4 +1,4 @@
-"""ShangMi (国密): against vectors that OpenSSL made, against OpenSSL itself where it is there, and a whole client."""
+"""ShangMi (国密): OpenSSL's vectors, OpenSSL itself if it is installed, and a whole client."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ PUBLIC = platform_key(PUB_KEY_ID, keys()[1].public_key())
 
 
 def ring(*certs: Cert, public: bool = False, later: timedelta = timedelta(), ratio: float = 1.0) -> StaticKeyring:
-    """A keyring, seen so much later."""
+    """A keyring whose clock is ahead by this much."""
     kept = PlatformKeys([*([PUBLIC] if public else []), *(one.key for one in certs)])
     return StaticKeyring(kept, Preference(ratio), now=lambda: datetime.now(UTC) + later)
 
@@ -87,7 +87,7 @@ def test_an_error_shows_which_keys_there_are_and_why_one_does_not_count() -> Non
 
 
 async def test_at_the_ratio_itself_a_certificate_is_asked_for() -> None:
-    """``ratio`` is the share of the public key: at 0.25, chances of 0 to just below 0.25 are its own."""
+    """``ratio`` is the share of the public key: with 0.25, random numbers below 0.25 choose it."""
     one = cert(1)
     kept = PlatformKeys([PUBLIC, one.key])
     for chance, expected in ((0.0, PUB_KEY_ID), (0.2499, PUB_KEY_ID), (0.25, one.id), (0.9, one.id)):

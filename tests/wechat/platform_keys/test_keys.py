@@ -1,4 +1,4 @@
-"""Platform keys: which is meant by a serial, which is valid when, which encrypts, and when to download new ones."""
+"""Platform keys: lookup by serial, validity, the choice of the encryption key, and when to download new ones."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def certificate(serial: int, start: datetime, end: datetime) -> x509.Certificate
 
 
 def answer(*certificates: x509.Certificate, key: str = APIV3_KEY) -> dict[str, Any]:
-    """What ``GET /v3/certificates`` answers."""
+    """The body of a response of ``GET /v3/certificates``."""
     data = []
     for one in certificates:
         nonce, aad = "61f9c719728a", "certificate"
@@ -323,7 +323,7 @@ class TestRefreshPolicy:
 
 
 class TestNeed:
-    """A call that has no valid key at all cannot do without: the pause after a failure is short, and grows."""
+    """A call without any valid key needs the download, so the pause after a failure is short, and grows."""
 
     def test_nothing_was_attempted_yet(self) -> None:
         assert RefreshPolicy().on_need(0) is Refresh.START

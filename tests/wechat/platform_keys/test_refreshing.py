@@ -30,14 +30,14 @@ POLICY = RefreshPolicy(interval=43200, minimum_interval=300)
 
 @define
 class World:
-    """A platform that gives ``platform_keys``, or fails, and clocks that a test moves."""
+    """A platform that returns ``certs``, or fails, and clocks that a test sets."""
 
     certs: list[Cert] = field(factory=lambda: [FIRST])
     error: SdkError | None = None
     monotonic: float = 1000.0
     wall: datetime = field(factory=lambda: datetime.now(UTC).replace(microsecond=0))
     downloads: int = 0
-    #: How many stored answers were decrypted.
+    #: The number of stored responses that were decrypted.
     opened: int = 0
     awaited: list[bool] = field(factory=list)
     #: Cleared: downloads wait.
@@ -151,7 +151,7 @@ class TestSchedule:
         world.certs = [FIRST, SECOND]
         world.pass_(43200)
         world.gate.clear()
-        # Nobody waits for it, and the old set stays in force until the new one is whole.
+        # No call waits for it, and the old set stays in use until the new one is complete.
         assert (await asyncio.wait_for(keyring.preferred(), 60)).id == FIRST.id
         await settle()
         assert world.downloads == 2
@@ -550,7 +550,7 @@ class TestLifetime:
 
 
 class TestUrgency:
-    """Whoever waits is served with patience; what nobody waits for comes again on schedule."""
+    """Downloads that calls wait for are retried; others are repeated on schedule."""
 
     async def test_a_call_that_needs_a_key_or_cannot_verify_waits(self) -> None:
         world = World()
@@ -580,7 +580,7 @@ class TestUrgency:
 
 
 async def test_it_is_closed_from_another_loop_too() -> None:
-    """As where a server ends in another thread than the one that began a download."""
+    """Like a server that stops in another thread than the one that started a download."""
     world = World()
     world.gate.clear()
     keyring = world.keyring()

@@ -1,4 +1,4 @@
-"""Where certificates are kept: read by nobody else, never seen half-written, in a file or in Redis."""
+"""Certificate stores: private, written atomically, in a file or in Redis."""
 
 from __future__ import annotations
 

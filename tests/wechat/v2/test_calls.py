@@ -1,4 +1,4 @@
-"""What a call of APIv2 sends: completed, encoded by its spec, signed; and what is refused before anything is sent."""
+"""Requests of APIv2: completed, encoded by their spec and signed; and what is rejected before it is sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sensitive fields of APIv2: encrypted by themselves, under the key that the operation takes them under."""
+"""Sensitive fields of APIv2 are encrypted automatically, with the key that the operation requires."""
 
 from __future__ import annotations
 

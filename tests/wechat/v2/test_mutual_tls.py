@@ -1,4 +1,4 @@
-"""The client certificate: from a PEM pair or a PKCS#12 container, shown where a spec demands it, and nowhere told."""
+"""The client certificate: from PEM files or PKCS#12, presented where a spec requires it, and never shown in text."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def container(sandbox: Sandbox, password: str = MCHID) -> bytes:
 
 @pytest.fixture
 def credentials() -> Callable[[Sandbox], dict[str, Any]]:
-    """What a merchant of APIv2 alone has, without its certificate."""
+    """The settings of a merchant that uses only APIv2, without its certificate."""
     return lambda sandbox: {name: sandbox.credentials[name] for name in ("mchid", "apiv2_key", "base_url", "ca")}
 
 
@@ -104,7 +104,7 @@ async def test_the_server_really_demands_it(credentials: Credentials) -> None:
         async with session.post(url, data=signed(), ssl=context) as response:
             assert response.status == 400
             assert "No required SSL certificate was sent" in await response.text()
-        # Another merchant's certificate is no better than none: TLS does not even begin.
+        # A certificate of another merchant fails like a missing one: the TLS handshake fails.
         other = make_merchant("1900000999")
         theirs = mutual_tls.presenting(
             mutual_tls.ClientCertificate(other.private_key, other.certificate), sandbox.credentials["ca"]

@@ -1,4 +1,4 @@
-"""What APIv2 answers, and what becomes of it: verified over its bytes first, then typed by its spec, or an error."""
+"""Responses of APIv2: verified first, then converted to the types of the spec, or raised as errors."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ QUERY = {"appid": APPID, "out_trade_no": "1217752501201407033233368018"}
 
 
 async def queried(answer: Answer) -> dict[str, Any]:
-    """The data of an order query that is answered so."""
+    """The data of an order query with this response."""
     async with answering(lambda request, body: answer) as loopback, wechatpay(loopback) as wxpay:
         response = await wxpay.v2.pay.orderquery(QUERY)
         data: dict[str, Any] = response.data
@@ -231,7 +231,7 @@ CALLS: dict[str, Callable[[Wechatpay], Awaitable[Any]]] = {
 
 
 class TestEchoes:
-    """The same key signs requests and answers: whoever sends a request back has answered nothing."""
+    """The same key signs requests and responses: a request that is sent back is not a response."""
 
     @pytest.mark.parametrize("name", [name for name in CALLS if name != "transfers"])
     async def test_a_request_that_comes_back_is_no_answer(self, name: str) -> None:

@@ -1,4 +1,4 @@
-"""APIv2's XML: every value survives as it was written; everything that could grow, fetch or mislead is refused."""
+"""APIv2's XML: values are kept exactly; DTDs, entities, nesting and anything ambiguous are rejected."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from wxpay_dsl.wechat.v2.xml import XmlError, dumps, loads
 
 V: dict[str, list[dict[str, Any]]] = yaml.safe_load((Path(__file__).parents[2] / "cases/xml.yaml").read_text("utf-8"))
 
-#: All that XML 1.0 can carry.
+#: Every text that XML 1.0 can represent.
 carried = st.text(
     st.one_of(
         st.sampled_from("\t\n\r]>&<'\" \u0085\u2028\ufffd"),

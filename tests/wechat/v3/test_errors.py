@@ -1,4 +1,4 @@
-"""Refusals: a class for each code, every byte kept, and for a refused signature the line that differs."""
+"""Errors of APIv3: a class for each code, the complete body, and for SIGN_ERROR the line that differs."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def answering(status: int, body: bytes, kind: str = "application/json", **header
 
 
 async def refused(status: int, body: bytes, kind: str = "application/json", verb: str = "get", **headers: str) -> Any:
-    """The error of a call that is answered so."""
+    """The error of a call with this response."""
     platform = Platform(answer=answering(status, body, kind, **headers))
     async with serving(platform), wechatpay(platform, platform_keys=CERTS, retries=0, undeclared=True) as wxpay:
         node = wxpay["v3"]["pay"]["transactions"]["something"]

@@ -1,4 +1,4 @@
-"""Signing meets the wire: what a server on loopback receives is what was signed, and nothing is believed unverified."""
+"""The APIv3 middleware over loopback: the received bytes are the signed ones; unverified responses are rejected."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ TOKEN = b'{"presign_token":"tok"}'
 
 @pytest.fixture
 async def platform() -> AsyncIterator[Platform]:
-    """A WeChat Pay in public-key mode."""
+    """A loopback server in public-key mode."""
     async with serving(Platform()) as platform:
         yield platform
 
@@ -255,7 +255,7 @@ class TestAnswers:
         begun = time.time()
         with pytest.raises(ClockSkewError, match=says) as raised:
             await wxpay.v3.my.thing.get()
-        # However long it was on its way.
+        # Whatever the time it took.
         assert age <= raised.value.age <= age + time.time() - begun + 1
         assert f"{abs(raised.value.age)} s a" in str(raised.value)
 

@@ -297,7 +297,7 @@ BODIES = st.dictionaries(NAMES, TEXTS | st.lists(TEXTS, max_size=3) | st.diction
 
 
 def shape_of(value: Any) -> Schema:
-    """A schema that finds every text of a value sensitive."""
+    """A schema that marks every text of a value as sensitive."""
     if isinstance(value, dict):
         return schema(**{name: shape_of(below) for name, below in value.items()})
     return Schema(type="array", items=Schema(encrypted=True)) if isinstance(value, list) else Schema(encrypted=True)
@@ -305,7 +305,7 @@ def shape_of(value: Any) -> Schema:
 
 @given(BODIES, st.sampled_from(["/v3/x", "/v3/global/x"]))
 async def test_what_goes_out_comes_back_whatever_its_shape(body: Any, path: str) -> None:
-    """One key plays the platform's and the merchant's."""
+    """One key is both the platform's and the merchant's."""
     keyring = StaticKeyring(PlatformKeys([PlatformKey(PUB_KEY_ID, MERCHANT.public_key())]))
     before, shape = copy.deepcopy(body), shape_of(body)
     operation = Operation("post", path, "v3", (), body=shape)

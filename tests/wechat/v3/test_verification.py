@@ -1,4 +1,4 @@
-"""What the service signed: headers read, clock compared, signature checked, each failure an error of its own."""
+"""Verification: headers, clock and signature, with an error class for each failure."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def test_no_signature_in_a_repr() -> None:
 
 
 class TestDefaults:
-    """What is verified may have been asked for, or may have moved money: only whoever asked knows."""
+    """Only the caller knows whether the verified message is the response to a call that may have moved money."""
 
     KEY = platform_key(PUB_KEY_ID, keys()[1].public_key())
     SIGNED = SignatureHeaders(1700000000, "1700000000", "NONCE", "c2ln", "X")

@@ -80,7 +80,7 @@ def decode(operation: Operation | None, response: RawResponse) -> Any:
     if is_xml(body):
         schema = operation.returns if operation is not None else None
         fields = read_fields(schema, response)
-        _succeed(schema, fields, response)
+        _raise_for_codes(schema, fields, response)
         return fields_v2.read(schema, fields)
     if not body or not unsigned:
         raise _undecodable(response, "the response is not XML" if body else "an empty body where XML was expected")
@@ -110,19 +110,19 @@ def refusal(operation: Operation | None, response: RawResponse) -> SdkError:
         request_id=response.headers.get("Request-ID", ""),
         headers=response.headers,
         body=response.body,
-        # A service, or what stands before it, that broke down may have done it before.
+        # The service, or a gateway in front of it, may have failed after it had executed the request.
         outcome_unknown=response.status >= 500 and not response.safe,
     )
 
 
 def is_xml(body: bytes) -> bool:
-    """Whether a body is the service's XML by its first bytes, and not, say, a page in HTML."""
-    head = body[:512].lstrip(_SPACE)
-    if head.startswith(b"<?xml"):
-        # The root comes after the declaration; a page in XHTML has one as well.
-        head = head.partition(b"?>")[2].lstrip(_SPACE)
-    # What pretends to be XML by a DTD goes to the parser, which says so.
-    return head.startswith((b"<xml", b"<!DOCTYPE xml"))
+    """Whether a body is the service's XML, judging by its first bytes, and not an HTML page, for example."""
+    start = body[:512].lstrip(_SPACE)
+    if start.startswith(b"<?xml"):
+        # Look at the root after the declaration, since XHTML pages have a declaration as well.
+        start = start.partition(b"?>")[2].lstrip(_SPACE)
+    # A document with a DTD is passed to the parser, whose error names the DTD.
+    return start.startswith((b"<xml", b"<!DOCTYPE xml"))
 
 
 def read_fields(schema: Schema | None, response: RawResponse) -> Mapping[str, xml_nested.Element]:
@@ -137,10 +137,11 @@ def read_fields(schema: Schema | None, response: RawResponse) -> Mapping[str, xm
     return fields
 
 
-def _succeed(schema: Schema | None, fields: Mapping[str, xml_nested.Element], response: RawResponse) -> None:
-    """Raises the error that the answer's two codes say, or ResponseDecodeError where one that must be there is not.
+def _raise_for_codes(schema: Schema | None, fields: Mapping[str, xml_nested.Element], response: RawResponse) -> None:
+    """Raises the error that the response's two codes stand for, or ResponseDecodeError if a declared code is missing.
 
-    What has no code has not succeeded: a request that was sent back, say, is signed with the same key, and has none.
+    A response without codes does not confirm success: a request that is sent back, for example, is signed with the same
+    key and has none.
     """
     return_code, result_code = _text(fields, "return_code"), _text(fields, "result_code")
     code = _text(fields, "err_code", "error_code")
@@ -150,7 +151,9 @@ def _succeed(schema: Schema | None, fields: Mapping[str, xml_nested.Element], re
         message = _text(fields, "err_code_des", "error_code_des", "err_msg", "result_msg", *_RETURN_MESSAGES)
         raise result_code_error(response, code or result_code, message, fields_v2.read(schema, fields))
     declared = schema.properties if schema is not None else ("return_code",)
-    missing = next((n for n in ("return_code", "result_code") if n in declared and not _text(fields, n)), "")
+    missing = next(
+        (name for name in ("return_code", "result_code") if name in declared and not _text(fields, name)), ""
+    )
     if missing:
         raise _undecodable(response, f"the response has no `{missing}`, so it does not confirm that the call succeeded")
 
