@@ -106,7 +106,7 @@ async def test_where_the_service_takes_no_sign_type_none_is_sent(path: str) -> N
             node = node[segment]
         request = await wxpay.client.prepare(node._target(), {}, {"validate": False})
         assert "sign_type" not in request.sections["body"]
-        with pytest.raises(ValidationError, match="sign_type: the service does not take it") as caught:
+        with pytest.raises(ValidationError, match="sign_type: the service does not include it") as caught:
             await wxpay.client.prepare(node._target(), {"sign_type": "HMAC-SHA256"}, {"validate": False})
         assert [fault.path for fault in caught.value.errors] == ["sign_type"]
 
