@@ -363,7 +363,7 @@ def test_none_is_left_in_temporary_files(tmp_path: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(tempfile, "tempdir", None)
     from wxpay_dsl.sandbox.keys.identity import throwaway_merchant
-    from wxpay_dsl.wechat.v2.mutual_tls import ClientCertificate, presenting
+    from wxpay_dsl.wechat.v2.mutual_tls import ClientCertificate, client_context
 
     merchant = throwaway_merchant("1900000109")
     seen: list[tuple[int, bytes]] = []
@@ -374,6 +374,6 @@ def test_none_is_left_in_temporary_files(tmp_path: Path, monkeypatch: pytest.Mon
         return write(descriptor, mode)
 
     monkeypatch.setattr(os, "fdopen", watched)
-    presenting(ClientCertificate(merchant.private_key, merchant.certificate))
+    client_context(ClientCertificate(merchant.private_key, merchant.certificate))
     assert [mode for mode, _ in seen] == [0o600]
     assert list(tmp_path.iterdir()) == []

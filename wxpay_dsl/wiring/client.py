@@ -27,7 +27,7 @@ from wxpay_dsl.wechat.platform_keys.refresh_policy import RefreshPolicy
 from wxpay_dsl.wechat.platform_keys.refreshing import RefreshingKeyring
 from wxpay_dsl.wechat.signers.local import LocalSigner
 from wxpay_dsl.wechat.v2.middleware import verify_v2
-from wxpay_dsl.wechat.v2.mutual_tls import Contexts, mutual_tls, trusting
+from wxpay_dsl.wechat.v2.mutual_tls import Contexts, mutual_tls, verifying_context
 from wxpay_dsl.wechat.v3.authorization import SM2_SCHEME
 from wxpay_dsl.wechat.v3.dialect import v3
 from wxpay_dsl.wechat.v3.middleware import sign_v3
@@ -66,7 +66,7 @@ class Shared:
             user_agent("wxpay-dsl", __version__),
             limit=connections.max_connections,
             proxy=settings.proxy,
-            tls=trusting(settings.ca) if settings.ca is not None else None,
+            tls=verifying_context(settings.ca) if settings.ca is not None else None,
         )
         hosts = Hosts(settings.base_url, connections.backup_url) if connections.backup_url else None
         return cls(transport, RetryPolicy(attempts=1 + connections.retries), hosts)
@@ -134,7 +134,7 @@ def assemble(settings: Settings, tree: Tree, shared: Shared | None = None) -> Ma
         tls=mutual_tls(
             settings.client_certificate,
             settings.ca,
-            demanded=settings.v2_sandbox is None,
+            required=settings.v2_sandbox is None,
             contexts=common.contexts,
         ),
         own_hosts=not settings.one_host,

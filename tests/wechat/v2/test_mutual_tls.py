@@ -99,14 +99,14 @@ async def test_without_a_certificate_nothing_is_sent_and_the_error_says_what_to_
 
 async def test_the_server_really_demands_it(credentials: Credentials) -> None:
     async with Sandbox(tls=True, stateful=False) as sandbox, aiohttp.ClientSession() as session:
-        context = mutual_tls.trusting(sandbox.credentials["ca"])
+        context = mutual_tls.verifying_context(sandbox.credentials["ca"])
         url = f"{sandbox.url}/secapi/pay/refund"
         async with session.post(url, data=signed(), ssl=context) as response:
             assert response.status == 400
             assert "No required SSL certificate was sent" in await response.text()
         # A certificate of another merchant fails like a missing one: the TLS handshake fails.
         other = make_merchant("1900000999")
-        theirs = mutual_tls.presenting(
+        theirs = mutual_tls.client_context(
             mutual_tls.ClientCertificate(other.private_key, other.certificate), sandbox.credentials["ca"]
         )
         with pytest.raises(aiohttp.ClientError):
@@ -134,8 +134,8 @@ async def test_only_operations_that_demand_it_see_it(credentials: Credentials) -
 
 async def test_connections_of_one_merchant_are_kept(credentials: Credentials, monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
-    original = mutual_tls.presenting
-    monkeypatch.setattr(mutual_tls, "presenting", lambda *given: made.append(1) or original(*given))
+    original = mutual_tls.client_context
+    monkeypatch.setattr(mutual_tls, "client_context", lambda *given: made.append(1) or original(*given))
     async with (
         Sandbox(tls=True, stateful=False) as sandbox,
         Wechatpay(**credentials(sandbox), p12=container(sandbox)) as wxpay,
@@ -152,8 +152,8 @@ async def test_a_merchant_who_comes_again_finds_his_connections(
     credentials: Credentials, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = []
-    original = mutual_tls.presenting
-    monkeypatch.setattr(mutual_tls, "presenting", lambda *given: made.append(1) or original(*given))
+    original = mutual_tls.client_context
+    monkeypatch.setattr(mutual_tls, "client_context", lambda *given: made.append(1) or original(*given))
     async with Sandbox(tls=True, stateful=False) as sandbox:
         own = {"mchid": sandbox.merchant.mchid, "apiv2_key": sandbox.merchant.apiv2_key}
         async with Wechatpay(**credentials(sandbox), p12=container(sandbox)) as wxpay:
@@ -170,14 +170,14 @@ def test_contexts_are_kept_by_certificate_and_so_many() -> None:
     contexts = mutual_tls.Contexts(limit=2)
     holders = [make_merchant() for _ in range(3)]
     certificates = [mutual_tls.ClientCertificate(each.private_key, each.certificate) for each in holders]
-    first = [contexts.presenting(certificate, None) for certificate in certificates]
+    first = [contexts.get(certificate, None) for certificate in certificates]
     assert len({id(context) for context in first}) == 3
-    assert contexts.presenting(certificates[2], None) is first[2]
-    assert contexts.presenting(certificates[1], None) is first[1]
-    assert contexts.presenting(certificates[0], None) is not first[0]
+    assert contexts.get(certificates[2], None) is first[2]
+    assert contexts.get(certificates[1], None) is first[1]
+    assert contexts.get(certificates[0], None) is not first[0]
     mixed = mutual_tls.ClientCertificate(holders[1].private_key, holders[0].certificate)
     with pytest.raises(ConfigurationError, match="client certificate"):
-        contexts.presenting(mixed, None)
+        contexts.get(mixed, None)
 
 
 async def test_the_server_is_verified_all_the_same(credentials: Credentials) -> None:
@@ -203,7 +203,7 @@ def test_the_key_is_on_disk_encrypted_and_for_no_longer_than_it_takes(
 
     monkeypatch.setattr(ssl.SSLContext, "load_cert_chain", watched)
     certificate = mutual_tls.ClientCertificate(merchant.private_key, merchant.certificate)
-    mutual_tls.presenting(certificate)
+    mutual_tls.client_context(certificate)
     (path, content, mode) = seen[0]
     assert b"BEGIN ENCRYPTED PRIVATE KEY" in content
     assert b"BEGIN PRIVATE KEY" not in content

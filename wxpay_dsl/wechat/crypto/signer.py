@@ -11,7 +11,7 @@ from attrs import field, frozen
 
 from wxpay_dsl.core.errors import SdkError
 from wxpay_dsl.core.origins import Origins
-from wxpay_dsl.wechat.service_hosts import SERVICE
+from wxpay_dsl.wechat.service_hosts import SERVICE_ORIGINS
 
 __all__ = ["Credential", "Signer", "SignerError"]
 
@@ -48,7 +48,7 @@ class Credential:
     serial: str
     signer: Signer
     #: The origins that signed requests may be sent to.
-    origins: Origins = field(default=SERVICE, repr=False)
+    origins: Origins = field(default=SERVICE_ORIGINS, repr=False)
     #: The scheme of the ``Authorization`` header, where it differs from the signer's.
     own_scheme: str = ""
 

@@ -27,7 +27,7 @@ from wxpay_dsl.core.files.names import shown_file
 if TYPE_CHECKING:
     from wxpay_dsl.core.messages import Request
 
-__all__ = ["ClientCertificate", "Contexts", "install", "mutual_tls", "presenting", "trusting"]
+__all__ = ["ClientCertificate", "Contexts", "client_context", "load_key", "mutual_tls", "verifying_context"]
 
 
 @frozen
@@ -43,7 +43,7 @@ class ClientCertificate:
         raise TypeError("a client certificate comes with its private key and is never pickled")
 
 
-def trusting(ca: str | None = None) -> ssl.SSLContext:
+def verifying_context(ca: str | None = None) -> ssl.SSLContext:
     """A context that verifies servers with the system's certificate authorities and those in ``ca``.
 
     ``ca`` is the path of a PEM file, or PEM text. Raises ConfigurationError if it has no certificates.
@@ -63,17 +63,17 @@ def trusting(ca: str | None = None) -> ssl.SSLContext:
     return context
 
 
-def presenting(certificate: ClientCertificate, ca: str | None = None) -> ssl.SSLContext:
-    """A context that presents ``certificate`` to servers, and verifies them as :func:`trusting` does."""
-    context = trusting(ca)
+def client_context(certificate: ClientCertificate, ca: str | None = None) -> ssl.SSLContext:
+    """A context that presents ``certificate`` to servers, and verifies them as :func:`verifying_context` does."""
+    context = verifying_context(ca)
     try:
-        install(context, certificate.private_key, (certificate.certificate, *certificate.chain))
+        load_key(context, certificate.private_key, (certificate.certificate, *certificate.chain))
     except ssl.SSLError as error:
         raise ConfigurationError(f"the client certificate (商户API证书) cannot be used: {error.reason}") from None
     return context
 
 
-def install(
+def load_key(
     context: ssl.SSLContext,
     private_key: RSAPrivateKey | EllipticCurvePrivateKey,
     certificates: Iterable[x509.Certificate],
@@ -104,14 +104,14 @@ class Contexts:
         self._kept: dict[tuple[bytes, str], ssl.SSLContext] = {}
         self._lock = threading.Lock()
 
-    def presenting(self, certificate: ClientCertificate, ca: str | None) -> ssl.SSLContext:
-        """See :func:`presenting`."""
+    def get(self, certificate: ClientCertificate, ca: str | None) -> ssl.SSLContext:
+        """The context of :func:`client_context`, created at the first use."""
         own = certificate.certificate.fingerprint(hashes.SHA256())
         # With the key: a wrong key for the same certificate must fail, not reuse the context of the right one.
         number = certificate.private_key.public_key().public_numbers().n
         identity = own + number.to_bytes((number.bit_length() + 7) // 8, "big"), ca or ""
         with self._lock:
-            context = self._kept.pop(identity, None) or presenting(certificate, ca)
+            context = self._kept.pop(identity, None) or client_context(certificate, ca)
             if len(self._kept) >= self._limit:
                 del self._kept[next(iter(self._kept))]
             # The most recently used entry is the last one; the first one is evicted.
@@ -123,12 +123,12 @@ def mutual_tls(
     certificate: ClientCertificate | None,
     ca: str | None = None,
     *,
-    demanded: bool = True,
+    required: bool = True,
     contexts: Contexts | None = None,
 ) -> Callable[[Request], ssl.SSLContext | None]:
     """The function that gives the TLS context of a request: the merchant's for operations that need it, else None.
 
-    The context is created at the first use, or taken from ``contexts``. With ``demanded`` False, operations that need a
+    The context is created at the first use, or taken from ``contexts``. With ``required`` False, operations that need a
     certificate are sent without one if there is none, as the sandbox environments allow; otherwise the function raises
     ConfigurationError for them.
     """
@@ -142,14 +142,14 @@ def mutual_tls(
         if not needed and not (operation is None and request.dialect == "v2"):
             return None
         if certificate is None:
-            if needed and demanded:
+            if needed and required:
                 raise ConfigurationError(
                     f"{request.name} requires the merchant's client certificate (商户API证书): give `p12` "
                     f"(apiclient_cert.p12), or `certificate` (apiclient_cert.pem) beside `private_key`"
                 )
             return None
         if not created:
-            created.append(cache.presenting(certificate, ca))
+            created.append(cache.get(certificate, ca))
         return created[0]
 
     return context
