@@ -26,7 +26,7 @@ class Generated(BuildHookInterface[Any]):
             from wxpay_dsl.core.specs.parsed import portable
             from wxpay_dsl.core.specs.spec_bytes import PARSED
             from wxpay_dsl.typing.files import write_packaged
-            from wxpay_dsl.wechat.dialects import DEFAULT
+            from wxpay_dsl.wechat.chains import DEFAULT
         finally:
             sys.path.remove(str(root))
         if version == "editable":

@@ -17,7 +17,8 @@ def run(quick: bool) -> dict[str, Any]:  # noqa: FBT001 (every measure's signatu
     from wxpay_dsl.core.chain.node import Target
     from wxpay_dsl.core.request.build import build, collect
     from wxpay_dsl.core.request.plan import plan_of
-    from wxpay_dsl.wechat.dialects import BASE_URL, v3
+    from wxpay_dsl.wechat.chains import BASE_URL
+    from wxpay_dsl.wechat.v3.dialect import v3
 
     segments = ("v3", "edu-papay", "contracts", "presign")
     branch = tree().find(segments)

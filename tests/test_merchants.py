@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from tests.wechat.platform_server import APIV3_KEY, PUB_KEY_ID, Platform, cert, keys, newer_key, serving, wechatpay
 from wxpay_dsl import ClosedError, ConfigurationError, ServiceError, Wechatpay
-from wxpay_dsl.wechat.signers.local import LocalSigner, SignerError
+from wxpay_dsl.wechat.crypto.signer import SignerError
+from wxpay_dsl.wechat.signers.local import LocalSigner
 from wxpay_dsl.wiring import client as assembly
 
 CERTS = {PUB_KEY_ID: keys()[1].public_key()}

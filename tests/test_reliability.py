@@ -175,7 +175,7 @@ class TestPlatformKeys:
 
     async def test_a_first_download_that_another_key_signed_is_not_believed(self) -> None:
         # GCM alone does not do: whoever had the APIv3 key once could go on for ever.
-        platform = Platform(platform_keys=[FIRST], signing=SECOND, serial=FIRST.id)
+        platform = Platform(certs=[FIRST], signing=SECOND, serial=FIRST.id)
         async with serving(platform), wechatpay(platform) as wxpay:
             with pytest.raises(BadSignatureError):
                 await query(wxpay)
@@ -208,7 +208,7 @@ class TestPlatformKeys:
                     await query(wxpay)
         # The download itself is answered with a forged serial, and changes nothing.
         assert platform.downloads == 2
-        assert wxpay.keyring.known() == [FIRST.id]
+        assert wxpay.keyring.key_ids() == [FIRST.id]
 
     @pytest.mark.parametrize("status", [404, 500])
     async def test_a_merchant_in_public_key_mode_is_not_disturbed(self, status: int) -> None:
@@ -239,7 +239,7 @@ class TestPlatformKeys:
         async with serving(platform), wechatpay(platform, platform_keys=CERTS, public_key_ratio=0) as wxpay:
             await query(wxpay)
             # The first download runs in the background; nobody waits for it but this.
-            await until(lambda: wxpay.keyring.known() == [FIRST.id, PUB_KEY_ID])
+            await until(lambda: wxpay.keyring.key_ids() == [FIRST.id, PUB_KEY_ID])
             await query(wxpay)
         asked = [headers["Wechatpay-Serial"] for target, headers, _ in platform.requests if "orders" in target]
         assert asked == [PUB_KEY_ID, FIRST.id]
@@ -272,7 +272,7 @@ class TestPlatformKeys:
                 await query(wxpay)
             (stored,) = list(tmp_path.iterdir())
             document = json.loads(stored.read_bytes())
-            document["answer"] = sealed([SECOND], "the attacker has another APIv3!!").decode()
+            document["response"] = sealed([SECOND], "the attacker has another APIv3!!").decode()
             stored.write_text(json.dumps(document))
             platform.signing, platform.certs = SECOND, [FIRST]
             async with wechatpay(platform, certificate_store=tmp_path) as wxpay:

@@ -337,7 +337,7 @@ REFUSALS: dict[str, tuple[dict[str, Any], str]] = {
     "one id twice": ({"platform_keys": "PUB_KEY_ID_1=a.pem,PUB_KEY_ID_1=b.pem"}, "'PUB_KEY_ID_1' is there twice"),
     "a file's name for a platform key's id": (
         {"platform_keys": {"pub_key.pem": PUBLIC_KEY_ID}},
-        "platform key 'pub_key.pem': an id is PUB_KEY_ID_… .*; here id and file have changed places",
+        "platform key 'pub_key.pem': an id is PUB_KEY_ID_… .*; the id and the file are swapped",
     ),
     "half an id": (
         {"platform_keys": {"PUB_KEY_ID_": "/nowhere.pem"}},

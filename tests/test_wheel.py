@@ -104,7 +104,7 @@ def test_without_the_extra_the_command_says_how_to_install_it(python: Path, tmp_
 
 def test_two_builds_carry_the_same_index(built: Path, tmp_path: Path) -> None:
     from wxpay_dsl.core.specs.index import portable_index
-    from wxpay_dsl.wechat.dialects import DEFAULT
+    from wxpay_dsl.wechat.chains import DEFAULT
 
     (wheel,) = built.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:

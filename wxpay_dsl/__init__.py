@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from .wechat import bills
     from .wechat.bills import BillFormatError
     from .wechat.crypto.decryptor import Decryptor
+    from .wechat.crypto.signer import Signer, SignerError
     from .wechat.errors import (
         BadSignatureError,
         ClockSkewError,
@@ -51,8 +52,7 @@ if TYPE_CHECKING:
     )
     from .wechat.merchant_keys import MerchantKeys
     from .wechat.payment_params import qr
-    from .wechat.platform_keys.keys import PlatformCertificatesError
-    from .wechat.signers.local import Signer, SignerError
+    from .wechat.platform_keys.certificates import PlatformCertificatesError
     from .wechat.v2.errors import MissingSignError, ResultCodeError, ReturnCodeError
     from .wechat.v3.errors import (
         AccountError,
@@ -204,9 +204,9 @@ _HOMES = {
     "VerificationError": "wechat.errors",
     "UnknownSerialError": "wechat.errors",
     "MerchantKeys": "wechat.merchant_keys",
-    "PlatformCertificatesError": "wechat.platform_keys.keys",
-    "Signer": "wechat.signers.local",
-    "SignerError": "wechat.signers.local",
+    "PlatformCertificatesError": "wechat.platform_keys.certificates",
+    "Signer": "wechat.crypto.signer",
+    "SignerError": "wechat.crypto.signer",
     "MissingSignError": "wechat.v2.errors",
     "ResultCodeError": "wechat.v2.errors",
     "ReturnCodeError": "wechat.v2.errors",

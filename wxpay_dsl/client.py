@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
 from wxpay_dsl.core.chain.node import Node, Target
 from wxpay_dsl.core.chain.tree import Tree
-from wxpay_dsl.wechat.dialects import CHAINS, DEFAULT
+from wxpay_dsl.wechat.chains import CHAINS, DEFAULT
 from wxpay_dsl.wechat.terms import TERMS
 
 if TYPE_CHECKING:
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from wxpay_dsl.core.request.files import FileSource
     from wxpay_dsl.core.response import Response
     from wxpay_dsl.settings.settings import Settings
+    from wxpay_dsl.wechat.crypto.platform_key import Keyring
     from wxpay_dsl.wechat.merchant_keys import MerchantKeys
     from wxpay_dsl.wechat.payment_params.builder import PaymentParams
-    from wxpay_dsl.wechat.platform_keys.keyring import Keyring
     from wxpay_dsl.wiring.client import Machinery
 
     from .typed import Chain
@@ -111,7 +111,7 @@ class Wechatpay(Chain):
     ) -> None:
         """Takes what is not given here from the environment (``WXPAY_MCHID`` …), then from ``profile``, a TOML file.
 
-        ``private_key``: PEM, DER, a path, a key object, or a :class:`~wxpay_dsl.wechat.signers.local.Signer`; ``platform_keys``:
+        ``private_key``: PEM, DER, a path, a key object, or a :class:`~wxpay_dsl.wechat.crypto.signer.Signer`; ``platform_keys``:
         platform key id (``PUB_KEY_ID_…``) or certificate serial to key; ``timeout``: seconds for a whole call;
         ``strict`` refuses paths that no spec declares, ``undeclared`` sends even to those that are nearly a declared
         one whose fields are encrypted; ``validate``: True, False or ``"strict"``; ``ca``: a PEM file of

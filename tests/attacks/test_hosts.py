@@ -16,8 +16,9 @@ from wxpay_dsl.client import tree
 from wxpay_dsl.core.chain.node import node_target
 from wxpay_dsl.core.http.transport import Transport
 from wxpay_dsl.core.messages import Exchange
-from wxpay_dsl.wechat.service_hosts import SERVICE
-from wxpay_dsl.wechat.signers.local import Credential, LocalSigner
+from wxpay_dsl.wechat.crypto.signer import Credential
+from wxpay_dsl.wechat.service_hosts import SERVICE_ORIGINS
+from wxpay_dsl.wechat.signers.local import LocalSigner
 from wxpay_dsl.wechat.v3.middleware import sign_v3
 
 ORDER = {"appid": "wx8888888888888888", "mchid": MCHID, "description": "茶", "out_trade_no": "A1"}
@@ -69,7 +70,7 @@ def specs(folder: Path, host: str) -> Path:
 
 
 def client(folder: Path, **settings: Any) -> Wechatpay:
-    given: dict[str, Any] = {"mchid": MCHID, "serial": SERIAL, "private_key": keys()[0], "secret": "s" * 32}
+    given: dict[str, Any] = {"mchid": MCHID, "serial": SERIAL, "private_key": keys()[0], "apiv2_key": "s" * 32}
     given |= {"platform_keys": {PUB_KEY_ID: keys()[1].public_key()}, "apiv3_key": APIV3_KEY, "specs": [folder]}
     return Wechatpay(**{**given, "retries": 0, "timeout": 5.0, **settings})
 
@@ -189,12 +190,12 @@ STRANGERS = [
 
 
 def test_the_service_s_own_hosts_are_told_from_others() -> None:
-    assert [url for url in PERMITTED if not SERVICE.permit(URL(url))] == []
-    assert [url for url in STRANGERS if SERVICE.permit(URL(url))] == []
+    assert [url for url in PERMITTED if not SERVICE_ORIGINS.permit(URL(url))] == []
+    assert [url for url in STRANGERS if SERVICE_ORIGINS.permit(URL(url))] == []
 
 
 def test_every_host_that_the_packaged_specs_name_is_the_service_s_own() -> None:
     packaged = tree()
     hosts = {declared.host for declared in packaged.declared()} - {""}
     assert len(hosts) >= 4
-    assert [host for host in hosts if not SERVICE.permit(URL(host))] == []
+    assert [host for host in hosts if not SERVICE_ORIGINS.permit(URL(host))] == []

@@ -182,7 +182,7 @@ def openings(sandbox: Sandbox, key: str) -> dict[str, Callable[[], Any]]:
     from tests.notify.conftest import make_sender
     from wxpay_dsl.notify.parsing.v3 import open_v3
     from wxpay_dsl.wechat.crypto import ciphers, shangmi
-    from wxpay_dsl.wechat.platform_keys.keys import decrypt_certificates
+    from wxpay_dsl.wechat.platform_keys.certificates import decrypt_certificates
 
     pair = make_sender().pair
     certs = {pair.id: pair.private_key.public_key()}
@@ -363,7 +363,7 @@ def test_none_is_left_in_temporary_files(tmp_path: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(tempfile, "tempdir", None)
     from wxpay_dsl.sandbox.keys.identity import throwaway_merchant
-    from wxpay_dsl.wechat.v2.mutual_tls import ClientCertificate, presenting
+    from wxpay_dsl.wechat.v2.mutual_tls import ClientCertificate, client_context
 
     merchant = throwaway_merchant("1900000109")
     seen: list[tuple[int, bytes]] = []
@@ -374,6 +374,6 @@ def test_none_is_left_in_temporary_files(tmp_path: Path, monkeypatch: pytest.Mon
         return write(descriptor, mode)
 
     monkeypatch.setattr(os, "fdopen", watched)
-    presenting(ClientCertificate(merchant.private_key, merchant.certificate))
+    client_context(ClientCertificate(merchant.private_key, merchant.certificate))
     assert [mode for mode, _ in seen] == [0o600]
     assert list(tmp_path.iterdir()) == []

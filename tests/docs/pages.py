@@ -39,7 +39,7 @@ from wxpay_dsl import Wechatpay
 from wxpay_dsl.core.specs.loader import load
 from wxpay_dsl.sandbox import Sandbox
 from wxpay_dsl.settings.settings import read_profile
-from wxpay_dsl.wechat.dialects import CHAINS, DEFAULT
+from wxpay_dsl.wechat.chains import CHAINS, DEFAULT
 
 __all__ = ["ROOT", "Block", "PageError", "blocks", "run_page"]
 

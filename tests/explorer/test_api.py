@@ -15,7 +15,7 @@ from wxpay_dsl.core.chain.describe import dotted
 from wxpay_dsl.core.chain.tree import Tree
 from wxpay_dsl.sandbox import Sandbox
 from wxpay_dsl.sandbox.explorer.description import describe
-from wxpay_dsl.wechat.dialects import CHAINS, DEFAULT
+from wxpay_dsl.wechat.chains import CHAINS, DEFAULT
 
 Ask = Callable[..., Awaitable[Any]]
 PRESIGN = "v3.eduPapay.contracts.presign.post"

@@ -96,7 +96,7 @@ def downloading() -> None:
         async with Wechatpay(profile="wxpay.toml", platform_keys={}) as wxpay:
             first = asyncio.ensure_future(call(wxpay))
             keyring: Any = wxpay.machinery.keyring
-            await until(lambda: keyring._flight is not None)
+            await until(lambda: keyring._running is not None)
             pid = child(wxpay)
             await first
             await asyncio.to_thread(ended, pid)

@@ -37,16 +37,18 @@ from wxpay_dsl.core.specs.model import Operation
 from wxpay_dsl.core.specs.yaml12 import read as read_yaml
 from wxpay_dsl.sandbox import Sandbox
 from wxpay_dsl.sandbox.protocol.messages import Call
-from wxpay_dsl.wechat import bills, dialects
+from wxpay_dsl.wechat import bills
+from wxpay_dsl.wechat.chains import CHAINS
 from wxpay_dsl.wechat.crypto.certificates import load_certificate, load_pkcs12
 from wxpay_dsl.wechat.crypto.keys import load_private_key, load_public_key
 from wxpay_dsl.wechat.crypto.merchant_files import read_merchant_files
 from wxpay_dsl.wechat.errors import VerificationError
-from wxpay_dsl.wechat.platform_keys.keys import PlatformCertificatesError, decrypt_certificates
+from wxpay_dsl.wechat.platform_keys.certificates import PlatformCertificatesError, decrypt_certificates
 from wxpay_dsl.wechat.platform_keys.store import KeyStoreError, StoredCertificates
 from wxpay_dsl.wechat.v2 import xml, xml_nested
 from wxpay_dsl.wechat.v3 import authorization
 from wxpay_dsl.wechat.v3 import signing as signing_v3
+from wxpay_dsl.wechat.v3.dialect import v3
 from wxpay_dsl.wechat.v3.verification import check_clock, read_headers
 
 __all__ = ["TARGETS", "Target"]
@@ -114,7 +116,7 @@ def fuzz_answers(data: bytes) -> None:
     said = data[3:40].decode("latin-1")
     headers = CIMultiDict({"Content-Type": KINDS[data[2] % len(KINDS)], "Request-ID": said, "Content-Encoding": said})
     response = RawResponse("GET /v3/x", status, headers, data[3:], safe=bool(data[0] & 4))
-    dialect = dialects.v3()
+    dialect = v3()
     try:
         read = dialect.decode(operation, response)
     except SdkError as error:
@@ -283,7 +285,7 @@ def fuzz_specs(data: bytes) -> None:
     file = _folder() / "x.yaml"
     file.write_bytes(data)
     try:
-        load((str(_folder()),), str(file), "v3", dialects.CHAINS)
+        load((str(_folder()),), str(file), "v3", CHAINS)
     except SpecError as error:
         told(error)
 

@@ -1,4 +1,4 @@
-"""Clients that no one here wrote, run unmodified against the sandbox.
+"""Third-party clients, run unmodified against the sandbox.
 
 The JavaScript original comes from npm (``npm ci --prefix tests/interop``), the others with the extra ``test``.
 """

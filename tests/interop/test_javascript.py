@@ -63,7 +63,7 @@ async def test_its_own_cli_downloads_the_certificates(node: str, sandbox: Sandbo
 async def test_the_cli_of_0_9_6_verifies_with_a_copy_of_what_it_has_not_filled_yet(
     node: str, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """Its bug, not the sandbox's: `platform_keys` is copied when the client is made, the downloader fills the original. So
+    """Its bug, not the sandbox's: `certs` is copied when the client is made, the downloader fills the original. So
     the downloads are tested with 0.8.14. This fails when a release mends it: then let the test above use it.
     """
     out, err = await download("wechatpay-axios-plugin", node, sandbox, tmp_path)

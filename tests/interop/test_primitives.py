@@ -1,4 +1,4 @@
-"""The primitives of two clients that no one here wrote, one side of each pair against ours, over any text."""
+"""The primitives of two third-party clients: one side of each pair against ours, with arbitrary text."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ PUBLIC = PRIVATE.public_key()
 PRIVATE_PEM = PRIVATE.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 PUBLIC_PEM = PUBLIC.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
-#: Text without half characters, and without what XML cannot carry.
+#: Text without lone surrogates and characters that XML cannot represent.
 TEXT = st.text(st.characters(blacklist_categories=("Cs", "Cc")), max_size=60)
 NAMES = st.from_regex(r"[a-z][a-z0-9_]{0,15}", fullmatch=True)
 KEY = st.text("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", min_size=32, max_size=32)
 NONCE = st.text("0123456789abcdef", min_size=12, max_size=12)
-#: A process of Node's is started an example: few, each of many texts.
+#: Each example starts a Node process: few examples, each with many texts.
 NODE = settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 

@@ -67,7 +67,7 @@ Call = Callable[..., Any]
 
 @pytest.fixture(params=["sync", "async"])
 async def wxpay(request: pytest.FixtureRequest, sandbox: Sandbox, reach: None, tmp_path: Path) -> AsyncIterator[Call]:
-    """Calls a method of the client, whichever of the two it is: gives status and answer."""
+    """Calls a method of the sync or the async client; returns status and response."""
     told = settings(sandbox, tmp_path, public_key=sandbox.platform.mode == "public-key")
     if request.param == "async":
         # Its two halves have an enumeration each, and know only their own.

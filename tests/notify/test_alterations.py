@@ -16,7 +16,7 @@ from tests.notify.conftest import Sender, Wire
 from wxpay_dsl import MerchantKeys
 from wxpay_dsl.diagnosis.notification import diagnose_v3
 from wxpay_dsl.sandbox.keys.identity import make_platform_public_key
-from wxpay_dsl.wechat.platform_keys.keys import PlatformKey
+from wxpay_dsl.wechat.crypto.platform_key import PlatformKey
 
 Keys = Mapping[str, PlatformKey]
 

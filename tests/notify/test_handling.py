@@ -23,7 +23,7 @@ from wxpay_dsl.notify.stores.memory import MemoryStore
 from wxpay_dsl.notify.stores.redis import RedisStore
 from wxpay_dsl.notify.stores.sqlite import SqliteStore
 from wxpay_dsl.wechat.crypto.ciphers import ecb_encrypt
-from wxpay_dsl.wechat.platform_keys.keys import PlatformKey
+from wxpay_dsl.wechat.crypto.platform_key import PlatformKey
 from wxpay_dsl.wechat.v2 import xml
 
 REFUND = {"mchid": "1900000109", "out_refund_no": "1", "refund_status": "SUCCESS"}
@@ -325,7 +325,7 @@ class TestAnswers:
             async def preferred(self) -> PlatformKey:
                 raise NotImplementedError
 
-            def known(self) -> list[str]:
+            def key_ids(self) -> list[str]:
                 return []
 
         merchant_keys = MerchantKeys("1900000109", Slow(), sender.merchant.apiv3_key)

@@ -34,7 +34,8 @@ from wxpay_dsl.notify import (
     UnknownMerchantError,
 )
 from wxpay_dsl.sandbox.keys.identity import make_platform_public_key
-from wxpay_dsl.wechat.platform_keys.keys import PlatformKey, PlatformKeys
+from wxpay_dsl.wechat.crypto.platform_key import PlatformKey
+from wxpay_dsl.wechat.platform_keys.keys import PlatformKeys
 
 
 @pytest.fixture
@@ -227,7 +228,7 @@ class _Fetching:
     async def preferred(self) -> PlatformKey:
         return self.key
 
-    def known(self) -> list[str]:
+    def key_ids(self) -> list[str]:
         return []
 
 
@@ -530,7 +531,7 @@ class TestWhoIsAsked:
         key = PlatformKey(sender.pair.id, sender.pair.private_key.public_key())
 
         class Having(_Fetching):
-            def known(self) -> list[str]:
+            def key_ids(self) -> list[str]:
                 return [self.key.id]
 
         rings = [(Having if number < at_hand else _Fetching)(key) for number in range(2)]

@@ -14,9 +14,10 @@ from wxpay_dsl.notify import MerchantLookupError, NotificationDecryptionError, U
 from wxpay_dsl.notify.merchants import NotificationMerchants
 from wxpay_dsl.sandbox.keys.identity import make_platform_public_key
 from wxpay_dsl.sandbox.keys.platform import Platform
+from wxpay_dsl.wechat.crypto.platform_key import PlatformKey
 from wxpay_dsl.wechat.crypto.shangmi import Sm2PublicKey
 from wxpay_dsl.wechat.errors import BadSignatureError, UnknownSerialError
-from wxpay_dsl.wechat.platform_keys.keys import PlatformKey, PlatformKeys
+from wxpay_dsl.wechat.platform_keys.keys import PlatformKeys
 
 
 def with_a_bogus_key(sender: Sender, mchid: str = "1900000666") -> MerchantKeys:
@@ -39,7 +40,7 @@ class Downloading:
     async def preferred(self) -> PlatformKey:
         raise NotImplementedError
 
-    def known(self) -> list[str]:
+    def key_ids(self) -> list[str]:
         return []
 
 
@@ -192,5 +193,5 @@ async def test_a_forgery_under_an_sm2_key_does_not_hold_up_the_event_loop(
 class Keys(Downloading):
     """A keyring with these keys at hand."""
 
-    def known(self) -> list[str]:
+    def key_ids(self) -> list[str]:
         return [key.id for key in self.keys]

@@ -13,7 +13,7 @@ from wxpay_dsl.core.request.validate import check
 from wxpay_dsl.core.specs.model import Operation
 from wxpay_dsl.sandbox import Sandbox
 from wxpay_dsl.sandbox.protocol.examples import example
-from wxpay_dsl.wechat.dialects import AUTO_FIELDS
+from wxpay_dsl.wechat.chains import AUTO_FIELDS
 
 FILE = b"\x89PNG\r\n\x1a\n" + bytes(64)
 

@@ -21,7 +21,7 @@ from wxpay_dsl.wechat.errors import (
     UnknownSerialError,
     VerificationError,
 )
-from wxpay_dsl.wechat.platform_keys.keys import decrypt_certificates
+from wxpay_dsl.wechat.platform_keys.certificates import decrypt_certificates
 
 from .conftest import Api, Shop, order
 

@@ -11,7 +11,7 @@ import pytest
 from wxpay_dsl import Wechatpay
 from wxpay_dsl.sandbox import Sandbox
 from wxpay_dsl.wechat.crypto.certificates import load_certificate, load_pkcs12
-from wxpay_dsl.wechat.platform_keys.keys import decrypt_certificates
+from wxpay_dsl.wechat.platform_keys.certificates import decrypt_certificates
 from wxpay_dsl.wechat.v3 import signing as signing_v3
 
 from .conftest import Shop

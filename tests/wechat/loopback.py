@@ -1,4 +1,4 @@
-"""A server on loopback that answers APIv2 calls with whatever a test says, and keeps what came."""
+"""A loopback server that answers APIv2 calls as a test says, and records the requests."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Handler = Callable[[web.Request, bytes], Answer | Awaitable[Answer]]
 
 
 class Loopback:
-    """Where it serves, and each request that came: method, path with query, headers, body."""
+    """The server's URL and its recorded requests: method, path with query, headers, body."""
 
     def __init__(self) -> None:
         self.url = ""
@@ -66,5 +66,5 @@ def signed(sign_type: str = "MD5", **fields: str) -> bytes:
 
 
 def wechatpay(loopback: Loopback, **settings: Any) -> Wechatpay:
-    """A client of APIv2 alone that calls it."""
+    """A client, configured for APIv2 only, that calls the server."""
     return Wechatpay(mchid=MCHID, apiv2_key=SECRET, base_url=loopback.url, **settings)

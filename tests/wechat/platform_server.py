@@ -1,4 +1,4 @@
-"""A WeChat Pay of certificates on loopback: it signs with the one that a test says, and counts the downloads."""
+"""A loopback server with platform certificates: it signs with the certificate a test chooses and counts downloads."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from cryptography.x509.oid import NameOID
 from wxpay_dsl import Wechatpay
 from wxpay_dsl.wechat.crypto.ciphers import aead_encrypt
 from wxpay_dsl.wechat.crypto.keys import load_private_key
-from wxpay_dsl.wechat.platform_keys.keys import PlatformKey, platform_key
+from wxpay_dsl.wechat.crypto.platform_key import PlatformKey, platform_key
 from wxpay_dsl.wechat.v3 import authorization
 from wxpay_dsl.wechat.v3 import signing as signing_v3
 
@@ -68,7 +68,7 @@ def newer_key() -> RSAPrivateKey:
 
 @frozen
 class Cert:
-    """A platform certificate and what signs in its name."""
+    """A platform certificate and its private key."""
 
     certificate: x509.Certificate
     private_key: RSAPrivateKey = field(repr=False)
@@ -80,12 +80,12 @@ class Cert:
 
     @property
     def key(self) -> PlatformKey:
-        """As a client keeps it."""
+        """The platform key, as a client has it."""
         return platform_key(self.id, self.certificate)
 
 
 def cert(number: int, start: timedelta = -DAY, end: timedelta = 100 * DAY, key: RSAPrivateKey | None = None) -> Cert:
-    """A certificate whose serial begins with a zero, valid from and until so long from now."""
+    """A certificate whose serial starts with a zero; ``start`` and ``end`` are relative to now."""
     signer = key or keys()[1]
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Tenpay.com sign")])
     now = datetime.now(UTC)
@@ -94,7 +94,7 @@ def cert(number: int, start: timedelta = -DAY, end: timedelta = 100 * DAY, key: 
 
 
 def sealed(certs: list[Cert], apiv3_key: str = APIV3_KEY) -> bytes:
-    """What ``GET /v3/certificates`` answers."""
+    """The body of a response of ``GET /v3/certificates``."""
     data = []
     for one in certs:
         pem = one.certificate.public_bytes(Encoding.PEM)
@@ -110,29 +110,29 @@ def sealed(certs: list[Cert], apiv3_key: str = APIV3_KEY) -> bytes:
 
 @define
 class Platform:
-    """What the server does now; a test changes it while it serves."""
+    """The server's behaviour, which a test may change while it runs."""
 
     certs: list[Cert] = field(factory=list)
-    #: Signs all answers: a certificate, or None for the public key.
+    #: The certificate that signs all responses, or None for the public key.
     signing: Cert | None = None
-    #: The id that answers name, where it is not the signer's.
+    #: The key id that responses name, if it is not that of the signer.
     serial: str = ""
     url: str = ""
     #: Seconds that a download takes.
     slow: float = 0.0
-    #: Answers in the place of a download.
+    #: Handles downloads instead of the server.
     refuse: tuple[int, bytes] | None = None
-    #: So many downloads find it busy (503) before one comes.
+    #: The number of downloads that get 503 before one succeeds.
     busy: int = 0
     apiv3_key: str = APIV3_KEY
     downloads: int = 0
     calls: int = 0
     requests: list[tuple[str, dict[str, str], bytes]] = field(factory=list)
-    #: Answers other calls; None for ``{}``.
+    #: Handles all other calls; None responds with ``{}``.
     answer: Answer | None = None
 
     def signed(self, body: bytes, signing: Cert | None = None, status: int = 200) -> web.Response:
-        """An answer that is vouched for."""
+        """A signed response."""
         pair = signing or self.signing
         timestamp, nonce = str(int(time.time())), authorization.nonce()
         key = pair.private_key if pair is not None else keys()[1]
@@ -180,7 +180,7 @@ async def serving(platform: Platform) -> AsyncIterator[Platform]:
 
 
 def wechatpay(platform: Platform, **settings: Any) -> Wechatpay:
-    """A client of it; in certificate mode unless ``platform_keys`` says otherwise."""
+    """A client of the server, in certificate mode unless ``platform_keys`` is given."""
     given = {
         "mchid": MCHID,
         "serial": SERIAL,

@@ -1,4 +1,4 @@
-"""Seeing what happens: the log and what is not in it, hooks, OpenTelemetry, the text for a support ticket."""
+"""Logs and what they never contain, hooks, OpenTelemetry, and the dump of an exchange for a support ticket."""
 
 from __future__ import annotations
 
@@ -260,7 +260,7 @@ async def test_a_refusal_is_an_error_in_the_span_and_a_class_in_the_metric(sandb
 
 
 async def test_a_code_that_nobody_signed_makes_no_time_series_without_end(sandbox: Sandbox) -> None:
-    """Whoever answers in the service's place writes any code, of any length, another one each time."""
+    """A server that impersonates the service may send arbitrary codes: any length, a new one each time."""
     collected = Collected()
     codes = ["A" * 64, "A" * 65, "a code", "PARAM_ERROR\n", "错误", "", *(f"CODE_{number}" for number in range(600))]
 

@@ -1,4 +1,4 @@
-"""Where the spec says so, no refusal is final: whether a transfer to a user was made is known once it was queried."""
+"""Operations whose errors are not final: only a query tells whether a transfer to a user was made."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from wxpay_dsl.client import tree
 from wxpay_dsl.sandbox.keys.identity import throwaway_merchant
 from wxpay_dsl.wechat.v2 import xml
 
-#: What pays a user.
+#: Operations that pay a user.
 TRANSFERS = {
     "POST /v3/fund-app/mch-transfer/transfer-bills",
     "POST /v3/fund-app/mch-transfer/transfer-bills/pre-transfer-with-authorization",
@@ -106,7 +106,7 @@ async def test_where_the_service_takes_no_sign_type_none_is_sent(path: str) -> N
             node = node[segment]
         request = await wxpay.client.prepare(node._target(), {}, {"validate": False})
         assert "sign_type" not in request.sections["body"]
-        with pytest.raises(ValidationError, match="sign_type: the service does not take it") as caught:
+        with pytest.raises(ValidationError, match="sign_type: the service does not include it") as caught:
             await wxpay.client.prepare(node._target(), {"sign_type": "HMAC-SHA256"}, {"validate": False})
         assert [fault.path for fault in caught.value.errors] == ["sign_type"]
 

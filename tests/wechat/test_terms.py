@@ -11,9 +11,10 @@ from wxpay_dsl.core.chain.describe import certainty
 from wxpay_dsl.core.dialect import Dialect
 from wxpay_dsl.core.redaction import redact_data
 from wxpay_dsl.core.specs.model import Checked
-from wxpay_dsl.wechat import dialects
 from wxpay_dsl.wechat.terms import TERMS
 from wxpay_dsl.wechat.v2.dialect import v2
+from wxpay_dsl.wechat.v3.brand import brand
+from wxpay_dsl.wechat.v3.dialect import v3
 
 
 def test_help_shows_the_chinese_terms() -> None:
@@ -28,7 +29,7 @@ def test_every_source_of_facts_has_a_chinese_term(source: str, term: str) -> Non
     assert f" ({term}) on 2026-08-08" in certainty(Checked(source, "2026-08-08"), TERMS)
 
 
-@pytest.mark.parametrize("dialect", [dialects.v3, dialects.brand, v2])
+@pytest.mark.parametrize("dialect", [v3, brand, v2])
 def test_logs_mask_payment_codes_whatever_the_dialect(dialect: Callable[[], Dialect]) -> None:
     dialect()
     data = {"code_url": "weixin://wxpay/bizpayurl?pr=x", "auth_code": "130000000000000000", "prepay_id": "p"}

@@ -13,7 +13,7 @@ from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
 from attrs import frozen
 
-from wxpay_dsl.wechat.dialects import BASE_URL
+from wxpay_dsl.wechat.chains import BASE_URL
 from wxpay_dsl.wechat.v3.serialisations import serialisations
 
 __all__ = ["Parts", "messages", "meta_of"]

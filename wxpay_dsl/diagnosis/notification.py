@@ -13,9 +13,9 @@ from wxpay_dsl.notify.notification import SUBJECT
 from wxpay_dsl.notify.parsing.alterations import find_alteration, remaining_cause, signed_message, visible_alteration
 from wxpay_dsl.notify.parsing.v2 import merchant_of, open_v2, read_v2
 from wxpay_dsl.notify.parsing.v3 import open_v3
+from wxpay_dsl.wechat.crypto.platform_key import PlatformKey, is_public_key_id
 from wxpay_dsl.wechat.errors import MalformedTimestampError, MissingHeaderError
 from wxpay_dsl.wechat.merchant_keys import MerchantKeys
-from wxpay_dsl.wechat.platform_keys.keys import PlatformKey, is_public_key_id
 from wxpay_dsl.wechat.v2 import signing as signing_v2
 from wxpay_dsl.wechat.v3 import signing as signing_v3
 from wxpay_dsl.wechat.v3.verification import CLOCK_WINDOW, SignatureHeaders, read_headers

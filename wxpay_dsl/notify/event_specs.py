@@ -13,7 +13,7 @@ from wxpay_dsl.core.request.mismatch import SHAPES, Kind
 from wxpay_dsl.core.request.validate import check
 from wxpay_dsl.core.specs.grammar import nearest
 from wxpay_dsl.core.specs.model import Schema
-from wxpay_dsl.wechat.v2.shapes import notification_shape
+from wxpay_dsl.wechat.v2.schemas import comparable_notification
 
 from .notification import Notification
 
@@ -100,6 +100,6 @@ class EventSpecs:
 
     def _report(self, reporter: Reporter, notification: Notification[Any]) -> None:
         event = self.tree.event(notification.type)
-        shape = notification_shape(event, notification.resource) if event is not None else None
-        if shape is not None:
-            reporter.compare(notification.type, *shape, "resource")
+        compared = comparable_notification(event, notification.resource) if event is not None else None
+        if compared is not None:
+            reporter.compare(notification.type, *compared, "resource")

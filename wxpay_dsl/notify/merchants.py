@@ -9,9 +9,9 @@ from typing import Final, Protocol
 
 from wxpay_dsl.core.chain.tree import Tree
 from wxpay_dsl.core.errors import ConfigurationError
+from wxpay_dsl.wechat.crypto.platform_key import PlatformKey
 from wxpay_dsl.wechat.errors import UnknownSerialError
 from wxpay_dsl.wechat.merchant_keys import MerchantKeys
-from wxpay_dsl.wechat.platform_keys.keys import PlatformKey
 from wxpay_dsl.wechat.v3.verification import SignatureHeaders, unknown_serial
 
 from .notification import SUBJECT, MerchantLookupError, UnknownMerchantError
@@ -93,7 +93,7 @@ class NotificationMerchants:
             return (merchants,)
         # Those that have the key come first, so that the others do not download keys for a serial that is not theirs.
         serials = {serial, serial.upper()}
-        with_key = tuple(keys for keys in merchants if not serials.isdisjoint(keys.keyring.known()))
+        with_key = tuple(keys for keys in merchants if not serials.isdisjoint(keys.keyring.key_ids()))
         first = {keys.mchid for keys in with_key}
         others = tuple(keys for keys in merchants if keys.mchid not in first)
         return tuple(group for group in (with_key, others) if group)
@@ -135,5 +135,5 @@ class NotificationMerchants:
 
     def unknown(self, signed: SignatureHeaders, candidates: Iterable[MerchantKeys]) -> UnknownSerialError:
         """The error if none of the candidates has the key."""
-        key_ids = sorted({key_id for candidate in candidates for key_id in candidate.keyring.known()})
+        key_ids = sorted({key_id for candidate in candidates for key_id in candidate.keyring.key_ids()})
         return unknown_serial(signed, key_ids[:5], SUBJECT)

@@ -17,10 +17,10 @@ from wxpay_dsl.core.errors import ConfigurationError, SdkError
 from wxpay_dsl.core.observe.drift import OnDrift, Reporter
 from wxpay_dsl.notify.parsing.v2 import merchant_of, open_v2, read_v2
 from wxpay_dsl.notify.parsing.v3 import open_v3
+from wxpay_dsl.wechat.crypto.platform_key import PlatformKey
 from wxpay_dsl.wechat.crypto.shangmi import Sm2PublicKey
 from wxpay_dsl.wechat.errors import BadSignatureError, ClockSkewError, MissingHeaderError
 from wxpay_dsl.wechat.merchant_keys import MerchantKeys
-from wxpay_dsl.wechat.platform_keys.keys import PlatformKey
 from wxpay_dsl.wechat.v3.verification import SignatureHeaders, check_clock, check_signature, packed, read_headers
 
 from .acknowledgements import Acknowledgement, dialect_of, failure, success

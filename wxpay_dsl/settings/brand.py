@@ -11,8 +11,10 @@ from attrs import field, frozen
 from wxpay_dsl.core.errors import ConfigurationError
 from wxpay_dsl.core.secrets import Secret
 from wxpay_dsl.wechat.crypto.keys import load_private_key
-from wxpay_dsl.wechat.platform_keys.keys import PlatformKeys, platform_key
-from wxpay_dsl.wechat.signers.local import Credential, LocalSigner, Signer
+from wxpay_dsl.wechat.crypto.platform_key import platform_key
+from wxpay_dsl.wechat.crypto.signer import Credential, Signer
+from wxpay_dsl.wechat.platform_keys.keys import PlatformKeys
+from wxpay_dsl.wechat.signers.local import LocalSigner
 from wxpay_dsl.wechat.v3.authorization import BRAND_SCHEME
 
 from .redaction import shown

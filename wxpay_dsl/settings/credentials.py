@@ -19,10 +19,12 @@ from wxpay_dsl.wechat.crypto.certificates import (
     public_key_matches,
 )
 from wxpay_dsl.wechat.crypto.keys import load_private_key
+from wxpay_dsl.wechat.crypto.platform_key import PlatformKey, platform_key
 from wxpay_dsl.wechat.crypto.shangmi import is_sm2
-from wxpay_dsl.wechat.platform_keys.keys import PlatformKey, PlatformKeys, platform_key
+from wxpay_dsl.wechat.crypto.signer import Signer
+from wxpay_dsl.wechat.platform_keys.keys import PlatformKeys
 from wxpay_dsl.wechat.signers.absent import AbsentSigner
-from wxpay_dsl.wechat.signers.local import LocalSigner, Signer
+from wxpay_dsl.wechat.signers.local import LocalSigner
 from wxpay_dsl.wechat.v2.mutual_tls import ClientCertificate
 
 from .redaction import shown

@@ -20,12 +20,13 @@ from wxpay_dsl.core.messages import Validate
 from wxpay_dsl.core.observe.hooks import Hook
 from wxpay_dsl.core.origins import LOOPBACK, Origins, is_origin
 from wxpay_dsl.core.specs.grammar import nearest
+from wxpay_dsl.wechat.chains import BASE_URL
 from wxpay_dsl.wechat.crypto import pem
 from wxpay_dsl.wechat.crypto.decryptor import Decryptor, LocalDecryptor
-from wxpay_dsl.wechat.dialects import BASE_URL
+from wxpay_dsl.wechat.crypto.signer import Signer
 from wxpay_dsl.wechat.platform_keys.keys import PlatformKeys
-from wxpay_dsl.wechat.service_hosts import service_and
-from wxpay_dsl.wechat.signers.local import LocalSigner, Signer
+from wxpay_dsl.wechat.service_hosts import service_origins
+from wxpay_dsl.wechat.signers.local import LocalSigner
 from wxpay_dsl.wechat.v2.environments import SANDBOXES, SandboxName
 from wxpay_dsl.wechat.v2.mutual_tls import ClientCertificate
 
@@ -143,7 +144,7 @@ class Settings:
     def origins(self) -> Origins:
         """Where the merchant's signature may go."""
         backup = self.connections.backup_url
-        return service_and([self.base_url, *([backup] if backup else []), *self.hosts])
+        return service_origins([self.base_url, *([backup] if backup else []), *self.hosts])
 
     @property
     def decryptor(self) -> Decryptor | None:

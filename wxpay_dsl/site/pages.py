@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from wxpay_dsl.core.chain.describe import FieldEntry, certainty, dotted, fields, sections
 from wxpay_dsl.core.specs.model import Event, Operation
-from wxpay_dsl.wechat.dialects import AUTO_FIELDS
+from wxpay_dsl.wechat.chains import AUTO_FIELDS
 from wxpay_dsl.wechat.roles import ROLES
 from wxpay_dsl.wechat.terms import TERMS
 

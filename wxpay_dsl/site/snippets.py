@@ -12,7 +12,7 @@ from typing import Any, Final
 from wxpay_dsl.core.chain.describe import dotted
 from wxpay_dsl.core.specs.model import Event, Operation, Schema
 from wxpay_dsl.core.specs.transform import fields_of, names_of
-from wxpay_dsl.wechat.dialects import AUTO_FIELDS
+from wxpay_dsl.wechat.chains import AUTO_FIELDS
 from wxpay_dsl.wechat.v2.environments import SANDBOXES
 
 __all__ = ["Example", "call_snippet", "event_snippet"]

@@ -9,9 +9,9 @@ from wxpay_dsl.client import tree
 from wxpay_dsl.core.files.atomic_write import atomic_folder
 from wxpay_dsl.core.specs.model import Operation
 from wxpay_dsl.core.typing.stubs import Packaged, Subscription, Vocabulary, generate, overlay
-from wxpay_dsl.wechat.dialects import AUTO_FIELDS
+from wxpay_dsl.wechat.chains import AUTO_FIELDS
 from wxpay_dsl.wechat.roles import ROLES
-from wxpay_dsl.wechat.v2.shapes import carried_by, returned_by
+from wxpay_dsl.wechat.v2.schemas import notification_schema, response_schema
 
 __all__ = ["OVERLAY_FILES", "PACKAGE", "packaged", "write_overlay", "write_packaged"]
 
@@ -80,4 +80,4 @@ def _vocabulary() -> Vocabulary:
     def auto_fields(operation: Operation, name: str) -> bool:
         return name.lower() in AUTO_FIELDS[operation.dialect]
 
-    return Vocabulary(auto_fields, ROLES, returned_by, carried_by, _SUBSCRIPTION)
+    return Vocabulary(auto_fields, ROLES, response_schema, notification_schema, _SUBSCRIPTION)

@@ -1,4 +1,4 @@
-"""What can be wrong with a signature of WeChat Pay (应答签名 / 回调签名): five errors with five different mends.
+"""Errors of verifying WeChat Pay's signatures (应答签名, 回调签名): five causes, each with its own class and remedy.
 
 https://pay.weixin.qq.com/doc/v3/merchant/4013053249
 """
@@ -22,22 +22,22 @@ __all__ = [
 ]
 
 
-#: How much of somebody else's answer an error shows in its line.
+#: Bytes of an unverified body that an error's text shows.
 _EXCERPT: Final = 200
 
 
 @frozen(str=False)
 class VerificationError(SdkError):
-    """An answer or a notification that cannot be believed. It was not parsed.
+    """The signature of a response or a notification is missing or invalid. The body was not parsed.
 
-    ``outcome_unknown`` is True when the request it answers may have moved money: query it before trying again.
+    ``outcome_unknown`` is True if the request may have moved money: query its result before retrying it.
     """
 
-    #: What was verified: ``POST /v3/…``, or ``notification``.
+    #: What was verified: the operation (``POST /v3/…``), or ``notification``.
     subject: str
     message: str
     outcome_unknown: bool = False
-    #: The answer as it came, all of it; 0 and empty for a notification, which whoever received it has.
+    #: The response's status, headers and complete body; 0 and empty for a notification.
     status: int = 0
     headers: Mapping[str, str] = field(factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
@@ -45,42 +45,42 @@ class VerificationError(SdkError):
     def __str__(self) -> str:
         line = f"{self.subject}: {self.message}"
         if self.body and not self.body.lstrip().startswith((b"{", b"[")):
-            # Not the service's own: a proxy's page says best itself whose it is.
+            # Not a response of the service: the text of a proxy's page helps to identify the proxy.
             line += f" (status {self.status}, {self.body[:_EXCERPT].decode('utf-8', 'replace')!r})"
         return f"{line}; the outcome is unknown: query it" if self.outcome_unknown else line
 
 
 @frozen(str=False)
 class MissingHeaderError(VerificationError):
-    """One of the four ``Wechatpay-*`` headers is not there, or empty."""
+    """One of the four ``Wechatpay-*`` headers is missing or empty."""
 
     header: str = ""
 
 
 @frozen(str=False)
 class MalformedTimestampError(VerificationError):
-    """``Wechatpay-Timestamp`` is no Unix time in whole seconds."""
+    """``Wechatpay-Timestamp`` is not a Unix time in whole seconds."""
 
     timestamp: str = ""
 
 
 @frozen(str=False)
 class ClockSkewError(VerificationError):
-    """``Wechatpay-Timestamp`` is further from the local clock than allowed: a replay, or a wrong clock here."""
+    """``Wechatpay-Timestamp`` differs too much from the local clock: a replay, or a local clock that is wrong."""
 
-    #: Seconds that the signature is older than the local clock; negative where it is ahead of it.
+    #: Age of the signature in seconds by the local clock; negative if it is in the future.
     age: int = 0
 
 
 @frozen(str=False)
 class UnknownSerialError(VerificationError):
-    """``Wechatpay-Serial`` names no platform key that is known here."""
+    """``Wechatpay-Serial`` does not name a configured or downloaded platform key."""
 
     serial: str = ""
 
 
 @frozen(str=False)
 class BadSignatureError(VerificationError):
-    """The signature is not that of the named key over these bytes."""
+    """The signature is not a signature of the named key over the received bytes."""
 
     serial: str = ""

@@ -1,4 +1,4 @@
-"""A merchant as the receiver of notifications: the keys that verify and open what is sent to it."""
+"""The keys of one merchant that verify and decrypt its notifications."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from wxpay_dsl.core.errors import ConfigurationError
 
-from .platform_keys.keyring import Keyring, StaticKeyring
-from .platform_keys.keys import PlatformKeys, platform_key
+from .crypto.platform_key import Keyring, platform_key
+from .platform_keys.keyring import StaticKeyring
+from .platform_keys.keys import PlatformKeys
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -27,7 +28,7 @@ def _key_bytes(value: str | bytes | None) -> bytes | None:
 
 
 def _aead(merchant_keys: MerchantKeys | _Secrets) -> AESGCM | None:
-    # The key is in no variable: error trackers send those of every frame.
+    # The key is kept out of local variables: error trackers send those of every frame.
     if merchant_keys.apiv3_key is None:
         return None
     if len(merchant_keys.apiv3_key) != 32:
@@ -37,7 +38,7 @@ def _aead(merchant_keys: MerchantKeys | _Secrets) -> AESGCM | None:
 
 @frozen
 class _Secrets:
-    """What a merchant_keys is given of secrets, out of sight until its other settings are found to be right."""
+    """The secret arguments of :meth:`MerchantKeys.of`, masked while its other arguments are checked."""
 
     apiv3_key: bytes | None = field(repr=False, converter=_key_bytes)
     apiv2_key: str | None = field(repr=False)
@@ -45,17 +46,17 @@ class _Secrets:
 
 @frozen
 class MerchantKeys:
-    """Whom notifications are for. Nothing apiv2_key is in its repr."""
+    """A merchant that receives notifications, and its keys. No secret is in the repr."""
 
     #: 商户号
     mchid: str
-    #: The platform keys (微信支付公钥 / 平台证书) that it believes.
+    #: The trusted platform keys (微信支付公钥 / 平台证书).
     keyring: Keyring = field(repr=False)
-    #: APIv3密钥, 32 bytes: opens APIv3's.
+    #: APIv3密钥, 32 bytes: decrypts APIv3 notifications.
     apiv3_key: bytes | None = field(default=None, repr=False, converter=_key_bytes)
-    #: APIv2密钥: verifies APIv2's, and opens its refunds.
+    #: APIv2密钥: verifies APIv2 notifications, and decrypts those of refunds.
     apiv2_key: str | None = field(default=None, repr=False)
-    #: The APIv3 key, prepared: it opens every notification.
+    #: The cipher of the APIv3 key, built once for all notifications.
     aead: AESGCM | None = field(default=Factory(_aead, takes_self=True), init=False, repr=False, eq=False)
 
     @classmethod
@@ -67,21 +68,22 @@ class MerchantKeys:
         apiv3_key: str | bytes | None = None,
         apiv2_key: str | None = None,
     ) -> Self:
-        """A merchant_keys from its keys alone: a server of notifications needs no private key.
+        """The keys of a merchant, from its settings. A server that only receives notifications needs no private key.
 
-        ``platform_keys``: platform key id (``PUB_KEY_ID_…``) or certificate serial to key, in any form that a client takes.
-        Raises ConfigurationError for keys that cannot be loaded, or where none is given.
+        ``platform_keys`` maps the id of a platform key (``PUB_KEY_ID_…``) or the serial of a certificate to the key,
+        in any form that the client accepts. Raises ConfigurationError for keys that cannot be loaded, or if there are
+        none.
         """
         given = _Secrets(apiv3_key, apiv2_key)
         del apiv3_key, apiv2_key
         _ = _aead(given)
         if not platform_keys and given.apiv2_key is None:
             raise ConfigurationError(
-                f"nothing to verify the notifications of {mchid} with: give `platform_keys`, {{'PUB_KEY_ID_…': 'pub_key.pem'}} "
-                f"(微信支付公钥), with `apiv3_key`; for APIv2 `apiv2_key` (APIv2密钥)"
+                f"there is no key to verify notifications of {mchid} with: give `platform_keys`, "
+                f"{{'PUB_KEY_ID_…': 'pub_key.pem'}} (微信支付公钥), with `apiv3_key`; for APIv2 `apiv2_key` (APIv2密钥)"
             )
         keys = [platform_key(key_id, thing) for key_id, thing in (platform_keys or {}).items()]
         return cls(mchid, StaticKeyring(PlatformKeys(keys)), given.apiv3_key, given.apiv2_key)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        raise TypeError("a merchant_keys holds secret keys and is never pickled")
+        raise TypeError("MerchantKeys holds secret keys and is never pickled")

@@ -1,4 +1,4 @@
-"""Who may call an operation: the words that specs use, and what the official pages call them."""
+"""The roles that may call an operation: the words that specs use, and their official names."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Final
 
 __all__ = ["ROLES", "plays"]
 
-#: Each role of a spec, and its official name. The pages have changed their terms over the years, and say 普通商户 now
-#: where they said 直连商户; a spec keeps the word of the page that it follows.
+#: Each role of a spec and its official name. The official pages have changed their terms over the years, for example
+#: from 直连商户 to 普通商户; a spec uses the term of the page that it follows.
 ROLES: Final[Mapping[str, str]] = {
     "merchant": "直连商户",
     "ordinary_merchant": "普通商户",
@@ -29,7 +29,7 @@ ROLES: Final[Mapping[str, str]] = {
     "brand": "品牌方",
 }
 
-#: The role that another is a kind of: who asks for the wider one means the narrower too.
+#: By role, the wider role that it is a kind of: a search for the wider one finds the narrower one too.
 _KIND_OF: Final[Mapping[str, str]] = {
     "ordinary_merchant": "merchant",
     "wechatpay_merchant": "merchant",
@@ -45,5 +45,5 @@ _KIND_OF: Final[Mapping[str, str]] = {
 
 
 def plays(role: str, asked: str) -> bool:
-    """Whether an operation for ``role`` is one for ``asked``: a word of :data:`ROLES`, or its official name."""
+    """Whether an operation for ``role`` matches ``asked``, which is a word of :data:`ROLES` or an official name."""
     return asked in (role, ROLES.get(role)) or (role in _KIND_OF and plays(_KIND_OF[role], asked))

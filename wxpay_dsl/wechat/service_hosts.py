@@ -1,4 +1,4 @@
-"""The hosts of WeChat Pay itself, which alone are sent a merchant's signature unasked."""
+"""WeChat Pay's own hosts: the only ones that signed requests are sent to unless the settings name others."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Final
 
 from wxpay_dsl.core.origins import Origins
 
-__all__ = ["DOMAINS", "SERVICE", "service_and"]
+__all__ = ["DOMAINS", "SERVICE_ORIGINS", "service_origins"]
 
 #: The domains of WeChat Pay's own hosts: its APIs (``api.mch.weixin.qq.com``, ``apihk.mch.weixin.qq.com``,
-#: ``api2.wechatpay.cn`` …) and the hosts of the files that signed answers name.
+#: ``api2.wechatpay.cn`` …) and the hosts of the files that signed responses link to.
 DOMAINS: Final = (".mch.weixin.qq.com", ".wechatpay.cn")
-#: WeChat Pay's own hosts, and no other.
-SERVICE: Final = Origins.of((), DOMAINS)
+#: The origins of WeChat Pay's own hosts only.
+SERVICE_ORIGINS: Final = Origins.of((), DOMAINS)
 
 
-def service_and(urls: Iterable[str]) -> Origins:
-    """WeChat Pay's own hosts, and the origins of absolute ``urls`` that the settings name."""
+def service_origins(urls: Iterable[str]) -> Origins:
+    """The origins of WeChat Pay's own hosts and of ``urls``, which are absolute and come from the settings."""
     return Origins.of(urls, DOMAINS)

@@ -13,9 +13,9 @@ from wxpay_dsl.core.http.transport import Middleware
 from wxpay_dsl.core.messages import Exchange, Request
 from wxpay_dsl.core.origins import Origins
 from wxpay_dsl.settings.brand import BrandSettings
-from wxpay_dsl.wechat.dialects import brand
 from wxpay_dsl.wechat.platform_keys.keyring import StaticKeyring
 from wxpay_dsl.wechat.signers.local import LocalSigner
+from wxpay_dsl.wechat.v3.brand import brand
 from wxpay_dsl.wechat.v3.middleware import sign_v3
 from wxpay_dsl.wechat.v3.sensitive import decrypt_sensitive, encrypt_sensitive
 

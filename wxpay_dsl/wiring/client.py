@@ -18,15 +18,18 @@ from wxpay_dsl.core.http.transport import Middleware, Transport, user_agent
 from wxpay_dsl.core.messages import Exchange
 from wxpay_dsl.core.observe.hooks import Hook
 from wxpay_dsl.settings.settings import Settings
-from wxpay_dsl.wechat.dialects import v3
+from wxpay_dsl.wechat.crypto.platform_key import Keyring, is_public_key_id
+from wxpay_dsl.wechat.crypto.signer import Credential, Signer
+from wxpay_dsl.wechat.platform_keys.certificates import CertificateDecryptor
 from wxpay_dsl.wechat.platform_keys.download import certificate_download
-from wxpay_dsl.wechat.platform_keys.keyring import Keyring, Preference, StaticKeyring
-from wxpay_dsl.wechat.platform_keys.keys import CertificateOpener, RefreshPolicy, is_public_key_id
+from wxpay_dsl.wechat.platform_keys.keyring import Preference, StaticKeyring
+from wxpay_dsl.wechat.platform_keys.refresh_policy import RefreshPolicy
 from wxpay_dsl.wechat.platform_keys.refreshing import RefreshingKeyring
-from wxpay_dsl.wechat.signers.local import Credential, LocalSigner, Signer
+from wxpay_dsl.wechat.signers.local import LocalSigner
 from wxpay_dsl.wechat.v2.middleware import verify_v2
-from wxpay_dsl.wechat.v2.mutual_tls import Contexts, mutual_tls, trusting
+from wxpay_dsl.wechat.v2.mutual_tls import Contexts, mutual_tls, verifying_context
 from wxpay_dsl.wechat.v3.authorization import SM2_SCHEME
+from wxpay_dsl.wechat.v3.dialect import v3
 from wxpay_dsl.wechat.v3.middleware import sign_v3
 from wxpay_dsl.wechat.v3.sensitive import decrypt_sensitive, encrypt_sensitive
 
@@ -63,7 +66,7 @@ class Shared:
             user_agent("wxpay-dsl", __version__),
             limit=connections.max_connections,
             proxy=settings.proxy,
-            tls=trusting(settings.ca) if settings.ca is not None else None,
+            tls=verifying_context(settings.ca) if settings.ca is not None else None,
         )
         hosts = FailoverHosts(settings.base_url, connections.backup_url) if connections.backup_url else None
         return cls(transport, RetryPolicy(attempts=1 + connections.retries), hosts)
@@ -131,7 +134,7 @@ def assemble(settings: Settings, tree: Tree, shared: Shared | None = None) -> Ma
         tls=mutual_tls(
             settings.client_certificate,
             settings.ca,
-            demanded=settings.v2_sandbox is None,
+            required=settings.v2_sandbox is None,
             contexts=common.contexts,
         ),
         use_spec_hosts=not settings.one_host,
@@ -151,9 +154,9 @@ def _hooks(settings: Settings) -> Sequence[Hook]:
     if settings.drift is None:
         return settings.hooks
     from wxpay_dsl.core.observe.drift import watch
-    from wxpay_dsl.wechat.v2.shapes import answer_shape
+    from wxpay_dsl.wechat.v2.schemas import comparable_response
 
-    return (*settings.hooks, watch(settings.drift, answer_shape))
+    return (*settings.hooks, watch(settings.drift, comparable_response))
 
 
 def _keyring(settings: Settings, tree: Tree, credential: Credential, shared: Shared) -> Keyring:
@@ -197,11 +200,11 @@ def certificates_url(settings: Settings, tree: Tree) -> str:
 def _refreshing(
     settings: Settings, tree: Tree, credential: Credential, shared: Shared, preference: Preference
 ) -> RefreshingKeyring:
-    open_answer = CertificateOpener(settings.apiv3_key or b"")
+    decrypt_certificates = CertificateDecryptor(settings.apiv3_key or b"")
     download = certificate_download(
         shared.transport,
         credential,
-        open_answer,
+        decrypt_certificates,
         certificates_url(settings, tree),
         timeout=settings.timeout,
         policy=shared.retries,
@@ -221,5 +224,5 @@ def _refreshing(
         preference=preference,
         store=configured.certificate_store,
         name=f"platform-certificates-{settings.mchid}",
-        open_answer=open_answer,
+        decrypt_certificates=decrypt_certificates,
     )

@@ -15,12 +15,12 @@ from wxpay_dsl.core.response import Response
 from wxpay_dsl.core.secrets import Secret
 from wxpay_dsl.settings.settings import Settings
 from wxpay_dsl.wechat.crypto.keys import load_public_key
-from wxpay_dsl.wechat.platform_keys.keyring import Keyring
+from wxpay_dsl.wechat.crypto.platform_key import Keyring
 from wxpay_dsl.wechat.v2.cached_value import CachedValue
 from wxpay_dsl.wechat.v2.dialect import v2
 from wxpay_dsl.wechat.v2.encryption import encrypt_v2
 from wxpay_dsl.wechat.v2.environments import KEY_PATHS, Production, SandboxV2
-from wxpay_dsl.wechat.v2.signer import EnvironmentV2, seal_v2
+from wxpay_dsl.wechat.v2.signer import EnvironmentV2, sign_fields_v2
 from wxpay_dsl.wechat.v2.uploads import prepare_files_v2
 
 __all__ = ["PartsV2", "assemble_v2"]
@@ -58,7 +58,7 @@ def assemble_v2(settings: Settings, keyring: Keyring, chain: Callable[[], Node])
         environment = SandboxV2(settings.v2_sandbox, settings.base_url, key, exchange)
     dialect = v2(
         encrypt_v2(CachedValue(bank_key, _BANK_KEY_LIFETIME), keyring),
-        seal_v2(settings.mchid, environment, settings.wecom_secret),
+        sign_fields_v2(settings.mchid, environment, settings.wecom_secret),
         prepare_files_v2(settings.mchid, environment),
     )
     return PartsV2(dialect, environment)

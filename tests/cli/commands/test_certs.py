@@ -20,7 +20,7 @@ FIRST, SECOND = cert(1), cert(2)
 @pytest.fixture
 async def platform() -> AsyncIterator[Platform]:
     """A WeChat Pay in certificate mode, one certificate about to follow the other."""
-    async with serving(Platform(platform_keys=[FIRST, SECOND], signing=FIRST)) as platform:
+    async with serving(Platform(certs=[FIRST, SECOND], signing=FIRST)) as platform:
         yield platform
 
 

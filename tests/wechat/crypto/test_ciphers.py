@@ -1,4 +1,4 @@
-"""Ciphers: published and openssl's vectors, round trips, and one error for all that does not decrypt."""
+"""Ciphers: published vectors and openssl's, round trips, and one error for every failed decryption."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ class TestEcb:
 
 @pytest.mark.parametrize("noise", ["\n", " ", "=", "!", "中"])
 def test_base64_is_read_strictly(noise: str) -> None:
-    """One ciphertext has one writing: what differs from it was changed on its way."""
+    """A ciphertext has one encoding in base64; any other is rejected."""
     key, nonce = "0123456789abcdef0123456789ABCDEF", "0123456789ab"
     decryptions: list[tuple[str, Any]] = [
         (aead_encrypt("x", key, nonce, ""), lambda sealed: aead_decrypt(sealed, key, nonce, "")),

@@ -1,4 +1,4 @@
-"""Keys and certificates load from every form in which people have them, and say what is wrong with any other."""
+"""Keys and certificates load from every supported form; errors say what is wrong with anything else."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def der(pem: str) -> bytes:
     return base64.b64decode(bare(pem))
 
 
-#: Ways in which one PEM text reaches a program.
+#: The forms in which one PEM text is passed to a program.
 FORMS: dict[str, Any] = {
     "text": lambda pem: pem,
     "bytes": str.encode,
@@ -125,14 +125,14 @@ class TestPrivateKey:
             (M["pkcs1_public"], None, "this is a public key"),
             (PKCS12, None, "PKCS#12.*give it as `p12`"),
             (M["pkcs8_encrypted"], None, r"load_private_key\(key, password\).*openssl pkey"),
-            (M["pkcs8"].replace("PRIVATE KEY", "EC PRIVATE KEY"), None, "a key of elliptic curves"),
-            (M["pkcs8"].replace("PRIVATE KEY", "CERTIFICATE REQUEST"), None, "the request for a certificate"),
+            (M["pkcs8"].replace("PRIVATE KEY", "EC PRIVATE KEY"), None, "an elliptic-curve key"),
+            (M["pkcs8"].replace("PRIVATE KEY", "CERTIFICATE REQUEST"), None, "a certificate request"),
             (M["pkcs8"].replace("PRIVATE KEY", "A" * 50_000), None, "no matching END line"),
             (b"PK\x03\x04" + bytes(40), None, "this is a zip: unpack it"),
-            (b"<html>404</html>", None, "a page of HTML"),
+            (b"<html>404</html>", None, "this is HTML"),
             (b'{"key": 1}', None, "this is JSON"),
             (M["pkcs8"].encode("utf-16"), None, "UTF-16: save it as UTF-8"),
-            (b"ssh-rsa AAAA", None, "a key of SSH"),
+            (b"ssh-rsa AAAA", None, "an SSH key"),
             (base64.b64encode(b"-----BEGIN nothing"), None, "neither PEM|no matching END"),
             (M["pkcs8_encrypted"], None, "encrypted: give its password"),
             (M["pkcs1_encrypted"], None, "encrypted: give its password"),
@@ -149,7 +149,7 @@ class TestPrivateKey:
             ("", None, "empty"),
             (b"", None, "empty"),
             (b"\x00\x01", None, "neither PEM, DER nor base64"),
-            (b"x" * 200_000, None, "bytes, which no key"),
+            (b"x" * 200_000, None, "bytes, too large for a key"),
             (None, None, "NoneType"),
             (42, None, "int"),
             ("file://keys/apiclient_key.pem", None, "three slashes"),
@@ -169,7 +169,7 @@ class TestPrivateKey:
             load_private_key(tmp_path)
 
     def test_does_not_read_an_endless_file(self) -> None:
-        with pytest.raises(ConfigurationError, match="bytes, which no key"):
+        with pytest.raises(ConfigurationError, match="bytes, too large for a key"):
             load_private_key("/dev/zero")
 
     @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ class TestPrivateKey:
         for name, value in [("d", good["d"] + 2), ("dmp1", good["dmp1"] + 2), ("iqmp", good["iqmp"] + 1)]:
             changed = RSAPrivateNumbers(**{**good, name: value}, public_numbers=numbers.public_numbers)
             key = changed.private_key(unsafe_skip_rsa_key_validation=True)
-            with pytest.raises(ConfigurationError, match="do not belong together"):
+            with pytest.raises(ConfigurationError, match="its numbers are inconsistent"):
                 load_private_key(key)
 
     def test_is_quick_enough_to_load_thousands_of_merchants(self) -> None:
@@ -309,7 +309,10 @@ class TestPkcs12:
 
     def test_says_how_to_convert_an_old_container_where_openssl_cannot_read_it(self, tmp_path: Path) -> None:
         (tmp_path / "old.p12").write_bytes(base64.b64decode(M["p12_legacy"]))
-        program = f"from wxpay_dsl.wechat.crypto.certificates import load_pkcs12\nload_pkcs12('old.p12', {M['p12_password']!r})"
+        program = (
+            "from wxpay_dsl.wechat.crypto.certificates import load_pkcs12\n"
+            f"load_pkcs12('old.p12', {M['p12_password']!r})"
+        )
         without_legacy = {
             **os.environ,
             "CRYPTOGRAPHY_OPENSSL_NO_LEGACY": "1",

@@ -1,4 +1,4 @@
-"""ShangMi (国密): against vectors that OpenSSL made, against OpenSSL itself where it is there, and a whole client."""
+"""ShangMi (国密): OpenSSL's vectors, OpenSSL itself if it is installed, and a whole client."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from wxpay_dsl.sandbox.keys.identity import make_platform_public_key
 from wxpay_dsl.wechat.crypto import shangmi
 from wxpay_dsl.wechat.crypto.certificates import load_certificate
 from wxpay_dsl.wechat.crypto.ciphers import DecryptionError
-from wxpay_dsl.wechat.platform_keys.keys import platform_key
+from wxpay_dsl.wechat.crypto.platform_key import platform_key
 from wxpay_dsl.wechat.signers.sm2 import Sm2Signer
 from wxpay_dsl.wechat.v3 import authorization
 from wxpay_dsl.wechat.v3 import signing as signing_v3
@@ -92,7 +92,7 @@ def test_a_certificate_knows_its_key_and_its_serial() -> None:
     assert key.public_key == shangmi.load_public_key(PLATFORM["public"])
     assert key.id == SERIAL
     assert shangmi.public_key_of(load_certificate(PLATFORM["certificate"])) == key.public_key
-    with pytest.raises(ConfigurationError, match=r"SM2 \(国密\): fields are encrypted for RSA keys only"):
+    with pytest.raises(ConfigurationError, match=r"SM2 \(国密\) key: fields are encrypted with RSA keys only"):
         _ = key.rsa
 
 
@@ -100,8 +100,8 @@ def test_a_certificate_knows_its_key_and_its_serial() -> None:
     ("load", "thing", "message"),
     [
         (shangmi.load_private_key, PLATFORM["encrypted"], "it is encrypted: openssl pkcs8"),
-        (shangmi.load_private_key, PLATFORM["public"], "of another kind"),
-        (shangmi.load_public_key, PLATFORM["pkcs8"], "of another kind"),
+        (shangmi.load_private_key, PLATFORM["public"], "not an SM2 key"),
+        (shangmi.load_public_key, PLATFORM["pkcs8"], "not an SM2 key"),
         (shangmi.load_private_key, "/nowhere.pem", "nowhere.pem"),
     ],
     ids=["encrypted", "public for private", "private for public", "no file"],
@@ -114,7 +114,7 @@ def test_what_is_no_key_is_said(load: Any, thing: str, message: str) -> None:
 def test_a_point_that_is_not_on_the_curve_is_refused() -> None:
     der = bytearray(b64decode("".join(PLATFORM["public"].splitlines()[1:-1])))
     der[-1] ^= 1
-    with pytest.raises(ConfigurationError, match="no point of the curve"):
+    with pytest.raises(ConfigurationError, match="not a point of the curve"):
         shangmi.load_public_key(bytes(der))
 
 
@@ -249,7 +249,7 @@ async def test_sensitive_fields_want_an_rsa_key(service: Service) -> None:
     settings = {"mchid": "1900000109", "serial": MERCHANT_SERIAL, "base_url": service.url}
     settings |= {"private_key": MERCHANT["pkcs8"], "platform_keys": {SERIAL: PLATFORM["certificate"]}}
     async with Wechatpay(**settings) as wxpay:
-        with pytest.raises(ConfigurationError, match="encrypted for RSA keys only"):
+        with pytest.raises(ConfigurationError, match="encrypted with RSA keys only"):
             await wxpay.v3.profitsharing.receivers.add.post(
                 appid="wx8888888888888888", type="MERCHANT_ID", account="1", name="某某", relation_type="STORE"
             )

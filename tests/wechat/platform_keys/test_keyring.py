@@ -10,14 +10,15 @@ from attrs import evolve
 
 from tests.wechat.platform_server import DAY, PUB_KEY_ID, Cert, cert, keys
 from wxpay_dsl import ConfigurationError
-from wxpay_dsl.wechat.platform_keys.keyring import Keyring, Preference, StaticKeyring, describe
-from wxpay_dsl.wechat.platform_keys.keys import PlatformKeys, platform_key
+from wxpay_dsl.wechat.crypto.platform_key import Keyring, platform_key
+from wxpay_dsl.wechat.platform_keys.keyring import Preference, StaticKeyring, describe_keys
+from wxpay_dsl.wechat.platform_keys.keys import PlatformKeys
 
 PUBLIC = platform_key(PUB_KEY_ID, keys()[1].public_key())
 
 
 def ring(*certs: Cert, public: bool = False, later: timedelta = timedelta(), ratio: float = 1.0) -> StaticKeyring:
-    """A keyring, seen so much later."""
+    """A keyring whose clock is ahead by this much."""
     kept = PlatformKeys([*([PUBLIC] if public else []), *(one.key for one in certs)])
     return StaticKeyring(kept, Preference(ratio), now=lambda: datetime.now(UTC) + later)
 
@@ -79,14 +80,14 @@ async def test_while_both_modes_are_on_a_share_asks_for_the_public_key() -> None
 
 def test_an_error_shows_which_keys_there_are_and_why_one_does_not_count() -> None:
     ended, coming = cert(1, start=-9 * DAY, end=-DAY), cert(2, start=DAY, end=2 * DAY)
-    shown = describe(PlatformKeys([PUBLIC, ended.key, coming.key]), datetime.now(UTC))
+    shown = describe_keys(PlatformKeys([PUBLIC, ended.key, coming.key]), datetime.now(UTC))
     assert shown[0] == PUB_KEY_ID
     assert f"{ended.id} (ended 20" in shown[1]
     assert f"{coming.id} (begins 20" in shown[2]
 
 
 async def test_at_the_ratio_itself_a_certificate_is_asked_for() -> None:
-    """``ratio`` is the share of the public key: at 0.25, chances of 0 to just below 0.25 are its own."""
+    """``ratio`` is the share of the public key: with 0.25, random numbers below 0.25 choose it."""
     one = cert(1)
     kept = PlatformKeys([PUBLIC, one.key])
     for chance, expected in ((0.0, PUB_KEY_ID), (0.2499, PUB_KEY_ID), (0.25, one.id), (0.9, one.id)):
@@ -118,7 +119,7 @@ def test_a_preference_shows_its_share() -> None:
 
 def test_a_key_that_counts_is_described_by_its_id_alone() -> None:
     one = cert(1)
-    assert describe(PlatformKeys([PUBLIC, one.key]), datetime.now(UTC)) == [PUB_KEY_ID, one.id]
+    assert describe_keys(PlatformKeys([PUBLIC, one.key]), datetime.now(UTC)) == [PUB_KEY_ID, one.id]
 
 
 @pytest.mark.parametrize(("name", "good", "bad"), [("not_before", -DAY, DAY), ("not_after", DAY, -DAY)])

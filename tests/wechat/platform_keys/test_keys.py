@@ -1,4 +1,4 @@
-"""Platform keys: which is meant by a serial, which is valid when, which encrypts, and when to download new ones."""
+"""Platform keys: lookup by serial, validity, the choice of the encryption key, and when to download new ones."""
 
 from __future__ import annotations
 
@@ -20,16 +20,10 @@ from hypothesis import strategies as st
 from wxpay_dsl.core.errors import ConfigurationError
 from wxpay_dsl.wechat.crypto.ciphers import aead_encrypt
 from wxpay_dsl.wechat.crypto.keys import load_private_key
-from wxpay_dsl.wechat.platform_keys.keys import (
-    PlatformCertificatesError,
-    PlatformKey,
-    PlatformKeys,
-    Refresh,
-    RefreshPolicy,
-    decrypt_certificates,
-    is_public_key_id,
-    platform_key,
-)
+from wxpay_dsl.wechat.crypto.platform_key import PlatformKey, is_public_key_id, platform_key
+from wxpay_dsl.wechat.platform_keys.certificates import PlatformCertificatesError, decrypt_certificates
+from wxpay_dsl.wechat.platform_keys.keys import PlatformKeys
+from wxpay_dsl.wechat.platform_keys.refresh_policy import Refresh, RefreshPolicy
 
 M: dict[str, str] = yaml.safe_load((Path(__file__).parents[2] / "cases/keys.yaml").read_text("utf-8"))
 KEY = load_private_key(M["pkcs8"])
@@ -49,7 +43,7 @@ def certificate(serial: int, start: datetime, end: datetime) -> x509.Certificate
 
 
 def answer(*certificates: x509.Certificate, key: str = APIV3_KEY) -> dict[str, Any]:
-    """What ``GET /v3/certificates`` answers."""
+    """The body of a response of ``GET /v3/certificates``."""
     data = []
     for one in certificates:
         nonce, aad = "61f9c719728a", "certificate"
@@ -112,7 +106,7 @@ class TestConfigured:
             ("", M["spki"], "no id"),
             ("PUB_KEY_ID_", M["spki"], "platform key 'PUB_KEY_ID_': an id is PUB_KEY_ID_… with its digits"),
             ("PUB_KEY_1", M["spki"], "platform key 'PUB_KEY_1': an id is"),
-            ("pub_key.pem", PUB_KEY_ID, "id and file have changed places"),
+            ("pub_key.pem", PUB_KEY_ID, "the id and the file are swapped"),
             ("PUB_KEY_ID_1\r\nX: y", M["spki"], "an id is"),
             ("F" * 41, M["spki"], "an id is"),
             ("F" * 100_000, M["spki"], "platform key of 100000 characters: an id is"),
@@ -185,7 +179,7 @@ class TestSet:
         assert PlatformKeys(self.CERTIFICATES).for_encryption(NOW, prefer="public_key").id == NEW_ID
 
     def test_without_any_key_the_error_says_what_to_give(self) -> None:
-        with pytest.raises(ConfigurationError, match=r"none at all.*PUB_KEY_ID_"):
+        with pytest.raises(ConfigurationError, match=r"none is configured.*PUB_KEY_ID_"):
             PlatformKeys().for_encryption(NOW)
 
 
@@ -212,23 +206,23 @@ class TestDownloaded:
         ("path", "value", "says"),
         [
             ("serial_no", NEW_ID, f"the certificate's serial is {OLD_ID}"),
-            ("serial_no", None, "something else than text"),
+            ("serial_no", None, "a value that is not text"),
             ("encrypt_certificate.algorithm", "AEAD_ROT_13", "AEAD_ROT_13; expected AEAD_AES_256_GCM"),
             ("encrypt_certificate.algorithm", "AEAD_SM4_GCM", "SM4-GCM: cannot be decrypted"),
             ("encrypt_certificate.nonce", "000000000000", "cannot be decrypted"),
-            ("encrypt_certificate.nonce", 7, "something else than text"),
+            ("encrypt_certificate.nonce", 7, "a value that is not text"),
             ("encrypt_certificate.associated_data", "", "cannot be decrypted"),
             ("encrypt_certificate.associated_data", None, "cannot be decrypted"),
             ("encrypt_certificate.ciphertext", "AAAA", "cannot be decrypted"),
             (
                 "encrypt_certificate.ciphertext",
                 aead_encrypt(M["spki"], APIV3_KEY, "61f9c719728a", "certificate"),
-                "no certificate in PEM",
+                "not a certificate in PEM",
             ),
             (
                 "encrypt_certificate.ciphertext",
                 aead_encrypt("../../etc/passwd", APIV3_KEY, "61f9c719728a", "certificate"),
-                "no certificate in PEM",
+                "not a certificate in PEM",
             ),
         ],
         ids=lambda value: value if isinstance(value, str) and len(value) < 40 else "-",
@@ -282,7 +276,7 @@ class TestRefreshPolicy:
         running = RefreshPolicy(interval=100, minimum_interval=10).started(0)
         assert running.on_unknown_serial(1000) is Refresh.JOIN
         assert running.on_schedule(1000) is Refresh.NOT_NOW
-        with pytest.raises(RuntimeError, match="already under way"):
+        with pytest.raises(RuntimeError, match="already running"):
             running.started(1000)
 
     def test_forged_serials_start_no_storm(self) -> None:
@@ -329,7 +323,7 @@ class TestRefreshPolicy:
 
 
 class TestNeed:
-    """A call that has no valid key at all cannot do without: the pause after a failure is short, and grows."""
+    """A call without any valid key needs the download, so the pause after a failure is short, and grows."""
 
     def test_nothing_was_attempted_yet(self) -> None:
         assert RefreshPolicy().on_need(0) is Refresh.START

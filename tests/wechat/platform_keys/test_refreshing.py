@@ -14,14 +14,11 @@ from attrs import define, field
 
 from tests.wechat.platform_server import APIV3_KEY, PUB_KEY_ID, Cert, cert, keys, sealed
 from wxpay_dsl.core.errors import ConfigurationError, SdkError, ServiceError
+from wxpay_dsl.wechat.crypto.platform_key import PlatformKey
+from wxpay_dsl.wechat.platform_keys.certificates import PlatformCertificatesError, decrypt_certificates
 from wxpay_dsl.wechat.platform_keys.keyring import Preference, StaticKeyring
-from wxpay_dsl.wechat.platform_keys.keys import (
-    PlatformCertificatesError,
-    PlatformKey,
-    PlatformKeys,
-    RefreshPolicy,
-    decrypt_certificates,
-)
+from wxpay_dsl.wechat.platform_keys.keys import PlatformKeys
+from wxpay_dsl.wechat.platform_keys.refresh_policy import RefreshPolicy
 from wxpay_dsl.wechat.platform_keys.refreshing import Downloaded, RefreshingKeyring
 from wxpay_dsl.wechat.platform_keys.store import FileKeyStore, KeyStoreError, StoredCertificates
 
@@ -33,14 +30,14 @@ POLICY = RefreshPolicy(interval=43200, minimum_interval=300)
 
 @define
 class World:
-    """A platform that gives ``platform_keys``, or fails, and clocks that a test moves."""
+    """A platform that returns ``certs``, or fails, and clocks that a test sets."""
 
     certs: list[Cert] = field(factory=lambda: [FIRST])
     error: SdkError | None = None
     monotonic: float = 1000.0
     wall: datetime = field(factory=lambda: datetime.now(UTC).replace(microsecond=0))
     downloads: int = 0
-    #: How many stored answers were decrypted.
+    #: The number of stored responses that were decrypted.
     opened: int = 0
     awaited: list[bool] = field(factory=list)
     #: Cleared: downloads wait.
@@ -65,7 +62,7 @@ class World:
             policy=policy,
             now=lambda: self.wall,
             monotonic=lambda: self.monotonic,
-            open_answer=self.open,
+            decrypt_certificates=self.open,
             **options,
         )
 
@@ -154,7 +151,7 @@ class TestSchedule:
         world.certs = [FIRST, SECOND]
         world.pass_(43200)
         world.gate.clear()
-        # Nobody waits for it, and the old set stays in force until the new one is whole.
+        # No call waits for it, and the old set stays in use until the new one is complete.
         assert (await asyncio.wait_for(keyring.preferred(), 60)).id == FIRST.id
         await settle()
         assert world.downloads == 2
@@ -187,7 +184,7 @@ class TestSchedule:
                 assert (await keyring.preferred()).id == FIRST.id
                 await settle()
         assert 8 <= world.downloads - 1 <= 12
-        assert "the keys at hand stay in force" in caplog.text
+        assert "the loaded keys stay in use" in caplog.text
 
     async def test_configured_certificates_are_kept_current_too(self) -> None:
         world = World(certs=[SECOND])
@@ -250,7 +247,7 @@ class TestExpiry:
         world.certs = [SECOND]
         world.pass_(101 * 86400)
         assert await keyring.find(FIRST.id) is None
-        assert any(entry.startswith(FIRST.id) and "ended" in entry for entry in keyring.known())
+        assert any(entry.startswith(FIRST.id) and "ended" in entry for entry in keyring.key_ids())
 
     async def test_when_the_last_key_ends_the_next_call_waits_for_new_ones(self) -> None:
         world = World()
@@ -272,7 +269,7 @@ class TestExpiry:
         keyring = StaticKeyring(PlatformKeys([FIRST.key, PUBLIC_KEY]), now=lambda: now + 200 * DAY)
         assert await keyring.find(FIRST.id) is None
         assert await keyring.find(PUB_KEY_ID) is PUBLIC_KEY
-        assert keyring.known()[0].startswith(f"{FIRST.id} (ended ")
+        assert keyring.key_ids()[0].startswith(f"{FIRST.id} (ended ")
 
 
 class TestMigration:
@@ -404,7 +401,7 @@ class TestStore:
         await store.save("m", entry)
         keyring = world.keyring(store=store, name="m")
         assert (await keyring.preferred()).id == FIRST.id
-        assert "not taken" in caplog.text
+        assert "are not used" in caplog.text
         assert await keyring.find(SECOND.id) is None
 
     @pytest.mark.parametrize("ahead", [1, 1e6])
@@ -553,7 +550,7 @@ class TestLifetime:
 
 
 class TestUrgency:
-    """Whoever waits is served with patience; what nobody waits for comes again on schedule."""
+    """Downloads that calls wait for are retried; others are repeated on schedule."""
 
     async def test_a_call_that_needs_a_key_or_cannot_verify_waits(self) -> None:
         world = World()
@@ -583,7 +580,7 @@ class TestUrgency:
 
 
 async def test_it_is_closed_from_another_loop_too() -> None:
-    """As where a server ends in another thread than the one that began a download."""
+    """Like a server that stops in another thread than the one that started a download."""
     world = World()
     world.gate.clear()
     keyring = world.keyring()

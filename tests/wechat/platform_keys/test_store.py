@@ -1,4 +1,4 @@
-"""Where certificates are kept: read by nobody else, never seen half-written, in a file or in Redis."""
+"""Certificate stores: private, written atomically, in a file or in Redis."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def test_an_entry_survives_as_it_was(answer: str, fetched_at: float) -> None:
 @given(st.binary())
 def test_any_bytes_are_an_entry_or_an_error(data: bytes) -> None:
     with suppress(KeyStoreError):
-        assert isinstance(StoredCertificates.loads(data).answer, bytes)
+        assert isinstance(StoredCertificates.loads(data).response, bytes)
 
 
 async def test_a_megabyte_is_read_and_no_more(tmp_path: Path) -> None:

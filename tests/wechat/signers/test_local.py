@@ -1,4 +1,4 @@
-"""Who signs: a protocol to await, a key in memory that holds up nobody, and no secret that gets out."""
+"""The local signer: it implements the protocol, does not block the event loop, and shows no secret."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import pytest
 
 from tests.wechat.platform_server import keys
 from wxpay_dsl import Signer
-from wxpay_dsl.wechat.signers.local import FEW, LONG_SLICE, SLICE, Credential, LocalSigner, SignerError
+from wxpay_dsl.wechat.crypto.signer import Credential, SignerError
+from wxpay_dsl.wechat.signers.local import FEW, LONG_SLICE, SLICE, LocalSigner
 from wxpay_dsl.wechat.v3 import signing as signing_v3
 from wxpay_dsl.wechat.v3.authorization import RSA_SCHEME
 
@@ -55,13 +56,13 @@ class TimedKey:
         return b"signature"
 
     def signer(self, monkeypatch: pytest.MonkeyPatch) -> LocalSigner:
-        """One that looks at this key's clock."""
+        """A signer that measures time with this key's clock."""
         monkeypatch.setattr("wxpay_dsl.wechat.signers.local.perf_counter", lambda: self.now)
         return LocalSigner(cast("RSAPrivateKey", self))
 
 
 async def signed_a_turn(key: TimedKey, work: Coroutine[object, object, object]) -> list[int]:
-    """How many signatures each turn of the loop held, while another task had all of its turns."""
+    """The number of signatures in each turn of the loop, while another task runs in every turn."""
     task = asyncio.create_task(work)
     turns = []
     while not task.done():
@@ -90,7 +91,7 @@ async def test_a_turn_of_the_loop_holds_a_slice_of_signing(
 
     assert SLICE == 0.0004
     turns = await signed_a_turn(key, many(signer))
-    # At first they are taken to cost half a slice; then what they do cost.
+    # The cost of a signature is half a slice at first, then the measured one.
     assert turns[0] == first
     assert set(turns[len(turns) // 2 : -1]) == {a_turn}
     assert sum(turns) == 400

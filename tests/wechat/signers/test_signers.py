@@ -1,4 +1,4 @@
-"""Signing elsewhere: in a thread, and on a token (SoftHSM, which Debian has as softhsm2), against the sandbox."""
+"""Signing in a thread, and on a token (SoftHSM, Debian's softhsm2), against the sandbox."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ async def test_a_local_key_decrypts_both_paddings(key: RSAPrivateKey) -> None:
 
 
 async def test_a_signer_of_one_s_own_is_awaited(sandbox: Sandbox, key: RSAPrivateKey) -> None:
-    """As for a KMS: a call over the network, with failures of its own."""
+    """Like a KMS: a call over the network that can fail."""
 
     class Remote:
         scheme = "WECHATPAY2-SHA256-RSA2048"
@@ -142,7 +142,7 @@ async def test_a_signer_of_one_s_own_is_awaited(sandbox: Sandbox, key: RSAPrivat
             await wxpay.v3.eduPapay.contracts.presign.post(PRESIGN)
 
 
-# The token: a PKCS#11 module is loaded once a process, and keeps to the folder that it found then.
+# A PKCS#11 module is loaded once a process, and keeps the folder of its tokens from then.
 
 
 @pytest.fixture(scope="session")
@@ -234,8 +234,8 @@ async def test_a_lost_session_is_opened_again(token: str, hsm_key: RSAPrivateKey
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"token": "nobody"}, "no token is labelled 'nobody'"),
-        ({"label": "nobody"}, "no private key .*nobody.* is on the token"),
+        ({"token": "nobody"}, "no token has the label 'nobody'"),
+        ({"label": "nobody"}, "no private key on the token .* matches .*nobody"),
         ({"label": "double"}, "give the `id` of one"),
         ({"module": "/nowhere.so"}, "/nowhere.so cannot be loaded"),
     ],

@@ -1,4 +1,4 @@
-"""A value that takes a call to get: one fetch at a time, kept for a while, errors kept for nobody."""
+"""Cached values: one fetch at a time, kept until they expire; errors are not cached."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a call of APIv2 sends: completed, encoded by its spec, signed; and what is refused before anything is sent."""
+"""Requests of APIv2: completed, encoded by their spec and signed; and what is rejected before it is sent."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ async def test_a_get_is_signed_in_its_query() -> None:
         assert fields["contract_display_account"] == "微信 代扣&+"
         assert fields["nonce_str"]
         assert signing_v2.verify(fields, SECRET)
-        with pytest.raises(ValidationError, match="name is there twice"):
+        with pytest.raises(ValidationError, match="a name occurs twice"):
             await wxpay.v2.papay.entrustweb.get(query={"appid": ["wx1", "wx2"]})
 
 
@@ -247,7 +247,7 @@ async def test_a_client_of_apiv2_alone_says_what_apiv3_needs() -> None:
         ),
         ({"total_fee": "888"}, "total_fee: expected integer, got '888'"),
         ({"boody": "x"}, "boody: no such field; did you mean 'body'?"),
-        ({"body": "a\x00b"}, r"<body>: XML cannot carry the character U\+0000"),
+        ({"body": "a\x00b"}, r"<body>: XML cannot represent the character U\+0000"),
         ({"body": "\ud83d"}, r"body.body: holds a lone surrogate"),
     ],
 )

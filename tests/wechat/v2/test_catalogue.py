@@ -13,17 +13,17 @@ from wxpay_dsl.client import tree
 from wxpay_dsl.core.specs.model import Operation, Schema
 from wxpay_dsl.sandbox import Sandbox
 from wxpay_dsl.sandbox.protocol.examples import example
-from wxpay_dsl.wechat.dialects import AUTO_FIELDS
+from wxpay_dsl.wechat.chains import AUTO_FIELDS
 from wxpay_dsl.wechat.v2 import signing as signing_v2
 from wxpay_dsl.wechat.v2 import xml
 
 pytestmark = pytest.mark.filterwarnings("ignore::wxpay_dsl.SpecWarning")
 
-#: What each of WeChat Pay's own sandbox environments begins with, by the setting `v2_sandbox`; and the real service.
+#: The path prefix of each environment, by the setting `v2_sandbox`; None is production.
 ENVIRONMENTS = {"sandboxnew": "/sandboxnew", "apiv2sandbox": "/xdc/apiv2sandbox", "": ""}
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
 
-#: What the sandbox keeps state of, in an order in which each call finds what it needs.
+#: Operations on state, in an order in which each call finds what it needs.
 STORY: dict[str, dict[str, Any]] = {
     "/pay/unifiedorder": {"out_trade_no": "placed", "trade_type": "NATIVE", "total_fee": 100},
     "/pay/micropay": {"out_trade_no": "paid", "total_fee": 100, "auth_code": "120061098828009406"},
@@ -53,13 +53,13 @@ def step_of(operation: Operation) -> str:
 
 
 def in_order() -> list[Operation]:
-    """The story first, then all others."""
+    """The operations on state first, then all others."""
     steps = list(STORY)
     return sorted(OPERATIONS, key=lambda each: steps.index(step_of(each)) if step_of(each) in steps else len(steps))
 
 
 def fields_of(operation: Operation) -> dict[str, Any]:
-    """Each field of a request by the spec's own example, without those that the client fills in."""
+    """The fields of a request, from the spec's examples, without those that the client fills in."""
     fields: dict[str, Any] = {}
     for section in ("query", "body", "form"):
         schema = operation.section(section)

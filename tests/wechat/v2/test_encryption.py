@@ -1,4 +1,4 @@
-"""Sensitive fields of APIv2: encrypted by themselves, under the key that the operation takes them under."""
+"""Sensitive fields of APIv2 are encrypted automatically, with the key that the operation requires."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ async def test_fields_for_a_platform_certificate_are_encrypted_and_it_is_named()
         pair = sandbox.platform.find(sent["cert_serial_number"])
         assert pair is not None
         assert ciphers.oaep_decrypt(sent["certificates_name"], pair.private_key) == "张三"
-        with pytest.raises(ValidationError, match="cert_serial_number: '5663476' is no platform key"):
+        with pytest.raises(ValidationError, match="cert_serial_number: '5663476' is not a loaded platform key"):
             await wxpay.v2.mchrisk.querymchrisk(certificates_name="张三", cert_serial_number="5663476")
         plain = await wxpay.v2.mchrisk.querymchrisk(company_name="XXXXX有限公司")
         assert "cert_serial_number" not in xml.loads(plain.exchange.request_body)
@@ -79,7 +79,7 @@ async def test_without_a_certificate_not_even_the_key_is_asked_for() -> None:
     async with Sandbox(tls=True) as sandbox:
         names = ("mchid", "apiv2_key", "base_url", "ca")
         async with Wechatpay(**{name: sandbox.credentials[name] for name in names}) as wxpay:
-            with pytest.raises(ConfigurationError, match="getpublickey demands"):
+            with pytest.raises(ConfigurationError, match="getpublickey requires"):
                 await wxpay.v2.mmpaysptrans.pay_bank(PAYMENT)
 
 

@@ -1,4 +1,4 @@
-"""WeChat Pay's own sandbox environments: one option, a key of their own, and nothing real by accident."""
+"""WeChat Pay's own sandbox environments: one setting, their own key, and no call reaches production by accident."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ PATHS = {
 
 
 def service(request: web.Request, body: bytes) -> bytes:
-    """Exchanges a key for the merchant's, and signs all else with it."""
+    """Returns the sandbox key to a request signed with the merchant's, and signs other responses with it."""
     fields = xml.loads(body)
     if request.path.endswith("getsignkey"):
         assert signing_v2.verify(fields, SECRET)
-        # As the real one: nothing but the key vouches for the key.
+        # Like the real service: the response with the key is signed with the new key itself.
         return xml.dumps({"return_code": "SUCCESS", "return_msg": "ok", "sandbox_signkey": KEY})
     assert signing_v2.verify(fields, KEY)
     whole = {"return_code": "SUCCESS", "result_code": "SUCCESS", "mch_id": MCHID}

@@ -14,8 +14,8 @@ from wxpay_dsl.core.request.validate import check
 from wxpay_dsl.core.specs.model import Schema
 from wxpay_dsl.wechat.v2 import signing as signing_v2
 from wxpay_dsl.wechat.v2 import xml
-from wxpay_dsl.wechat.v2.fields import read, shape, written
-from wxpay_dsl.wechat.v2.numbered import collect
+from wxpay_dsl.wechat.v2.fields import collect, read, written
+from wxpay_dsl.wechat.v2.schemas import decoded_schema
 
 INTEGER, TEXT, BOOLEAN = Schema(type="integer"), Schema(), Schema(type="boolean")
 JSON = Schema(media_type="application/json")
@@ -132,7 +132,7 @@ def test_the_shape_of_what_is_read_is_what_types_say() -> None:
         properties={"refund_id_$n": TEXT, "fee_$n_$m": INTEGER, "detail": JSON, "count": INTEGER},
         required=frozenset({"count"}),
     )
-    made = shape(schema)
+    made = decoded_schema(schema)
     assert made.required == {"count", "refund_id_$n", "fee_$n_$m"}
     for fields in ({"count": "0"}, {"count": "1", "refund_id_1": "a", "fee_1_0": "5", "detail": '{"a":[1]}'}):
         data = read(schema, fields)

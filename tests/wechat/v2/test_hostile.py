@@ -1,4 +1,4 @@
-"""Answers made to harm: refused within bounds of memory and time, whatever stands behind the connection."""
+"""Hostile responses are rejected within bounds of memory and time."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ WHOLE = {
 
 @pytest.fixture
 def bounded() -> Iterator[Callable[[], None]]:
-    """Gives a check that memory and time stayed within bounds since the test began."""
+    """Returns a check that memory and time stayed within bounds since the test started."""
     tracemalloc.start()
     begun = time.thread_time()
 

@@ -1,4 +1,4 @@
-"""The client certificate: from a PEM pair or a PKCS#12 container, shown where a spec demands it, and nowhere told."""
+"""The client certificate: from PEM files or PKCS#12, presented where a spec requires it, and never shown in text."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def container(sandbox: Sandbox, password: str = MCHID) -> bytes:
 
 @pytest.fixture
 def credentials() -> Callable[[Sandbox], dict[str, Any]]:
-    """What a merchant of APIv2 alone has, without its certificate."""
+    """The settings of a merchant that uses only APIv2, without its certificate."""
     return lambda sandbox: {name: sandbox.credentials[name] for name in ("mchid", "apiv2_key", "base_url", "ca")}
 
 
@@ -85,28 +85,28 @@ async def test_a_pem_pair_is_all_that_apiv2_alone_needs(credentials: Credentials
 
 async def test_a_container_serves_apiv3_too(credentials: Credentials) -> None:
     async with Sandbox(tls=True, stateful=False) as sandbox:
-        certs = sandbox.credentials["platform_keys"]
-        async with Wechatpay(**credentials(sandbox), p12=container(sandbox), platform_keys=certs) as wxpay:
+        keys = sandbox.credentials["platform_keys"]
+        async with Wechatpay(**credentials(sandbox), p12=container(sandbox), platform_keys=keys) as wxpay:
             assert (await wxpay.v3.certificates.get()).status == 200
 
 
 async def test_without_a_certificate_nothing_is_sent_and_the_error_says_what_to_give() -> None:
     async with answering(signed()) as loopback, wechatpay(loopback) as wxpay:
-        with pytest.raises(ConfigurationError, match=r"POST /mmpaymkttransfers/gethbinfo demands .* `p12`"):
+        with pytest.raises(ConfigurationError, match=r"POST /mmpaymkttransfers/gethbinfo requires .* `p12`"):
             await wxpay.v2.mmpaymkttransfers.gethbinfo(PACKET)
         assert not loopback.requests
 
 
 async def test_the_server_really_demands_it(credentials: Credentials) -> None:
     async with Sandbox(tls=True, stateful=False) as sandbox, aiohttp.ClientSession() as session:
-        context = mutual_tls.trusting(sandbox.credentials["ca"])
+        context = mutual_tls.verifying_context(sandbox.credentials["ca"])
         url = f"{sandbox.url}/secapi/pay/refund"
         async with session.post(url, data=signed(), ssl=context) as response:
             assert response.status == 400
             assert "No required SSL certificate was sent" in await response.text()
-        # Another merchant's certificate is no better than none: TLS does not even begin.
+        # A certificate of another merchant fails like a missing one: the TLS handshake fails.
         other = make_merchant("1900000999")
-        theirs = mutual_tls.presenting(
+        theirs = mutual_tls.client_context(
             mutual_tls.ClientCertificate(other.private_key, other.certificate), sandbox.credentials["ca"]
         )
         with pytest.raises(aiohttp.ClientError):
@@ -134,8 +134,8 @@ async def test_only_operations_that_demand_it_see_it(credentials: Credentials) -
 
 async def test_connections_of_one_merchant_are_kept(credentials: Credentials, monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
-    original = mutual_tls.presenting
-    monkeypatch.setattr(mutual_tls, "presenting", lambda *given: made.append(1) or original(*given))
+    original = mutual_tls.client_context
+    monkeypatch.setattr(mutual_tls, "client_context", lambda *given: made.append(1) or original(*given))
     async with (
         Sandbox(tls=True, stateful=False) as sandbox,
         Wechatpay(**credentials(sandbox), p12=container(sandbox)) as wxpay,
@@ -152,10 +152,10 @@ async def test_a_merchant_who_comes_again_finds_his_connections(
     credentials: Credentials, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = []
-    original = mutual_tls.presenting
-    monkeypatch.setattr(mutual_tls, "presenting", lambda *given: made.append(1) or original(*given))
+    original = mutual_tls.client_context
+    monkeypatch.setattr(mutual_tls, "client_context", lambda *given: made.append(1) or original(*given))
     async with Sandbox(tls=True, stateful=False) as sandbox:
-        own = {"mchid": sandbox.merchant.mchid, "secret": sandbox.merchant.apiv2_key}
+        own = {"mchid": sandbox.merchant.mchid, "apiv2_key": sandbox.merchant.apiv2_key}
         async with Wechatpay(**credentials(sandbox), p12=container(sandbox)) as wxpay:
             for _ in range(4):
                 async with wxpay.as_merchant(**own, p12=container(sandbox)) as one:
@@ -167,17 +167,17 @@ async def test_a_merchant_who_comes_again_finds_his_connections(
 
 
 def test_contexts_are_kept_by_certificate_and_so_many() -> None:
-    contexts = mutual_tls.Contexts(most=2)
+    contexts = mutual_tls.Contexts(limit=2)
     holders = [make_merchant() for _ in range(3)]
     certificates = [mutual_tls.ClientCertificate(each.private_key, each.certificate) for each in holders]
-    first = [contexts.presenting(certificate, None) for certificate in certificates]
+    first = [contexts.get(certificate, None) for certificate in certificates]
     assert len({id(context) for context in first}) == 3
-    assert contexts.presenting(certificates[2], None) is first[2]
-    assert contexts.presenting(certificates[1], None) is first[1]
-    assert contexts.presenting(certificates[0], None) is not first[0]
+    assert contexts.get(certificates[2], None) is first[2]
+    assert contexts.get(certificates[1], None) is first[1]
+    assert contexts.get(certificates[0], None) is not first[0]
     mixed = mutual_tls.ClientCertificate(holders[1].private_key, holders[0].certificate)
     with pytest.raises(ConfigurationError, match="client certificate"):
-        contexts.presenting(mixed, None)
+        contexts.get(mixed, None)
 
 
 async def test_the_server_is_verified_all_the_same(credentials: Credentials) -> None:
@@ -203,7 +203,7 @@ def test_the_key_is_on_disk_encrypted_and_for_no_longer_than_it_takes(
 
     monkeypatch.setattr(ssl.SSLContext, "load_cert_chain", watched)
     certificate = mutual_tls.ClientCertificate(merchant.private_key, merchant.certificate)
-    mutual_tls.presenting(certificate)
+    mutual_tls.client_context(certificate)
     (path, content, mode) = seen[0]
     assert b"BEGIN ENCRYPTED PRIVATE KEY" in content
     assert b"BEGIN PRIVATE KEY" not in content

@@ -1,4 +1,4 @@
-"""What APIv2 answers, and what becomes of it: verified over its bytes first, then typed by its spec, or an error."""
+"""Responses of APIv2: verified first, then converted to the types of the spec, or raised as errors."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ QUERY = {"appid": APPID, "out_trade_no": "1217752501201407033233368018"}
 
 
 async def queried(answer: Answer) -> dict[str, Any]:
-    """The data of an order query that is answered so."""
+    """The data of an order query with this response."""
     async with answering(lambda request, body: answer) as loopback, wechatpay(loopback) as wxpay:
         response = await wxpay.v2.pay.orderquery(QUERY)
         data: dict[str, Any] = response.data
@@ -202,7 +202,7 @@ async def test_a_bill_is_bytes_and_an_error_in_xml_is_an_error() -> None:
         assert (await wxpay.v2.pay.downloadbill(fields)).data == bill
         with pytest.raises(ReturnCodeError, match="20002 No Bill Exist"):
             await wxpay.v2.pay.downloadbill(fields)
-        with pytest.raises(ResponseDecodeError, match="a page"):
+        with pytest.raises(ResponseDecodeError, match="an HTML page"):
             await wxpay.v2.pay.downloadbill(fields)
 
 
@@ -231,7 +231,7 @@ CALLS: dict[str, Callable[[Wechatpay], Awaitable[Any]]] = {
 
 
 class TestEchoes:
-    """The same key signs requests and answers: whoever sends a request back has answered nothing."""
+    """The same key signs requests and responses: a request that is sent back is not a response."""
 
     @pytest.mark.parametrize("name", [name for name in CALLS if name != "transfers"])
     async def test_a_request_that_comes_back_is_no_answer(self, name: str) -> None:
@@ -311,7 +311,7 @@ class TestDoubt:
             answering(lambda request, _: web.Response(status=status, body=self.PAID)) as loopback,
             wechatpay(loopback, retries=0) as wxpay,
         ):
-            with pytest.raises(ServiceError, match="unverified: SUCCESS FAIL ORDERPAID x") as caught:
+            with pytest.raises(ServiceError, match="its unverified body says: SUCCESS FAIL ORDERPAID x") as caught:
                 await CALLS["orderquery"](wxpay)
         assert not isinstance(caught.value, (ResultCodeError, OrderPaidError))
         assert caught.value.code == ""

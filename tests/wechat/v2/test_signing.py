@@ -1,4 +1,4 @@
-"""APIv2 signatures: the official check value, what counts and in which order, and what must not pass."""
+"""APIv2 signatures: the official check value, the signed fields and their order, and what must be rejected."""
 
 from __future__ import annotations
 

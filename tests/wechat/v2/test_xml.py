@@ -1,4 +1,4 @@
-"""APIv2's XML: every value survives as it was written; everything that could grow, fetch or mislead is refused."""
+"""APIv2's XML: values are kept exactly; DTDs, entities, nesting and anything ambiguous are rejected."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from wxpay_dsl.wechat.v2.xml import XmlError, dumps, loads
 
 V: dict[str, list[dict[str, Any]]] = yaml.safe_load((Path(__file__).parents[2] / "cases/xml.yaml").read_text("utf-8"))
 
-#: All that XML 1.0 can carry.
+#: Every text that XML 1.0 can represent.
 carried = st.text(
     st.one_of(
         st.sampled_from("\t\n\r]>&<'\" \u0085\u2028\ufffd"),
@@ -118,10 +118,10 @@ def test_the_error_is_a_value_error_that_shows_no_value() -> None:
 
 def test_the_size_is_bounded_by_a_limit_that_can_be_set() -> None:
     large = b"<xml><a>" + b"x" * 2_000_000 + b"</a></xml>"
-    with pytest.raises(XmlError, match="2000018 bytes, more than the 1048576"):
+    with pytest.raises(XmlError, match="2000018 bytes, more than the limit of 1048576"):
         loads(large)
     assert len(loads(large, limit=4 << 20)["a"]) == 2_000_000
-    with pytest.raises(XmlError, match="more than the 30"):
+    with pytest.raises(XmlError, match="more than the limit of 30"):
         loads("<xml><a>中文中文中文</a></xml>", limit=30)
 
 

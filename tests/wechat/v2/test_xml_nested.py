@@ -1,4 +1,4 @@
-"""XML with more than one level: read as strictly as the other, and within its bounds."""
+"""Nested XML: read as strictly as flat XML, and within its limits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Refusals: a class for each code, every byte kept, and for a refused signature the line that differs."""
+"""Errors of APIv3: a class for each code, the complete body, and for SIGN_ERROR the line that differs."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def answering(status: int, body: bytes, kind: str = "application/json", **header
 
 
 async def refused(status: int, body: bytes, kind: str = "application/json", verb: str = "get", **headers: str) -> Any:
-    """The error of a call that is answered so."""
+    """The error of a call with this response."""
     platform = Platform(answer=answering(status, body, kind, **headers))
     async with serving(platform), wechatpay(platform, platform_keys=CERTS, retries=0, undeclared=True) as wxpay:
         node = wxpay["v3"]["pay"]["transactions"]["something"]
@@ -245,7 +245,7 @@ class TestSignError:
     @pytest.mark.parametrize("cut", [None, 62, 66, 67, 68, 69])
     def test_if_no_line_differs_it_is_the_key(self, cut: int | None) -> None:
         """Cut anywhere, in the middle of a character too."""
-        assert "it is the key" in explain(self.MESSAGE, self.information(self.MESSAGE, cut=cut))
+        assert "the key is wrong" in explain(self.MESSAGE, self.information(self.MESSAGE, cut=cut))
 
     @pytest.mark.parametrize(
         ("field", "advice"),
@@ -259,19 +259,19 @@ class TestSignError:
     def test_what_the_service_names_comes_first(self, field: str, advice: str) -> None:
         detail = {**self.information(self.MESSAGE), "field": field, "issue": "x\nout of range"}
         for told in (explain(self.MESSAGE, detail), explain(b"", {"field": field, "issue": "x\nout of range"})):
-            assert told.startswith(f"the service refuses the {field} ('x\\nout of range'), not the signature: ")
+            assert told.startswith(f"the service rejects the {field} ('x\\nout of range'), not the signature: ")
             assert advice in told
-            assert "it is the key" not in told
+            assert "the key is wrong" not in told
 
     @pytest.mark.parametrize("field", ["signature", "sign", "", "body", None, 7, ["timestamp"], "t" * 100_000])
     def test_of_the_signature_itself_the_lines_tell(self, field: Any) -> None:
-        assert "it is the key" in explain(self.MESSAGE, {**self.information(self.MESSAGE), "field": field})
+        assert "the key is wrong" in explain(self.MESSAGE, {**self.information(self.MESSAGE), "field": field})
 
     def test_line_feeds_may_be_spelled_out(self) -> None:
         detail = self.information(self.MESSAGE)
         text = detail["sign_information"]["truncated_sign_message"]
         detail["sign_information"]["truncated_sign_message"] = text.replace("\n", "\\n")
-        assert "it is the key" in explain(self.MESSAGE, detail)
+        assert "the key is wrong" in explain(self.MESSAGE, detail)
 
     @pytest.mark.parametrize(
         "detail",
@@ -289,7 +289,7 @@ class TestSignError:
         async with Sandbox() as sandbox:
             wrong = {**sandbox.credentials, "private_key": newer_key(), "certificate": None}
             async with Wechatpay(**wrong) as wxpay:
-                with pytest.raises(service_errors.SignError, match="it is the key: `private_key` must be"):
+                with pytest.raises(service_errors.SignError, match="the key is wrong: `private_key` must be"):
                     await wxpay.v3.certificates.get()
 
     async def test_a_proxy_that_rewrites_the_path_is_found(self) -> None:

@@ -1,4 +1,4 @@
-"""Signing meets the wire: what a server on loopback receives is what was signed, and nothing is believed unverified."""
+"""The APIv3 middleware over loopback: the received bytes are the signed ones; unverified responses are rejected."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ TOKEN = b'{"presign_token":"tok"}'
 
 @pytest.fixture
 async def platform() -> AsyncIterator[Platform]:
-    """A WeChat Pay in public-key mode."""
+    """A loopback server in public-key mode."""
     async with serving(Platform()) as platform:
         yield platform
 
@@ -255,13 +255,13 @@ class TestAnswers:
         begun = time.time()
         with pytest.raises(ClockSkewError, match=says) as raised:
             await wxpay.v3.my.thing.get()
-        # However long it was on its way.
+        # Whatever the time it took.
         assert age <= raised.value.age <= age + time.time() - begun + 1
         assert f"{abs(raised.value.age)} s a" in str(raised.value)
 
     async def test_a_serial_that_nobody_knows(self, platform: Platform, wxpay: Wechatpay) -> None:
         platform.serial = "PUB_KEY_ID_9"
-        with pytest.raises(UnknownSerialError, match=rf"'PUB_KEY_ID_9'.*known: {PUB_KEY_ID}") as raised:
+        with pytest.raises(UnknownSerialError, match=rf"'PUB_KEY_ID_9'.*loaded: {PUB_KEY_ID}") as raised:
             await wxpay.v3.my.thing.get()
         assert raised.value.serial == "PUB_KEY_ID_9"
 
@@ -303,7 +303,7 @@ class TestAnswers:
 
         answers(platform, respond)
         with pytest.raises(
-            BadSignatureError, match=r"a probe that is signed wrongly on purpose .*refusing it is right"
+            BadSignatureError, match=r"a probe that is signed wrongly on purpose .*rejecting it is right"
         ):
             await wxpay.v3.my.thing.get()
 

@@ -23,8 +23,9 @@ from wxpay_dsl.core.specs.model import Operation, Schema
 from wxpay_dsl.sandbox import Sandbox
 from wxpay_dsl.wechat.crypto.ciphers import oaep_decrypt, oaep_encrypt, pkcs1_decrypt
 from wxpay_dsl.wechat.crypto.decryptor import LocalDecryptor
+from wxpay_dsl.wechat.crypto.platform_key import PlatformKey
 from wxpay_dsl.wechat.platform_keys.keyring import StaticKeyring
-from wxpay_dsl.wechat.platform_keys.keys import PlatformKey, PlatformKeys
+from wxpay_dsl.wechat.platform_keys.keys import PlatformKeys
 from wxpay_dsl.wechat.v3.sensitive import Ciphertext, SensitiveText, decrypt_fields, encrypt_sensitive, padding
 
 MERCHANT, PLATFORM = keys()
@@ -110,7 +111,7 @@ class TestOut:
             async def preferred(self) -> PlatformKey:
                 raise AssertionError("asked")
 
-            def known(self) -> list[str]:
+            def key_ids(self) -> list[str]:
                 return []
 
         sections = {"body": {"plain": "x", "absent": None}}
@@ -175,7 +176,7 @@ class TestWhichKey:
         async with serving(Platform(signing=self.FIRST)) as platform, self.clients(platform) as wxpay:
             with pytest.raises(ValidationError, match="different keys"):
                 await wxpay.v3.profitsharing.orders.post({**ORDER, "receivers": two})
-            with pytest.raises(ValidationError, match="no platform key that is known here"):
+            with pytest.raises(ValidationError, match="not a loaded platform key"):
                 await wxpay.v3.profitsharing.orders.post(ORDER, wechatpay_serial="5" * 40)
         assert platform.calls == 0
 
@@ -296,7 +297,7 @@ BODIES = st.dictionaries(NAMES, TEXTS | st.lists(TEXTS, max_size=3) | st.diction
 
 
 def shape_of(value: Any) -> Schema:
-    """A schema that finds every text of a value sensitive."""
+    """A schema that marks every text of a value as sensitive."""
     if isinstance(value, dict):
         return schema(**{name: shape_of(below) for name, below in value.items()})
     return Schema(type="array", items=Schema(encrypted=True)) if isinstance(value, list) else Schema(encrypted=True)
@@ -304,7 +305,7 @@ def shape_of(value: Any) -> Schema:
 
 @given(BODIES, st.sampled_from(["/v3/x", "/v3/global/x"]))
 async def test_what_goes_out_comes_back_whatever_its_shape(body: Any, path: str) -> None:
-    """One key plays the platform's and the merchant's."""
+    """One key is both the platform's and the merchant's."""
     keyring = StaticKeyring(PlatformKeys([PlatformKey(PUB_KEY_ID, MERCHANT.public_key())]))
     before, shape = copy.deepcopy(body), shape_of(body)
     operation = Operation("post", path, "v3", (), body=shape)

@@ -1,4 +1,4 @@
-"""APIv3 signatures: the exact bytes that are signed, openssl's signatures over them, and what must not pass."""
+"""APIv3 signatures: the exact signed bytes, openssl's signatures over them, and what must be rejected."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_signature_without_end_is_refused_before_it_is_decoded() -> None:
 
 def test_a_probe_fails_even_where_its_signature_would_be_right() -> None:
     class Credulous:
-        """A key that takes any signature, as one is not found that begins with the prefix and is right."""
+        """A key that accepts any signature, since no valid one with the prefix can be found."""
 
         def verify(self, *anything: object) -> None: ...
 

@@ -1,4 +1,4 @@
-"""Uploads: from wherever a file is, described and signed as it is sent, refused before anything is sent."""
+"""Uploads: files of every kind, described by signed metadata; bad ones are rejected before anything is sent."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def sent_meta(exchange: Exchange) -> str:
 
 
 class OneWay(io.RawIOBase):
-    """A pipe's end: bytes come once."""
+    """A stream, like the end of a pipe, that can be read once."""
 
     def __init__(self, content: bytes) -> None:
         self._inner = io.BytesIO(content)

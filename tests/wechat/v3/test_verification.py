@@ -1,4 +1,4 @@
-"""What the service signed: headers read, clock compared, signature checked, each failure an error of its own."""
+"""Verification: headers, clock and signature, with an error class for each failure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from wxpay_dsl import (
     UnknownSerialError,
     VerificationError,
 )
-from wxpay_dsl.wechat.platform_keys.keys import platform_key
+from wxpay_dsl.wechat.crypto.platform_key import platform_key
 from wxpay_dsl.wechat.v3 import signing as signing_v3
 from wxpay_dsl.wechat.v3.verification import (
     CLOCK_WINDOW,
@@ -133,9 +133,9 @@ def test_an_unknown_serial_says_what_is_known_and_what_to_give() -> None:
     signed = SignatureHeaders(0, "", "", "", "X" * 500)
     error = unknown_serial(signed, ["A", "B"], "GET /v3/a")
     assert isinstance(error, UnknownSerialError)
-    assert "(known: A, B): give the public key" in str(error)
+    assert "(loaded: A, B): give the public key" in str(error)
     assert len(str(error)) < 400
-    assert "known: none" in str(unknown_serial(signed, [], "GET /v3/a"))
+    assert "loaded: none" in str(unknown_serial(signed, [], "GET /v3/a"))
 
 
 def test_the_five_failures_are_five_classes_of_one() -> None:
@@ -154,7 +154,7 @@ def test_no_signature_in_a_repr() -> None:
 
 
 class TestDefaults:
-    """What is verified may have been asked for, or may have moved money: only whoever asked knows."""
+    """Only the caller knows whether the verified message is the response to a call that may have moved money."""
 
     KEY = platform_key(PUB_KEY_ID, keys()[1].public_key())
     SIGNED = SignatureHeaders(1700000000, "1700000000", "NONCE", "c2ln", "X")

@@ -14,7 +14,7 @@ from wxpay_dsl.cli.input.options import json_option, profile_option
 
 if TYPE_CHECKING:
     from wxpay_dsl import Wechatpay
-    from wxpay_dsl.wechat.platform_keys.keys import PlatformKey
+    from wxpay_dsl.wechat.crypto.platform_key import PlatformKey
 
 __all__ = ["certs"]
 

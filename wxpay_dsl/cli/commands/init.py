@@ -128,7 +128,7 @@ def _merchant(source: Path | None, mchid: str | None) -> tuple[MerchantFiles, st
 
 def _platform_key(file: Path | None, key_id: str | None, source: Path) -> tuple[str, bytes] | None:
     """WeChat Pay's public key: its id, and its PEM; None in certificate mode."""
-    from wxpay_dsl.wechat.platform_keys.keys import is_public_key_id, platform_key
+    from wxpay_dsl.wechat.crypto.platform_key import is_public_key_id, platform_key
 
     def read(text: str) -> Path | None:
         if not text:

@@ -10,7 +10,7 @@ from typing import Any, Final
 import click
 
 from wxpay_dsl.core.specs.model import ABSENT, SECTIONS, Operation, Schema
-from wxpay_dsl.wechat.dialects import AUTO_FIELDS
+from wxpay_dsl.wechat.chains import AUTO_FIELDS
 
 from .parameters import value_of
 

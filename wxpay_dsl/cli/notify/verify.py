@@ -16,7 +16,7 @@ from wxpay_dsl.cli.output.checks import show
 
 if TYPE_CHECKING:
     from wxpay_dsl import Wechatpay
-    from wxpay_dsl.wechat.platform_keys.keys import PlatformKey
+    from wxpay_dsl.wechat.crypto.platform_key import PlatformKey
 
 __all__ = ["read_headers", "verify_notification"]
 

@@ -59,7 +59,7 @@ def import_document(
     from wxpay_dsl.client import SPECS
     from wxpay_dsl.core.files.atomic_write import write_atomically
     from wxpay_dsl.core.openapi import parse, read_document
-    from wxpay_dsl.wechat.dialects import BASE_URL, DEFAULT
+    from wxpay_dsl.wechat.chains import BASE_URL, DEFAULT
 
     try:
         document = parse(file.read_bytes(), str(file))
@@ -96,7 +96,7 @@ def export_document(out: str, as_json: bool) -> None:  # noqa: FBT001 (a flag of
     from wxpay_dsl.cli.output.terminal import json_bytes, note, write_json
     from wxpay_dsl.core.files.atomic_write import write_atomically
     from wxpay_dsl.core.openapi import write_document
-    from wxpay_dsl.wechat.dialects import BASE_URL
+    from wxpay_dsl.wechat.chains import BASE_URL
 
     tree = wxpay.tree
     events = [event for name in tree.event_names() if (event := tree.event(name)) is not None]

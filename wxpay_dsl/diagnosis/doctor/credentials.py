@@ -28,9 +28,9 @@ from wxpay_dsl.wechat.crypto.certificates import (
 )
 from wxpay_dsl.wechat.crypto.keys import load_private_key
 from wxpay_dsl.wechat.crypto.pem import file_of
+from wxpay_dsl.wechat.crypto.platform_key import PlatformKey, is_public_key_id, platform_key
 from wxpay_dsl.wechat.crypto.shangmi import is_sm2
-from wxpay_dsl.wechat.platform_keys.keys import PlatformKey, is_public_key_id, platform_key
-from wxpay_dsl.wechat.signers.local import Signer
+from wxpay_dsl.wechat.crypto.signer import Signer
 
 __all__ = ["examine_credentials"]
 

@@ -11,7 +11,7 @@ from wxpay_dsl.core.errors import ConfigurationError
 from wxpay_dsl.diagnosis.check import Check
 from wxpay_dsl.settings.credentials import apiv2_alone
 from wxpay_dsl.settings.settings import Settings, merge
-from wxpay_dsl.wechat.v2.mutual_tls import trusting
+from wxpay_dsl.wechat.v2.mutual_tls import verifying_context
 
 from .credentials import examine_credentials
 from .host import examine_host
@@ -51,7 +51,7 @@ def _load(environment: Mapping[str, str], profile: str | Path | None) -> Setting
 
 async def _examine_service(settings: Settings, merged: Mapping[str, Any]) -> AsyncIterator[Check]:
     try:
-        tls = trusting(settings.ca)
+        tls = verifying_context(settings.ca)
     except ConfigurationError as error:
         yield Check("CA", good=False, text=str(error))
         return

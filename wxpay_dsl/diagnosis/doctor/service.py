@@ -20,16 +20,12 @@ from wxpay_dsl.core.http.transport import Handler
 from wxpay_dsl.core.messages import Exchange, RawResponse
 from wxpay_dsl.diagnosis.check import Check
 from wxpay_dsl.settings.settings import Settings
+from wxpay_dsl.wechat.crypto.platform_key import PlatformKey, is_public_key_id
+from wxpay_dsl.wechat.crypto.signer import Credential
 from wxpay_dsl.wechat.errors import VerificationError
+from wxpay_dsl.wechat.platform_keys.certificates import PlatformCertificatesError, decrypt_certificates
 from wxpay_dsl.wechat.platform_keys.download import certificate_request
-from wxpay_dsl.wechat.platform_keys.keys import (
-    PlatformCertificatesError,
-    PlatformKey,
-    PlatformKeys,
-    decrypt_certificates,
-    is_public_key_id,
-)
-from wxpay_dsl.wechat.signers.local import Credential
+from wxpay_dsl.wechat.platform_keys.keys import PlatformKeys
 from wxpay_dsl.wechat.v3.errors import SignError, explain_refusal, refusal_v3
 from wxpay_dsl.wechat.v3.middleware import SERIAL, sign_request
 from wxpay_dsl.wechat.v3.verification import CLOCK_WINDOW, check_signature, read_headers

@@ -15,8 +15,8 @@ from attrs import evolve
 
 from wxpay_dsl.core.errors import SdkError
 from wxpay_dsl.notify.notification import LIMIT, NotificationDecryptionError
+from wxpay_dsl.wechat.crypto.platform_key import PlatformKey
 from wxpay_dsl.wechat.merchant_keys import MerchantKeys
-from wxpay_dsl.wechat.platform_keys.keys import PlatformKey
 from wxpay_dsl.wechat.v3 import signing as signing_v3
 from wxpay_dsl.wechat.v3.serialisations import serialisations
 from wxpay_dsl.wechat.v3.verification import SignatureHeaders, packed

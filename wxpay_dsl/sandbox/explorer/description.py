@@ -11,7 +11,7 @@ from wxpay_dsl.core.request.forms import file_fields
 from wxpay_dsl.core.specs.model import SECTIONS, Operation
 from wxpay_dsl.core.specs.transform import fields_of, names_of
 from wxpay_dsl.sandbox.protocol import examples
-from wxpay_dsl.wechat.dialects import AUTO_FIELDS
+from wxpay_dsl.wechat.chains import AUTO_FIELDS
 from wxpay_dsl.wechat.roles import ROLES
 from wxpay_dsl.wechat.terms import TERMS
 

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from wxpay_dsl.wechat.crypto.certificates import certificate_serial
-from wxpay_dsl.wechat.v2.mutual_tls import install
+from wxpay_dsl.wechat.v2.mutual_tls import load_key
 
 __all__ = ["Authority", "client_serial", "make_authority", "server_context", "throwaway_authority"]
 
@@ -88,7 +88,7 @@ def server_context(authority: Authority, host: str, merchants: Iterable[x509.Cer
         .sign(authority.private_key, hashes.SHA256())
     )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    install(context, key, (certificate,))
+    load_key(context, key, (certificate,))
     trusted = "".join(each.public_bytes(Encoding.PEM).decode() for each in merchants)
     if trusted:
         context.verify_mode = ssl.CERT_OPTIONAL

@@ -24,9 +24,9 @@ __all__ = [
 ]
 
 
-#: The version of a container, the INTEGER 3, which comes first in it.
+#: The version of a container, the INTEGER 3, which is its first element.
 _VERSION = bytes.fromhex("020103")
-#: The start of the object ids of RC2, RC4 and 3DES in PKCS#12 (1.2.840.113549.1.12.1), which stand there unencrypted.
+#: The start of the object ids of RC2, RC4 and 3DES in PKCS#12 (1.2.840.113549.1.12.1), which are not encrypted.
 _OLD_ENCRYPTION = bytes.fromhex("2a864886f70d010c01")
 _OLD = (
     "this OpenSSL does not offer its old encryption (RC2 or 3DES). Convert it once: "
@@ -38,19 +38,19 @@ _OLD = (
 
 @frozen
 class Pkcs12:
-    """What ``apiclient_cert.p12`` holds. The key stays out of the repr."""
+    """The contents of ``apiclient_cert.p12``. The key is not in the repr."""
 
     private_key: RSAPrivateKey = field(repr=False)
     certificate: x509.Certificate
-    #: The authorities between the certificate and its root, in the container's order.
+    #: The intermediate certificates between this certificate and its root, in the container's order.
     chain: tuple[x509.Certificate, ...] = ()
 
 
 def load_certificate(thing: KeyMaterial | x509.Certificate) -> x509.Certificate:
-    """The certificate in ``thing``: PEM, DER, base64 of DER, a path, a ``file://`` URL, or loaded already.
+    """Loads a certificate from ``thing``: PEM, DER, base64 of DER, a path, a ``file://`` URL, or a loaded certificate.
 
-    Of several in one PEM text the first, which is the holder's own. Validity and issuer are not looked at
-    here. Raises :class:`ConfigurationError` for a missing file, a key in a certificate's place, or damage.
+    Of several in one PEM text it is the first, the holder's own. Validity and issuer are not checked. Raises
+    :class:`ConfigurationError` for a missing file, a key instead of a certificate, or damaged data.
     """
     what = "certificate (证书)"
     if isinstance(thing, x509.Certificate):
@@ -66,29 +66,29 @@ def load_certificate(thing: KeyMaterial | x509.Certificate) -> x509.Certificate:
 
 
 def certificate_serial(certificate: x509.Certificate) -> str:
-    """The serial number in upper-case hexadecimal, two digits a byte, as ``openssl x509 -serial`` shows it.
+    """The serial number in upper-case hexadecimal, two digits a byte, as ``openssl x509 -serial`` prints it.
 
-    This is the ``serial_no`` of ``Authorization`` and the value of ``Wechatpay-Serial``. Leading zeros of a
-    byte stay: WeChat Pay's serials are 40 digits, and one of them may begin with 0.
+    This is the ``serial_no`` of ``Authorization`` and the value of ``Wechatpay-Serial``. A leading
+    zero is kept: WeChat Pay's serials have 40 digits, the first of which may be 0.
     """
     digits = f"{certificate.serial_number:X}"
     return digits if len(digits) % 2 == 0 else f"0{digits}"
 
 
 def certificate_subject(certificate: x509.Certificate) -> str:
-    """The merchant id (商户号) in a merchant's certificate; empty where it names none."""
+    """The merchant id (商户号) in a merchant's certificate, its common name; empty if that is not a number."""
     names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     value = names[0].value if names else ""
     return value if isinstance(value, str) and value.isdigit() else ""
 
 
 def load_pkcs12(thing: KeyMaterial, password: str | bytes) -> Pkcs12:
-    """Key and certificate of a PKCS#12 container (``apiclient_cert.p12``), whose password is the 商户号.
+    """Loads key and certificate from a PKCS#12 container (``apiclient_cert.p12``), whose password is the 商户号.
 
     ``thing`` is DER, base64 of DER, a path or a ``file://`` URL. Raises :class:`ConfigurationError` for a
-    missing file, a wrong password, a container without key or certificate, a key that is not the
-    certificate's, and for the old RC2 or 3DES encryption where OpenSSL has it switched off; that error says
-    how to convert the container.
+    missing file, a wrong password, a container without key or certificate, a key that does not match the
+    certificate, and for the old RC2 or 3DES encryption if OpenSSL does not support it; that error says how to convert
+    the container.
     """
     what = "PKCS#12 container (商户API证书 apiclient_cert.p12)"
     block = pem.read_blocks(thing, what)[0]
@@ -111,7 +111,7 @@ def load_pkcs12(thing: KeyMaterial, password: str | bytes) -> Pkcs12:
         raise ConfigurationError(f"{what}: its key is not an RSA key")
     key = check_private_key(content.key, what)
     if not public_key_matches(key, content.cert.certificate):
-        raise ConfigurationError(f"{what}: its key is not the key of its certificate")
+        raise ConfigurationError(f"{what}: its key does not match its certificate")
     return Pkcs12(key, content.cert.certificate, tuple(other.certificate for other in content.additional_certs))
 
 

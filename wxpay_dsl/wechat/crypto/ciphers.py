@@ -1,6 +1,6 @@
 """The ciphers of WeChat Pay: AES-256-GCM and RSA of APIv3, AES-256-ECB of APIv2's refund notifications.
 
-Ciphertexts are base64. No error shows a key, a plaintext or why a decryption failed in detail.
+Ciphertexts are base64. Errors never show a key, a plaintext, or the detailed reason of a failed decryption.
 
 https://pay.weixin.qq.com/docs/merchant/development/interface-rules/certificate-callback-decryption.html
 """
@@ -48,7 +48,7 @@ _PKCS1_OVERHEAD = 11
 
 @frozen(str=False)
 class DecryptionError(SdkError):
-    """A ciphertext that does not decrypt: damaged, forged, or meant for another key."""
+    """A ciphertext does not decrypt: it is damaged, forged, or encrypted for another key."""
 
     message: str
 
@@ -58,7 +58,7 @@ class DecryptionError(SdkError):
 
 @frozen(str=False)
 class EncryptionError(SdkError):
-    """A plaintext that cannot be encrypted; raised before anything is sent."""
+    """A plaintext cannot be encrypted. Raised before anything is sent."""
 
     message: str
 
@@ -72,17 +72,17 @@ def aead_encrypt(
     """AEAD_AES_256_GCM: ciphertext and 16-byte tag, in base64.
 
     ``key`` is the APIv3 key (APIv3密钥) of 32 bytes; 16 and 24 are accepted. ``nonce`` is 12 bytes and must
-    never repeat under one key. Raises :class:`ConfigurationError` for another key length,
+    never repeat for the same key. Raises :class:`ConfigurationError` for another key length,
     :class:`EncryptionError` for an impossible nonce.
     """
-    found = _gcm(key)
+    loaded = _gcm(key)
     del key  # error trackers send the variables of the frame that raises
-    cipher, data = _fitting(found), _plain(plaintext)
+    cipher, data = _checked(loaded), _plain(plaintext)
     try:
-        sealed = cipher.encrypt(_bytes(nonce), data, _bytes(associated_data or b""))
+        encrypted = cipher.encrypt(_bytes(nonce), data, _bytes(associated_data or b""))
     except (ValueError, OverflowError):
         raise EncryptionError("AES-GCM: the nonce must be 8 to 128 bytes (WeChat Pay uses 12)") from None
-    return _to_base64(sealed)
+    return _to_base64(encrypted)
 
 
 def aead_decrypt(
@@ -90,14 +90,15 @@ def aead_decrypt(
 ) -> bytes:
     """The plaintext of :func:`aead_encrypt`, as in notifications (``resource``) and platform certificates.
 
-    A ``key`` that is used again and again comes prepared, as the :class:`AESGCM` that it makes: that saves 1 µs.
+    A key that is used often can be given as an :class:`AESGCM` object, which saves 1 µs.
 
-    Raises :class:`ConfigurationError` for a key that is not 16, 24 or 32 bytes, :class:`DecryptionError` for
-    everything else: bad base64, a tag that does not fit, so a wrong key, nonce or associated data.
+    Raises :class:`ConfigurationError` for a key that is not 16, 24 or 32 bytes, and :class:`DecryptionError`
+    otherwise: for invalid base64, and for an authentication tag that does not match, so for a wrong key, nonce or
+    associated data.
     """
-    found = _gcm(key)
+    loaded = _gcm(key)
     del key  # as above
-    cipher = _fitting(found)
+    cipher = _checked(loaded)
     data = _from_base64(ciphertext, "AES-GCM")
     try:
         return cipher.decrypt(_bytes(nonce), data, _bytes(associated_data or b""))
@@ -120,7 +121,7 @@ def oaep_encrypt(text: str, key: RSAPublicKey) -> str:
 
 
 def oaep_decrypt(ciphertext: str, key: RSAPrivateKey) -> str:
-    """The text of a sensitive field of an answer. Raises :class:`DecryptionError`."""
+    """The text of a sensitive field of a response. Raises :class:`DecryptionError`."""
     return _rsa_decrypt(ciphertext, key, _OAEP, "RSA-OAEP")
 
 
@@ -136,12 +137,12 @@ def pkcs1_encrypt(text: str, key: RSAPublicKey) -> str:
 def pkcs1_decrypt(ciphertext: str, key: RSAPrivateKey) -> str:
     """The text of a sensitive field of ``/v3/global``. Raises :class:`DecryptionError`.
 
-    Where OpenSSL hides failures (3.2 and later), a ciphertext that was damaged or is for another key may also give
+    With OpenSSL 3.2 and later, which hides padding errors, a damaged ciphertext, or one for another key, may also yield
     a meaningless text.
 
-    Only for ciphertexts from a body whose signature has been verified. This padding is open to
-    Bleichenbacher's attack: whoever may send ciphertexts of his own and learns which of them decrypt, be it
-    from an error or from the time it took, can decrypt and sign with the merchant's key.
+    Use it only for ciphertexts from a body whose signature has been verified. This padding is vulnerable to
+    Bleichenbacher's attack: an attacker who can submit ciphertexts and learns which of them decrypt, from an error or
+    from timing, can decrypt and sign with the merchant's key.
     """
     return _rsa_decrypt(ciphertext, key, _PKCS1, "RSA PKCS#1 v1.5")
 
@@ -161,8 +162,7 @@ def ecb_encrypt(plaintext: str | bytes, key: str) -> str:
 def ecb_decrypt(ciphertext: str, key: str) -> bytes:
     """The plaintext of :func:`ecb_encrypt`. Raises :class:`DecryptionError`.
 
-    ECB proves nothing about where the text came from: treat it as unverified, and ask the service about the
-    refund.
+    ECB does not authenticate: treat the plaintext as unverified, and query the refund.
     """
     decryptor = Cipher(AES(_ecb_key(key)), ECB()).decryptor()  # noqa: S305 - the protocol's choice
     del key  # as above
@@ -177,17 +177,17 @@ def ecb_decrypt(ciphertext: str, key: str) -> bytes:
 
 
 def _gcm(key: str | bytes | AESGCM) -> AESGCM | int:
-    """The cipher of a key; of one that fits none its length, so that it is refused where the key is no variable."""
+    """The cipher of a key, or the length of an invalid key, so that the error is raised in a frame without the key."""
     if isinstance(key, AESGCM):
         return key
     data = _bytes(key)
     return AESGCM(data) if len(data) in (16, 24, 32) else len(data)
 
 
-def _fitting(found: AESGCM | int) -> AESGCM:
-    if isinstance(found, int):
-        raise ConfigurationError(f"the APIv3 key (APIv3密钥) is {found} bytes; it must be 32")
-    return found
+def _checked(loaded: AESGCM | int) -> AESGCM:
+    if isinstance(loaded, int):
+        raise ConfigurationError(f"the APIv3 key (APIv3密钥) is {loaded} bytes; it must be 32")
+    return loaded
 
 
 def _ecb_key(key: str) -> bytes:
@@ -205,7 +205,7 @@ def _rsa_encrypt(text: str, key: RSAPublicKey, padding: AsymmetricPadding, name:
 
 
 def _rsa_decrypt(ciphertext: str, key: RSAPrivateKey, padding: AsymmetricPadding, name: str) -> str:
-    # One message for every cause: to tell wrong padding from wrong text apart is what an attacker needs.
+    # One message for every cause: attacks depend on telling wrong padding from wrong text.
     error = DecryptionError(f"{name}: cannot be decrypted: encrypted for another key, or a damaged ciphertext")
     try:
         return key.decrypt(a2b_base64(ciphertext, strict_mode=True), padding).decode()
@@ -217,8 +217,8 @@ def _plain(text: str | bytes) -> bytes:
     try:
         return _bytes(text)
     except UnicodeEncodeError:
-        # Not as cause either: Python's error carries the whole text.
-        raise EncryptionError("the text holds a lone surrogate, which UTF-8 has no bytes for") from None
+        # Not as the cause either: Python's error has the complete text.
+        raise EncryptionError("the text contains a lone surrogate, which UTF-8 cannot encode") from None
 
 
 def _bytes(value: str | bytes) -> bytes:

@@ -1,5 +1,4 @@
-"""Who decrypts what WeChat Pay encrypted for the merchant (敏感信息解密): a protocol to await, and the decryptor that
-holds a private key in this process.
+"""Decryption with the merchant's private key (敏感信息解密): the protocol, and the decryptor with a key in memory.
 
 https://pay.weixin.qq.com/doc/v3/partner/4013059053
 """
@@ -28,7 +27,7 @@ _PADDINGS: Final = {
 
 @runtime_checkable
 class Decryptor(Protocol):
-    """Decrypts with the merchant's private key; awaited, so that the key may live in an HSM or a KMS."""
+    """Decrypts with the merchant's private key. Asynchronous, so that the key may live in an HSM or a KMS."""
 
     async def decrypt(self, ciphertext: bytes, padding: Padding = "oaep") -> bytes:
         """The plaintext of one RSA block. Raises DecryptionError."""
@@ -45,7 +44,7 @@ class LocalDecryptor:
         return self.decrypt_now(ciphertext, padding)
 
     def decrypt_now(self, ciphertext: bytes, padding: Padding = "oaep") -> bytes:
-        """:meth:`decrypt`, for a thread that may be held up."""
+        """The synchronous form of :meth:`decrypt`, for use in a thread."""
         try:
             return self.private_key.decrypt(ciphertext, _PADDINGS[padding])
         except ValueError:
@@ -56,6 +55,6 @@ class LocalDecryptor:
 
 
 def undecryptable(padding: Padding) -> DecryptionError:
-    """One error for every cause: to tell them apart is what an attacker needs."""
+    """The error of every failed decryption, whatever its cause: attacks depend on telling the causes apart."""
     name = "RSA-OAEP" if padding == "oaep" else "RSA PKCS#1 v1.5"
     return DecryptionError(f"{name}: cannot be decrypted: encrypted for another key, or a damaged ciphertext")

@@ -33,24 +33,24 @@ __all__ = [
 #: PEM text or bytes, DER, base64 of DER, a path (text or ``os.PathLike``) or a ``file://`` URL.
 KeyMaterial = str | bytes | os.PathLike[str]
 
-#: WeChat Pay issues 2048-bit keys; anything shorter is a test key or an attack.
+#: WeChat Pay issues 2048-bit keys; a shorter one is a test key or an attack.
 _MINIMUM_BITS = 2048
 
-#: What an encrypted PEM of the old kind says of its cipher: a block of AES has 16 bytes, of DES 8.
+#: The cipher in the headers of an encrypted traditional PEM: the IV has 16 bytes for AES and 8 for DES.
 _IV = re.compile(rb"^DEK-Info: *(?:AES-[0-9A-Z-]+,[0-9A-Fa-f]{32}|DES-[0-9A-Z-]+,[0-9A-Fa-f]{16}) *$", re.MULTILINE)
 _PRIVATE_LABELS = ("PRIVATE KEY", "RSA PRIVATE KEY", "ENCRYPTED PRIVATE KEY")
 _PUBLIC_LABELS = ("PUBLIC KEY", "RSA PUBLIC KEY", "CERTIFICATE")
 
 
 def load_private_key(thing: KeyMaterial | RSAPrivateKey, password: str | bytes | None = None) -> RSAPrivateKey:
-    """The merchant's private key (``apiclient_key.pem``): PKCS#1 or PKCS#8, also encrypted.
+    """Loads the merchant's private key (``apiclient_key.pem``): PKCS#1 or PKCS#8, also encrypted.
 
-    ``thing`` is PEM text or bytes (CRLF and spelled-out ``\\n`` accepted), DER, base64 without the PEM lines,
-    a path, a ``file://`` URL, or a key that is loaded already. ``password`` decrypts an encrypted key.
+    ``thing`` is PEM text or bytes (CRLF and escaped ``\\n`` accepted), DER, base64 without the PEM lines,
+    a path, a ``file://`` URL, or a loaded key. ``password`` decrypts an encrypted key.
 
     Raises :class:`ConfigurationError` for a missing file, a wrong, missing or superfluous password, a
-    certificate or a public key in the place of the private key, another algorithm than RSA, fewer than 2048
-    bits, or numbers that disagree.
+    certificate or a public key instead of the private key, an algorithm other than RSA, fewer than 2048 bits, or
+    inconsistent numbers.
 
     https://pay.weixin.qq.com/docs/merchant/development/interface-rules/api-security-concepts.html
     """
@@ -67,16 +67,16 @@ def load_private_key(thing: KeyMaterial | RSAPrivateKey, password: str | bytes |
         raise ConfigurationError(f"{what}: {_misplaced(blocks[0])}")
     secret = (password.encode() if isinstance(password, str) else password) or None
     try:
-        # Full validation proves both factors prime, which takes 31 ms instead of 12 µs; check_private_key
-        # proves, as cheaply, all that a file damaged or put together wrongly could violate.
+        # Full validation tests both factors for primality, which takes 31 ms instead of 12 µs; check_private_key
+        # detects damaged and wrongly assembled keys at a low cost.
         if block.encrypted_pem:
             if _IV.search(block.encrypted_pem) is None:
-                raise ValueError("no whole initialisation vector")  # over which cryptography 50 panics
+                raise ValueError("no complete initialisation vector")  # cryptography 50 panics on it
             key = load_pem_private_key(block.encrypted_pem, secret, unsafe_skip_rsa_key_validation=True)
         else:
             key = load_der_private_key(block.der, secret, unsafe_skip_rsa_key_validation=True)
     except TypeError:
-        # What cryptography raises for both mistakes about the password.
+        # cryptography raises it both for a missing and for a superfluous password.
         raise ConfigurationError(
             f"{what}: it is encrypted: give its password (`private_key` takes what load_private_key(key, password) "
             f"returns), or decrypt it once: openssl pkey -in apiclient_key.pem -out decrypted.pem"
@@ -93,13 +93,13 @@ def load_private_key(thing: KeyMaterial | RSAPrivateKey, password: str | bytes |
 
 
 def load_public_key(thing: KeyMaterial | RSAPublicKey | x509.Certificate) -> RSAPublicKey:
-    """A public key of WeChat Pay: ``pub_key.pem`` (SPKI or PKCS#1), or in a platform certificate.
+    """Loads a public key of WeChat Pay: ``pub_key.pem`` (SPKI or PKCS#1), or the key of a platform certificate.
 
-    ``thing`` takes the forms that :func:`load_private_key` names, or a loaded key or certificate. A
-    certificate's validity is not looked at here.
+    ``thing`` may have the forms that :func:`load_private_key` accepts, or be a loaded key or certificate. A
+    certificate's validity is not checked.
 
-    Raises :class:`ConfigurationError` for a missing file, a private key in the place of the public one,
-    another algorithm than RSA or fewer than 2048 bits.
+    Raises :class:`ConfigurationError` for a missing file, a private key instead of the public one, an algorithm
+    other than RSA, or fewer than 2048 bits.
 
     https://pay.weixin.qq.com/doc/v3/merchant/4012154180
     """
@@ -135,15 +135,14 @@ def certificate_of(der: bytes) -> x509.Certificate:
     try:
         return x509.load_der_x509_certificate(der)
     except x509.InvalidVersion as error:
-        # The one thing about a certificate for which cryptography has an error that is no ValueError.
+        # The only error of cryptography about a certificate that is not a ValueError.
         raise ValueError(str(error)) from None
 
 
 def check_private_key(key: RSAPrivateKey, what: str) -> RSAPrivateKey:
-    """``key`` itself, once its size and numbers hold together; :class:`ConfigurationError` otherwise.
+    """Returns ``key`` if its size is sufficient and its numbers are consistent; otherwise raises ConfigurationError.
 
-    A wrong CRT exponent or coefficient is no mere nuisance: one signature made with it gives the factors
-    away.
+    The check matters: a single signature made with a wrong CRT exponent or coefficient reveals the factors.
     """
     check_public_key(key.public_key(), what)
     numbers = key.private_numbers()
@@ -159,12 +158,12 @@ def check_private_key(key: RSAPrivateKey, what: str) -> RSAPrivateKey:
         and numbers.dmq1 == d % (q - 1)
         and (numbers.iqmp * q) % p == 1
     ):
-        raise ConfigurationError(f"{what}: damaged: its numbers do not belong together")
+        raise ConfigurationError(f"{what}: damaged: its numbers are inconsistent")
     return key
 
 
 def check_public_key(key: object, what: str) -> RSAPublicKey:
-    """``key`` itself if it is RSA of at least 2048 bits; :class:`ConfigurationError` otherwise."""
+    """Returns ``key`` if it is an RSA key of at least 2048 bits; otherwise raises ConfigurationError."""
     if not isinstance(key, RSAPublicKey):
         raise ConfigurationError(f"{what}: {_algorithm(key)}; WeChat Pay uses RSA")
     if key.key_size < _MINIMUM_BITS:
@@ -186,7 +185,7 @@ def _algorithm(key: object) -> str:
 
 
 def _misplaced(block: pem.Block) -> str:
-    """What the block is instead, and where that belongs."""
+    """What the block is instead of the expected key, and where such a block belongs."""
     if block.label == "CERTIFICATE" or (not block.label and _is_certificate(block.der)):
         return "this is a certificate, as apiclient_cert.pem is; the private key is in apiclient_key.pem"
     if block.label in _PRIVATE_LABELS or (not block.label and _is_private_key(block.der)):
@@ -196,10 +195,14 @@ def _misplaced(block: pem.Block) -> str:
     if not block.label and _is_pkcs12(block.der):
         return "this is a PKCS#12 container (apiclient_cert.p12): give it as `p12`, or the key in apiclient_key.pem"
     if block.label == "EC PRIVATE KEY":
-        return "this is a key of elliptic curves; WeChat Pay's keys and the merchant's are of RSA"
+        return "this is an elliptic-curve key; WeChat Pay's keys and the merchant's are RSA keys"
     if block.label in ("CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"):
-        return "this is the request for a certificate (CSR), not a key"
-    return f"this is PEM of {block.label}, not of a key" if block.label else "the DER is damaged or of another kind"
+        return "this is a certificate request (CSR), not a key"
+    return (
+        f"this is PEM with the label {block.label}, not a key"
+        if block.label
+        else "the DER is damaged or of another type"
+    )
 
 
 def _is_certificate(der: bytes) -> bool:
@@ -229,5 +232,5 @@ def _is_private_key(der: bytes) -> bool:
 
 
 def _is_pkcs12(der: bytes) -> bool:
-    """A PFX begins with its version, the INTEGER 3, where PKCS#1 and PKCS#8 have 0 or 1."""
+    """Whether it is PKCS#12, which starts with the version 3, where PKCS#1 and PKCS#8 have 0 or 1."""
     return der[4:7] == b"\x02\x01\x03"

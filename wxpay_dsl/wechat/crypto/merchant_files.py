@@ -1,4 +1,4 @@
-"""The merchant's key and certificate as the merchant platform hands them out: a zip, a PKCS#12 container, or PEM files.
+"""Reads the merchant's key and certificate as downloaded from the merchant platform: zip, PKCS#12 or PEM files.
 
 https://pay.weixin.qq.com/doc/v3/merchant/4013053053
 """
@@ -29,7 +29,7 @@ CERTIFICATE: Final = "apiclient_cert.pem"
 CONTAINER: Final = "apiclient_cert.p12"
 
 _WHAT: Final = "the merchant's certificate files (商户API证书)"
-#: Bytes of a zip, members of it, and bytes of one of them; the real one has four of 3 KB each.
+#: Limits for a zip: its bytes, its members, and the bytes of a member. The real one has four members of 3 KB.
 _ARCHIVE: Final = 1024 * 1024
 _MEMBERS: Final = 64
 _MEMBER: Final = 128 * 1024
@@ -37,11 +37,11 @@ _MEMBER: Final = 128 * 1024
 
 @frozen
 class MerchantFiles:
-    """A merchant's key and certificate, which belong together."""
+    """A merchant's private key and the matching certificate."""
 
     private_key: RSAPrivateKey = field(repr=False)
     certificate: x509.Certificate
-    #: Both as PEM, by the names that the merchant platform gives them; as they came, where they came so.
+    #: Both as PEM, by their usual file names; unchanged if the source has PEM files.
     pem: Mapping[str, bytes] = field(repr=False)
 
     def __reduce__(self) -> str:
@@ -49,24 +49,25 @@ class MerchantFiles:
 
 
 def needs_password(source: Path) -> bool:
-    """Whether only the container is there, whose password is the merchant id. Raises ConfigurationError."""
-    found = _found(source)
-    return not (KEY in found and CERTIFICATE in found)
+    """Whether the source has only the container, which needs a password. Raises ConfigurationError."""
+    files = _files_in(source)
+    return not (KEY in files and CERTIFICATE in files)
 
 
 def read_merchant_files(source: Path, password: str = "") -> MerchantFiles:
-    """Key and certificate in ``source``: the zip as it was downloaded, ``apiclient_cert.p12``, or a folder.
+    """Reads key and certificate from ``source``: the downloaded zip, the container, a PEM file, or a folder.
 
-    ``password`` is the container's; PEM files are taken where they are. Of a zip a few members are read by their names,
-    nothing is unpacked. Raises ConfigurationError for files that are missing, damaged, too large, or not a pair.
+    ``password`` is that of the container; PEM files are preferred to it. From a zip, only the members with the expected
+    names are read, into memory. Raises ConfigurationError for files that are missing, damaged, too large, or do not
+    match.
     """
-    found = _found(source)
-    if KEY in found and CERTIFICATE in found:
-        key, certificate = load_private_key(found[KEY]), load_certificate(found[CERTIFICATE])
+    files = _files_in(source)
+    if KEY in files and CERTIFICATE in files:
+        key, certificate = load_private_key(files[KEY]), load_certificate(files[CERTIFICATE])
         if not public_key_matches(key, certificate):
-            raise ConfigurationError(f"{_WHAT}: {KEY} is not the key of {CERTIFICATE}; take both from one download")
-        return MerchantFiles(key, certificate, {KEY: found[KEY], CERTIFICATE: found[CERTIFICATE]})
-    container = load_pkcs12(found[CONTAINER], password)
+            raise ConfigurationError(f"{_WHAT}: {KEY} does not match {CERTIFICATE}; take both from the same download")
+        return MerchantFiles(key, certificate, {KEY: files[KEY], CERTIFICATE: files[CERTIFICATE]})
+    container = load_pkcs12(files[CONTAINER], password)
     pem = {
         KEY: container.private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
         CERTIFICATE: container.certificate.public_bytes(Encoding.PEM),
@@ -74,63 +75,63 @@ def read_merchant_files(source: Path, password: str = "") -> MerchantFiles:
     return MerchantFiles(container.private_key, container.certificate, pem)
 
 
-def _found(source: Path) -> Mapping[str, bytes]:
-    """The files of a source by their names: key and certificate, or at least the container."""
+def _files_in(source: Path) -> Mapping[str, bytes]:
+    """The files in a source by name: key and certificate, or at least the container."""
     if not is_file_name(source):
         raise ConfigurationError(f"{_WHAT}: {shown_file(source)}")
     try:
         if source.is_dir():
-            found = {name: _read(source / name) for name in (KEY, CERTIFICATE, CONTAINER) if (source / name).is_file()}
+            files = {name: _read(source / name) for name in (KEY, CERTIFICATE, CONTAINER) if (source / name).is_file()}
         elif zipfile.is_zipfile(source):
-            found = _members(source)
+            files = _zip_members(source)
         elif source.suffix.lower() == ".pem":
-            found = {name: _read(source.parent / name) for name in (KEY, CERTIFICATE)}
+            files = {name: _read(source.parent / name) for name in (KEY, CERTIFICATE)}
         else:
-            found = {CONTAINER: _read(source)}
+            files = {CONTAINER: _read(source)}
     except OSError as error:
         raise ConfigurationError(f"{_WHAT}: {shown_file(error.filename or source)}: {error.strerror}") from None
-    if CONTAINER not in found and not (KEY in found and CERTIFICATE in found):
-        have = ", ".join(found) or "none of them"
+    if CONTAINER not in files and not (KEY in files and CERTIFICATE in files):
+        have = ", ".join(files) or "none of them"
         raise ConfigurationError(
             f"{_WHAT}: {shown_file(source)} has {have}; it needs {KEY} and {CERTIFICATE}, or {CONTAINER}"
         )
-    return found
+    return files
 
 
 def _read(file: Path) -> bytes:
     with file.open("rb") as opened:
         data = opened.read(_MEMBER + 1)
-    return _bounded(data, str(file))
+    return _check_size(data, str(file))
 
 
-def _members(source: Path) -> dict[str, bytes]:
+def _zip_members(source: Path) -> dict[str, bytes]:
     if source.stat().st_size > _ARCHIVE:
         raise ConfigurationError(
             f"{_WHAT}: {shown_file(source)} is larger than {_ARCHIVE} bytes: it is not the platform's zip"
         )
-    found: dict[str, bytes] = {}
+    files: dict[str, bytes] = {}
     try:
         with zipfile.ZipFile(source) as archive:
             if len(archive.infolist()) > _MEMBERS:
                 raise ConfigurationError(f"{_WHAT}: {shown_file(source)} has more than {_MEMBERS} files in it")
             for member in archive.infolist():
                 path = PurePosixPath(member.filename.replace("\\", "/"))
-                # What macOS adds to a zip has the same names again.
+                # macOS adds metadata files with the same names to a zip.
                 if path.name not in (KEY, CERTIFICATE, CONTAINER) or "__MACOSX" in path.parts:
                     continue
                 if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                    # LZMA would take as much memory as its header says.
+                    # LZMA could allocate as much memory as its header demands.
                     raise ConfigurationError(f"{_WHAT}: {path.name} is packed in a way that the platform does not use")
                 with archive.open(member) as opened:
-                    data = _bounded(opened.read(_MEMBER + 1), path.name)
-                if found.setdefault(path.name, data) != data:
+                    data = _check_size(opened.read(_MEMBER + 1), path.name)
+                if files.setdefault(path.name, data) != data:
                     raise ConfigurationError(f"{_WHAT}: {shown_file(source)} has two different {path.name} in it")
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, EOFError, zlib.error) as error:
         raise ConfigurationError(f"{_WHAT}: {shown_file(source)} cannot be read: {error!s:.200}") from None
-    return found
+    return files
 
 
-def _bounded(data: bytes, name: str) -> bytes:
+def _check_size(data: bytes, name: str) -> bytes:
     if len(data) > _MEMBER:
         raise ConfigurationError(f"{_WHAT}: {name} is more than {_MEMBER} bytes, which no key or certificate is")
     return data

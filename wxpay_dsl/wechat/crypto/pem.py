@@ -1,7 +1,7 @@
-"""Key material as people have it (PEM, DER, base64, a path, a ``file://`` URL), turned into labelled DER.
+"""Reads key material in any form (PEM, DER, base64, a path, a ``file://`` URL) into labelled blocks of DER.
 
-Nothing here knows RSA or X.509. No error shows what might be a secret: a text is named in an error only where
-it can hardly be anything but a path.
+It does not parse keys or certificates. Errors never show what might be a secret: a text is quoted only if it is almost
+certainly a path.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Block", "file_of", "find", "read_blocks"]
 
-#: No key or certificate comes near this; a path that names a log file or a device must not fill the memory.
+#: The most bytes that are read; no key is that large. A path of a log file or a device must not exhaust memory.
 _LIMIT = 128 * 1024
 
 _BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,64})-----(.*?)-----END \1-----", re.DOTALL)
@@ -32,14 +32,14 @@ _BASE64 = re.compile(rb"[A-Za-z0-9+/\s]+={0,2}\s*")
 _BASE64_OF_DER = b"MI"
 #: The first base64 characters of a PEM text, as ``base64 apiclient_key.pem`` writes it for a variable of one line.
 _BASE64_OF_PEM = b"LS0tLS1CRUdJTi"
-#: How other files begin that are taken for keys.
+#: The first bytes of other files that are mistaken for keys, and what the error says.
 _OTHERS = (
     (b"PK\x03\x04", "this is a zip: unpack it, and give the file in it (apiclient_key.pem, apiclient_cert.pem)"),
-    (b"<", "this is a page of HTML or XML"),
+    (b"<", "this is HTML or XML"),
     (b"{", "this is JSON"),
     (b"\xff\xfe", "this is text in UTF-16: save it as UTF-8"),
     (b"\xfe\xff", "this is text in UTF-16: save it as UTF-8"),
-    (b"ssh-", "this is a key of SSH"),
+    (b"ssh-", "this is an SSH key"),
 )
 _DER_SEQUENCE = b"\x30"
 _UTF8_BOM = b"\xef\xbb\xbf"
@@ -47,33 +47,31 @@ _UTF8_BOM = b"\xef\xbb\xbf"
 
 @frozen
 class Block:
-    """One piece of key material. ``label`` is PEM's (``CERTIFICATE``), empty where only DER was given."""
+    """One block of key material. ``label`` is that of PEM (``CERTIFICATE``), or empty for DER."""
 
     label: str
     der: bytes = field(repr=False)
-    #: The PEM text, where its headers (``Proc-Type: 4,ENCRYPTED``) say how to decrypt the DER; otherwise
-    #: empty.
+    #: The PEM text if it has headers that are needed to decrypt the key (``Proc-Type: 4,ENCRYPTED``); otherwise empty.
     encrypted_pem: bytes = field(default=b"", repr=False)
 
 
 def read_blocks(thing: str | bytes | os.PathLike[str], what: str) -> tuple[Block, ...]:
     """All blocks in ``thing``, in their order; at least one.
 
-    ``thing`` is PEM, DER or base64 of one of them, or else a path or a ``file://`` URL of a file that holds one of
-    them, of at most 128 KiB. ``what`` names it in errors ("merchant private key"). Raises
-    :class:`ConfigurationError` when there is no such file, or nothing in it that could be a key or a
-    certificate.
+    ``thing`` is PEM, DER or base64 of either, or the path or ``file://`` URL of a file with one of these, of at most
+    128 KiB. ``what`` names it in errors ("merchant private key"). Raises :class:`ConfigurationError` if there is no
+    such file, or if its content cannot be a key or a certificate.
     """
     return _parse(_read(thing, what), what)
 
 
 def find(blocks: Collection[Block], *labels: str) -> Block | None:
-    """The first block with one of ``labels``, or the one that has no label."""
+    """The first block with one of ``labels`` or without a label; None if there is none."""
     return next((block for block in blocks if block.label in labels or not block.label), None)
 
 
 def file_of(thing: object) -> Path | None:
-    """The file that ``thing`` names; None where it is the material itself, or nothing that names a file."""
+    """The file that ``thing`` names; None if it is the key material itself, or cannot name a file."""
     if not isinstance(thing, (str, os.PathLike)) or (isinstance(thing, str) and (not thing or _is_material(thing))):
         return None
     path = os.fspath(thing)
@@ -97,7 +95,7 @@ def _read(thing: str | bytes | os.PathLike[str], what: str) -> bytes:
             f"{what}: got {type(thing).__name__}; expected PEM or DER, a path, a file:// URL or a key object"
         )
     if len(data) > _LIMIT:
-        raise ConfigurationError(f"{what}: more than {_LIMIT} bytes, which no key or certificate is")
+        raise ConfigurationError(f"{what}: more than {_LIMIT} bytes, too large for a key or certificate")
     return data
 
 
@@ -105,7 +103,7 @@ def _is_material(text: str) -> bool:
     if "-----BEGIN" in text:
         return True
     stripped = text.lstrip("\ufeff \t\r\n")
-    # A path of 200 base64 characters that begins with MI does not occur; a key of fewer does not either.
+    # No path consists of 200 base64 characters that start with MI, and no key has fewer characters.
     return (
         len(stripped) >= 200
         and stripped.startswith((_BASE64_OF_DER.decode(), _BASE64_OF_PEM.decode()))
@@ -126,18 +124,18 @@ def _read_file(thing: str | os.PathLike[str], what: str) -> bytes:
             f"{what}: no such file: {shown}; give PEM text, or a path relative to {Path.cwd()}"
         ) from None
     except (OSError, ValueError, RuntimeError) as error:
-        # ValueError: a null character; RuntimeError: ~nobody. No message is shown whole: they quote the path.
+        # ValueError: a null character; RuntimeError: an unknown ~user. Their messages quote the path.
         reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
         raise ConfigurationError(f"{what}: cannot read {shown}: {reason}") from None
 
 
 def _is_surely_a_path(text: str) -> bool:
-    """A secret in the wrong setting is taken for a path; API keys and lines of base64 have no dot."""
+    """Whether a text is a path and not a secret in the wrong setting: API keys and base64 have no dot."""
     return len(text) <= 1024 and "\n" not in text and ("." in text or text.startswith(("/", "~", "file:")))
 
 
 def _withheld(text: str) -> str:
-    return f"(a text of {len(text)} characters that is no key; not shown, as it may be a secret)"
+    return f"(a text of {len(text)} characters that is not a key; not shown, as it may be a secret)"
 
 
 def _path_of_url(url: str, what: str) -> str:
@@ -155,24 +153,24 @@ def _path_of_url(url: str, what: str) -> str:
 def _parse(data: bytes, what: str) -> tuple[Block, ...]:
     data = data.removeprefix(_UTF8_BOM)
     if b"-----BEGIN" in data:
-        # A key that passed through an environment variable or a JSON value may have \n spelled out.
+        # A key from an environment variable or a JSON value may have its line breaks escaped as \n.
         text = data.replace(b"\\r", b"").replace(b"\\n", b"\n")
         blocks = tuple(_block(label, body, what) for label, body in _BLOCK.findall(text))
         if not blocks:
             raise ConfigurationError(
-                f"{what}: the PEM text begins but has no matching END line; was only its first line copied?"
+                f"{what}: the PEM text has a BEGIN line but no matching END line; was only its first line copied?"
             )
         return blocks
     if data.startswith(_DER_SEQUENCE):
         return (Block("", data),)
     if data.lstrip().startswith(_BASE64_OF_PEM) and _BASE64.fullmatch(data):
         decoded = _decode(data, what)
-        if b"-----BEGIN" in decoded:  # so that this goes one step deep, whatever is in it
+        if b"-----BEGIN" in decoded:  # limits the recursion to one level
             return _parse(decoded, what)
     if data.lstrip().startswith(_BASE64_OF_DER) and _BASE64.fullmatch(data):
         return (Block("", _decode(data, what)),)
-    found = next((said for start, said in _OTHERS if data.lstrip().startswith(start)), "neither PEM, DER nor base64")
-    raise ConfigurationError(f"{what}: {found if data.strip() else 'it is empty'}")
+    problem = next((text for start, text in _OTHERS if data.lstrip().startswith(start)), "neither PEM, DER nor base64")
+    raise ConfigurationError(f"{what}: {problem if data.strip() else 'it is empty'}")
 
 
 def _block(label: bytes, body: bytes, what: str) -> Block:

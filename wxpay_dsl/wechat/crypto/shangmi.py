@@ -1,7 +1,7 @@
 """ShangMi (国密): SM2 signatures with SM3, SM4-GCM, and the keys for them.
 
-SM3 and SM4 are cryptography's. SM2 comes with the extra ``sm``, from a library in pure Python: 11 ms a signature, 19 ms
-to verify one; and, as its time depends on the key, for machines that no stranger shares.
+SM3 and SM4 are those of cryptography. SM2 needs the extra ``sm``, a library in pure Python: signing takes 11 ms,
+verifying 19 ms. Its timing depends on the key, so use it only on machines that are not shared with others.
 
 https://pay.weixin.qq.com/doc/v3/merchant/4012365342
 """
@@ -45,15 +45,15 @@ __all__ = [
     "public_key_of",
 ]
 
-#: What encrypted notifications and certificates call SM4-GCM.
+#: The name of SM4-GCM in encrypted notifications and certificates.
 ALGORITHM: Final = "AEAD_SM4_GCM"
 
 #: The object identifier of the curve, 1.2.156.10197.1.301, as DER.
 _CURVE: Final = bytes.fromhex("06082a811ccf5501822d")
-#: What precedes the point in SPKI.
+#: The bytes before the point in SPKI.
 _SPKI: Final = bytes.fromhex("3059301306072a8648ce3d020106082a811ccf5501822d034200")
 _EC: Final = PublicKeyAlgorithmOID.EC_PUBLIC_KEY
-#: Who signs, where nobody says otherwise (GB/T 32918).
+#: The default identity of the signer (GB/T 32918).
 _USER: Final = b"1234567812345678"
 _TAG: Final = 16
 #: An SM2 signature in DER is at most 72 bytes.
@@ -62,7 +62,7 @@ _SIGNATURE_LIMIT: Final = 100
 
 @frozen
 class Sm2PublicKey:
-    """A point of the curve: ``04``, x, y."""
+    """An SM2 public key: a point of the curve as ``04``, x, y."""
 
     point: bytes
 
@@ -72,7 +72,7 @@ class Sm2PublicKey:
         return f"-----BEGIN PUBLIC KEY-----\n{lines[:64]}\n{lines[64:]}\n-----END PUBLIC KEY-----\n".encode()
 
     def verify(self, message: bytes, signature: str) -> bool:
-        """Whether ``signature`` (base64 of DER) over ``message`` is by the key's owner. False for malformed ones."""
+        """Whether ``signature`` (base64 of DER) over ``message`` is by the key's owner. False for a malformed one."""
         if len(signature) > _SIGNATURE_LIMIT:
             return False
         try:
@@ -84,7 +84,7 @@ class Sm2PublicKey:
 
 @frozen
 class Sm2PrivateKey:
-    """A private key of 32 bytes. It stays out of the repr."""
+    """An SM2 private key of 32 bytes, which is not in the repr."""
 
     secret: bytes = field(repr=False)
     public_key: Sm2PublicKey
@@ -100,7 +100,7 @@ class Sm2PrivateKey:
 
 
 def is_sm2(thing: Any) -> bool:
-    """Whether a key or a certificate, in any form that keys come in, is one of SM2."""
+    """Whether ``thing``, in any form that keys are given in, is an SM2 key or a certificate with one."""
     if isinstance(thing, (Sm2PrivateKey, Sm2PublicKey)):
         return True
     if not isinstance(thing, (str, bytes, os.PathLike)):
@@ -112,9 +112,9 @@ def is_sm2(thing: Any) -> bool:
 
 
 def load_private_key(thing: KeyMaterial | Sm2PrivateKey) -> Sm2PrivateKey:
-    """An SM2 private key: PKCS#8 or SEC 1, as PEM, DER, base64, a path or a ``file://`` URL.
+    """Loads an SM2 private key: PKCS#8 or SEC 1, as PEM, DER, base64, a path or a ``file://`` URL.
 
-    Raises ConfigurationError for an encrypted one (``openssl pkcs8`` decrypts it), and for what is no SM2 key.
+    Raises ConfigurationError for an encrypted key (``openssl pkcs8`` decrypts it) and for anything but an SM2 key.
     """
     what = "SM2 private key (国密私钥)"
     if isinstance(thing, Sm2PrivateKey):
@@ -126,7 +126,7 @@ def load_private_key(thing: KeyMaterial | Sm2PrivateKey) -> Sm2PrivateKey:
     block = pem.find([block for block in blocks if block.label != "EC PARAMETERS"], "PRIVATE KEY", "EC PRIVATE KEY")
     try:
         if block is None or _CURVE not in block.der:
-            raise ValueError("it is of another kind")
+            raise ValueError("it is not an SM2 key")
         secret = _secret(block.der)
     except ValueError as error:
         raise ConfigurationError(f"{what}: {error}") from None
@@ -135,9 +135,9 @@ def load_private_key(thing: KeyMaterial | Sm2PrivateKey) -> Sm2PrivateKey:
 
 
 def load_public_key(thing: KeyMaterial | Sm2PublicKey) -> Sm2PublicKey:
-    """An SM2 public key: SPKI or a certificate, as PEM, DER, base64, a path or a ``file://`` URL.
+    """Loads an SM2 public key: SPKI or a certificate, as PEM, DER, base64, a path or a ``file://`` URL.
 
-    Raises ConfigurationError for what is none.
+    Raises ConfigurationError for anything else.
     """
     what = "SM2 public key (国密公钥)"
     if isinstance(thing, Sm2PublicKey):
@@ -145,8 +145,8 @@ def load_public_key(thing: KeyMaterial | Sm2PublicKey) -> Sm2PublicKey:
     block = pem.find(pem.read_blocks(thing, what), "PUBLIC KEY", "CERTIFICATE")
     try:
         if block is None:
-            raise ValueError("it is of another kind")
-        # Of a certificate the first part is one that has parts itself.
+            raise ValueError("it is not an SM2 key")
+        # The first child of a certificate's body is its version or serial number; that of SPKI is an object id.
         certificate = next(der.children(block.der))[1][:1] in (b"\xa0", b"\x02")
         return _point(_spki(block.der) if certificate else block.der)
     except ValueError as error:
@@ -154,7 +154,7 @@ def load_public_key(thing: KeyMaterial | Sm2PublicKey) -> Sm2PublicKey:
 
 
 def public_key_of(certificate: x509.Certificate) -> Sm2PublicKey | None:
-    """The public key of a certificate of SM2; None for one of another kind."""
+    """The public key of a certificate with an SM2 key; None for any other certificate."""
     if certificate.public_key_algorithm_oid != _EC:
         return None
     try:
@@ -165,21 +165,21 @@ def public_key_of(certificate: x509.Certificate) -> Sm2PublicKey | None:
 
 def aead_encrypt(plaintext: str | bytes, key: str | bytes, nonce: str | bytes, associated_data: str | bytes) -> str:
     """AEAD_SM4_GCM: ciphertext and 16-byte tag, in base64. ``key`` is the APIv3 key (APIv3密钥)."""
-    context = Cipher(SM4(_derived(key)), GCM(_bytes(nonce))).encryptor()
+    context = Cipher(SM4(_sm4_key(key)), GCM(_bytes(nonce))).encryptor()
     context.authenticate_additional_data(_bytes(associated_data))
-    sealed = context.update(_bytes(plaintext)) + context.finalize() + context.tag
-    return b2a_base64(sealed, newline=False).decode("ascii")
+    encrypted = context.update(_bytes(plaintext)) + context.finalize() + context.tag
+    return b2a_base64(encrypted, newline=False).decode("ascii")
 
 
 def aead_decrypt(ciphertext: str, key: str | bytes, nonce: str | bytes, associated_data: str | bytes | None) -> bytes:
     """The plaintext of :func:`aead_encrypt`. Raises DecryptionError."""
-    cipher = SM4(_derived(key))
+    cipher = SM4(_sm4_key(key))
     del key  # error trackers send the variables of the frame that raises
     try:
-        sealed = a2b_base64(ciphertext, strict_mode=True)
-        context = Cipher(cipher, GCM(_bytes(nonce), sealed[-_TAG:])).decryptor()
+        encrypted = a2b_base64(ciphertext, strict_mode=True)
+        context = Cipher(cipher, GCM(_bytes(nonce), encrypted[-_TAG:])).decryptor()
         context.authenticate_additional_data(_bytes(associated_data or b""))
-        return context.update(sealed[:-_TAG]) + context.finalize()
+        return context.update(encrypted[:-_TAG]) + context.finalize()
     except (InvalidTag, ValueError):
         raise DecryptionError(
             "SM4-GCM: cannot be decrypted: another APIv3 key (APIv3密钥), or "
@@ -187,15 +187,15 @@ def aead_decrypt(ciphertext: str, key: str | bytes, nonce: str | bytes, associat
         ) from None
 
 
-def _derived(key: str | bytes) -> bytes:
-    """The first 16 bytes of the APIv3 key's SM3."""
+def _sm4_key(key: str | bytes) -> bytes:
+    """The SM4 key: the first 16 bytes of the SM3 digest of the APIv3 key."""
     hashing = Hash(SM3())
     hashing.update(_bytes(key))
     return hashing.finalize()[:16]
 
 
 def _secret(data: bytes) -> bytes:
-    """The number in PKCS#8 (version, algorithm, SEC 1 in an octet string) or in SEC 1 (1, the number, …)."""
+    """The private number in PKCS#8 (version, algorithm, SEC 1 in an octet string) or in SEC 1 (1, the number, …)."""
     parts = list(der.children(data))
     if len(parts) > 2 and parts[1][0] == der.SEQUENCE and parts[2][0] == der.OCTET_STRING:
         parts = list(der.children(parts[2][1]))
@@ -208,10 +208,10 @@ def _secret(data: bytes) -> bytes:
 
 
 def _spki(certificate: bytes) -> bytes:
-    """The public key's part of an X.509 certificate, as DER."""
+    """The SPKI element of an X.509 certificate, as DER."""
     _, signed = next(der.children(certificate))
-    # What comes before it: the version (in all but certificates of version 1), the serial number, the algorithm, the
-    # issuer, the validity and the subject.
+    # Skip what precedes it: the version (absent in version 1), the serial number, the algorithm, the issuer, the
+    # validity and the subject.
     for _ in range(6 if signed[:1] == b"\xa0" else 5):
         _, _, signed = der.element(signed)
     _, _, after = der.element(signed)
@@ -221,10 +221,10 @@ def _spki(certificate: bytes) -> bytes:
 def _point(spki: bytes) -> Sm2PublicKey:
     parts = list(der.children(spki))
     if len(parts) != 2 or not parts[0][1].endswith(_CURVE) or parts[1][0] != der.BIT_STRING:
-        raise ValueError("it is of another curve")
+        raise ValueError("it is on another curve")
     point = parts[1][1].removeprefix(b"\0")
     if len(point) != 65 or point[0] != 4 or not _sm2().verify_pk(_coordinates(point)):
-        raise ValueError("it is no point of the curve")
+        raise ValueError("it is not a point of the curve")
     return Sm2PublicKey(point)
 
 
@@ -238,7 +238,7 @@ def _coordinates(point: bytes) -> tuple[int, int]:
 
 @cache
 def _sm2() -> Any:
-    """The library's SM2 over cryptography's SM3: its own takes 4.5 ms a KiB, and answers have many."""
+    """The library's SM2 with cryptography's SM3; the library's own SM3 takes 4.5 ms a KiB, too long for responses."""
     try:
         import gmalg  # type: ignore[import-untyped]  # it has no types
         from gmalg.sm2 import SM2Core  # type: ignore[import-untyped]  # likewise
@@ -249,7 +249,7 @@ def _sm2() -> Any:
 
 
 class _Sm3:
-    """SM3 as the library wants hashes."""
+    """SM3 with the hash interface of the library."""
 
     def __init__(self) -> None:
         self.reset()

@@ -20,7 +20,7 @@ from wxpay_dsl.wechat.v3 import authorization
 from . import signing as payment_params
 
 if TYPE_CHECKING:
-    from wxpay_dsl.wechat.signers.local import Signer
+    from wxpay_dsl.wechat.crypto.signer import Signer
 
     from .signing import Unsigned
 

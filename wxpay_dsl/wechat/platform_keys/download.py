@@ -1,4 +1,6 @@
-"""Downloads the platform certificates (平台证书): one request through a chain of its own, which refreshes nothing.
+"""Downloads the platform certificates (平台证书) with one request, sent through its own chain of middlewares.
+
+The chain of ordinary calls cannot be used: its verification would start another download.
 
 https://pay.weixin.qq.com/doc/v3/merchant/4012551764
 """
@@ -17,13 +19,15 @@ from wxpay_dsl.core.http.failover import FailoverHosts
 from wxpay_dsl.core.http.retry import RetryPolicy, retry
 from wxpay_dsl.core.http.transport import Handler, Middleware, Transport
 from wxpay_dsl.core.messages import Exchange, Options, Request
-from wxpay_dsl.wechat.signers.local import Credential
+from wxpay_dsl.wechat.crypto.platform_key import PlatformKey
+from wxpay_dsl.wechat.crypto.signer import Credential
 from wxpay_dsl.wechat.v3.errors import explain_refusal, refusal_v3
 from wxpay_dsl.wechat.v3.middleware import sign_request
 from wxpay_dsl.wechat.v3.verification import check_clock, check_signature, read_headers, unknown_serial
 
+from .certificates import CertificateDecryptor
 from .keyring import utc_now
-from .keys import CertificateOpener, PlatformKey, PlatformKeys
+from .keys import PlatformKeys
 from .refreshing import Download, Downloaded
 
 __all__ = ["PATH", "certificate_download", "certificate_request"]
@@ -34,7 +38,7 @@ PATH: Final = "/v3/certificates"
 def certificate_download(
     transport: Transport,
     credential: Credential,
-    open_answer: CertificateOpener,
+    decrypt_certificates: CertificateDecryptor,
     url: str,
     *,
     timeout: float,
@@ -42,47 +46,47 @@ def certificate_download(
     hosts: FailoverHosts | None = None,
     clock: Callable[[], float] = time.time,
 ) -> Download:
-    """Downloads from ``url`` as ``credential``, within ``timeout`` seconds.
+    """The function that downloads from ``url``, signed with ``credential``, within ``timeout`` seconds.
 
-    The answer's own signature is verified: by a key that is trusted already where it names one, otherwise, after GCM
-    has proven that it comes from somebody who has the APIv3 key, by the certificate that it brought. Raises
-    ServiceError, TransportError, VerificationError or PlatformCertificatesError.
+    The response's signature is verified: with a loaded key if it names one; otherwise with the certificate in the
+    response, after GCM has authenticated that the sender has the APIv3 key. The function raises ServiceError,
+    TransportError, VerificationError or PlatformCertificatesError.
     """
 
-    async def download(known: PlatformKeys, awaited: bool) -> Downloaded:  # noqa: FBT001 (the shape of Download)
+    async def download(loaded: PlatformKeys, awaited: bool) -> Downloaded:  # noqa: FBT001 (the signature of Download)
         exchange = Exchange(certificate_request(url))
-        again = retry(exchange, _patience(policy, known, awaited=awaited), hosts)
-        sign = _sign(exchange, credential, known, clock)
-        await transport.send(exchange, (sign,) if again is None else (again, sign), timeout)
-        answer = exchange.received
-        if answer.status != 200:
-            raise explain_refusal(exchange, refusal_v3(None, answer))
-        signed = read_headers(answer.headers, answer.name)
-        check_clock(signed, clock(), answer.name)
-        trusted = _trusted(known, signed.serial)
+        retries = retry(exchange, _retry_policy(policy, loaded, awaited=awaited), hosts)
+        sign = _sign(exchange, credential, loaded, clock)
+        await transport.send(exchange, (sign,) if retries is None else (retries, sign), timeout)
+        response = exchange.received
+        if response.status != 200:
+            raise explain_refusal(exchange, refusal_v3(None, response))
+        signed = read_headers(response.headers, response.name)
+        check_clock(signed, clock(), response.name)
+        trusted = _valid_key(loaded, signed.serial)
         if trusted is not None:
-            check_signature(signed, answer.body, trusted, answer.name, headers=answer.headers)
-        keys = open_answer(answer.body)
+            check_signature(signed, response.body, trusted, response.name, headers=response.headers)
+        keys = decrypt_certificates(response.body)
         if trusted is None:
-            brought = _trusted(PlatformKeys(keys), signed.serial)
-            if brought is None:
-                raise unknown_serial(signed, [key.id for key in (*known, *keys)], answer.name)
-            check_signature(signed, answer.body, brought, answer.name, headers=answer.headers)
-        return Downloaded(keys, answer.body)
+            own = _valid_key(PlatformKeys(keys), signed.serial)
+            if own is None:
+                raise unknown_serial(signed, [key.id for key in (*loaded, *keys)], response.name)
+            check_signature(signed, response.body, own, response.name, headers=response.headers)
+        return Downloaded(keys, response.body)
 
     return download
 
 
-def _patience(policy: RetryPolicy, known: PlatformKeys, *, awaited: bool) -> RetryPolicy:
-    """A download that nobody waits for comes again on schedule; one that calls wait for is sent again at once."""
+def _retry_policy(policy: RetryPolicy, loaded: PlatformKeys, *, awaited: bool) -> RetryPolicy:
+    """One attempt for a scheduled download, which is repeated later anyway; retries if calls wait for it."""
     if not awaited:
         return evolve(policy, attempts=1)
-    # With keys at hand a 500 may just mean that this merchant has no certificates, and says nothing new the next time.
-    return evolve(policy, statuses=policy.statuses - {500}) if len(known) else policy
+    # If keys are loaded, a 500 may mean that this merchant has no certificates; a retry would get the same response.
+    return evolve(policy, statuses=policy.statuses - {500}) if len(loaded) else policy
 
 
 def certificate_request(url: str) -> Request:
-    """The request of a download from ``url``."""
+    """The request that downloads the certificates from ``url``."""
     return Request(
         name=f"GET {PATH}",
         method="GET",
@@ -97,20 +101,20 @@ def certificate_request(url: str) -> Request:
     )
 
 
-def _trusted(keys: PlatformKeys, serial: str) -> PlatformKey | None:
+def _valid_key(keys: PlatformKeys, serial: str) -> PlatformKey | None:
     key = keys.get(serial)
     return key if key is not None and key.valid_at(utc_now()) else None
 
 
-def _sign(exchange: Exchange, credential: Credential, known: PlatformKeys, clock: Callable[[], float]) -> Middleware:
+def _sign(exchange: Exchange, credential: Credential, loaded: PlatformKeys, clock: Callable[[], float]) -> Middleware:
     try:
-        wanted = known.for_encryption(utc_now()).id
+        serial = loaded.for_encryption(utc_now()).id
     except SdkError:
-        wanted = ""  # The very first: there is none to name.
+        serial = ""  # The first download: there is no key to name yet.
 
     async def middleware(wire: aiohttp.ClientRequest, handler: Handler) -> aiohttp.ClientResponse:
-        if wanted:
-            wire.headers["Wechatpay-Serial"] = wanted
+        if serial:
+            wire.headers["Wechatpay-Serial"] = serial
         await sign_request(exchange, wire, credential, clock)
         return await handler(wire)
 

@@ -1,7 +1,7 @@
 """A keyring that downloads platform certificates (平台证书): when first needed, on schedule, on an unknown serial.
 
-One download runs at a time, however many calls wait for it; until the new set is whole, and verified, the old one stays
-in force. No timer runs: the calls themselves notice what is due, and none of them waits for a download on schedule.
+One download runs at a time, however many calls wait for it; the old set of keys stays in use until the new one is
+complete and verified. There is no timer: calls start a scheduled download in the background and do not wait for it.
 """
 
 from __future__ import annotations
@@ -22,46 +22,49 @@ from attrs import evolve, field, frozen
 
 from wxpay_dsl.core.errors import SdkError, ServiceError
 from wxpay_dsl.core.forking import ForkSafeLock
+from wxpay_dsl.wechat.crypto.platform_key import PlatformKey, is_public_key_id
 
-from .keyring import Preference, describe, utc_now
-from .keys import PlatformCertificatesError, PlatformKey, PlatformKeys, Refresh, RefreshPolicy, is_public_key_id
+from .certificates import PlatformCertificatesError
+from .keyring import Preference, describe_keys, utc_now
+from .keys import PlatformKeys
+from .refresh_policy import Refresh, RefreshPolicy
 from .store import KeyStore, StoredCertificates
 
-__all__ = ["Download", "Downloaded", "Open", "RefreshingKeyring"]
+__all__ = ["DecryptCertificates", "Download", "Downloaded", "RefreshingKeyring"]
 
 _log: Final = logging.getLogger(__name__)
-#: What can name a certificate; nothing else is worth a download.
+#: What a certificate's serial looks like; no other value starts a download.
 _SERIAL: Final = re.compile(r"[0-9A-F]{8,64}\Z")
 
 
 @frozen
 class Downloaded:
-    """What a download brought: the certificates, verified, and the answer they came in."""
+    """The result of a download: the certificates, verified, and the body of the response they came in."""
 
     keys: tuple[PlatformKey, ...]
-    answer: bytes = field(repr=False)
+    response: bytes = field(repr=False)
 
 
-#: Downloads and verifies, given the keys in force, and whether calls wait for it.
+#: Downloads and verifies, given the keys in use and whether calls wait for the result.
 Download = Callable[[PlatformKeys, bool], Awaitable[Downloaded]]
-#: Decrypts a stored answer. Raises SdkError.
-Open = Callable[[bytes], tuple[PlatformKey, ...]]
+#: Decrypts the body of a stored response. Raises SdkError.
+DecryptCertificates = Callable[[bytes], tuple[PlatformKey, ...]]
 
 
 @frozen
-class _Flight:
-    """A download under way, awaited from any event loop."""
+class _RunningDownload:
+    """A download that is running; calls in any event loop can wait for ``finished``."""
 
     loop: asyncio.AbstractEventLoop
-    landed: Future[None]
+    finished: Future[None]
     #: The process that it runs in.
     pid: int = field(factory=os.getpid)
 
 
 class RefreshingKeyring:
-    """Configured keys, and certificates that are downloaded and kept current.
+    """Configured keys, and certificates that are downloaded and kept up to date.
 
-    May be used from several event loops and threads; whoever begins a download runs it in its own loop.
+    Safe to use from several event loops and threads; a download runs in the event loop of the call that started it.
     """
 
     def __init__(
@@ -73,11 +76,11 @@ class RefreshingKeyring:
         preference: Preference | None = None,
         store: KeyStore | None = None,
         name: str = "",
-        open_answer: Open | None = None,
+        decrypt_certificates: DecryptCertificates | None = None,
         now: Callable[[], datetime] = utc_now,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``store`` keeps downloads under ``name``; ``open_answer`` decrypts what comes out of it."""
+        """``store`` keeps responses under ``name``; ``decrypt_certificates`` decrypts those that come out of it."""
         self._configured = configured
         self._keys = configured
         self._download = download
@@ -86,70 +89,70 @@ class RefreshingKeyring:
         self._preference = preference or Preference()
         self._store = store
         self._name = name
-        self._open = open_answer
+        self._decrypt = decrypt_certificates
         self._now = now
         self._monotonic = monotonic
         self._fetched_at = 0.0
-        self._flight: _Flight | None = None
+        self._running: _RunningDownload | None = None
         self._task: asyncio.Task[None] | None = None
         self._error: SdkError | None = None
         self._lock = ForkSafeLock()
 
     def __repr__(self) -> str:
-        return f"<RefreshingKeyring {', '.join(self.known()) or 'empty'}>"
+        return f"<RefreshingKeyring {', '.join(self.key_ids()) or 'empty'}>"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a keyring downloads with a merchant's keys and is never pickled")
+        raise TypeError("a keyring that downloads holds a merchant's keys and is never pickled")
 
     @property
     def keys(self) -> PlatformKeys:
-        """All keys at hand, those that have ended included."""
+        """All loaded keys, expired ones included."""
         return self._keys
 
-    def known(self) -> list[str]:
-        """The keys at hand, for an error to show."""
-        return describe(self._keys, self._now())
+    def key_ids(self) -> list[str]:
+        """The ids of the loaded keys, with the reason where one is not valid; for error messages."""
+        return describe_keys(self._keys, self._now())
 
     async def find(self, serial: str) -> PlatformKey | None:
-        """The key that a ``Wechatpay-Serial`` names; an unknown certificate is looked for, at most once in a while.
+        """The key that a ``Wechatpay-Serial`` names; None if it is unknown, not valid, or cannot be downloaded.
 
-        None, never an exception, where it cannot be had.
+        An unknown certificate serial starts a download, at most one per ``minimum_interval`` of the policy.
         """
-        self._look_at_clock()
+        self._start_if_due()
         key = self._valid(serial)
         if key is not None or is_public_key_id(serial) or not _SERIAL.match(serial.upper()):
             return key
-        await self._wait(self._policy_says(RefreshPolicy.on_unknown_serial, wanted=serial, awaited=True))
+        await self._wait(self._start_or_join(RefreshPolicy.on_unknown_serial, wanted=serial, awaited=True))
         return self._valid(serial)
 
     async def preferred(self) -> PlatformKey:
-        """The key to encrypt for, and to ask the service to sign with.
+        """The key to encrypt with and to name in ``Wechatpay-Serial``.
 
-        Where there is none at all the certificates are downloaded first. Raises what that raised, or
-        ConfigurationError where even they are not valid.
+        If no key is valid, the certificates are downloaded first. Raises the error of that download, or
+        ConfigurationError if there is still no valid key.
         """
         when = self._now()
         if any(key.valid_at(when) for key in self._keys):
-            self._look_at_clock()
+            self._start_if_due()
         else:
-            await self._wait(self._policy_says(RefreshPolicy.on_need, awaited=True))
+            await self._wait(self._start_or_join(RefreshPolicy.on_need, awaited=True))
             if self._error is not None and not any(key.valid_at(when) for key in self._keys):
                 raise copy(self._error)
         return self._preference.choose(self._keys, self._now())
 
     async def refresh(self) -> PlatformKeys:
-        """Downloads now, whatever the schedule says, or joins the download that is under way.
+        """Downloads now, regardless of the schedule, or waits for the download that is running.
 
-        Raises what the download raised.
+        Raises the error of the download.
         """
         self._error = None
-        await self._wait(self._policy_says(RefreshPolicy.on_demand, awaited=True, skip_store=True))
+        await self._wait(self._start_or_join(RefreshPolicy.on_demand, awaited=True, skip_store=True))
         if self._error is not None:
             raise copy(self._error)
         return self._keys
 
     async def close(self) -> None:
-        """Ends a download that is under way in the background."""
+        """Cancels a download that is running in the background."""
         task = self._task
         if task is None or task.done():
             return
@@ -164,71 +167,73 @@ class RefreshingKeyring:
         key = self._keys.get(serial)
         return key if key is not None and key.valid_at(self._now()) else None
 
-    def _look_at_clock(self) -> None:
-        """Begins what is due in the background."""
+    def _start_if_due(self) -> None:
+        """Starts a scheduled download in the background if one is due."""
         if self._due is not None and self._monotonic() >= self._due:
-            self._policy_says(RefreshPolicy.on_schedule)
+            self._start_or_join(RefreshPolicy.on_schedule)
 
-    def _policy_says(
+    def _start_or_join(
         self,
-        ask: Callable[[RefreshPolicy, float], Refresh],
+        decide: Callable[[RefreshPolicy, float], Refresh],
         *,
         wanted: str | None = None,
         awaited: bool = False,
         skip_store: bool = False,
-    ) -> _Flight | None:
-        """Begins a download, joins the one under way, or neither."""
+    ) -> _RunningDownload | None:
+        """Starts a download, returns the one that is running, or returns None, as the policy's ``decide`` says."""
         now = self._monotonic()
         loop = asyncio.get_running_loop()
         with self._lock:
-            flight = self._flight
-            if flight is not None and (flight.loop.is_closed() or flight.pid != os.getpid()):
-                # Its loop ended without letting it end; or it is that of a process that this one was forked from.
-                self._abandon(flight)
-            decision = ask(self._policy, now)
+            running = self._running
+            if running is not None and (running.loop.is_closed() or running.pid != os.getpid()):
+                # Its event loop was closed before it finished, or it runs in the process that this one was forked from.
+                self._abandon(running)
+            decision = decide(self._policy, now)
             if decision is Refresh.JOIN:
-                return self._flight
+                return self._running
             if decision is Refresh.NOT_NOW:
                 return None
             self._set_policy(self._policy.started(now))
-            flight = self._flight = _Flight(loop, Future())
-        # A context of its own: what the calling task traces or logs is not about this.
+            running = self._running = _RunningDownload(loop, Future())
+        # In an empty context: the trace and log context of the calling task does not apply to the download.
         task = loop.create_task(self._run(wanted, awaited=awaited, skip_store=skip_store), context=Context())
         self._task = task
-        task.add_done_callback(lambda done: self._ended(flight, done))
-        return flight
+        task.add_done_callback(lambda done: self._finish(running, done))
+        return running
 
-    async def _wait(self, flight: _Flight | None) -> None:
-        if flight is not None:
-            # Shielded: a call that is cancelled leaves the download to the others.
-            await asyncio.shield(asyncio.wrap_future(flight.landed))
+    async def _wait(self, running: _RunningDownload | None) -> None:
+        if running is not None:
+            # Shielded: cancelling one waiting call must not cancel the download for the others.
+            await asyncio.shield(asyncio.wrap_future(running.finished))
 
-    def _ended(self, flight: _Flight, task: asyncio.Task[None]) -> None:
+    def _finish(self, running: _RunningDownload, task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()
         with self._lock:
-            if self._flight is flight:
+            if self._running is running:
                 self._error = error if isinstance(error, SdkError) else None
                 if task.cancelled():
-                    self._abandon(flight)
+                    self._abandon(running)
                 else:
-                    self._land(flight, self._policy.succeeded() if error is None else self._policy.failed())
+                    self._settle(running, self._policy.succeeded() if error is None else self._policy.failed())
         if error is None or not len(self._keys):
-            return  # Without any key at hand whoever waited raises it.
+            return  # Without any key, the calls that waited raise the error.
         if not isinstance(error, SdkError):
-            _log.error("platform certificates: the refresh broke; the keys at hand stay in force", exc_info=error)
+            _log.error(
+                "platform certificates: the refresh failed unexpectedly; the loaded keys stay in use", exc_info=error
+            )
         elif any(is_public_key_id(key.id) for key in self._keys):
-            _log.info("platform certificates are not to be had, the public key stays in force: %s", error)
+            _log.info("platform certificates cannot be downloaded, the public key stays in use: %s", error)
         else:
-            _log.warning("platform certificates cannot be refreshed, the keys at hand stay in force: %s", error)
+            _log.warning("platform certificates cannot be refreshed, the loaded keys stay in use: %s", error)
 
-    def _abandon(self, flight: _Flight) -> None:
-        """Nobody knows what it would have brought: whoever needs it now is not to wait as after a failure."""
-        self._land(flight, evolve(self._policy, running=False, attempted_at=None))
+    def _abandon(self, running: _RunningDownload) -> None:
+        """Forgets a download without a result, so that the next one may start without the pause after a failure."""
+        self._settle(running, evolve(self._policy, running=False, attempted_at=None))
 
-    def _land(self, flight: _Flight, policy: RefreshPolicy) -> None:
+    def _settle(self, running: _RunningDownload, policy: RefreshPolicy) -> None:
         self._set_policy(policy)
-        self._flight = None
-        flight.landed.set_result(None)
+        self._running = None
+        running.finished.set_result(None)
 
     def _set_policy(self, policy: RefreshPolicy) -> None:
         self._policy = policy
@@ -240,11 +245,11 @@ class RefreshingKeyring:
         downloaded = await self._fetch(awaited=awaited)
         self._adopt(downloaded.keys, self._now().timestamp())
         if self._store is not None:
-            entry = StoredCertificates(downloaded.answer, self._fetched_at)
+            entry = StoredCertificates(downloaded.response, self._fetched_at)
             try:
                 await self._store.save(self._name, entry.dumps())
             except SdkError as error:
-                _log.warning("platform certificates are not kept for the next start: %s", error)
+                _log.warning("platform certificates were not stored for the next start: %s", error)
 
     async def _fetch(self, *, awaited: bool) -> Downloaded:
         try:
@@ -259,8 +264,8 @@ class RefreshingKeyring:
             raise
 
     async def _load(self, wanted: str | None) -> bool:
-        """Takes what an earlier start, or another process, has downloaded. Whether that will do."""
-        if self._store is None or self._open is None:
+        """Loads what an earlier start or another process has stored. Returns False if a download is still needed."""
+        if self._store is None or self._decrypt is None:
             return False
         try:
             data = await self._store.load(self._name)
@@ -269,12 +274,12 @@ class RefreshingKeyring:
             stored = StoredCertificates.loads(data)
             if stored.fetched_at <= self._fetched_at:
                 return False
-            keys = self._open(stored.answer)
+            keys = self._decrypt(stored.response)
         except SdkError as error:
-            _log.warning("stored platform certificates are not taken: %s", error)
+            _log.warning("stored platform certificates are not used: %s", error)
             return False
         now = self._now()
-        # What claims to come from the future may do so for ever: it is not fresh.
+        # An entry dated in the future would stay fresh for ever: it does not count as fresh.
         age = now.timestamp() - stored.fetched_at
         self._adopt(keys, stored.fetched_at if age >= 0 else self._fetched_at)
         if wanted is not None:
@@ -287,6 +292,6 @@ class RefreshingKeyring:
 
     def _adopt(self, keys: tuple[PlatformKey, ...], fetched_at: float) -> None:
         if not keys:
-            raise PlatformCertificatesError("none came")
+            raise PlatformCertificatesError("the response has none")
         self._keys = PlatformKeys([*keys, *self._configured])
         self._fetched_at = fetched_at

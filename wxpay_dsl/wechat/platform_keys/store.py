@@ -1,7 +1,7 @@
-"""Keeps downloaded platform certificates (平台证书) for the next start and for other processes: in a file, or in Redis.
+"""Stores downloaded platform certificates (平台证书) for the next start and for other processes: in a file or in Redis.
 
-What is kept is the service's own answer, still encrypted and authenticated under the APIv3 key: whoever can write to
-the store cannot put a key of his own into it.
+An entry is the body of the service's response, still encrypted and authenticated with the APIv3 key, so write access
+to the store is not enough to add a forged key.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ if TYPE_CHECKING:
 
 __all__ = ["FileKeyStore", "KeyStore", "KeyStoreError", "RedisKeyStore", "StoredCertificates", "key_store"]
 
-#: Bytes of an entry that are read; one with two certificates has 7,000.
+#: The largest entry, in bytes; one with two certificates has about 7,000.
 _LIMIT: Final = 1024 * 1024
 _NAME: Final = re.compile(r"[0-9A-Za-z_-]{1,64}\Z")
-#: Seconds for Redis to answer; a slow store must not hold up a payment.
+#: Timeout of Redis in seconds, short because a slow store must not delay a payment.
 _REDIS_TIMEOUT: Final = 3.0
 
 
 @frozen(str=False)
 class KeyStoreError(SdkError):
-    """A store that cannot be read or written. Calls go on without it; it is logged."""
+    """A store cannot be read or written. It is logged, and calls continue without the store."""
 
     message: str
 
@@ -47,49 +47,49 @@ class KeyStoreError(SdkError):
 
 @frozen
 class StoredCertificates:
-    """An answer of ``GET /v3/certificates`` as it came, and when that was (Unix time in seconds)."""
+    """The body of a response of ``GET /v3/certificates``, and when it came (Unix time in seconds)."""
 
-    answer: bytes = field(repr=False)
+    response: bytes = field(repr=False)
     fetched_at: float
 
     def dumps(self) -> bytes:
-        """As it is kept."""
-        return json.dumps({"fetched_at": self.fetched_at, "answer": self.answer.decode()}).encode()
+        """The entry as JSON."""
+        return json.dumps({"fetched_at": self.fetched_at, "response": self.response.decode()}).encode()
 
     @classmethod
     def loads(cls, data: bytes) -> StoredCertificates:
-        """Raises KeyStoreError for something else than :meth:`dumps` gave."""
+        """The entry that :meth:`dumps` wrote. Raises KeyStoreError for any other data."""
         try:
             document = json.loads(data)
-            answer, fetched_at = document["answer"].encode(), float(document["fetched_at"])
+            response, fetched_at = document["response"].encode(), float(document["fetched_at"])
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
             raise KeyStoreError("the stored platform certificates are damaged") from None
-        return cls(answer, fetched_at)
+        return cls(response, fetched_at)
 
 
 @runtime_checkable
 class KeyStore(Protocol):
-    """Where certificates are kept, one entry a merchant. ``name`` is letters, digits, ``_`` and ``-``."""
+    """A store of certificates, with one entry a merchant. ``name`` is letters, digits, ``_`` and ``-``."""
 
     async def load(self, name: str) -> bytes | None:
-        """The entry, or None where there is none. Raises KeyStoreError."""
+        """The entry, or None if there is none. Raises KeyStoreError."""
 
     async def save(self, name: str, data: bytes) -> None:
-        """Replaces the entry in one step. Raises KeyStoreError."""
+        """Replaces the entry atomically. Raises KeyStoreError."""
 
 
 @frozen
 class FileKeyStore:
-    """A file a merchant in ``folder``, readable by its owner only, and never seen half-written."""
+    """One file a merchant in ``folder``, readable by its owner only and replaced atomically."""
 
     folder: Path = field(converter=Path)
 
     async def load(self, name: str) -> bytes | None:
-        """Reads ``folder/name.json``, off the event loop."""
+        """Reads ``folder/name.json`` in a thread."""
         return await asyncio.to_thread(self._read, self._path(name))
 
     async def save(self, name: str, data: bytes) -> None:
-        """Writes ``folder/name.json``, off the event loop; the folder is made where it is missing."""
+        """Writes ``folder/name.json`` in a thread; a missing folder is created."""
         await asyncio.to_thread(self._write, self._path(name), data)
 
     def _path(self, name: str) -> Path:
@@ -100,8 +100,8 @@ class FileKeyStore:
     @staticmethod
     def _read(path: Path) -> bytes | None:
         try:
-            # A pipe in its place would be waited for, whoever made it.
-            with open(path, "rb", opener=_open_at_once) as file:
+            # Opened without blocking: a named pipe in its place would block until it had a writer.
+            with open(path, "rb", opener=_open_nonblocking) as file:
                 if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                     raise KeyStoreError(f"{path} is no regular file")
                 data = file.read(_LIMIT + 1)
@@ -110,14 +110,14 @@ class FileKeyStore:
         except OSError as error:
             raise KeyStoreError(f"{path} cannot be read: {error.strerror}") from None
         if len(data) > _LIMIT:
-            raise KeyStoreError(f"{path} is larger than {_LIMIT} bytes: it holds something else")
+            raise KeyStoreError(f"{path} is larger than {_LIMIT} bytes: it is not an entry of this store")
         return data
 
     @staticmethod
     def _write(path: Path, data: bytes) -> None:
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # mkstemp makes it 0600, whatever the umask; beside the target, so that the rename is atomic.
+            # mkstemp creates it with mode 0600 under any umask; in the same folder, so that the rename is atomic.
             handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
             try:
                 with os.fdopen(handle, "wb") as file:
@@ -133,32 +133,32 @@ class FileKeyStore:
             raise KeyStoreError(f"{path} cannot be written: {error.strerror}") from None
 
 
-def _open_at_once(path: str, flags: int) -> int:
+def _open_nonblocking(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 @frozen
 class RedisKeyStore:
-    """An entry a merchant in Redis, shared by all processes that are given its URL (extra ``redis``)."""
+    """One entry a merchant in Redis, shared by all processes that use its URL (extra ``redis``)."""
 
     #: ``redis://…``, ``rediss://…`` or ``unix://…``; it may hold a password.
     url: str = field(repr=False)
     prefix: str = "wxpay:platform-certificates:"
 
     async def load(self, name: str) -> bytes | None:
-        """Gets the entry."""
+        """Reads the entry."""
         async with self._client() as client:
-            found = await client.get(self.prefix + name)
-        return found if isinstance(found, bytes) else None
+            data = await client.get(self.prefix + name)
+        return data if isinstance(data, bytes) else None
 
     async def save(self, name: str, data: bytes) -> None:
-        """Sets the entry; it does not expire, since certificates have an end of their own."""
+        """Writes the entry, without expiry: certificates carry their own."""
         async with self._client() as client:
             await client.set(self.prefix + name, data)
 
     @asynccontextmanager
     async def _client(self) -> AsyncIterator[Redis]:
-        """A connection for each of the few times a day: it outlives no event loop."""
+        """A new connection for each use, a few a day, so that none outlives its event loop."""
         from redis.asyncio import Redis
         from redis.exceptions import RedisError
 
@@ -172,7 +172,10 @@ class RedisKeyStore:
 
 
 def key_store(setting: str | os.PathLike[str] | KeyStore) -> KeyStore:
-    """The store that a setting names: a folder, or the URL of a Redis. Raises ConfigurationError."""
+    """The store for the setting `certificate_store`: a folder, the URL of a Redis, or a KeyStore.
+
+    Raises ConfigurationError for anything else.
+    """
     if isinstance(setting, (str, os.PathLike)):
         text = os.fspath(setting)
         if re.match(r"(rediss?|unix)://", text):
@@ -199,6 +202,8 @@ def _check_redis(url: str) -> None:
     try:
         Redis.from_url(url)
     except ValueError:
-        # What the library says may quote the password.
+        # The library's message may quote the password.
         message = "`certificate_store` is no URL of a Redis, such as redis://:password@127.0.0.1:6379/0"
-        raise ConfigurationError(f"{message}: percent-encode what a password has beside letters and digits") from None
+        raise ConfigurationError(
+            f"{message}: percent-encode all characters of a password but letters and digits"
+        ) from None

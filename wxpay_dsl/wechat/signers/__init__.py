@@ -1,4 +1,7 @@
-"""Signers beside the one in :mod:`wxpay_dsl.wechat.signers.local`: off the event loop, in an HSM, and ShangMi (国密).
+"""Signers, each of which can be given as ``private_key``: in memory, in a thread, in an HSM, and ShangMi (国密).
 
-Each is given as ``private_key``. One that also has ``decrypt`` decrypts sensitive fields and the keys of files.
+Read :mod:`.local` first, the default. The protocol that all of them implement is
+:class:`wxpay_dsl.wechat.crypto.signer.Signer`; a signer that also has ``decrypt``
+(:class:`wxpay_dsl.wechat.crypto.decryptor.Decryptor`) decrypts sensitive fields and the keys of encrypted files.
+Imports ``core``, ``wechat.crypto`` and ``wechat.v3``.
 """

@@ -1,4 +1,4 @@
-"""What stands in the place of a private key in a client of APIv2 alone, which signs with the APIv2 key only."""
+"""The signer of a client that is configured for APIv2 only and has no private key."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["AbsentSigner"]
 
 @frozen
 class AbsentSigner:
-    """Signs nothing: calls of APIv3 end in the error that says what is missing."""
+    """Raises ConfigurationError for every APIv3 call; the message says which setting is missing."""
 
     message: str
 
@@ -24,5 +24,5 @@ class AbsentSigner:
         return authorization.RSA_SCHEME
 
     async def sign(self, message: bytes) -> NoReturn:
-        """Raises ConfigurationError."""
+        """Always raises ConfigurationError."""
         raise ConfigurationError(self.message)

@@ -1,7 +1,7 @@
-"""Signs and decrypts in a hardware security module, or any other token that speaks PKCS#11.
+"""Signs and decrypts in a hardware security module (HSM), or any other token with a PKCS#11 interface.
 
-The library comes with the extra ``pkcs11``: ``pip install 'wxpay-dsl[pkcs11]'``; the module, a shared object, from
-whoever made the token.
+Needs the extra ``pkcs11``: ``pip install 'wxpay-dsl[pkcs11]'``, and the PKCS#11 module, a shared object, from the
+token's vendor.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from typing import Any, Final, TypeVar
 
 from wxpay_dsl.core.errors import ConfigurationError
 from wxpay_dsl.wechat.crypto.decryptor import Padding, undecryptable
+from wxpay_dsl.wechat.crypto.signer import SignerError
 from wxpay_dsl.wechat.v3 import authorization
 
-from .local import SignerError
 from .own_thread import OwnThread
 
 __all__ = ["Pkcs11Signer"]
 
 T = TypeVar("T")
 
-#: What a token says when a session is gone, be it that the token was taken out or that another process closed it.
+#: The errors that mean a lost session: the token was removed, or another process closed the session.
 _LOST: Final = (
     "DeviceError",
     "DeviceRemoved",
@@ -34,9 +34,9 @@ _LOST: Final = (
 
 
 class Pkcs11Signer:
-    """A private key on a token, found by its label or its id. It opens a session when it is first needed.
+    """A private key on a token, found by its label or its id. The session is opened at the first use.
 
-    A session that was lost is opened again, once for each call. A wrong PIN is never tried twice: tokens lock.
+    A lost session is opened again, once for each call. A wrong PIN is never tried twice, since tokens lock themselves.
     """
 
     def __init__(
@@ -48,24 +48,24 @@ class Pkcs11Signer:
         label: str | None = None,
         id: bytes | None = None,  # noqa: A002 (what PKCS#11 calls it)
     ) -> None:
-        """``module``: the path of the token's shared object; ``token``: its label; ``pin``: the user's PIN, or what
-        fetches it; ``label`` or ``id``: the private key's. Raises ConfigurationError where both are missing.
+        """``module``: path of the PKCS#11 module; ``token``: the token's label; ``pin``: the user PIN, or a function
+        that returns it; ``label`` or ``id``: those of the private key. Raises ConfigurationError if both are missing.
         """
         if label is None and id is None:
             raise ConfigurationError("PKCS#11: give the private key's `label`, or its `id`")
         self._module = module
         self._token = token
         self._pin = pin
-        self._named: dict[str, Any] = {"label": label} if label is not None else {}
+        self._key_attributes: dict[str, Any] = {"label": label} if label is not None else {}
         if id is not None:
-            self._named["id"] = id
-        # A session is not for two threads at once, and a token may take milliseconds: one thread of its own.
+            self._key_attributes["id"] = id
+        # One dedicated thread: a session must not be used by two threads at once, and a token may take milliseconds.
         self._thread = OwnThread("wxpay-pkcs11")
-        #: The process that has the token open; 0: none yet.
+        #: The process that opened the session; 0: none yet.
         self._pid = 0
         self._session: Any = None
         self._key: Any = None
-        self._refused: ConfigurationError | None = None
+        self._pin_error: ConfigurationError | None = None
 
     @property
     def scheme(self) -> str:
@@ -75,7 +75,7 @@ class Pkcs11Signer:
     async def sign(self, message: bytes) -> str:
         """The signature over ``message`` in base64.
 
-        Raises ConfigurationError for a token, key or PIN that is not right, SignerError where the token fails.
+        Raises ConfigurationError for a wrong token, key or PIN, SignerError if the token fails.
         """
         return await self._run(lambda key: _sign(key, message))
 
@@ -84,52 +84,57 @@ class Pkcs11Signer:
         return await self._run(lambda key: _decrypt(key, ciphertext, padding))
 
     async def close(self) -> None:
-        """Closes the session, and the thread."""
+        """Closes the session and ends the thread."""
         if self._pid in (0, os.getpid()):
-            await self._thread.run(self._forget)
+            await self._thread.run(self._drop_session)
         self._thread.close()
 
     def __repr__(self) -> str:
-        return f"<Pkcs11Signer {self._named} on {self._token!r}>"
+        return f"<Pkcs11Signer {self._key_attributes} on {self._token!r}>"
 
     def __reduce__(self) -> str:
         raise TypeError("a signer holds a PIN and is never pickled")
 
     async def _run(self, work: Callable[[Any], T]) -> T:
         if self._pid not in (0, os.getpid()):
-            raise self._unfit(
-                "this process was forked from one that had the token open, and PKCS#11 does not survive that: make the "
-                "signer in the process that uses it (gunicorn: without `preload_app`, or in `post_fork`)"
+            raise self._configuration_error(
+                "this process was forked from one that had opened the token, and PKCS#11 sessions do not survive "
+                "that: create the signer in the process that uses it (gunicorn: without `preload_app`, or in "
+                "`post_fork`)"
             )
         return await self._thread.run(self._with_key, work)
 
     def _with_key(self, work: Callable[[Any], T]) -> T:
-        """In the thread: with a session that may have been lost since the last time."""
-        fresh = self._key is None
+        """Runs ``work`` in the thread; a session that was lost since the last use is opened again."""
+        first_use = self._key is None
         try:
-            return work(self._opened())
+            return work(self._open_key())
         except _pkcs11().exceptions.PKCS11Error as error:
-            if fresh or type(error).__name__ not in _LOST:
-                raise self._failed(error) from error
-        self._forget()
+            if first_use or type(error).__name__ not in _LOST:
+                raise self._signer_error(error) from error
+        self._drop_session()
         try:
-            return work(self._opened())
+            return work(self._open_key())
         except _pkcs11().exceptions.PKCS11Error as error:
-            raise self._failed(error) from error
+            raise self._signer_error(error) from error
 
-    def _opened(self) -> Any:
-        if self._refused is not None:
-            raise self._refused
+    def _open_key(self) -> Any:
+        if self._pin_error is not None:
+            raise self._pin_error
         if self._key is None:
             self._pid = os.getpid()
             self._session = self._open_session()
-            found = self._find()
-            if len(found) != 1:
-                self._forget()
-                if found:
-                    raise self._unfit(f"several private keys are {self._named}: give the `id` of one")
-                raise self._unfit(f"no private key {self._named} is on the token {self._token!r}")
-            self._key = found[0]
+            keys = self._find_keys()
+            if len(keys) != 1:
+                self._drop_session()
+                if keys:
+                    raise self._configuration_error(
+                        f"several private keys match {self._key_attributes}: give the `id` of one"
+                    )
+                raise self._configuration_error(
+                    f"no private key on the token {self._token!r} matches {self._key_attributes}"
+                )
+            self._key = keys[0]
         return self._key
 
     def _open_session(self) -> Any:
@@ -139,38 +144,40 @@ class Pkcs11Signer:
         try:
             return pkcs11.lib(self._module).get_token(token_label=self._token).open(user_pin=pin)
         except (errors.PinIncorrect, errors.PinInvalid, errors.PinLocked, errors.PinLenRange) as error:
-            # Another try would bring the token nearer to locking itself.
-            self._refused = self._unfit(f"the PIN is refused ({type(error).__name__}); it is not tried again")
-            raise self._refused from None
+            # Another attempt could lock the token.
+            self._pin_error = self._configuration_error(
+                f"the PIN was rejected ({type(error).__name__}) and is not tried again"
+            )
+            raise self._pin_error from None
         except errors.NoSuchToken:
-            raise self._unfit(f"no token is labelled {self._token!r}") from None
+            raise self._configuration_error(f"no token has the label {self._token!r}") from None
         except errors.MultipleTokensReturned:
-            raise self._unfit(f"several tokens are labelled {self._token!r}") from None
+            raise self._configuration_error(f"several tokens have the label {self._token!r}") from None
         except (RuntimeError, OSError) as error:
-            raise self._unfit(f"the module {self._module} cannot be loaded: {error}") from None
+            raise self._configuration_error(f"the module {self._module} cannot be loaded: {error}") from None
 
-    def _find(self) -> list[Any]:
+    def _find_keys(self) -> list[Any]:
         attribute, classes = _pkcs11().Attribute, _pkcs11().ObjectClass
-        wanted = {attribute.CLASS: classes.PRIVATE_KEY}
-        wanted |= {attribute[name.upper()]: value for name, value in self._named.items()}
-        # All of them: a search that is left half done is ended by the garbage collector, after the session.
-        return list(self._session.get_objects(wanted))
+        query = {attribute.CLASS: classes.PRIVATE_KEY}
+        query |= {attribute[name.upper()]: value for name, value in self._key_attributes.items()}
+        # Read to the end: an unfinished search would be closed by the garbage collector, after the session.
+        return list(self._session.get_objects(query))
 
-    def _forget(self) -> None:
+    def _drop_session(self) -> None:
         session, self._session, self._key = self._session, None, None
         if session is not None:
             try:
                 session.close()
             except _pkcs11().exceptions.PKCS11Error:
-                # It was lost already, or it would not be forgotten.
+                # The session was lost already.
                 return
 
-    def _failed(self, error: Exception) -> SignerError:
-        self._forget()
+    def _signer_error(self, error: Exception) -> SignerError:
+        self._drop_session()
         detail = f": {error}" if str(error) else ""
         return SignerError(f"PKCS#11 token {self._token!r}: {type(error).__name__}{detail}")
 
-    def _unfit(self, message: str) -> ConfigurationError:
+    def _configuration_error(self, message: str) -> ConfigurationError:
         return ConfigurationError(f"PKCS#11: {message}")
 
 

@@ -1,65 +1,37 @@
-"""Who signs requests: a protocol to await, and the signer that holds a private key in this process.
-
-https://pay.weixin.qq.com/doc/v3/merchant/4012365342
-"""
+"""The default signer: it signs with a private key in memory, on the event loop, a few signatures in each turn of it."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
 from time import perf_counter
-from typing import Final, Protocol, runtime_checkable
+from typing import Final
 from weakref import WeakKeyDictionary, ref
 
 from attrs import field, frozen
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from wxpay_dsl.core.errors import SdkError
-from wxpay_dsl.core.origins import Origins
-from wxpay_dsl.wechat.service_hosts import SERVICE
 from wxpay_dsl.wechat.v3 import authorization
 from wxpay_dsl.wechat.v3 import signing as signing_v3
 
-__all__ = ["Credential", "LocalSigner", "Signer", "SignerError"]
+__all__ = ["LocalSigner"]
 
-#: Seconds of signing in one turn of the loop while a crowd waits: two signatures of RSA-2048. With three, each call
-#: costs 7 µs less, and other tasks are 4.5 ms late instead of 4.0; with six, 8 ms. A timer needs two turns.
+#: Seconds of signing in one turn of the loop while many calls wait: two signatures of RSA-2048. With three, each call
+#: costs 7 µs less, and other tasks are 4.5 ms late instead of 4.0; with six, 8 ms. (A timer takes two turns.)
 SLICE: Final = 0.0004
-#: Seconds while few wait, who are through in two turns: six signatures.
+#: The same while few calls wait, which are done within two turns: six signatures.
 LONG_SLICE: Final = 0.0014
-#: As many as wait at once are few.
+#: The most waiting calls that count as few.
 FEW: Final = 16
 
 
-@frozen(str=False)
-class SignerError(SdkError):
-    """A signer that is elsewhere did not sign: a token failed, a service could not be reached. Nothing was sent."""
-
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.message}; nothing was sent"
-
-
-@runtime_checkable
-class Signer(Protocol):
-    """Signs canonical messages; awaited, so that a key may live in an HSM or a KMS."""
-
-    @property
-    def scheme(self) -> str:
-        """The scheme of the Authorization header: ``WECHATPAY2-SHA256-RSA2048``."""
-
-    async def sign(self, message: bytes) -> str:
-        """The signature over ``message`` in base64."""
-
-
 class Turnstile:
-    """Lets through what fits into a slice of an event loop's turn, so that a hundred signatures hold up nobody else.
+    """Limits the time spent on signing in one turn of an event loop, so that a burst of calls does not block its tasks.
 
-    A signature takes 240 µs. A hundred calls that begin at once would sign one after the other without the loop
-    ever looking at its other tasks: 35 ms late at the 99th percentile, 4 ms with this. Up to :data:`SLICE` seconds
-    of signing pass before the loop has a turn, or :data:`LONG_SLICE` where few calls are made at a time, as a turn
-    costs too: 10 µs for each of ten calls in flight, were their slices short.
+    A signature takes 240 µs. A hundred calls that start at once would sign one after the other before the loop runs
+    any other task: those are then 35 ms late at the 99th percentile, and 4 ms with this limit. The limit is
+    :data:`SLICE` seconds, or :data:`LONG_SLICE` while few calls wait, since each turn of the loop has a cost as well:
+    10 µs for each of ten calls in flight with short slices.
     """
 
     __slots__ = ("_latest", "_turns")
@@ -82,52 +54,52 @@ class Turnstile:
 
 
 class _Turns:
-    """One loop's queue; another thread's loop has its own."""
+    """The queue of one event loop."""
 
-    __slots__ = ("_called", "_crowd", "cost", "slice", "spent", "waiting")
+    __slots__ = ("_most_waiting", "_scheduled", "cost", "slice", "spent", "waiting")
 
     def __init__(self) -> None:
-        #: Seconds that one signature takes, on average of the latest.
+        #: Seconds that one signature takes: a moving average.
         self.cost = SLICE / 2
-        #: Seconds that were signed, or are promised to be, since the loop had a turn, and may be.
+        #: Seconds of signing done, or admitted, in this turn of the loop; and the limit.
         self.spent = 0.0
         self.slice = LONG_SLICE
-        #: Those who wait. Whoever finds somebody here, or the slice spent, has to :meth:`wait` as well.
+        #: The waiting calls. A call must :meth:`wait` if another one waits already, or if the slice is used up.
         self.waiting: deque[asyncio.Future[None]] = deque()
-        #: How many wait, at most, of late.
-        self._crowd = 0.0
-        #: Whether the loop's next turn is asked for.
-        self._called = False
+        #: The recent maximum of waiting calls; it decays.
+        self._most_waiting = 0.0
+        #: Whether :meth:`_next` is scheduled.
+        self._scheduled = False
 
     async def wait(self) -> None:
-        """Returns when it is the caller's turn, which is paid for already."""
+        """Returns when the caller may sign; the cost of its signature is already counted."""
         loop = asyncio.get_running_loop()
         turn: asyncio.Future[None] = loop.create_future()
         self.waiting.append(turn)
-        if not self._called:
-            self._called = True
+        if not self._scheduled:
+            self._scheduled = True
             loop.call_soon(self._next, loop)
         await turn
 
     def _next(self, loop: asyncio.AbstractEventLoop) -> None:
-        """The loop has had its turn: as many as fit into a slice are let through."""
+        """Starts a new slice and admits as many waiting calls as fit into it."""
         self.spent = 0.0
-        self._crowd = max(len(self.waiting), self._crowd * 0.98)
-        self.slice = LONG_SLICE if self._crowd <= FEW else SLICE
+        self._most_waiting = max(len(self.waiting), self._most_waiting * 0.98)
+        self.slice = LONG_SLICE if self._most_waiting <= FEW else SLICE
         while self.waiting and self.spent < self.slice:
             turn = self.waiting.popleft()
-            if not turn.done():  # a cancelled call has given up its turn
+            if not turn.done():  # it is done if the call was cancelled
                 turn.set_result(None)
                 self.spent += self.cost
-        # Those who are let through sign before this is called again.
-        self._called = bool(self.waiting)
-        if self._called:
+        # The admitted calls sign before the next call of this method.
+        self._scheduled = bool(self.waiting)
+        if self._scheduled:
             loop.call_soon(self._next, loop)
 
 
 @frozen
 class LocalSigner:
-    """Signs with a private key in memory (240 µs for RSA-2048), a slice of each turn of the event loop long."""
+    """Signs with a private key in memory (240 µs for RSA-2048), a limited time in each turn of the event loop."""
 
     private_key: RSAPrivateKey = field(repr=False)
     _turnstile: Turnstile = field(factory=Turnstile, init=False, repr=False, eq=False)
@@ -144,29 +116,10 @@ class LocalSigner:
             await turns.wait()
         else:
             turns.spent += turns.cost
-        begun = perf_counter()
+        start = perf_counter()
         signature = signing_v3.sign(message, self.private_key)
-        turns.cost += (perf_counter() - begun - turns.cost) / 8
+        turns.cost += (perf_counter() - start - turns.cost) / 8
         return signature
 
     def __reduce__(self) -> str:
         raise TypeError("a signer holds a private key and is never pickled")
-
-
-@frozen
-class Credential:
-    """Who a request is from, merchant or brand: its certificate's serial, who signs, and where signatures may go."""
-
-    #: The merchant's id, or the brand's.
-    mchid: str
-    serial: str
-    signer: Signer
-    #: Where requests that are signed may go.
-    origins: Origins = field(default=SERVICE, repr=False)
-    #: The scheme of the Authorization header, where it is not the signer's own.
-    own_scheme: str = ""
-
-    @property
-    def scheme(self) -> str:
-        """The scheme of the Authorization header."""
-        return self.own_scheme or self.signer.scheme

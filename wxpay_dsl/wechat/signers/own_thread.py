@@ -1,4 +1,4 @@
-"""A thread for what must not be done in two at once, or holds up an event loop."""
+"""A single worker thread for blocking work that must not run concurrently."""
 
 from __future__ import annotations
 
@@ -14,22 +14,25 @@ T = TypeVar("T")
 
 
 class OwnThread:
-    """One thread, begun when first needed, and again in a process that was forked: no thread lives on in that."""
+    """One worker thread, started at the first use and again after a fork, since threads do not survive one."""
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._begin()
+        self._start()
 
     async def run(self, function: Callable[..., T], *arguments: object) -> T:
-        """What the function gives. Raises what it raises, and RuntimeError after :meth:`close`."""
+        """Calls ``function`` in the thread and returns its result.
+
+        Raises what the function raises, and RuntimeError after :meth:`close`.
+        """
         if self._pid != os.getpid():
-            self._begin()
+            self._start()
         return await asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)
 
     def close(self, *, drop: bool = False) -> None:
-        """Ends it after what it has to do; with ``drop`` what has not begun is left out."""
+        """Ends the thread once its queue is done; with ``drop``, calls that have not started are cancelled."""
         self._executor.shutdown(wait=False, cancel_futures=drop)
 
-    def _begin(self) -> None:
+    def _start(self) -> None:
         self._executor = ThreadPoolExecutor(1, thread_name_prefix=self._name)
         self._pid = os.getpid()

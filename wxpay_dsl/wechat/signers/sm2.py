@@ -1,4 +1,4 @@
-"""Signs with a ShangMi key (国密, WECHATPAY2-SM2-WITH-SM3). Its library comes with the extra ``sm``."""
+"""Signs with a ShangMi key (国密, WECHATPAY2-SM2-WITH-SM3). Needs the extra ``sm``."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ __all__ = ["Sm2Signer"]
 
 @frozen
 class Sm2Signer:
-    """Signs with an SM2 key in memory, in a thread: 11 ms a signature."""
+    """Signs with an SM2 key in memory, in a thread, since a signature takes 11 ms."""
 
-    #: In any form that :func:`~wxpay_dsl.wechat.crypto.shangmi.load_private_key` takes.
+    #: Accepts any form that :func:`~wxpay_dsl.wechat.crypto.shangmi.load_private_key` accepts.
     private_key: Sm2PrivateKey = field(repr=False, converter=load_private_key)
 
     @property

@@ -1,4 +1,4 @@
-"""A value that takes a call to get: fetched when first needed, kept for a while, by one fetch at a time."""
+"""A cached value that is fetched asynchronously: at the first use and after it expires, by one fetch at a time."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ T = TypeVar("T")
 
 
 class CachedValue(Generic[T]):
-    """Keeps what ``fetch`` gave for ``lifetime`` seconds; however many ask at once, one of them fetches.
+    """Keeps the result of ``fetch`` for ``lifetime`` seconds. Concurrent callers wait for one fetch.
 
-    An error is raised to whoever asked, and kept for nobody.
+    An error is raised to the caller whose fetch failed, and is not cached.
     """
 
     def __init__(
@@ -25,24 +25,24 @@ class CachedValue(Generic[T]):
         self._fetch = fetch
         self._lifetime = lifetime
         self._clock = clock
-        self._kept: tuple[T, float] | None = None
-        # A lock belongs to the event loop in which it is first waited for.
+        self._cached: tuple[T, float] | None = None
+        # One lock for each event loop, since a lock works in one event loop only.
         self._locks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 
     async def get(self) -> T:
-        """The value. Raises whatever fetching it raises."""
-        kept = self._fresh()
-        if kept is not None:
-            return kept[0]
+        """The value. Raises what ``fetch`` raises."""
+        cached = self._fresh()
+        if cached is not None:
+            return cached[0]
         async with self._locks.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
-            kept = self._fresh()
-            if kept is None:
-                kept = self._kept = await self._fetch(), self._clock() + self._lifetime
-            return kept[0]
+            cached = self._fresh()
+            if cached is None:
+                cached = self._cached = await self._fetch(), self._clock() + self._lifetime
+            return cached[0]
 
     def _fresh(self) -> tuple[T, float] | None:
-        kept = self._kept
-        return kept if kept is not None and self._clock() < kept[1] else None
+        cached = self._cached
+        return cached if cached is not None and self._clock() < cached[1] else None
 
     def __reduce__(self) -> str:
         raise TypeError("a cached value may be a key and is never pickled")

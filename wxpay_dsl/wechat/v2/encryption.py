@@ -1,7 +1,7 @@
 """Encrypts the sensitive fields (敏感信息) of APIv2 requests.
 
-``/mmpaysptrans/pay_bank`` takes ``enc_bank_no`` and ``enc_true_name`` under a key of its own, which
-``/risk/getpublickey`` gives; an operation that names a platform certificate takes its fields under that.
+``/mmpaysptrans/pay_bank`` uses the key from ``/risk/getpublickey`` for ``enc_bank_no`` and ``enc_true_name``. An
+operation with the field ``cert_serial_number`` uses the platform certificate that this field names.
 
 https://pay.weixin.qq.com/wiki/doc/api/tools/mch_pay_yhk.php?chapter=24_7&index=4
 """
@@ -21,27 +21,27 @@ if TYPE_CHECKING:
     from wxpay_dsl.core.dialect import Encrypt
     from wxpay_dsl.core.messages import Sections
     from wxpay_dsl.core.specs.model import Operation, Schema
-    from wxpay_dsl.wechat.platform_keys.keyring import Keyring
+    from wxpay_dsl.wechat.crypto.platform_key import Keyring
 
     from .cached_value import CachedValue
 
 __all__ = ["encrypt_v2"]
 
-#: The field that names the platform certificate (平台证书序列号) under which the others are encrypted.
+#: The field that names the platform certificate (平台证书序列号) that the others are encrypted with.
 _SERIAL: Final = "cert_serial_number"
 
 
 def encrypt_v2(bank_key: CachedValue[RSAPublicKey], keyring: Keyring) -> Encrypt:
-    """Encrypts what a spec marks as ``encrypted``, on a copy.
+    """The function that encrypts the fields that a spec marks as ``encrypted``, on a copy.
 
-    ``bank_key`` is that of ``/risk/getpublickey``, asked for when it is needed. Raises ValidationError for a platform
-    certificate that is not known here and for a value that is neither text nor integer, EncryptionError for one that
-    is too long, and what getting a key raises.
+    ``bank_key`` is the key from ``/risk/getpublickey``, fetched when it is first needed. The function raises
+    ValidationError for an unknown platform certificate and for a value that is neither text nor an integer,
+    EncryptionError for a value that is too long, and what fetching a key raises.
     """
 
     async def encrypt(operation: Operation, sections: Sections) -> Sections:
         schema, body = operation.body, sections.get("body")
-        if schema is None or not isinstance(body, Mapping) or not _given(schema, body):
+        if schema is None or not isinstance(body, Mapping) or not _has_encrypted(schema, body):
             return sections
         serial = None
         if _SERIAL in schema.properties:
@@ -53,8 +53,8 @@ def encrypt_v2(bank_key: CachedValue[RSAPublicKey], keyring: Keyring) -> Encrypt
             if value is None or value == "":
                 return value
             if isinstance(value, bool) or not isinstance(value, (str, int)):
-                # Whatever is not encrypted would leave in the clear.
-                message = f"it is encrypted, and takes text, not {type(value).__name__}"
+                # A value that is not encrypted would be sent in the clear.
+                message = f"it is encrypted, so it must be text, not {type(value).__name__}"
                 raise ValidationError(operation.name, (FieldError(path, message),))
             text = str.__str__(value) if isinstance(value, str) else int.__repr__(value)
             return oaep_encrypt(text, key)
@@ -69,12 +69,12 @@ async def _platform_key(operation: Operation, body: Mapping[str, Any], keyring: 
     named = body.get(_SERIAL)
     key = await keyring.find(str(named)) if named else await keyring.preferred()
     if key is None:
-        message = f"{str(named)[:80]!r} is no platform key that is known here: leave it out, and the client names one"
+        message = f"{str(named)[:80]!r} is not a loaded platform key: leave it out, and the client names one"
         raise ValidationError(operation.name, (FieldError(f"body.{_SERIAL}", message),))
     return key.id, key.rsa
 
 
-def _given(schema: Schema, body: Mapping[str, Any]) -> bool:
+def _has_encrypted(schema: Schema, body: Mapping[str, Any]) -> bool:
     return any(any_field(below, _is_encrypted) and body.get(name) for name, below in schema.properties.items())
 
 

@@ -1,4 +1,4 @@
-"""The client certificate (商户API证书) that APIv2 demands where money leaves: TLS contexts, one a merchant.
+"""TLS contexts with the merchant's client certificate (商户API证书), which APIv2 requires to refund or transfer money.
 
 https://pay.weixin.qq.com/doc/v2/merchant/4011985891
 """
@@ -27,26 +27,26 @@ from wxpay_dsl.core.files.names import shown_file
 if TYPE_CHECKING:
     from wxpay_dsl.core.messages import Request
 
-__all__ = ["ClientCertificate", "Contexts", "install", "mutual_tls", "presenting", "trusting"]
+__all__ = ["ClientCertificate", "Contexts", "client_context", "load_key", "mutual_tls", "verifying_context"]
 
 
 @frozen
 class ClientCertificate:
-    """Whom a TLS connection is from. The key stays out of the repr, and out of pickles."""
+    """The merchant's certificate and private key for TLS. The key is not in the repr, and never pickled."""
 
     private_key: RSAPrivateKey = field(repr=False)
     certificate: x509.Certificate
-    #: The authorities between the certificate and its root.
+    #: The intermediate certificates between this certificate and its root.
     chain: tuple[x509.Certificate, ...] = ()
 
     def __reduce__(self) -> str:
         raise TypeError("a client certificate comes with its private key and is never pickled")
 
 
-def trusting(ca: str | None = None) -> ssl.SSLContext:
-    """A context that verifies servers by the system's authorities, and by those in ``ca``, a PEM file or text.
+def verifying_context(ca: str | None = None) -> ssl.SSLContext:
+    """A context that verifies servers with the system's certificate authorities and those in ``ca``.
 
-    Raises ConfigurationError where that holds none.
+    ``ca`` is the path of a PEM file, or PEM text. Raises ConfigurationError if it has no certificates.
     """
     context = ssl.create_default_context()
     if ca is not None:
@@ -63,24 +63,24 @@ def trusting(ca: str | None = None) -> ssl.SSLContext:
     return context
 
 
-def presenting(certificate: ClientCertificate, ca: str | None = None) -> ssl.SSLContext:
-    """A context that shows servers ``certificate``, and verifies them as :func:`trusting` does."""
-    context = trusting(ca)
+def client_context(certificate: ClientCertificate, ca: str | None = None) -> ssl.SSLContext:
+    """A context that presents ``certificate`` to servers, and verifies them as :func:`verifying_context` does."""
+    context = verifying_context(ca)
     try:
-        install(context, certificate.private_key, (certificate.certificate, *certificate.chain))
+        load_key(context, certificate.private_key, (certificate.certificate, *certificate.chain))
     except ssl.SSLError as error:
         raise ConfigurationError(f"the client certificate (商户API证书) cannot be used: {error.reason}") from None
     return context
 
 
-def install(
+def load_key(
     context: ssl.SSLContext,
     private_key: RSAPrivateKey | EllipticCurvePrivateKey,
     certificates: Iterable[x509.Certificate],
 ) -> None:
-    """Gives ``context`` a key, and the certificates that belong to it, the holder's own first. Raises ssl.SSLError."""
-    # Python's TLS takes a key from a file only: this one holds it encrypted, under a password that nobody has, for
-    # its owner alone, and is gone before this function returns.
+    """Loads a key and its certificate chain, own certificate first, into ``context``. Raises ssl.SSLError."""
+    # Python's ssl loads a key from a file only. This file is readable by its owner only, has the key encrypted with a
+    # random password, and is removed before this function returns.
     password = secrets.token_hex(32)
     key = private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(password.encode()))
     chain = b"".join(certificate.public_bytes(Encoding.PEM) for certificate in certificates)
@@ -94,26 +94,27 @@ def install(
 
 
 class Contexts:
-    """The TLS contexts of a process's merchants, by certificate: a merchant who comes again finds his, and with it the
-    connections that are open. One takes 22 ms to make.
+    """A cache of the TLS contexts of a process's merchants, by certificate and CA.
+
+    A client for the same merchant reuses the context, and with it open connections. Creating one takes 22 ms.
     """
 
-    def __init__(self, most: int = 1000) -> None:
-        self._most = most
+    def __init__(self, limit: int = 1000) -> None:
+        self._limit = limit
         self._kept: dict[tuple[bytes, str], ssl.SSLContext] = {}
         self._lock = threading.Lock()
 
-    def presenting(self, certificate: ClientCertificate, ca: str | None) -> ssl.SSLContext:
-        """See :func:`presenting`."""
+    def get(self, certificate: ClientCertificate, ca: str | None) -> ssl.SSLContext:
+        """The context of :func:`client_context`, created at the first use."""
         own = certificate.certificate.fingerprint(hashes.SHA256())
-        # With the key: another one under the same certificate is a mistake, which its owner is to be told.
+        # With the key: a wrong key for the same certificate must fail, not reuse the context of the right one.
         number = certificate.private_key.public_key().public_numbers().n
         identity = own + number.to_bytes((number.bit_length() + 7) // 8, "big"), ca or ""
         with self._lock:
-            context = self._kept.pop(identity, None) or presenting(certificate, ca)
-            if len(self._kept) >= self._most:
+            context = self._kept.pop(identity, None) or client_context(certificate, ca)
+            if len(self._kept) >= self._limit:
                 del self._kept[next(iter(self._kept))]
-            # The last is the one that was asked for last.
+            # The most recently used entry is the last one; the first one is evicted.
             self._kept[identity] = context
         return context
 
@@ -122,32 +123,33 @@ def mutual_tls(
     certificate: ClientCertificate | None,
     ca: str | None = None,
     *,
-    demanded: bool = True,
+    required: bool = True,
     contexts: Contexts | None = None,
 ) -> Callable[[Request], ssl.SSLContext | None]:
-    """The TLS of each request: the merchant's own, for operations that need it, made once or found in ``contexts``.
+    """The function that gives the TLS context of a request: the merchant's for operations that need it, else None.
 
-    ``demanded`` False lets those operations pass without a certificate, as the sandbox environments do. What it gives
-    raises ConfigurationError for an operation that needs a certificate where there is none.
+    The context is created at the first use, or taken from ``contexts``. With ``required`` False, operations that need a
+    certificate are sent without one if there is none, as the sandbox environments allow; otherwise the function raises
+    ConfigurationError for them.
     """
-    made: list[ssl.SSLContext] = []
-    kept = Contexts() if contexts is None else contexts
+    created: list[ssl.SSLContext] = []
+    cache = Contexts() if contexts is None else contexts
 
     def context(request: Request) -> ssl.SSLContext | None:
         operation = request.operation
         needed = operation is not None and operation.mutual_tls
-        # Of a path that no spec declares nobody knows; APIv2's may need it, and it harms none that does not.
+        # An undeclared APIv2 path may need the certificate; presenting it to one that does not is harmless.
         if not needed and not (operation is None and request.dialect == "v2"):
             return None
         if certificate is None:
-            if needed and demanded:
+            if needed and required:
                 raise ConfigurationError(
-                    f"{request.name} demands the merchant's client certificate (商户API证书): give `p12` "
+                    f"{request.name} requires the merchant's client certificate (商户API证书): give `p12` "
                     f"(apiclient_cert.p12), or `certificate` (apiclient_cert.pem) beside `private_key`"
                 )
             return None
-        if not made:
-            made.append(kept.presenting(certificate, ca))
-        return made[0]
+        if not created:
+            created.append(cache.get(certificate, ca))
+        return created[0]
 
     return context

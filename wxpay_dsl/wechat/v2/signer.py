@@ -1,7 +1,7 @@
 """Completes and signs requests of APIv2, whose signature is one of their fields.
 
-That is done once a call, before anything is sent: a retry sends the same bytes, with the same nonce, which APIv2
-takes for the same request.
+This is done once a call, before anything is sent. A retry sends the same bytes with the same nonce, which APIv2 treats
+as the same request.
 
 https://pay.weixin.qq.com/doc/v2/merchant/4011985891
 """
@@ -28,36 +28,36 @@ if TYPE_CHECKING:
     from wxpay_dsl.core.dialect import SignFields
     from wxpay_dsl.core.messages import Request
 
-__all__ = ["EnvironmentV2", "complete", "path_of", "refuse_hidden_codes", "seal_v2", "sign_type_of"]
+__all__ = ["EnvironmentV2", "complete", "path_of", "refuse_hidden_codes", "sign_fields_v2", "sign_type_of"]
 
 _SIGN_TYPES: Final = (signing_v2.MD5, signing_v2.HMAC_SHA256)
 
 
 class EnvironmentV2(Protocol):
-    """Where APIv2 is called, and the key of that place."""
+    """An environment of APIv2, and its key."""
 
-    def moved(self, request: Request) -> Request:
-        """The request as this environment takes it. Raises ConfigurationError for one that it does not serve."""
+    def relocate(self, request: Request) -> Request:
+        """The request with this environment's path. Raises ConfigurationError for a path that it does not serve."""
 
     async def secret(self, path: str) -> Secret:
-        """The APIv2 key that signs what is sent to a path, and its answer. Raises ConfigurationError for none."""
+        """The APIv2 key for requests to ``path`` and their responses. Raises ConfigurationError without one."""
 
 
-def seal_v2(mchid: str, environment: EnvironmentV2, wecom_secret: str | Secret | None = None) -> SignFields:
-    """What finishes a request for APIv2: the merchant's id, nonce, signature type and signature.
+def sign_fields_v2(mchid: str, environment: EnvironmentV2, wecom_secret: str | Secret | None = None) -> SignFields:
+    """The function that completes a request: merchant id, nonce, signature type and signature.
 
-    ``wecom_secret`` is WeCom's (企业微信应用的secret), for ``workwx_sign``. Raises ValidationError for another
-    merchant's id and for a field that cannot be signed, ConfigurationError without a key, or without
-    ``wecom_secret`` where the operation needs it.
+    ``wecom_secret`` is the secret of the WeCom app (企业微信应用的secret), for ``workwx_sign``. The function raises
+    ValidationError for another merchant's id and for a field that cannot be signed, and ConfigurationError without an
+    APIv2 key, or without ``wecom_secret`` if the operation needs it.
     """
-    # What a nested function uses is among its variables too.
+    # Masked, because the variables of the enclosing function are visible in the frames of the nested one.
     wecom = None if not wecom_secret else Secret.of(wecom_secret)
 
     async def sign_fields(request: Request) -> Request:
-        request = environment.moved(request)
+        request = environment.relocate(request)
         operation = request.operation
         if request.form is not None or (operation is not None and not operation.sign):
-            # A form was signed before it was encoded.
+            # An upload form is signed by `prepare_files`, before it is encoded.
             return request
         secret = await environment.secret(path_of(request))
         if request.method in ("GET", "DELETE"):
@@ -70,7 +70,7 @@ def seal_v2(mchid: str, environment: EnvironmentV2, wecom_secret: str | Secret |
         refuse_hidden_codes(texts, request.name)
         fields = complete(texts, schema, mchid, request.name, nonce=_nonce(operation))
         if fields.get("sign_type") and operation is not None and not operation.sign_type:
-            message = "the service does not take it into this signature, which is MD5: leave it out"
+            message = "the service does not include it in this signature, which is MD5: leave it out"
             raise ValidationError(request.name, (FieldError("sign_type", message),))
         if schema is not None and "workwx_sign" in schema.properties:
             _sign_for_wecom(fields, schema, wecom, request.name)
@@ -83,14 +83,13 @@ def seal_v2(mchid: str, environment: EnvironmentV2, wecom_secret: str | Secret |
 
 
 def complete(fields: Mapping[str, str], schema: Schema | None, mchid: str, name: str, *, nonce: bool) -> dict[str, str]:
-    """``fields`` with the merchant's id, ``sign_type`` and, with ``nonce``, ``nonce_str``, where they are missing.
+    """A copy of ``fields`` with the merchant's id, ``sign_type`` and, if ``nonce``, ``nonce_str`` added if missing.
 
-    An id or a signature type that ``schema`` does not declare is not added; where nothing is declared, ``mch_id`` is.
-    ``name`` is the operation's, for errors. Raises ValidationError for the id of another merchant, or for an unknown
-    ``sign_type``.
+    Only an id and a signature type that ``schema`` declares are added; without declared fields, ``mch_id`` is. ``name``
+    is the operation's, for errors. Raises ValidationError for another merchant's id or an unknown ``sign_type``.
     """
     completed = dict(fields)
-    # A signature that came with the fields is of other fields.
+    # A signature given by the caller does not cover the fields that are added.
     completed.pop("sign", None)
     _fill_merchant(completed, schema, mchid, name)
     if nonce and not completed.get("nonce_str"):
@@ -105,13 +104,15 @@ def complete(fields: Mapping[str, str], schema: Schema | None, mchid: str, name:
 
 
 def refuse_hidden_codes(fields: Mapping[str, str], name: str, section: str = "") -> None:
-    """``sign`` does not delimit fields, and the same key signs answers and notifications: a value with
-    ``&return_code=…`` in it, which a user wrote, would be signed as one of those. Raises ValidationError.
+    """Rejects values that contain fields of responses and notifications, such as ``&return_code=…``.
+
+    The signed message does not delimit fields, and the same key signs responses and notifications. The signature over
+    such a value, which may be user input, would be valid for a forged one. Raises ValidationError.
     """
     field_errors = [
         FieldError(
             f"{section}{field}",
-            f"it has &{hidden}= in it, so that its signature would be that of an answer too: a forger's",
+            f"it contains &{hidden}=, so its signature would also be valid for a forged response",
         )
         for field, value in fields.items()
         for hidden in signing_v2.hidden_names(value)
@@ -122,8 +123,9 @@ def refuse_hidden_codes(fields: Mapping[str, str], name: str, section: str = "")
 
 
 def sign_type_of(declared: Schema, *, required: bool) -> str:
-    """The signature type of an operation whose caller names none: its default, the only one it takes, that of its
-    example where it has to be named, and MD5 otherwise, as the service takes it.
+    """The signature type if the caller gives none: the declared default, the only declared value, or the example.
+
+    The example counts if the field is required or has no declared values. Otherwise MD5, the service's default.
     """
     if declared.default in _SIGN_TYPES:
         return str(declared.default)
@@ -139,7 +141,7 @@ def _nonce(operation: Operation | None) -> bool:
 
 
 def path_of(request: Request) -> str:
-    """The path of a request as its URL has it."""
+    """The path in a request's URL."""
     return urlsplit(request.url).path
 
 
@@ -147,7 +149,7 @@ def _fill_merchant(fields: dict[str, str], schema: Schema | None, mchid: str, na
     for field in MERCHANT_FIELDS:
         given = fields.get(field)
         if given and given != mchid:
-            message = f"{given[:40]!r} is not this client's merchant {mchid}: its key would sign for another's id"
+            message = f"{given[:40]!r} is not this client's merchant {mchid}, whose key signs the request"
             raise ValidationError(name, (FieldError(field, message),))
     properties: Mapping[str, Any] = schema.properties if schema is not None else {}
     names = [field for field in MERCHANT_FIELDS if field in properties]
@@ -158,16 +160,18 @@ def _fill_merchant(fields: dict[str, str], schema: Schema | None, mchid: str, na
 
 
 def _sign_for_wecom(fields: dict[str, str], schema: Schema, wecom_secret: Secret | None, name: str) -> None:
-    """``workwx_sign`` of a red packet or a transfer, told apart by what is declared, unless the caller made it.
+    """Adds ``workwx_sign`` of a red packet or a transfer, whichever the schema declares, unless the caller gave it.
 
-    Raises ConfigurationError without the agent's secret: the service refuses such a request, or pays unsigned by WeCom.
+    Raises ConfigurationError without the WeCom secret: the service would reject the request, or pay without WeCom's
+    signature.
     """
     if fields.get("workwx_sign"):
         return
     if wecom_secret is None:
         raise ConfigurationError(
-            f"{name}: WeCom signs it as well (workwx_sign): give `wecom_secret` (企业微信管理后台-应用管理-企业支付的"
-            f"Secret) as an argument, in the profile, or as WXPAY_WECOM_SECRET in the environment"
+            f"{name}: it also needs WeCom's signature (workwx_sign): give `wecom_secret` "
+            f"(企业微信管理后台-应用管理-企业支付的Secret) as an argument, in the "
+            f"profile, or as WXPAY_WECOM_SECRET in the environment"
         )
     for names in (signing_v2.WORKWX_RED_PACKET, signing_v2.WORKWX_TRANSFER):
         if schema.properties.keys() >= set(names):
@@ -177,14 +181,14 @@ def _sign_for_wecom(fields: dict[str, str], schema: Schema, wecom_secret: Secret
 
 def _signed_query(request: Request, mchid: str, secret: Secret) -> Request:
     operation = request.operation
-    head, _, query = request.url.partition("?")
+    base, _, query = request.url.partition("?")
     pairs = parse_qsl(query, keep_blank_values=True)
     given = dict(pairs)
     if len(given) < len(pairs):
-        raise ValidationError(request.name, (FieldError("query", "a name is there twice, which cannot be signed"),))
+        raise ValidationError(request.name, (FieldError("query", "a name occurs twice, which cannot be signed"),))
     refuse_hidden_codes(given, request.name, "query.")
     schema = operation.query if operation is not None else None
     fields = complete(given, schema, mchid, request.name, nonce=_nonce(operation))
     fields["sign"] = signing_v2.sign(fields, secret, fields.get("sign_type") or signing_v2.MD5)
     query = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in fields.items())
-    return evolve(request, url=f"{head}?{query}", sections={**request.sections, "query": fields})
+    return evolve(request, url=f"{base}?{query}", sections={**request.sections, "query": fields})

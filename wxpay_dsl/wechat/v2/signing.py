@@ -52,32 +52,32 @@ WORKWX_TRANSFER = (
     "ww_msg_type",
 )
 
-#: Fields that make an answer or a notification of whatever has them under its signature.
+#: Fields by which a signed message counts as a response or a notification.
 ANSWERING: Final = frozenset({"return_code", "result_code", "vehicle_event_type", "event_ciphertext", "req_info"})
 
 _NEXT_FIELD = re.compile("&([^&=]*)=")
-#: An MD5 is 32 hexadecimal digits, an HMAC-SHA256 64: an answer does not say its ``sign_type``.
+#: Sign types by the number of hexadecimal digits: responses do not say their ``sign_type``.
 _SIGN_TYPE_OF_LENGTH: dict[int, SignType] = {32: MD5, 64: HMAC_SHA256}
 
 
 def sign(fields: Mapping[str, Field], key: str | Secret, sign_type: str = MD5) -> str:
     """The ``sign`` of ``fields``, in upper-case hexadecimal.
 
-    Fields without a value, and ``sign`` itself, do not count. ``key`` is the APIv2 key (API密钥),
+    Fields without a value, and ``sign`` itself, are left out. ``key`` is the APIv2 key (API密钥),
     ``sign_type`` ``"MD5"`` or ``"HMAC-SHA256"``.
 
     Raises :class:`ConfigurationError` for an empty key or another sign type, :class:`TypeError` for a value
     that is neither text nor integer, since its text here and its text on the wire could differ.
     """
     key = Secret.of(key)  # masked before anything can raise: error trackers send the variables of each frame
-    return _digest(_joined(fields, fields), "key", key, sign_type)
+    return _digest(_joined_fields(fields, fields), "key", key, sign_type)
 
 
 def verify(fields: Mapping[str, Field], key: str | Secret) -> bool:
     """Whether ``fields["sign"]`` is the signature of the others; its length tells the algorithm.
 
-    False when there is none. Compared in constant time. Give the values as they came: trimmed or converted
-    ones sign otherwise. Raises :class:`ConfigurationError` for an empty key.
+    False if there is none. Compared in constant time. Pass the values exactly as received: trimmed or converted
+    values have another signature. Raises :class:`ConfigurationError` for an empty key.
     """
     key = Secret.of(key)
     given = fields.get("sign")
@@ -87,43 +87,42 @@ def verify(fields: Mapping[str, Field], key: str | Secret) -> bool:
     try:
         return hmac.compare_digest(sign(fields, key, sign_type).encode(), given.encode())
     except UnicodeEncodeError:
-        return False  # a lone surrogate has no bytes that anybody could have signed
+        return False  # a lone surrogate has no bytes in UTF-8, so it was not signed
 
 
 def ambiguous(value: str) -> bool:
-    """Whether the signature of a field with this value is also that of several: of ``a=1&b=2``, it may be ``a``'s or
-    that of ``a`` and ``b``.
+    """Whether a value could be read as several fields: ``1&b=2`` for ``a`` signs the same message as two fields.
 
-    Nobody outside must get such a signature: the same key signs the notifications of payments, so that whoever chose
-    the value could write one.
+    Such a signature must not be handed out: the same key signs payment notifications, so whoever chose the value could
+    use it to forge one.
     """
     return _NEXT_FIELD.search(value) is not None
 
 
 def hidden_names(value: str) -> list[str]:
-    """The names of the other fields that a value could be read as: ``["b"]`` of ``1&b=2``. See :func:`ambiguous`."""
+    """The names of the other fields that a value could be read as: ``["b"]`` for ``1&b=2``. See :func:`ambiguous`."""
     return _NEXT_FIELD.findall(value) if "&" in value else []
 
 
 def workwx_sign(fields: Mapping[str, Field], names: Iterable[str], secret: str | Secret) -> str:
-    """WeCom's ``workwx_sign`` (企业微信签名): MD5 over the fields in ``names``, the agent's secret last.
+    """WeCom's ``workwx_sign`` (企业微信签名): MD5 over the fields in ``names``, with the app's secret last.
 
-    ``names`` is :data:`WORKWX_RED_PACKET` or :data:`WORKWX_TRANSFER`. The ``sign`` of the request then covers
-    this one too. Raises as :func:`sign` does.
+    ``names`` is :data:`WORKWX_RED_PACKET` or :data:`WORKWX_TRANSFER`. The ``sign`` of the request must be
+    computed afterwards, since it covers ``workwx_sign``. Raises as :func:`sign` does.
     """
     secret = Secret.of(secret)
-    return _digest(_joined(fields, names), "secret", secret, MD5)
+    return _digest(_joined_fields(fields, names), "secret", secret, MD5)
 
 
-def _joined(fields: Mapping[str, Field], names: Iterable[str]) -> str:
-    # Python sorts text by code point, which is the order of its bytes in UTF-8.
+def _joined_fields(fields: Mapping[str, Field], names: Iterable[str]) -> str:
+    # Sorting by code points, as Python does, is the same as sorting by bytes in UTF-8.
     texts = ((name, _text(name, fields.get(name))) for name in sorted(names) if name != "sign")
     return "&".join(f"{name}={text}" for name, text in texts if text)
 
 
 def _text(name: str, value: object) -> str:
     if isinstance(value, str):
-        return str.__str__(value)  # of an enumeration's member its value, where f"{member}" would name the member
+        return str.__str__(value)  # of an enum member its value, where f"{member}" would give the member's name
     if value is None:
         return ""
     if isinstance(value, int) and not isinstance(value, bool):
@@ -135,8 +134,8 @@ def _digest(joined: str, secret_name: str, secret: Secret, sign_type: str) -> st
     if not secret:
         raise ConfigurationError(f"the APIv2 {secret_name} to sign with is empty")
     if sign_type not in (MD5, HMAC_SHA256):
-        raise ConfigurationError(f"sign_type is {sign_type!r}; APIv2 knows MD5 and HMAC-SHA256")
-    # Encoded first: an error about the fields' encoding must not carry the secret, in its text or in this frame.
+        raise ConfigurationError(f"sign_type is {sign_type!r}; APIv2 has MD5 and HMAC-SHA256")
+    # Encoded before the secret is added: an encoding error must not show the secret, in its text or in this frame.
     encoded = joined.encode()
     if sign_type == MD5:
         return hashlib.md5(_message(encoded, secret_name, secret), usedforsecurity=False).hexdigest().upper()

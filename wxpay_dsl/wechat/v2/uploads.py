@@ -1,4 +1,4 @@
-"""APIv2's one upload, ``/secapi/mch/uploadmedia``: a form that is signed over its fields, the file's MD5 among them.
+"""Signs APIv2's only upload form, ``/secapi/mch/uploadmedia``; one of the signed fields is the file's MD5.
 
 https://pay.weixin.qq.com/wiki/doc/api/xiaowei.php?chapter=19_9
 """
@@ -22,9 +22,9 @@ __all__ = ["prepare_files_v2"]
 
 
 def prepare_files_v2(mchid: str, environment: EnvironmentV2) -> PrepareFiles:
-    """Fills in ``media_hash``, the merchant's id and the signature of a form.
+    """The function that adds ``media_hash``, the merchant's id and the signature to an upload form.
 
-    Raises ValidationError for another merchant's id, ConfigurationError without an APIv2 key.
+    It raises ValidationError for another merchant's id, and ConfigurationError without an APIv2 key.
     """
 
     async def prepare_files(

@@ -1,8 +1,7 @@
-"""APIv2's XML: one level of named texts below ``<xml>``, and nothing else.
+"""Reads and writes APIv2's XML: one level of text elements below ``<xml>``.
 
-What comes in is untrusted until its signature is checked, and that needs the values as they were written. So
-documents with anything that could grow, fetch or mislead are refused, and values are neither trimmed nor
-converted.
+Input is untrusted until its signature is verified, and verification needs the exact values. So documents with DTDs,
+entities, attributes or nesting are rejected, and values are neither trimmed nor converted.
 """
 
 from __future__ import annotations
@@ -14,9 +13,8 @@ from xml.sax.handler import ContentHandler
 
 from attrs import field, frozen
 
-# defusedxml rather than lxml: it is 25 KB of Python around the interpreter's own expat, which is updated with
-# Python, and it refuses a DTD at its first character. lxml brings 5 MB of libxml2 for which the same bolts
-# have to be set by hand.
+# defusedxml instead of lxml: it is 25 KB of Python around the interpreter's own expat, which is updated with Python,
+# and it rejects a DTD at its first character. lxml brings 5 MB of libxml2, where the same limits must be set by hand.
 from defusedxml.common import DefusedXmlException
 from defusedxml.expatreader import DefusedExpatParser
 
@@ -28,19 +26,18 @@ if TYPE_CHECKING:
 
 __all__ = ["ELEMENT_LIMIT", "LIMIT", "XmlError", "dumps", "loads", "parse"]
 
-#: The largest document read unless told otherwise, in bytes; the largest real ones, refund queries, are some
-#: 100 KB.
+#: The default limit for documents, in bytes; the largest real ones, refund queries, have about 100 KB.
 LIMIT: Final = 1 << 20
-#: The most elements read in one document unless told otherwise.
+#: The default limit for elements in one document.
 ELEMENT_LIMIT: Final = 10_000
 
 _ROOT = "xml"
-#: How much of a name an error shows: names too come from outside.
+#: Characters of a name that an error shows: names are untrusted input as well.
 _SHOWN = 80
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
-#: Text that means itself in XML: no markup, nothing invisible, nothing that a parser would normalise.
+#: Text that needs no escaping: no markup, no invisible characters, nothing that a parser would normalise.
 _PLAIN = re.compile(r"[ !-%'-;=?-~]*")
-#: What XML 1.0 cannot carry, not even as a character reference.
+#: Characters that XML 1.0 cannot represent, not even as a character reference.
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _DECLARED = re.compile(r"\s*<\?xml\b[^>]*?\bencoding\s*=\s*[\"']([^\"']*)[\"']")
 
@@ -51,9 +48,9 @@ def _shown(name: str) -> str:
 
 @frozen(str=False)
 class XmlError(SdkError, ValueError):
-    """XML that is not read, or a field that cannot be written; ``element`` names it, where it is known.
+    """XML that is rejected, or a field that cannot be written. ``element`` is its name, if known.
 
-    Shows names and positions, never values.
+    The text shows names and positions, never values.
     """
 
     message: str
@@ -64,10 +61,10 @@ class XmlError(SdkError, ValueError):
 
 
 def dumps(fields: Mapping[str, str | int]) -> bytes:
-    """``fields`` as ``<xml>…</xml>`` in UTF-8, in their order; in CDATA what is not plain ASCII.
+    """``fields`` as ``<xml>…</xml>`` in UTF-8, in their order; values that are not plain ASCII are in CDATA.
 
-    ``loads(dumps(fields)) == fields`` for all texts. Raises :class:`XmlError` for a name that is no XML name
-    and for a value that XML cannot carry (control characters, lone surrogates) or that is neither text nor
+    ``loads(dumps(fields)) == fields`` for all texts. Raises :class:`XmlError` for a name that is not an XML
+    name and for a value that XML cannot represent (control characters, lone surrogates) or that is neither text nor
     integer.
     """
     return "".join(
@@ -84,11 +81,11 @@ def loads(
 ) -> dict[str, str]:
     """The fields of a document, exactly as written; ``<a/>`` and ``<a></a>`` are the empty text.
 
-    ``root`` is the outermost element: ``root`` in what ``req_info`` of a refund notification decrypts to.
+    ``root`` is the name of the outermost element; in the decrypted ``req_info`` of refunds it is ``root``.
 
     Raises :class:`XmlError` for more than ``limit`` bytes or ``element_limit`` elements, for an encoding
-    other than UTF-8, for a DTD, an entity, a processing instruction, an attribute, an element below another
-    or there twice, for text between elements, and for what is not XML at all or ends too early.
+    other than UTF-8, for a DTD, an entity, a processing instruction, an attribute, a nested or repeated element, for
+    text between elements, and for input that is not XML or ends too early.
     """
     handler = _Fields(root, element_limit)
     parse(data, handler, limit)
@@ -96,15 +93,15 @@ def loads(
 
 
 def parse(data: bytes | str, handler: ContentHandler, limit: int = LIMIT) -> None:
-    """Gives a document's elements to ``handler``, none of which comes from a DTD or an entity.
+    """Parses a document with ``handler``; DTDs and entities are rejected.
 
-    Raises :class:`XmlError` for more than ``limit`` bytes, another encoding than UTF-8, and what is no XML.
+    Raises :class:`XmlError` for more than ``limit`` bytes, an encoding other than UTF-8, and input that is not XML.
     """
-    text = _decoded(data, limit)
+    text = _decode(data, limit)
     parser = DefusedExpatParser(forbid_dtd=True, forbid_entities=True, forbid_external=True)
     parser.setContentHandler(handler)
     try:
-        # In one piece: expat up to 2.5 scans an unfinished token again with every further piece.
+        # In one piece: expat up to 2.5 scans an incomplete token again with every further piece.
         parser.feed(text)
         parser.close()
     except DefusedXmlException as error:
@@ -115,7 +112,7 @@ def parse(data: bytes | str, handler: ContentHandler, limit: int = LIMIT) -> Non
 
 
 class _Fields(ContentHandler):
-    """Collects the one level of elements, and refuses all that is more."""
+    """Collects one level of elements, and rejects anything else."""
 
     def __init__(self, root: str, element_limit: int) -> None:
         super().__init__()
@@ -134,9 +131,9 @@ class _Fields(ContentHandler):
                 raise XmlError(f"the outermost element must be <{self._root}>", name)
             self._in_root = True
         elif self._name:
-            raise XmlError(f"it holds another element, <{_shown(name)}>", self._name)
+            raise XmlError(f"it contains another element, <{_shown(name)}>", self._name)
         elif name in self.fields:
-            raise XmlError("it is there twice", name)
+            raise XmlError("it occurs twice", name)
         elif len(self.fields) >= self._element_limit:
             raise XmlError(f"more than {self._element_limit} elements")
         else:
@@ -158,11 +155,10 @@ class _Fields(ContentHandler):
         raise XmlError("it has a processing instruction")
 
 
-def _decoded(data: bytes | str, limit: int) -> str:
-    # The length of a text is never more than that of its bytes: enough to refuse a huge one before it is
-    # copied.
+def _decode(data: bytes | str, limit: int) -> str:
+    # A text never has more characters than bytes, so a huge one is rejected before it is encoded.
     if len(data) > limit:
-        raise XmlError(f"{len(data)} bytes, more than the {limit} that are read")
+        raise XmlError(f"{len(data)} bytes, more than the limit of {limit}")
     try:
         encoded = data.encode() if isinstance(data, str) else data
         text = encoded.decode("utf-8-sig")
@@ -170,9 +166,9 @@ def _decoded(data: bytes | str, limit: int) -> str:
         position = getattr(error, "start", 0)
         raise XmlError(f"not UTF-8, from position {position} on") from None
     if len(encoded) > limit:
-        raise XmlError(f"{len(encoded)} bytes, more than the {limit} that are read")
+        raise XmlError(f"{len(encoded)} bytes, more than the limit of {limit}")
     if "\0" in text:
-        raise XmlError("it has null characters: UTF-16, or no XML at all")
+        raise XmlError("it has null characters: it is UTF-16, or not XML")
     declared = _DECLARED.match(text)
     if declared and declared[1].lower() not in ("utf-8", "utf8"):
         raise XmlError(f"the encoding is declared as {declared[1][:40]!r}; WeChat Pay uses UTF-8")
@@ -181,7 +177,7 @@ def _decoded(data: bytes | str, limit: int) -> str:
 
 def _name(name: object) -> str:
     if not isinstance(name, str) or _NAME.fullmatch(name) is None:
-        raise XmlError("not a name for an element", str(name))
+        raise XmlError("not a valid name for an element", str(name))
     return name
 
 
@@ -190,13 +186,13 @@ def _content(name: str, value: object) -> str:
         return int.__repr__(value)
     if not isinstance(value, str):
         raise XmlError(f"a value is text or an integer, not {type(value).__name__}", name)
-    value = str.__str__(value)  # of an enumeration's member its value, where f"{member}" would name the member
+    value = str.__str__(value)  # of an enum member its value, where f"{member}" would give the member's name
     if _PLAIN.fullmatch(value):
         return value
     forbidden = _FORBIDDEN.search(value)
     if forbidden:
-        raise XmlError(f"XML cannot carry the character U+{ord(forbidden[0]):04X}", name)
-    # A CDATA section ends at the first ]]>, so that is split over two; and parsers turn a bare CR into LF, so
-    # it is written as a reference, between two sections.
+        raise XmlError(f"XML cannot represent the character U+{ord(forbidden[0]):04X}", name)
+    # A CDATA section ends at the first ]]>, so that is split over two sections. Parsers convert a bare CR to LF, so it
+    # is written as a character reference between two sections.
     inner = value.replace("]]>", "]]]]><![CDATA[>").replace("\r", "]]>&#13;<![CDATA[")
     return f"<![CDATA[{inner}]]>"

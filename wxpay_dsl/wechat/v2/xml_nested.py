@@ -1,7 +1,7 @@
-"""XML with more than one level: the few APIv2 answers that hold lists, none of which is signed.
+"""Reads XML with nested elements: the few APIv2 responses with lists, none of which is signed.
 
-``/mmpaymkttransfers/gethbinfo`` (``hblist``) and ``/secapi/mch/submchmanage`` (``mchinfo``) answer so. What is
-refused in :mod:`wxpay_dsl.wechat.v2.xml` is refused here.
+They are those of ``/mmpaymkttransfers/gethbinfo`` (``hblist``) and ``/secapi/mch/submchmanage`` (``mchinfo``). What
+:mod:`wxpay_dsl.wechat.v2.xml` rejects is rejected here too, apart from nesting and repetition.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 __all__ = ["DEPTH_LIMIT", "Element", "loads"]
 
-#: What an element holds: text, the elements below it by name, or a list of both for several of one name.
+#: The content of an element: text, child elements by name, or a list of both for repeated names.
 Element: TypeAlias = "str | dict[str, Element] | list[Element]"
 
-#: The most levels read below the outermost element; real answers have three.
+#: The limit for levels below the outermost element; real responses have three.
 DEPTH_LIMIT: Final = 4
 
 _ROOT: Final = "xml"
@@ -27,11 +27,11 @@ _SPACE: Final = " \t\r\n"
 
 
 def loads(data: bytes | str, *, limit: int = LIMIT, element_limit: int = ELEMENT_LIMIT) -> dict[str, Element]:
-    """The elements of a document, their texts exactly as written.
+    """The elements of a document, with their texts exactly as written.
 
-    One element of a name is never a list here, since only a spec knows that there could be more. Raises
-    :class:`XmlError` for more than ``limit`` bytes, ``element_limit`` elements or :data:`DEPTH_LIMIT` levels, for
-    text beside elements, and for all else that :func:`wxpay_dsl.wechat.v2.xml.loads` refuses.
+    Repeated elements are a list; a single one is not, even where a spec declares a list. Raises :class:`XmlError` for
+    more than ``limit`` bytes, ``element_limit`` elements or :data:`DEPTH_LIMIT` levels, for text beside elements, and
+    for anything else that :func:`wxpay_dsl.wechat.v2.xml.loads` rejects.
     """
     handler = _Elements(element_limit)
     parse(data, handler, limit)
@@ -39,13 +39,13 @@ def loads(data: bytes | str, *, limit: int = LIMIT, element_limit: int = ELEMENT
 
 
 class _Elements(ContentHandler):
-    """Collects elements and what is below them."""
+    """Collects elements and their children."""
 
     def __init__(self, element_limit: int) -> None:
         super().__init__()
         self.elements: dict[str, Element] = {}
         self._remaining = element_limit
-        #: The elements below, and the text, of each element that is open, the outermost first.
+        #: The children and the pieces of text of each open element, the outermost first.
         self._open: list[tuple[dict[str, Element], list[str]]] = []
 
     def startElement(self, name: str, attrs: AttributesImpl) -> None:  # noqa: N802 - SAX names it
@@ -61,22 +61,22 @@ class _Elements(ContentHandler):
         self._open.append(({}, []))
 
     def endElement(self, name: str) -> None:  # noqa: N802 - SAX names it
-        below, pieces = self._open.pop()
+        children, pieces = self._open.pop()
         text = "".join(pieces)
-        if (below or not self._open) and text.strip(_SPACE):
+        if (children or not self._open) and text.strip(_SPACE):
             raise XmlError("there is text beside the elements", name)
         if not self._open:
-            self.elements = below
+            self.elements = children
             return
-        value: Element = below or text
-        beside = self._open[-1][0]
-        known = beside.get(name)
-        if known is None:
-            beside[name] = value
-        elif isinstance(known, list):
-            known.append(value)
+        value: Element = children or text
+        siblings = self._open[-1][0]
+        existing = siblings.get(name)
+        if existing is None:
+            siblings[name] = value
+        elif isinstance(existing, list):
+            existing.append(value)
         else:
-            beside[name] = [known, value]
+            siblings[name] = [existing, value]
 
     def characters(self, content: str) -> None:
         self._open[-1][1].append(content)

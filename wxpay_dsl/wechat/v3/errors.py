@@ -1,7 +1,7 @@
-"""A class for each error code (错误码) that programs decide by: ``except OrderPaidError`` rather than comparing text.
+"""Error classes by error code (错误码), so that programs can write ``except OrderPaidError`` instead of comparing text.
 
-All are a :class:`~wxpay_dsl.core.errors.ServiceError`, with the service's ``code``, ``message`` and ``detail``, and
-every byte that came. A code without a class of its own is a plain ServiceError.
+All are subclasses of :class:`~wxpay_dsl.core.errors.ServiceError`, with the service's ``code``, ``message``,
+``detail`` and the complete body. A code without its own class raises a plain ServiceError.
 
 https://pay.weixin.qq.com/doc/v3/merchant/4012081709
 """
@@ -58,24 +58,24 @@ __all__ = [
 
 @frozen(str=False)
 class ParamError(ServiceError):
-    """``PARAM_ERROR`` 参数错误: ``detail`` names the field, what it holds and what is wrong with it."""
+    """``PARAM_ERROR`` 参数错误: ``detail`` names the field, its value and what is wrong with it."""
 
 
 @frozen(str=False)
 class InvalidRequestError(ServiceError):
-    """``INVALID_REQUEST`` 无效请求: well-formed, and against a rule; ``message`` says which."""
+    """``INVALID_REQUEST`` 无效请求: well-formed, but against a rule, which ``message`` names."""
 
 
 @frozen(str=False)
 class SignError(ServiceError):
-    """``SIGN_ERROR`` 签名错误. Where the service tells what it took for the signed message, ``hint`` says which line of
-    it differs from ours, or that none does, so that the key must be another.
+    """``SIGN_ERROR`` 签名错误. If the service returns the message that it built, ``hint`` says which line differs from
+    the one that was signed, or that none differs, in which case the key is wrong.
     """
 
 
 @frozen(str=False)
 class NoAuthError(ServiceError):
-    """``NO_AUTH`` 商户无权限: the product is not switched on for this merchant, or the appid not bound to it."""
+    """``NO_AUTH`` 商户无权限: the product is not enabled for this merchant, or the appid is not bound to it."""
 
 
 @frozen(str=False)
@@ -90,7 +90,7 @@ class ResourceNotExistsError(ServiceError):
 
 @frozen(str=False)
 class ResourceAlreadyExistsError(ServiceError):
-    """``RESOURCE_ALREADY_EXISTS``, ``ALREADY_EXISTS`` 资源已存在: with the same number, so query it."""
+    """``RESOURCE_ALREADY_EXISTS``, ``ALREADY_EXISTS`` 资源已存在: a resource with the same number exists; query it."""
 
 
 @frozen(str=False)
@@ -100,7 +100,7 @@ class OrderNotExistError(ServiceError):
 
 @frozen(str=False)
 class OrderPaidError(ServiceError):
-    """``ORDERPAID`` 订单已支付: nothing is to be paid again."""
+    """``ORDERPAID`` 订单已支付: the order must not be paid again."""
 
 
 @frozen(str=False)
@@ -115,17 +115,17 @@ class OrderReversedError(ServiceError):
 
 @frozen(str=False)
 class OutTradeNoUsedError(ServiceError):
-    """``OUT_TRADE_NO_USED`` 商户订单号重复: the same number with other contents than the first time."""
+    """``OUT_TRADE_NO_USED`` 商户订单号重复: the number was used before, with other contents."""
 
 
 @frozen(str=False)
 class NotEnoughError(ServiceError):
-    """``NOT_ENOUGH`` 余额不足: the payer's, or the merchant's where it pays."""
+    """``NOT_ENOUGH`` 余额不足: of the payer, or of the merchant if the merchant pays."""
 
 
 @frozen(str=False)
 class UserPayingError(ServiceError):
-    """``USERPAYING`` 用户支付中，需要输入密码: neither paid nor failed. ``outcome_unknown`` is True: query the
+    """``USERPAYING`` 用户支付中，需要输入密码: neither paid nor failed yet. ``outcome_unknown`` is True: query the
     order, or reverse it.
     """
 
@@ -167,21 +167,21 @@ class BankError(ServiceError):
 
 @frozen(str=False)
 class StatementNotExistError(ServiceError):
-    """``NO_STATEMENT_EXIST``, in APIv2 ``No Bill Exist`` 账单文件不存在: there was nothing to bill that day."""
+    """``NO_STATEMENT_EXIST``, in APIv2 ``No Bill Exist`` 账单文件不存在: there were no transactions on that day."""
 
 
 @frozen(str=False)
 class StatementCreatingError(ServiceError):
-    """``STATEMENT_CREATING``, in APIv2 ``Bill Creating`` 账单生成中: ask again later."""
+    """``STATEMENT_CREATING``, in APIv2 ``Bill Creating`` 账单生成中: retry later."""
 
 
 @frozen(str=False)
 class RateLimitError(ServiceError):
-    """The service wants fewer requests: any of the codes that say so, or a gateway's bare 429."""
+    """Too many requests: the base of all rate-limit codes, and the class of a status 429 without a known code."""
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds to wait, where the answer says; None elsewhere."""
+        """Seconds to wait, from the header ``Retry-After``; None without it."""
         return retry_after(self.headers)
 
 
@@ -197,16 +197,16 @@ class FrequencyLimitedError(RateLimitError):
 
 @frozen(str=False)
 class ServiceSystemError(ServiceError):
-    """``SYSTEM_ERROR`` 系统异常: after a call that may have done something ``outcome_unknown`` is True."""
+    """``SYSTEM_ERROR`` 系统异常: ``outcome_unknown`` is True unless the call only reads."""
 
 
-def _plain(code: str) -> str:
-    """A code without what differs between APIv3, APIv2 and one page and the next: ``ORDER_PAID``, ``ORDERPAID``."""
+def _normalized(code: str) -> str:
+    """A code without differences of spelling between APIs and pages: ``ORDER_PAID`` and ``ORDERPAID`` are the same."""
     return code.replace("_", "").replace(" ", "").upper()
 
 
 _CLASSES: Final[dict[str, type[ServiceError]]] = {
-    _plain(code): kind
+    _normalized(code): kind
     for kind, codes in {
         ParamError: ("PARAM_ERROR", "PARAMETER_ERROR", "INVALID_PARAMETER", "INVALID_TRANSACTIONID"),
         InvalidRequestError: ("INVALID_REQUEST", "INVALID_ORDER_STATE", "ORDER_DONE"),
@@ -241,30 +241,30 @@ _CLASSES: Final[dict[str, type[ServiceError]]] = {
     for code in codes
 }
 
-#: What to do, where the code alone tells.
+#: Hints for the codes that have one remedy.
 _HINTS: Final[dict[type[ServiceError], str]] = {
-    NoAuthError: "switch the product on (商户平台-产品中心), and bind the appid to this merchant",
-    OrderPaidError: "query the order rather than pay it again",
-    OrderClosedError: "order anew under a new out_trade_no",
-    OrderReversedError: "order anew under a new out_trade_no",
-    OutTradeNoUsedError: "send exactly what was sent under this number, or take a new one",
+    NoAuthError: "enable the product (商户平台-产品中心), and bind the appid to this merchant",
+    OrderPaidError: "query the order instead of paying it again",
+    OrderClosedError: "place a new order with a new out_trade_no",
+    OrderReversedError: "place a new order with a new out_trade_no",
+    OutTradeNoUsedError: "send the same data as the first time under this number, or use a new number",
     UserPayingError: "query the order until it is paid or failed",
-    StatementNotExistError: "there is no bill of that day and type: nothing was traded, or the date is wrong",
+    StatementNotExistError: "there is no bill of that day and type: there were no transactions, or the date is wrong",
     StatementCreatingError: "the bills of a day are ready after 10:00 (Beijing) of the next one",
     BankError: "query the order",
 }
 
 
 def error_class(code: str, status: int = 0) -> type[ServiceError]:
-    """The class of a code, in APIv3's or APIv2's spelling; ServiceError for one without a class of its own."""
-    found = _CLASSES.get(_plain(code))
-    if found is None:
+    """The class of a code, in APIv3's or APIv2's spelling; ServiceError for one without its own class."""
+    known_class = _CLASSES.get(_normalized(code))
+    if known_class is None:
         return RateLimitError if status == 429 else ServiceError
-    return found
+    return known_class
 
 
 def refusal_v3(operation: Operation | None, response: RawResponse) -> SdkError:
-    """The error of an answer that says no."""
+    """The error of an APIv3 response with an error status."""
     error = json_error(operation, response)
     if not isinstance(error, ServiceError):
         return error
@@ -284,7 +284,7 @@ def refusal_v3(operation: Operation | None, response: RawResponse) -> SdkError:
 
 
 def explain_refusal(exchange: Exchange, error: SdkError) -> SdkError:
-    """The error with what only the exchange can tell: which line of the signed message the service saw differently."""
+    """The error, and for a SignError a hint: which line of the signed message differs from what the service saw."""
     if not isinstance(error, SignError):
         return error
     return evolve(error, hint=explain(exchange.signed_message, error.detail) or error.hint)

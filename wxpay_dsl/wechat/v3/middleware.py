@@ -1,7 +1,7 @@
-"""The signer middleware: the only place where signing meets aiohttp.
+"""The APIv3 middleware: signs aiohttp requests and verifies their responses.
 
-Each attempt is signed afresh over the bytes that are sent; each successful answer is verified over the bytes that
-came, before anything is parsed.
+Each attempt gets a new signature over the bytes that are sent. Each successful response is verified over the bytes
+that were received, before it is parsed.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from attrs import evolve
 
 from wxpay_dsl.core.http.transport import Handler, Middleware
 from wxpay_dsl.core.messages import Exchange
+from wxpay_dsl.wechat.crypto.platform_key import Keyring
 from wxpay_dsl.wechat.crypto.shangmi import Sm2PublicKey
+from wxpay_dsl.wechat.crypto.signer import Credential
 from wxpay_dsl.wechat.errors import BadSignatureError, VerificationError
-from wxpay_dsl.wechat.platform_keys.keyring import Keyring
-from wxpay_dsl.wechat.signers.local import Credential
 
 from . import authorization
 from . import signing as signing_v3
@@ -28,31 +28,31 @@ from .verification import check_clock, check_signature, read_headers, unknown_se
 
 __all__ = ["SERIAL", "sign_request", "sign_v3", "verify_v3"]
 
-#: Names the platform key that the client trusts and that sensitive fields are encrypted for.
+#: The header that names the platform key which the client trusts and encrypts sensitive fields with.
 SERIAL: Final = "Wechatpay-Serial"
 
 
 def sign_v3(
     exchange: Exchange, credential: Credential, keyring: Keyring, clock: Callable[[], float] = time.time
 ) -> Middleware:
-    """Signs a request for APIv3 and verifies its answer.
+    """The middleware of one call: it signs each attempt and verifies the response.
 
-    Raises VerificationError for a 2xx answer, or one of the operation's own status, that cannot be believed. An answer of
-    any other status may be unsigned, and is judged by whoever reads it.
+    The middleware raises VerificationError for a response with a status 2xx, or the operation's declared status, whose
+    signature is missing or invalid. Responses with any other status may be unsigned: the client raises them as errors.
     """
     request = exchange.request
     operation = request.operation
     signs = operation is None or operation.sign
     verifies = operation is None or operation.verify or bool(operation.digest_header)
     expected = 200 if operation is None else operation.status
-    # What was encrypted for one key is sent with the name of this key.
+    # Sensitive fields were encrypted with the key that this header names: do not name another one.
     given = request.options.headers or "header" in request.sections
     pinned = bool(given) and any(name.lower() == "wechatpay-serial" for name in request.headers)
 
     async def middleware(wire: aiohttp.ClientRequest, handler: Handler) -> aiohttp.ClientResponse:
         if signs:
             if not pinned:
-                # The same object comes again for a second attempt: set, never add.
+                # A retry reuses the request object: set the header, never add it.
                 wire.headers[SERIAL] = (await keyring.preferred()).id
             await sign_request(exchange, wire, credential, clock)
         response = await handler(wire)
@@ -69,9 +69,9 @@ def sign_v3(
 async def sign_request(
     exchange: Exchange, wire: aiohttp.ClientRequest, credential: Credential, clock: Callable[[], float] = time.time
 ) -> None:
-    """Sets ``Authorization``, with a nonce and a timestamp of its own each time.
+    """Sets ``Authorization``, with a new nonce and timestamp at each call.
 
-    Raises ConfigurationError, and signs nothing, where the request goes to a host that the credential is not for.
+    Raises ConfigurationError, without signing, if the credential does not permit the request's host.
     """
     credential.origins.check(wire.url, exchange.request.name)
     timestamp, nonce = int(clock()), authorization.nonce()
@@ -87,32 +87,41 @@ async def sign_request(
 async def verify_v3(
     exchange: Exchange, keyring: Keyring, clock: Callable[[], float] = time.time, body: bytes | None = None
 ) -> None:
-    """Raises VerificationError unless the exchange's answer is the service's own, and fresh.
+    """Verifies the signature and the timestamp of the exchange's response. Raises VerificationError.
 
-    ``body`` is what was signed, where that is not the answer's own.
+    ``body`` is the signed content if that is not the response's own body.
     """
-    answer = exchange.received
-    unknown = not answer.safe
+    response = exchange.received
+    outcome_unknown = not response.safe
     try:
-        signed = read_headers(answer.headers, answer.name, outcome_unknown=unknown)
-        check_clock(signed, clock(), answer.name, outcome_unknown=unknown)
+        signed = read_headers(response.headers, response.name, outcome_unknown=outcome_unknown)
+        check_clock(signed, clock(), response.name, outcome_unknown=outcome_unknown)
         key = await keyring.find(signed.serial)
         if key is None:
-            raise unknown_serial(signed, keyring.known(), answer.name, outcome_unknown=unknown)
-        given = answer.body if body is None else body
+            raise unknown_serial(signed, keyring.key_ids(), response.name, outcome_unknown=outcome_unknown)
+        signed_content = response.body if body is None else body
         if isinstance(key.public_key, Sm2PublicKey):
-            # It takes a thousand times as long as RSA, too long for the event loop.
+            # Verifying SM2 takes a thousand times as long as RSA: too long for the event loop.
             await asyncio.to_thread(
-                check_signature, signed, given, key, answer.name, outcome_unknown=unknown, headers=answer.headers
+                check_signature,
+                signed,
+                signed_content,
+                key,
+                response.name,
+                outcome_unknown=outcome_unknown,
+                headers=response.headers,
             )
         else:
-            check_signature(signed, given, key, answer.name, outcome_unknown=unknown, headers=answer.headers)
+            check_signature(
+                signed, signed_content, key, response.name, outcome_unknown=outcome_unknown, headers=response.headers
+            )
     except VerificationError as error:
-        packed = answer.headers.get("Content-Encoding", "identity").strip()[:40]
-        if isinstance(error, BadSignatureError) and packed.lower() not in ("", "identity"):
+        encoding = response.headers.get("Content-Encoding", "identity").strip()[:40]
+        if isinstance(error, BadSignatureError) and encoding.lower() not in ("", "identity"):
             message = (
-                f"the answer came packed with {packed!r}, which was not asked for, so its signature does not fit: a "
-                f"proxy or gateway on the way packs answers; have it leave those of this client alone ({error.message})"
+                f"the response is packed with {encoding!r}, although the request asked for no encoding, so its "
+                f"signature does not match: a proxy or gateway compresses responses; exclude this client from that "
+                f"({error.message})"
             )
             error = evolve(error, message=message)
-        raise evolve(error, status=answer.status, headers=answer.headers, body=answer.body) from None
+        raise evolve(error, status=response.status, headers=response.headers, body=response.body) from None

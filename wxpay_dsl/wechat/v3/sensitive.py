@@ -1,7 +1,7 @@
-"""Sensitive fields (敏感信息): encrypted under a platform key on the way out, decrypted with one's own on the way in.
+"""Encrypts sensitive fields (敏感信息) of requests with a platform key, and decrypts those of responses.
 
-What a spec marks as ``encrypted`` is found at any depth, in lists too, and changed on a copy, once: an attempt that is
-repeated sends the same bytes. The request then carries the name of the key, ``Wechatpay-Serial``.
+Fields that a spec marks as ``encrypted`` are found at any depth, in lists too. They are changed on a copy, once a call,
+so that retries send the same bytes. The header ``Wechatpay-Serial`` names the key.
 
 https://pay.weixin.qq.com/doc/v3/partner/4013059053
 """
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from wxpay_dsl.core.messages import Sections
     from wxpay_dsl.core.specs.model import Operation, Schema
     from wxpay_dsl.wechat.crypto.decryptor import Decryptor, Padding
-    from wxpay_dsl.wechat.platform_keys.keyring import Keyring
-    from wxpay_dsl.wechat.platform_keys.keys import PlatformKey
+    from wxpay_dsl.wechat.crypto.platform_key import Keyring, PlatformKey
 
 __all__ = [
     "Ciphertext",
@@ -39,17 +38,17 @@ __all__ = [
 
 _log: Final = logging.getLogger(__name__)
 _SERIAL: Final = "Wechatpay-Serial"
-#: Where fields of a request can be sensitive.
+#: The sections of a request that can have sensitive fields.
 _SECTIONS: Final = ("path", "query", "body", "form")
-#: Values that are decrypted before other tasks of the loop have their turn: 2 ms.
+#: Values that are decrypted before other tasks of the event loop may run: about 2 ms.
 _BATCH: Final = 8
 
 
 class Ciphertext(str):
-    """A value that is encrypted already: sent as it is.
+    """A value that is already encrypted; it is sent unchanged.
 
-    ``serial`` names the platform key it was encrypted for; all other sensitive fields of the call are then encrypted
-    for the same one, since a request can name one key only. Without it the client's own choice is named.
+    ``serial`` names the platform key it was encrypted with. All other sensitive fields of the call are then encrypted
+    with the same key, since a request can name only one. Without ``serial``, the client's preferred key is named.
     """
 
     __slots__ = ("serial",)
@@ -66,7 +65,7 @@ class Ciphertext(str):
 
 
 class SensitiveText(str):
-    """A decrypted value. It is the text it is; only its ``repr``, which ends up in logs and tracebacks, is masked."""
+    """A decrypted value: ordinary text whose ``repr``, which may end up in logs and tracebacks, is masked."""
 
     __slots__ = ()
 
@@ -75,15 +74,15 @@ class SensitiveText(str):
 
 
 def padding(operation: Operation) -> Padding:
-    """How an operation's sensitive fields are padded: PKCS#1 v1.5 below ``/v3/global``, RSA-OAEP everywhere else."""
+    """The RSA padding of an operation's sensitive fields: PKCS#1 v1.5 below ``/v3/global``, OAEP everywhere else."""
     return "pkcs1" if operation.path.startswith("/v3/global/") else "oaep"
 
 
 def encrypt_sensitive(keyring: Keyring) -> Encrypt:
-    """Encrypts the sensitive fields of a request under the keyring's preferred key, or the one that the call names.
+    """The function that encrypts a request's sensitive fields with the preferred key, or the one that the call names.
 
-    Raises ValidationError, all field_errors at once, for values that cannot be encrypted or a key that is not known here,
-    and what finding a key raises. Nothing of a value is in an error.
+    It raises ValidationError, with all field errors, for values that cannot be encrypted and for a key that is not in
+    the keyring, and what the keyring raises. Errors never show a value.
     """
 
     async def encrypt(operation: Operation, sections: Sections) -> Sections:
@@ -94,9 +93,9 @@ def encrypt_sensitive(keyring: Keyring) -> Encrypt:
         values = [value for name in sensitive for _, value in _values(operation.section(name), sections[name], name)]
         if not values:
             return sections
-        key = await _key(operation, sections, values, keyring)
+        key = await _encryption_key(operation, sections, values, keyring)
         public_key = key.rsa
-        seal = pkcs1_encrypt if padding(operation) == "pkcs1" else oaep_encrypt
+        rsa_encrypt = pkcs1_encrypt if padding(operation) == "pkcs1" else oaep_encrypt
         field_errors: list[FieldError] = []
 
         def encrypt(schema: Schema, value: Any, path: str) -> Any:
@@ -108,7 +107,7 @@ def encrypt_sensitive(keyring: Keyring) -> Encrypt:
                 field_errors.append(FieldError(path, f"expected string, got {type(value).__name__} (not shown)"))
                 return value
             try:
-                return seal(value, public_key)
+                return rsa_encrypt(value, public_key)
             except EncryptionError as error:
                 field_errors.append(FieldError(path, str(error)))
                 return value
@@ -127,7 +126,7 @@ def encrypt_sensitive(keyring: Keyring) -> Encrypt:
 
 
 def decrypt_sensitive(decryptor: Decryptor) -> Decrypt:
-    """Decrypts the sensitive fields of an answer. It was verified before."""
+    """The function that decrypts the sensitive fields of a response, which must be verified before."""
 
     async def decrypt(operation: Operation, data: Any) -> Any:
         if operation.returns is None or not _holds_encrypted(operation.returns):
@@ -138,10 +137,10 @@ def decrypt_sensitive(decryptor: Decryptor) -> Decrypt:
 
 
 async def decrypt_fields(schema: Schema, data: Any, decryptor: Decryptor, how: Padding, subject: str) -> Any:
-    """``data`` with its sensitive fields as :class:`SensitiveText`, on a copy.
+    """A copy of ``data`` with its sensitive fields decrypted, as :class:`SensitiveText`.
 
-    A value that does not decrypt stays, as a :class:`Ciphertext`, and is logged: an answer that was verified tells of
-    something that has happened, and is never refused.
+    ``how`` is the padding; ``subject`` names the call in logs. A value that does not decrypt is logged and stays, as a
+    :class:`Ciphertext`: a verified response reports what has happened, so it must not be lost to an error.
     """
     plain: dict[str, str] = {}
     for position, (path, value) in enumerate(_values(schema, data, "")):
@@ -152,7 +151,7 @@ async def decrypt_fields(schema: Schema, data: Any, decryptor: Decryptor, how: P
         try:
             plain[path] = SensitiveText((await decryptor.decrypt(a2b_base64(value), how)).decode())
         except (SdkError, Base64Error, ValueError) as error:
-            reason = error if isinstance(error, SdkError) else "it is not base64, or what is inside is not text"
+            reason = error if isinstance(error, SdkError) else "it is not base64, or its plaintext is not text"
             _log.warning("%s: %s stays encrypted: %s", subject, path.removeprefix("."), reason)
             plain[path] = Ciphertext(value)
 
@@ -162,8 +161,8 @@ async def decrypt_fields(schema: Schema, data: Any, decryptor: Decryptor, how: P
     return rewrite(schema, data, _is_encrypted, put, "")
 
 
-async def _key(operation: Operation, sections: Sections, values: list[Any], keyring: Keyring) -> PlatformKey:
-    """The one key that a request can be encrypted for."""
+async def _encryption_key(operation: Operation, sections: Sections, values: list[Any], keyring: Keyring) -> PlatformKey:
+    """The one key that a request is encrypted with."""
     given = {value.serial for value in values if isinstance(value, Ciphertext) and value.serial}
     named = sections.get("header", {}).get(_header_name(sections))
     if named:
@@ -172,25 +171,27 @@ async def _key(operation: Operation, sections: Sections, values: list[Any], keyr
         return await keyring.preferred()
     where = f"header.{_SERIAL}"
     if len(given) > 1:
-        message = f"the sensitive fields are encrypted for different keys, {', '.join(sorted(given))}; one can be named"
+        message = (
+            f"sensitive fields are encrypted with different keys, {', '.join(sorted(given))}; a request can name one"
+        )
         raise ValidationError(operation.name, (FieldError(where, message),))
     serial = given.pop()
     key = await keyring.find(serial)
     if key is None:
-        known = ", ".join(keyring.known()) or "none"
-        message = f"{serial[:80]!r} is no platform key that is known here (known: {known})"
+        loaded = ", ".join(keyring.key_ids()) or "none"
+        message = f"{serial[:80]!r} is not a loaded platform key (loaded: {loaded})"
         raise ValidationError(operation.name, (FieldError(where, message),))
     return key
 
 
 def _header_name(sections: Sections) -> str:
-    """The header as the caller spelled it, so that it is not sent twice."""
+    """The header's name as the caller spelled it, so that it is not sent twice."""
     given: Mapping[str, Any] = sections.get("header", {})
     return next((name for name in given if name.lower() == _SERIAL.lower()), _SERIAL)
 
 
 def _values(schema: Schema | None, data: Any, path: str) -> list[tuple[str, Any]]:
-    """Path and value of each sensitive field that is given."""
+    """The path and value of each sensitive field in ``data``."""
     found: list[tuple[str, Any]] = []
 
     def note(schema: Schema, value: Any, path: str) -> Any:

@@ -1,4 +1,4 @@
-"""The other ways in which one JSON document is written: what a second serialisation turns signed bytes into."""
+"""Other serialisations of a JSON document, to find out how signed bytes were changed by serialising them again."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["serialisations"]
 
 _COMPACT: Final = (",", ":")
 _SPACED: Final = (", ", ": ")
-#: Each style, and what ``json.dumps`` makes it with.
+#: Each style, and the arguments of ``json.dumps`` for it.
 _STYLES: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
     ("compact", {"separators": _COMPACT, "ensure_ascii": False}),
     ("compact, Chinese as \\u escapes", {"separators": _COMPACT, "ensure_ascii": True}),
@@ -24,7 +24,7 @@ _STYLES: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
 
 
 def serialisations(body: bytes) -> Iterator[tuple[str, bytes]]:
-    """Each other way to write the JSON in ``body``, and what it is called. Nothing where there is no JSON in it."""
+    """Yields the name and the bytes of each other serialisation of the JSON in ``body``; nothing if it is not JSON."""
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
@@ -34,7 +34,7 @@ def serialisations(body: bytes) -> Iterator[tuple[str, bytes]]:
         for style, settings in _STYLES:
             written = json.dumps(document, sort_keys=order, **settings)
             for form, escaped in ((style, written), (f"{style}, / as \\/", written.replace("/", "\\/"))):
-                # Half a character, which JSON can escape and UTF-8 cannot say, is nobody's serialisation.
+                # JSON can escape a lone surrogate, which UTF-8 cannot encode; replaced, it matches no signed bytes.
                 data = escaped.encode("utf-8", "replace")
                 if data not in seen:
                     seen.add(data)

@@ -1,7 +1,7 @@
-"""Finds out why a signature was refused: holds what the service took for the signed message against what was signed.
+"""Explains ``401 SIGN_ERROR`` by comparing the message that was signed with the one that the service built.
 
-With ``401 SIGN_ERROR`` comes ``detail.sign_information``: the message as the service built it from the request that it
-received, its body cut short, and the length of the whole in bytes.
+``detail.sign_information`` of the error has the message as the service built it from the request that it received,
+with the body truncated, and its full length in bytes.
 
 https://pay.weixin.qq.com/doc/v3/merchant/4012365342
 """
@@ -15,7 +15,7 @@ __all__ = ["explain"]
 
 _LINES: Final = ("HTTP method", "request target", "timestamp", "nonce")
 _CERTIFICATE: Final = "`serial` must be that of the API certificate in force (商户平台-API安全), 40 hexadecimal digits"
-#: What to do about the fields of ``Authorization``, beside the signature.
+#: Remedies by part of ``Authorization``, the signature aside.
 _ADVICE: Final = {
     "timestamp": "set this machine's clock (NTP); it must be within five minutes of the service's",
     "serial": _CERTIFICATE,
@@ -23,18 +23,19 @@ _ADVICE: Final = {
     "mchid": "`mchid` must be the merchant whose certificate `serial` names",
     "nonce_str": "it must be new for each request, and 32 characters at most",
 }
-#: Characters of a line that are shown.
+#: Bytes of a line that are shown.
 _SHOWN: Final = 120
 
 
 def explain(signed: bytes, detail: Any) -> str:
-    """What the service refused: the field that it names, or the line of the message that differs, or that none does.
+    """The reason for the error: the field that the service names, or the line of the message that differs, if any.
 
-    ``signed`` is the canonical message (签名串) that was signed, ``detail`` the error's. Empty where it tells nothing.
+    ``signed`` is the canonical message (签名串) that was signed, ``detail`` that of the error. Empty if ``detail`` has
+    no information.
     """
-    named = _named_field(detail)
-    if named:
-        return named
+    named_field = _named_field(detail)
+    if named_field:
+        return named_field
     seen, length = _information(detail)
     if not signed or not seen:
         return ""
@@ -43,41 +44,41 @@ def explain(signed: bytes, detail: Any) -> str:
         if our != their:
             return (
                 f"line {number} of the signed message, the {name}, is {_show(our)} here and {_show(their)} to the "
-                f"service: something between the two changes it"
+                f"service: a proxy or gateway in between changes it"
             )
     if len(theirs) < len(ours):
-        return f"the message that the service built has {len(theirs)} lines, ours {len(ours)}"
+        return f"the message that the service built has {len(theirs)} lines, the signed one {len(ours)}"
     body, seen_body = ours[4].removesuffix(b"\n"), theirs[4].rstrip(b"\n")
-    # Theirs is cut short, perhaps in the middle of a character.
+    # The service truncates the body, possibly in the middle of a character.
     if not body.startswith(seen_body.rstrip("\ufffd".encode())):
         return (
             f"line 5 of the signed message, the body, begins with {_show(body[: len(seen_body)])} here and with "
-            f"{_show(seen_body)} to the service: it was written anew after it was signed"
+            f"{_show(seen_body)} to the service: it was serialised again after it was signed"
         )
     if length is not None and length != len(signed):
         return (
             f"line 5 of the signed message, the body, makes it {len(signed)} bytes here and {length} to the service: "
-            f"it was written anew, re-encoded or cut after it was signed"
+            f"it was serialised again, re-encoded or cut after it was signed"
         )
     return (
-        "the service built the very same message, so it is the key: `private_key` must be that of the certificate "
+        "the service built the very same message, so the key is wrong: `private_key` must be that of the certificate "
         "whose serial is `serial`, of this `mchid`, and not replaced by a newer one (商户平台-API安全)"
     )
 
 
 def _named_field(detail: Any) -> str:
-    """What to do about the part of ``Authorization`` that the service names, where that is not the signature itself."""
+    """The remedy for the part of ``Authorization`` that the service names; empty if that is the signature itself."""
     given = detail.get("field") if isinstance(detail, Mapping) else None
     field = given.strip().lower() if isinstance(given, str) else ""
     if field not in _ADVICE:
         return ""
     issue = detail.get("issue")
-    said = f" ({issue[:_SHOWN]!r})" if isinstance(issue, str) and issue else ""
-    return f"the service refuses the {field}{said}, not the signature: {_ADVICE[field]}"
+    reason = f" ({issue[:_SHOWN]!r})" if isinstance(issue, str) and issue else ""
+    return f"the service rejects the {field}{reason}, not the signature: {_ADVICE[field]}"
 
 
 def _information(detail: Any) -> tuple[str, int | None]:
-    """The message as the service saw it, and its length in bytes."""
+    """The message as the service built it, truncated, and its full length in bytes if given."""
     information = detail.get("sign_information") if isinstance(detail, Mapping) else None
     if not isinstance(information, Mapping):
         return "", None
@@ -85,7 +86,7 @@ def _information(detail: Any) -> tuple[str, int | None]:
     if not isinstance(seen, str):
         return "", None
     if "\n" not in seen:
-        # On some pages and in some answers the line feeds are spelled out.
+        # Some responses have the line feeds escaped, as ``\\n``.
         seen = seen.replace("\\n", "\n")
     if isinstance(length, str) and length.isascii() and length.isdigit() and len(length) < 10:
         length = int(length)

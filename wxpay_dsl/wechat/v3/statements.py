@@ -1,6 +1,6 @@
-"""Overseas statements (境外对账单): not the file is signed, but its SHA-1, which a header names.
+"""Overseas statements (境外对账单), whose signature covers the SHA-1 of the file instead of the response body.
 
-The signed body is ``{"sha1":"<Wechatpay-Statement-Sha1>"}``; the file, unpacked, must then have that digest.
+The signed content is ``{"sha1":"<Wechatpay-Statement-Sha1>"}``; the decompressed file must have that digest.
 
 https://pay.weixin.qq.com/wiki/doc/api/wxpay/ch/fusion_wallet_ch/QuickPay/chapter8_5.shtml
 """
@@ -19,33 +19,33 @@ if TYPE_CHECKING:
     from wxpay_dsl.core.messages import RawResponse
     from wxpay_dsl.core.specs.model import Operation
 
-__all__ = ["content", "digest_of", "signed_body"]
+__all__ = ["digest_of", "signed_body", "statement_content"]
 
 _SHA1: Final = re.compile(r"[0-9a-fA-F]{40}\Z")
-#: Bytes of a statement that is not streamed, unpacked.
+#: The largest decompressed statement that is not streamed, in bytes.
 _LIMIT: Final = 8 * MAX_RESPONSE
 
 
 def digest_of(operation: Operation, headers: Mapping[str, str]) -> Digest:
-    """The digest that an answer's headers name. Raises MissingHeaderError."""
+    """The digest in a response's headers. Raises MissingHeaderError if it is missing or malformed."""
     value = headers.get(operation.digest_header, "")
     if not _SHA1.match(value):
-        what = "no SHA-1" if value else "missing"
-        message = f"the header {operation.digest_header} is {what}, so nobody vouches for this file"
+        problem = "not a SHA-1" if value else "missing"
+        message = f"the header {operation.digest_header} is {problem}, so this file cannot be verified"
         raise MissingHeaderError(operation.name, message, header=operation.digest_header)
     return Digest("SHA1", value)
 
 
 def signed_body(digest: Digest) -> bytes:
-    """What is signed in the file's place."""
+    """The content that is signed instead of the file."""
     return f'{{"sha1":"{digest.value}"}}'.encode()
 
 
-def content(operation: Operation, response: RawResponse) -> bytes:
-    """The statement, unpacked. Raises BadSignatureError unless it has the digest that was signed."""
-    unpacker = FileDecoder(digest_of(operation, response.headers), _LIMIT)
+def statement_content(operation: Operation, response: RawResponse) -> bytes:
+    """The statement, decompressed. Raises BadSignatureError unless it has the signed digest."""
+    decoder = FileDecoder(digest_of(operation, response.headers), _LIMIT)
     try:
-        return b"".join((*unpacker.feed(response.body), *unpacker.finish()))
+        return b"".join((*decoder.feed(response.body), *decoder.finish()))
     except FileDecodeError as error:
         status, headers, body = response.status, response.headers, response.body
         message = str(error)

@@ -1,4 +1,4 @@
-"""What an upload of APIv3 says about its file: the part ``meta``, which is signed in the body's place.
+"""Fills in the part ``meta`` of APIv3 uploads, which describes the file and is signed instead of the body.
 
 https://pay.weixin.qq.com/doc/v3/merchant/4012761101
 """
@@ -20,23 +20,23 @@ if TYPE_CHECKING:
 
 __all__ = ["META", "prepare_files", "upload"]
 
-#: The part that describes the file.
+#: The name of the part that describes the file.
 META: Final = "meta"
 
-#: What most operations want to know of a file; those that want something else say so in the example of their spec.
-_USUAL: Final = ("filename", "sha256")
-#: The name that brands' member cards have for it is the second.
+#: The fields of ``meta`` in most operations; the others declare them by the example in their spec.
+_DEFAULT_FIELDS: Final = ("filename", "sha256")
+#: The names of the SHA-256; brands' member cards have the second.
 _SHA256: Final = ("sha256", "file_digest")
-#: The official spelling of two operations, and the right one.
-_ALGORITHM: Final = ("digest_alogrithm", "digest_algorithm")
+#: The misspelled name that two operations officially have, and the correct one.
+_ALGORITHM_FIELDS: Final = ("digest_alogrithm", "digest_algorithm")
 
 
 async def prepare_files(
     operation: Operation | None, fields: dict[str, Any], field_errors: list[FieldError]
 ) -> dict[str, Any]:
-    """``fields`` with ``meta`` as the JSON text that is signed and sent: what the caller said, completed by the file.
+    """A copy of ``fields`` with ``meta`` as JSON text: the caller's fields, completed by those of the file.
 
-    A caller's ``meta`` that is text already stays as it is, byte for byte.
+    A ``meta`` that is already text stays unchanged. Problems are added to ``field_errors``.
     """
     file = next((value for value in fields.values() if isinstance(value, Upload)), None)
     given = fields.get(META, {})
@@ -48,34 +48,34 @@ async def prepare_files(
         )
         return {**fields, META: ""}
     meta = dict(given)
-    for name, value in (await _described(operation, file)).items():
+    for name, value in (await _describe_file(operation, file)).items():
         meta.setdefault(name, value)
     try:
         text = json.dumps(meta, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
         text.encode()
     except (TypeError, ValueError, RecursionError) as error:
-        reason = "holds half a character" if isinstance(error, UnicodeEncodeError) else str(error)
+        reason = "holds half a character (a lone surrogate)" if isinstance(error, UnicodeEncodeError) else str(error)
         field_errors.append(FieldError(f"form.{META}", f"cannot be written as JSON: {reason}"))
         text = ""
     return {**fields, META: text}
 
 
-async def _described(operation: Operation | None, file: Upload) -> dict[str, str]:
-    """What the operation wants to know of the file, in the order of its example."""
+async def _describe_file(operation: Operation | None, file: Upload) -> dict[str, str]:
+    """The fields of ``meta`` that the operation requires, in the order of its example."""
     example = _example(operation)
     described = {}
-    for name in example or _USUAL:
+    for name in example or _DEFAULT_FIELDS:
         if name == "filename":
             described[name] = file.name
         elif name in _SHA256:
             described[name] = file.sha256
         elif name == "file_type":
             described[name] = file.name.rpartition(".")[2].upper()
-        elif name in _ALGORITHM:
+        elif name in _ALGORITHM_FIELDS:
             described[name] = example[name]
         elif name == "digest":
-            algorithm = next((example[known] for known in _ALGORITHM if known in example), "SHA256")
-            described[name] = await file.digest(algorithm.rpartition("_")[2])  # DIGEST_ALGORITHM_SM3 in one of them
+            algorithm = next((example[each] for each in _ALGORITHM_FIELDS if each in example), "SHA256")
+            described[name] = await file.digest(algorithm.rpartition("_")[2])  # one operation has DIGEST_ALGORITHM_SM3
     return described
 
 
@@ -91,7 +91,10 @@ def _example(operation: Operation | None) -> dict[str, Any]:
 async def upload(
     root: Node, given: Any, to: Any, *, name: str | None, content_type: str | None, fields: Mapping[str, Any]
 ) -> Response[Any]:
-    """Calls ``to``, or the endpoint of images or of videos, with a file. Raises ValidationError."""
+    """Uploads the file ``given`` to the node ``to``, or, without one, to the endpoint for images or for videos.
+
+    Raises ValidationError for a file that cannot be read.
+    """
     file = given
     if name is not None or content_type is not None:
         file = (

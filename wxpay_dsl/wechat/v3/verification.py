@@ -1,4 +1,4 @@
-"""Verifies what WeChat Pay signed, answers and notifications alike, before anything of it is parsed.
+"""Verifies the signatures of responses and notifications before they are parsed.
 
 https://pay.weixin.qq.com/doc/v3/merchant/4013053249
 """
@@ -10,6 +10,7 @@ from typing import Final
 
 from attrs import define, field, setters
 
+from wxpay_dsl.wechat.crypto.platform_key import PlatformKey
 from wxpay_dsl.wechat.errors import (
     BadSignatureError,
     ClockSkewError,
@@ -17,7 +18,6 @@ from wxpay_dsl.wechat.errors import (
     MissingHeaderError,
     UnknownSerialError,
 )
-from wxpay_dsl.wechat.platform_keys.keys import PlatformKey
 
 from . import signing as signing_v3
 
@@ -31,12 +31,12 @@ __all__ = [
     "unknown_serial",
 ]
 
-#: Seconds that a signature may be away from the local clock, either way.
+#: Seconds that a signature's timestamp may differ from the local clock, in either direction.
 CLOCK_WINDOW: Final = 300
 
-#: Of Unix time in seconds; more are nonsense, and take time to read.
+#: The most digits of a timestamp; converting very long ones takes time.
 _DIGITS: Final = 12
-#: How compressed bodies begin.
+#: The first bytes of compressed bodies.
 _MAGICS: Final = (
     (b"\x1f\x8b", "gzip"),
     (b"\x28\xb5\x2f\xfd", "zstd"),
@@ -46,12 +46,12 @@ _MAGICS: Final = (
 _NAMES: Final = ("Wechatpay-Timestamp", "Wechatpay-Nonce", "Wechatpay-Signature", "Wechatpay-Serial")
 
 
-@define(on_setattr=setters.frozen)  # frozen too, and made in a third of the time
+@define(on_setattr=setters.frozen)  # immutable as well, and created in a third of the time of @frozen
 class SignatureHeaders:
-    """The four headers of a signature. ``timestamp`` is Unix time in seconds."""
+    """The four headers of a signed response or notification. ``timestamp`` is Unix time in seconds."""
 
     timestamp: int
-    #: As it came: this text is what was signed.
+    #: The header's exact text, which is part of the signed message.
     timestamp_text: str
     nonce: str
     signature: str = field(repr=False)
@@ -59,21 +59,21 @@ class SignatureHeaders:
 
 
 def read_headers(headers: Mapping[str, str], subject: str, *, outcome_unknown: bool = False) -> SignatureHeaders:
-    """The signature's headers, whatever the case of their names.
+    """The four ``Wechatpay-*`` headers, with names in any case or in WSGI's form (``HTTP_WECHATPAY_NONCE``).
 
-    Raises MissingHeaderError, or MalformedTimestampError.
+    Raises MissingHeaderError or MalformedTimestampError.
     """
     get = headers.get
     values: tuple[str | None, ...] = get(_NAMES[0]), get(_NAMES[1]), get(_NAMES[2]), get(_NAMES[3])
     if not all(values):
-        # A plain dict knows one spelling; WSGI (Django's `request.META`) and proxies have others.
-        lowered = {_plain_name(name): value for name, value in headers.items()}
+        # A plain dict is case-sensitive; WSGI (Django's `request.META`) and proxies use other spellings.
+        lowered = {_normalized_name(name): value for name, value in headers.items()}
         values = tuple(lowered.get(name.lower()) for name in _NAMES)
     if not all(values):
         name = next(name for name, value in zip(_NAMES, values, strict=True) if not value)
         message = (
-            f"the header {name} is missing, so nobody vouches for this: was it WeChat Pay that answered, and "
-            f"does a proxy on the way drop headers?"
+            f"the header {name} is missing, so the signature cannot be verified: check that WeChat Pay sent this, and "
+            f"that no proxy removes headers"
         )
         raise MissingHeaderError(subject, message, outcome_unknown, header=name)
     timestamp, nonce, signature, serial = map(str, values)
@@ -90,18 +90,18 @@ def check_clock(signed: SignatureHeaders, now: float, subject: str, *, outcome_u
         when = f"{age} s ago" if age > 0 else f"{-age} s ahead of this machine's clock"
         message = (
             f"signed {when}, at most {CLOCK_WINDOW} s are accepted: it is a replay, or this machine's clock is "
-            f"wrong (compare it with the answer's Date header; run NTP)"
+            f"wrong (compare it with the response's Date header; run NTP)"
         )
         raise ClockSkewError(subject, message, outcome_unknown, age=age)
 
 
 def unknown_serial(
-    signed: SignatureHeaders, known: list[str], subject: str, *, outcome_unknown: bool = False
+    signed: SignatureHeaders, key_ids: list[str], subject: str, *, outcome_unknown: bool = False
 ) -> UnknownSerialError:
-    """The error for a serial that no key at hand has."""
-    have = ", ".join(known) or "none"
+    """The error for a serial that is not among ``key_ids``, the loaded keys."""
+    have = ", ".join(key_ids) or "none"
     message = (
-        f"signed by the platform key {signed.serial[:80]!r}, which is not known here (known: {have}): give the "
+        f"signed by the platform key {signed.serial[:80]!r}, which is not loaded (loaded: {have}): give the "
         f"public key (微信支付公钥) with this id, or, in certificate mode, the APIv3 key so that it can be downloaded"
     )
     return UnknownSerialError(subject, message, outcome_unknown, serial=signed.serial)
@@ -116,49 +116,51 @@ def check_signature(
     outcome_unknown: bool = False,
     headers: Mapping[str, str] | None = None,
 ) -> None:
-    """Raises BadSignatureError unless ``key`` signed exactly these bytes. ``headers`` help to say what is wrong.
+    """Raises BadSignatureError unless ``key`` signed exactly these bytes; ``headers`` improve its message.
 
-    Probes (``WECHATPAY/SIGNTEST/…``), which the service signs wrongly on purpose, fail like any other.
+    Probes (``WECHATPAY/SIGNTEST/…``), which the service signs wrongly on purpose, fail like any other bad signature.
     """
     try:
         message = signing_v3.response_message(signed.timestamp_text, signed.nonce, body)
-        good = signing_v3.verify(message, signed.signature, key.public_key)
+        valid = signing_v3.verify(message, signed.signature, key.public_key)
     except ValueError:
-        good = False
-    if good:
+        valid = False
+    if valid:
         return
     if signed.signature.startswith(signing_v3.PROBE_PREFIX):
-        text = "a probe that is signed wrongly on purpose (签名探测流量): refusing it is right"
+        text = "a probe that is signed wrongly on purpose (签名探测流量): rejecting it is right"
     else:
-        text = f"the signature is not that of {key.id} over these {len(body)} bytes: {_suspicion(body, headers or {})}"
+        text = (
+            f"the signature is not that of {key.id} over these {len(body)} bytes: {_likely_cause(body, headers or {})}"
+        )
     raise BadSignatureError(subject, text, outcome_unknown, serial=key.id)
 
 
-def _suspicion(body: bytes, headers: Mapping[str, str]) -> str:
-    """What most probably happened to a body whose signature is wrong."""
+def _likely_cause(body: bytes, headers: Mapping[str, str]) -> str:
+    """The most likely reason why the signature over a body is wrong."""
     if not body:
-        return "the body is empty: it was dropped on its way, or was read before"
+        return "the body is empty: it was lost in transit, or was read before"
     packing = packed(body, headers)
     if packing:
-        return (
-            f"the body is packed ({packing}), which WeChat Pay does not do: a proxy packed it; have it sent as it came"
-        )
+        return f"the body is packed ({packing}), which WeChat Pay does not do: a proxy packed it; switch that off"
     return (
         "the body was changed on its way (re-serialised, re-encoded, cut), or the key under this id is not WeChat Pay's"
     )
 
 
 def packed(body: bytes, headers: Mapping[str, str]) -> str:
-    """By what a body was compressed, as its first bytes or ``Content-Encoding`` say; nothing for one that was not."""
+    """The compression of a body (``gzip`` …), by its first bytes or ``Content-Encoding``; empty if there is none."""
     for magic, name in _MAGICS:
         if body.startswith(magic):
             return name
-    told = next((str(value) for name, value in headers.items() if _plain_name(name) == "content-encoding"), "").strip()
-    # What begins as JSON or XML is not compressed, whatever the header says.
-    if told.lower() in ("", "identity") or body.lstrip()[:1] in (b"{", b"[", b"<"):
+    encoding = next(
+        (str(value) for name, value in headers.items() if _normalized_name(name) == "content-encoding"), ""
+    ).strip()
+    # A body that starts like JSON or XML is not compressed, whatever the header says.
+    if encoding.lower() in ("", "identity") or body.lstrip()[:1] in (b"{", b"[", b"<"):
         return ""
-    return told[:40]
+    return encoding[:40]
 
 
-def _plain_name(name: object) -> str:
+def _normalized_name(name: object) -> str:
     return str(name).removeprefix("HTTP_").lower().replace("_", "-")
