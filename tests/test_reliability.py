@@ -353,7 +353,7 @@ class TestEnd:
 
     async def test_an_idle_connection_is_given_up_before_the_service_closes_it(self) -> None:
         async with serving(Platform()) as platform, wechatpay(platform, platform_keys=CERTS) as wxpay:
-            connector: Any = wxpay.machinery.shared.transport.session().connector
+            connector: Any = wxpay.transport.session().connector
             assert connector._keepalive_timeout == 7.0
 
     async def test_a_call_ends_in_its_own_time(self) -> None:

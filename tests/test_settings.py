@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import NameOID
 
 from wxpay_dsl import ConfigurationError, Wechatpay
+from wxpay_dsl.settings.options import ClientOptions
 from wxpay_dsl.settings.settings import ENVIRONMENT, NAMES, Settings, read_profile
 from wxpay_dsl.settings.spec_folders import at_import
 from wxpay_dsl.wechat.crypto.certificates import certificate_serial
@@ -178,10 +179,23 @@ class TestSources:
         assert (settings.mchid, settings.timeout, settings.strict) == (MCHID, 9.0, False)
 
     def test_every_setting_is_an_argument_of_the_client(self) -> None:
-        import inspect
-
-        assert set(NAMES) | {"profile"} == set(inspect.signature(Wechatpay.__init__).parameters) - {"self"}
+        assert set(NAMES) == set(ClientOptions.__annotations__)
+        assert set(ENVIRONMENT) < set(NAMES)
         assert all(variable == f"WXPAY_{name.upper()}" for name, variable in ENVIRONMENT.items())
+
+    def test_each_setting_is_taken_by_name(self, keys: Keys) -> None:
+        for name in NAMES:
+            Wechatpay(**{**keys.given(), name: keys.given().get(name)})
+        Wechatpay(**keys.given(), profile=None)
+
+    def test_a_misspelt_argument_is_a_type_error_that_holds_no_secret(self, keys: Keys) -> None:
+        message = "Wechatpay.* unexpected keyword argument 'apiv3key'; did you mean 'apiv3_key'?"
+        with pytest.raises(TypeError, match=message) as raised:
+            Wechatpay(**keys.given(apiv3_key=None), apiv3key=APIV3_KEY)
+        # Of the package's own frames: this one holds the key anyway.
+        frames = [frame for frame, _ in traceback.walk_tb(raised.value.__traceback__)][1:]
+        assert frames
+        assert all(APIV3_KEY not in repr(frame.f_locals) for frame in frames)
 
 
 class TestForms:
@@ -228,8 +242,8 @@ class TestForms:
         file.write_bytes(lines)
         for form in (lines.decode(), base64.b64encode(private_pem(keys.merchant).encode()).decode(), file):
             assert Settings.load(keys.given(private_key=form), {}).mchid == MCHID
-        certs = {PUBLIC_KEY_ID: base64.b64encode(public_pem(keys.platform).encode()).decode()}
-        assert [key.id for key in Settings.load(keys.given(platform_keys=certs), {}).keys] == [PUBLIC_KEY_ID]
+        named = {PUBLIC_KEY_ID: base64.b64encode(public_pem(keys.platform).encode()).decode()}
+        assert [key.id for key in Settings.load(keys.given(platform_keys=named), {}).keys] == [PUBLIC_KEY_ID]
 
     def test_base64_of_base64_is_not_read(self, keys: Keys) -> None:
         twice = base64.b64encode(base64.b64encode(private_pem(keys.merchant).encode())).decode()
@@ -324,16 +338,19 @@ REFUSALS: dict[str, tuple[dict[str, Any], str]] = {
         "not 33 characters .there are blanks or a line break",
     ),
     "an APIv3 key with a blank": ({"apiv3_key": " " + APIV3_KEY}, "not 33 bytes .there are blanks or a line break"),
-    "certs that are a list": (
+    "platform keys that are a list": (
         {"platform_keys": ["pub_key.pem"]},
         "`platform_keys` is a mapping of .* not a value of list",
     ),
-    "certs without an id": (
+    "platform keys without an id": (
         {"platform_keys": "pub_key.pem"},
         "`platform_keys` .* as text is ID=FILE,ID=FILE, .*'pub_key.pem' has no `=`",
     ),
-    "certs that nearly are JSON": ({"platform_keys": "{'PUB_KEY_ID_1': 'a.pem'}"}, "begins as JSON and is none"),
-    "certs of JSON lists": ({"platform_keys": '{"PUB_KEY_ID_1": ["a.pem"]}'}, "a JSON object of texts"),
+    "platform keys that nearly are JSON": (
+        {"platform_keys": "{'PUB_KEY_ID_1': 'a.pem'}"},
+        "begins as JSON and is none",
+    ),
+    "platform keys of JSON lists": ({"platform_keys": '{"PUB_KEY_ID_1": ["a.pem"]}'}, "a JSON object of texts"),
     "one id twice": ({"platform_keys": "PUB_KEY_ID_1=a.pem,PUB_KEY_ID_1=b.pem"}, "'PUB_KEY_ID_1' is there twice"),
     "a file's name for a platform key's id": (
         {"platform_keys": {"pub_key.pem": PUBLIC_KEY_ID}},
@@ -506,8 +523,11 @@ class TestProfiles:
             ("mch_id = '1'", "'mch_id' is not a setting; did you mean 'mchid'?"),
             ("platform_keys = 'pub_key.pem'", "`platform_keys` is a table of platform key id to file"),
             ("specs = 7", "`specs` is a list of folders"),
-            ("[certs]\nPUB_KEY_ID_1 = 'a.pem'\napiv3_key = 'x'", "`apiv3_key` stands below [certs], .* move it above"),
-            ("[certs]\ntimeout = 5", "`timeout` stands below [certs]"),
+            (
+                "[platform_keys]\nPUB_KEY_ID_1 = 'a.pem'\napiv3_key = 'x'",
+                "`apiv3_key` stands below [platform_keys], .* move it above",
+            ),
+            ("[platform_keys]\ntimeout = 5", "`timeout` stands below [platform_keys]"),
             ("[wxpay]\nmchid = '1'", "'wxpay' is not a setting; settings stand at the top of a profile"),
             ("a = " + "[" * 100_000, "is not TOML"),
             ("x" * 300_000 + " = 1", "is not a setting"),

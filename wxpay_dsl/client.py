@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Self, Unpack
 
 from wxpay_dsl.core.chain.node import Node, Target
 from wxpay_dsl.core.chain.tree import Tree
@@ -17,15 +17,16 @@ if TYPE_CHECKING:
     # Generated from the specs when the package is built or installed; at run time the chain needs no types.
     from wxpay_dsl.core.client import Client
     from wxpay_dsl.core.http.download import Download, Plan, Progress
-    from wxpay_dsl.core.observe.drift import Drift, Reporter
-    from wxpay_dsl.core.observe.hooks import Hook
+    from wxpay_dsl.core.http.transport import Transport
+    from wxpay_dsl.core.observe.drift import Reporter
     from wxpay_dsl.core.request.files import FileSource
     from wxpay_dsl.core.response import Response
+    from wxpay_dsl.settings.options import ClientOptions, MerchantOptions
     from wxpay_dsl.settings.settings import Settings
     from wxpay_dsl.wechat.merchant_keys import MerchantKeys
     from wxpay_dsl.wechat.payment_params.builder import PaymentParams
     from wxpay_dsl.wechat.platform_keys.keyring import Keyring
-    from wxpay_dsl.wiring.client import Machinery
+    from wxpay_dsl.wiring.client import ClientParts
 
     from .typed import Chain
 else:
@@ -68,129 +69,27 @@ class Wechatpay(Chain):
     #: None until a deferred client looks for them, and in one that settings could not make.
     _settings: Settings | None = None
 
-    def __init__(
-        self,
-        *,
-        mchid: str | None = None,
-        serial: str | None = None,
-        private_key: Any = None,
-        certificate: Any = None,
-        p12: Any = None,
-        p12_password: str | None = None,
-        platform_keys: Mapping[str, Any] | None = None,
-        apiv3_key: str | bytes | None = None,
-        apiv2_key: str | None = None,
-        wecom_secret: str | None = None,
-        brand_id: str | None = None,
-        brand_serial: str | None = None,
-        brand_private_key: Any = None,
-        brand_platform_keys: Mapping[str, Any] | None = None,
-        brand_api_key: str | bytes | None = None,
-        v2_sandbox: str | None = None,
-        base_url: str | None = None,
-        hosts: Sequence[str] | None = None,
-        specs: Sequence[str | Path] | None = None,
-        strict: bool | None = None,
-        undeclared: bool | None = None,
-        validate: bool | str | None = None,
-        timeout: float | None = None,
-        proxy: str | None = None,
-        ca: str | Path | None = None,
-        max_connections: int | None = None,
-        retries: int | None = None,
-        backup_url: str | None = None,
-        public_key_ratio: float | None = None,
-        certificate_store: Any = None,
-        certificates_path: str | None = None,
-        certificates_interval: float | None = None,
-        certificates_minimum_interval: float | None = None,
-        hooks: Sequence[Hook] | None = None,
-        on_drift: Callable[[Drift], None] | str | Path | None = None,
-        profile: str | Path | None = None,
-    ) -> None:
+    def __init__(self, *, profile: str | Path | None = None, **options: Unpack[ClientOptions]) -> None:
         """Takes what is not given here from the environment (``WXPAY_MCHID`` …), then from ``profile``, a TOML file.
 
-        ``private_key``: PEM, DER, a path, a key object, or a :class:`~wxpay_dsl.wechat.signers.local.Signer`; ``platform_keys``:
-        platform key id (``PUB_KEY_ID_…``) or certificate serial to key; ``timeout``: seconds for a whole call;
-        ``strict`` refuses paths that no spec declares, ``undeclared`` sends even to those that are nearly a declared
-        one whose fields are encrypted; ``validate``: True, False or ``"strict"``; ``ca``: a PEM file of
-        authorities trusted beside the system's.
+        :class:`~wxpay_dsl.settings.options.ClientOptions` lists the keywords. A client of APIv3 needs ``mchid``,
+        ``serial``, ``private_key``, and ``platform_keys`` or ``apiv3_key`` or both; one that calls APIv2 alone needs
+        ``mchid`` and ``apiv2_key``, and ``p12`` for the operations that demand mutual TLS.
 
-        APIv2: ``apiv2_key`` is its key (APIv2密钥); ``p12`` (``apiclient_cert.p12``, its password the merchant id unless
-        ``p12_password`` says another) or ``certificate`` with ``private_key`` for mutual TLS; ``wecom_secret`` WeCom's
-        (企业微信应用), for ``workwx_sign``; ``v2_sandbox``: ``"sandboxnew"`` or ``"apiv2sandbox"``, WeChat Pay's own
-        sandbox environments. A client that calls APIv2 alone needs ``mchid`` and ``apiv2_key`` only.
-
-        ``hosts``: origins (``https://pay.example.com``) beside WeChat Pay's own to which signed calls may go, where a
-        spec names one; a call to any other is refused, as whoever receives a signature can use it.
-
-        品牌直连 (``wxpay.brand.…``) is signed by the brand: ``brand_id``, ``brand_serial`` and ``brand_private_key`` of
-        its API certificate (品牌API证书), ``brand_platform_keys`` (its 微信支付公钥, as ``platform_keys``), and ``brand_api_key``
-        (品牌API密钥), which opens its notifications.
-
-        ``max_connections``: connections at once (100); ``retries``: how often a call that is safe to repeat is sent
-        again (2; 0 for never); ``backup_url``: the origin that stands in while ``base_url`` cannot be reached (the
-        service's own second host by default, ``"none"`` for none).
-
-        Platform certificates (平台证书): ``certificate_store``: a folder or a ``redis://`` URL where they are kept for
-        the next start; ``public_key_ratio``: the share of calls that ask for the public key (微信支付公钥) while a
-        merchant moves over, 1.0 by default; ``certificates_path``: ``/v3/global/certificates`` for a merchant overseas;
-        ``certificates_interval``: seconds between two downloads on schedule (12 hours);
-        ``certificates_minimum_interval``: seconds between any two (60), however many answers name an unknown key.
-
-        ``hooks``: functions that are run around each call (:mod:`wxpay_dsl.core.observe.hooks`). ``on_drift``: a function that
-        is called where an answer or a notification differs from its spec, once for each difference, or the file that
-        differences are added to, for ``wxpay drift`` (:mod:`wxpay_dsl.core.observe.drift`).
-
-        Raises ConfigurationError for settings that cannot work together.
+        Raises ConfigurationError for settings that cannot work, TypeError for an unknown keyword.
         """
+        from wxpay_dsl.settings.options import NAMES, unexpected
         from wxpay_dsl.settings.secrets import masked
         from wxpay_dsl.settings.settings import Settings
 
-        given = {
-            "mchid": mchid,
-            "serial": serial,
-            "private_key": private_key,
-            "certificate": certificate,
-            "p12": p12,
-            "p12_password": p12_password,
-            "platform_keys": platform_keys,
-            "apiv3_key": apiv3_key,
-            "apiv2_key": apiv2_key,
-            "wecom_secret": wecom_secret,
-            "brand_id": brand_id,
-            "brand_serial": brand_serial,
-            "brand_private_key": brand_private_key,
-            "brand_platform_keys": brand_platform_keys,
-            "brand_api_key": brand_api_key,
-            "v2_sandbox": v2_sandbox,
-            "base_url": base_url,
-            "hosts": hosts,
-            "specs": specs,
-            "strict": strict,
-            "undeclared": undeclared,
-            "validate": validate,
-            "timeout": timeout,
-            "proxy": proxy,
-            "ca": ca,
-            "max_connections": max_connections,
-            "retries": retries,
-            "backup_url": backup_url,
-            "public_key_ratio": public_key_ratio,
-            "certificate_store": certificate_store,
-            "certificates_path": certificates_path,
-            "certificates_interval": certificates_interval,
-            "certificates_minimum_interval": certificates_minimum_interval,
-            "hooks": hooks,
-            "on_drift": on_drift,
-        }
-        given = masked(given)
+        given = masked(options)
         # Error trackers send the variables of every frame that an error passes through.
-        del private_key, p12, p12_password, apiv3_key, apiv2_key, wecom_secret, proxy, certificate_store
-        del brand_private_key, brand_api_key
+        del options
+        if wrong := unexpected("Wechatpay", given, NAMES):
+            raise TypeError(wrong)
         self._settings = Settings.load(given, profile=profile)
         self._tree = tree(self._settings.specs)
-        self._machinery: Machinery | None = None
+        self._parts: ClientParts | None = None
         self._root = Node(self)
 
     @classmethod
@@ -199,62 +98,33 @@ class Wechatpay(Chain):
         self = cls.__new__(cls)
         self._settings = None
         self._tree = tree(_folders_at_import())
-        self._machinery = None
+        self._parts = None
         self._root = Node(self)
         return self
 
-    def as_merchant(
-        self,
-        *,
-        mchid: str,
-        serial: str | None = None,
-        private_key: Any = None,
-        certificate: Any = None,
-        p12: Any = None,
-        p12_password: str | None = None,
-        platform_keys: Mapping[str, Any] | None = None,
-        apiv3_key: str | bytes | None = None,
-        apiv2_key: str | None = None,
-        wecom_secret: str | None = None,
-        brand_id: str | None = None,
-        brand_serial: str | None = None,
-        brand_private_key: Any = None,
-        brand_platform_keys: Mapping[str, Any] | None = None,
-        brand_api_key: str | bytes | None = None,
-    ) -> Self:
+    def as_merchant(self, *, mchid: str, **options: Unpack[MerchantOptions]) -> Self:
         """A client of another merchant that shares this one's connections, specs and all other settings.
 
-        It costs a few kilobytes and no connection; make it when it is needed, or keep it. Closing it ends it alone;
-        closing the client that it comes from ends both. The sub-merchants of a service provider need none of their own:
-        ``sub_mchid`` is a field. Raises ConfigurationError for settings that cannot work.
+        It costs a few kilobytes and no connection: create one when it is needed, or keep it. Closing it does not close
+        this client; closing this client, which owns the connections, ends both. The sub-merchants of a service provider
+        need no client of their own: ``sub_mchid`` is a field.
+
+        :class:`~wxpay_dsl.settings.options.MerchantOptions` lists the keywords. Raises ConfigurationError for settings
+        that cannot work, TypeError for an unknown keyword or one that is not a merchant's own.
         """
+        from wxpay_dsl.settings.options import MERCHANT, unexpected
         from wxpay_dsl.settings.secrets import masked
         from wxpay_dsl.wiring.client import assemble
 
-        given = {
-            "mchid": mchid,
-            "serial": serial,
-            "private_key": private_key,
-            "certificate": certificate,
-            "p12": p12,
-            "p12_password": p12_password,
-            "platform_keys": platform_keys,
-            "apiv3_key": apiv3_key,
-            "apiv2_key": apiv2_key,
-            "wecom_secret": wecom_secret,
-            "brand_id": brand_id,
-            "brand_serial": brand_serial,
-            "brand_private_key": brand_private_key,
-            "brand_platform_keys": brand_platform_keys,
-            "brand_api_key": brand_api_key,
-        }
-        given = masked(given)
-        del private_key, p12, p12_password, apiv3_key, apiv2_key, wecom_secret, brand_private_key, brand_api_key
+        given = {"mchid": mchid, **masked(options)}
+        del options
+        if wrong := unexpected("as_merchant", given, MERCHANT):
+            raise TypeError(wrong)
         other = type(self).__new__(type(self))
         other._settings = self.settings.for_merchant(given)  # noqa: SLF001 (of the same class)
         other._tree = self._tree  # noqa: SLF001
         other._root = Node(other)  # noqa: SLF001
-        other._machinery = assemble(other._settings, self._tree, self.machinery.shared)  # noqa: SLF001
+        other._parts = assemble(other._settings, self._tree, self._assembled.shared)  # noqa: SLF001
         return other
 
     @property
@@ -277,30 +147,35 @@ class Wechatpay(Chain):
         return self._settings
 
     @property
-    def machinery(self) -> Machinery:
-        """What is below the chain, made at the first call."""
-        if self._machinery is None:
+    def _assembled(self) -> ClientParts:
+        """The parts below the chain, assembled at the first call. Raises ClosedError, ConfigurationError."""
+        if self._parts is None:
             if self._closed:
                 from wxpay_dsl.core.errors import ClosedError
 
                 raise ClosedError
             from wxpay_dsl.wiring.client import assemble
 
-            self._machinery = assemble(self.settings, self._tree)
+            self._parts = assemble(self.settings, self._tree)
             if type(self).call is Wechatpay.call:
-                # From here on the chain finds the core client without asking its way each time.
-                self.__dict__["call"] = self._machinery.client.call
-        return self._machinery
+                # A shortcut: from now on the chain finds the core client's method without the lookup below.
+                self.__dict__["call"] = self._parts.client.call
+        return self._parts
 
     @property
     def client(self) -> Client:
         """The core client below the chain."""
-        return self.machinery.client
+        return self._assembled.client
 
     @property
     def keyring(self) -> Keyring:
         """The platform keys (微信支付公钥 / 平台证书) that this client believes."""
-        return self.machinery.keyring
+        return self._assembled.keyring
+
+    @property
+    def transport(self) -> Transport:
+        """The connection pool, shared with the clients that :meth:`as_merchant` makes."""
+        return self._assembled.shared.transport
 
     @property
     def drift(self) -> Reporter | None:
@@ -438,8 +313,8 @@ class Wechatpay(Chain):
     async def close(self) -> None:
         """Closes the connections; further calls raise ClosedError."""
         self._closed = True
-        if self._machinery is not None:
-            await self._machinery.close()
+        if self._parts is not None:
+            await self._parts.close()
 
     async def __aenter__(self) -> Self:
         return self

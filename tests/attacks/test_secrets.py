@@ -55,27 +55,27 @@ def assert_clean(text: str, secrets: list[str]) -> None:
 
 async def parts_of(wxpay: Wechatpay) -> dict[str, Any]:
     """Whatever of a client may be in a local variable, and so in a report of an error."""
-    settings, machinery = wxpay.settings, wxpay.machinery
+    settings, parts = wxpay.settings, wxpay._assembled
     response = await wxpay.v3.certificates.get()
     return {
         "client": wxpay,
         "settings": settings,
-        "machinery": machinery,
+        "parts": parts,
         "core client": wxpay.client,
         "keyring": wxpay.keyring,
-        "credential": machinery.credential,
+        "credential": parts.credential,
         "signer": settings.signer,
         "decryptor": settings.decryptor,
         "client certificate": settings.client_certificate,
         "merchant_keys": wxpay.merchant_keys,
         "notifications": Notifications(wxpay, store="memory"),
-        "cashier": wxpay.payment_params,
+        "payment params": wxpay.payment_params,
         "response": response,
         "exchange": response.exchange,
         "request": response.exchange.request,
         "node": wxpay.v3.certificates,
-        "transport": machinery.shared.transport,
-        "shared": machinery.shared,
+        "transport": wxpay.transport,
+        "shared": parts.shared,
     }
 
 

@@ -73,8 +73,8 @@ def _keys(merged: Mapping[str, Any]) -> PlatformKeys:
         raise ConfigurationError(f"`brand_platform_keys`: {error}") from None
     if not keys:
         raise ConfigurationError(
-            "`brand_platform_keys` is missing: {'PUB_KEY_ID_…': 'pub_key.pem'}, the public key of WeChat Pay for the brand "
-            "(微信支付公钥), by which answers are verified"
+            "`brand_platform_keys` is missing: {'PUB_KEY_ID_…': 'pub_key.pem'}, the public key of WeChat Pay for the "
+            "brand (微信支付公钥), which verifies responses"
         )
     return PlatformKeys(keys)
 

@@ -25,11 +25,12 @@ from wxpay_dsl.wechat.signers.absent import AbsentSigner
 from wxpay_dsl.wechat.signers.local import LocalSigner, Signer
 from wxpay_dsl.wechat.v2.mutual_tls import ClientCertificate
 
+from .brand import BrandSettings
 from .redaction import shown
 from .secrets import loaded, masked, revealed
 from .sources import missing, named_keys
 
-__all__ = ["MCHID", "SERIAL", "Credentials", "apiv2_alone", "p12_password"]
+__all__ = ["MCHID", "SERIAL", "Credentials", "apiv2_alone", "load_credentials", "p12_password"]
 
 #: The form of a merchant id (商户号), and of the serial of a merchant's certificate in upper case.
 MCHID: Final = re.compile(r"[0-9]{6,16}\Z")
@@ -38,42 +39,53 @@ SERIAL: Final = re.compile(r"[0-9A-F]{8,40}\Z")
 
 @frozen
 class Credentials:
-    """What is one merchant's own, loaded: fields of the settings by the same names. Nothing secret is in its repr."""
+    """The keys and certificates of one merchant, loaded. Its repr shows no secret."""
 
+    #: 商户号
     mchid: str
+    #: 商户API证书序列号, upper case; empty if there is no private key.
     serial: str
+    #: Signs requests with the merchant's private key (商户API私钥).
     signer: Signer = field(repr=False)
+    #: The configured platform keys: 微信支付公钥 / 平台证书.
     keys: PlatformKeys = field(repr=False)
+    #: APIv3密钥, 32 bytes.
     apiv3_key: bytes | None = field(default=None, repr=False)
+    #: APIv2密钥, 32 ASCII characters.
     apiv2_key: str | None = field(default=None, repr=False)
+    #: 商户API证书 with its private key, for the operations of APIv2 that demand mutual TLS.
     client_certificate: ClientCertificate | None = field(default=None, repr=False)
+    #: Secret of the WeCom application (企业微信应用的secret).
     wecom_secret: str | None = field(default=None, repr=False)
+    #: The brand's keys (品牌直连), if there is a brand.
+    brand: BrandSettings | None = None
 
-    @classmethod
-    def of(cls, merged: Mapping[str, Any]) -> Credentials:
-        """From the settings as given. Raises ConfigurationError for those that cannot work together."""
-        mchid = str(merged.get("mchid") or "")
-        if not mchid:
-            raise ConfigurationError(missing("mchid", "the merchant id (商户号)"))
-        if not MCHID.match(mchid):
-            raise ConfigurationError(f"`mchid` (商户号) is digits only, such as 1900000109, not {shown(mchid)}")
-        # APIv3 says what it lacks when called.
-        alone = apiv2_alone(merged)
-        merged = masked(merged)
-        container = _container(merged, mchid)
-        if container is not None:
-            merged = {"private_key": container.private_key, "certificate": container.certificate, **merged}
-        signer, serial = _signing(merged)
-        return cls(
-            mchid=mchid,
-            serial=serial,
-            signer=signer,
-            keys=_platform_keys(merged, serial, signer, alone=alone),
-            apiv3_key=_apiv3_key(merged),
-            apiv2_key=_secret(merged),
-            client_certificate=_client_certificate(merged, signer, container),
-            wecom_secret=_text(merged, "wecom_secret"),
-        )
+
+def load_credentials(merged: Mapping[str, Any]) -> Credentials:
+    """The credentials in merged settings. Raises ConfigurationError for those that cannot work together."""
+    mchid = str(merged.get("mchid") or "")
+    if not mchid:
+        raise ConfigurationError(missing("mchid", "the merchant id (商户号)"))
+    if not MCHID.match(mchid):
+        raise ConfigurationError(f"`mchid` (商户号) is digits only, such as 1900000109, not {shown(mchid)}")
+    # A client for APIv2 alone needs no keys of APIv3: its calls of APIv3 raise instead.
+    alone = apiv2_alone(merged)
+    merged = masked(merged)
+    container = _container(merged, mchid)
+    if container is not None:
+        merged = {"private_key": container.private_key, "certificate": container.certificate, **merged}
+    signer, serial = _signing(merged)
+    return Credentials(
+        mchid=mchid,
+        serial=serial,
+        signer=signer,
+        keys=_platform_keys(merged, serial, signer, alone=alone),
+        apiv3_key=_apiv3_key(merged),
+        apiv2_key=_apiv2_key(merged),
+        client_certificate=_client_certificate(merged, signer, container),
+        wecom_secret=_text(merged, "wecom_secret"),
+        brand=BrandSettings.of(merged),
+    )
 
 
 def apiv2_alone(merged: Mapping[str, Any]) -> bool:
@@ -136,7 +148,8 @@ def _platform_keys(merged: Mapping[str, Any], serial: str, signer: Signer, *, al
     for key_id, thing in named_keys(merged).items():
         if str(key_id) == str(merged.get("mchid")):
             raise ConfigurationError(
-                f"`platform_keys`: {key_id} is the merchant id (商户号); here belongs the id of WeChat Pay's key, PUB_KEY_ID_…"
+                f"`platform_keys`: {key_id} is the merchant id (商户号); the id of WeChat Pay's key, PUB_KEY_ID_…, "
+                f"belongs here"
             )
         if str(key_id).upper() == serial:
             raise ConfigurationError(
@@ -176,7 +189,7 @@ def _utf8(value: str | bytes) -> bytes:
     return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
 
 
-def _secret(merged: Mapping[str, Any]) -> str | None:
+def _apiv2_key(merged: Mapping[str, Any]) -> str | None:
     value = merged.get("apiv2_key")
     if value is None:
         return None

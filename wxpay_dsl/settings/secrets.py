@@ -9,6 +9,8 @@ from wxpay_dsl.core.errors import ConfigurationError
 from wxpay_dsl.core.secrets import Secret
 from wxpay_dsl.wechat.crypto.pem import file_of
 
+from .options import NAMES
+
 __all__ = ["loaded", "masked", "revealed"]
 
 T = TypeVar("T")
@@ -56,7 +58,12 @@ def loaded(load: Callable[[], T], setting: str = "") -> T:
 
 
 def _mask(name: str, value: Any) -> Any:
-    if name not in _TEXTS and (name not in _MATERIAL or (isinstance(value, str) and file_of(value) is not None)):
+    # A name that is no setting may be the misspelt name of a secret one.
+    if (
+        name in NAMES
+        and name not in _TEXTS
+        and (name not in _MATERIAL or (isinstance(value, str) and file_of(value) is not None))
+    ):
         return value
     if isinstance(value, (bytes, bytearray)):
         return _SecretBytes(bytes(value).decode("latin-1"))

@@ -23,20 +23,18 @@ from wxpay_dsl.core.specs.grammar import nearest
 from wxpay_dsl.wechat.crypto import pem
 from wxpay_dsl.wechat.crypto.decryptor import Decryptor, LocalDecryptor
 from wxpay_dsl.wechat.dialects import BASE_URL
-from wxpay_dsl.wechat.platform_keys.keys import PlatformKeys
 from wxpay_dsl.wechat.service_hosts import service_and
-from wxpay_dsl.wechat.signers.local import LocalSigner, Signer
+from wxpay_dsl.wechat.signers.local import LocalSigner
 from wxpay_dsl.wechat.v2.environments import SANDBOXES, SandboxName
-from wxpay_dsl.wechat.v2.mutual_tls import ClientCertificate
 
-from .brand import BrandSettings
 from .connections import ConnectionSettings, number_of
-from .credentials import Credentials
+from .credentials import Credentials, load_credentials
 from .file_permissions import warn_if_exposed
+from .options import MERCHANT, NAMES
 from .platform_keys import PlatformKeySettings
 from .redaction import shown
 from .secrets import masked, revealed
-from .sources import ENVIRONMENT, NAMES, masked_environment, merge, named_keys, read_profile
+from .sources import ENVIRONMENT, masked_environment, merge, named_keys, read_profile
 from .spec_folders import as_list
 
 if TYPE_CHECKING:
@@ -44,55 +42,21 @@ if TYPE_CHECKING:
 
 __all__ = ["ENVIRONMENT", "MERCHANT", "NAMES", "Settings", "merge", "named_keys", "read_profile"]
 
-#: The settings that are a merchant's own; all others are shared by the merchants of a process.
-MERCHANT: Final = (
-    "mchid",
-    "serial",
-    "private_key",
-    "certificate",
-    "p12",
-    "p12_password",
-    "platform_keys",
-    "apiv3_key",
-    "apiv2_key",
-    "wecom_secret",
-    "brand_id",
-    "brand_serial",
-    "brand_private_key",
-    "brand_platform_keys",
-    "brand_api_key",
-)
 #: Settings that name a file which is secret.
 _SECRET_FILES: Final = {
     "private_key": "the merchant's private key (商户API私钥)",
     "p12": "the merchant's private key (商户API私钥), under a password that everybody knows",
     "brand_private_key": "the brand's private key (品牌API证书私钥)",
 }
-#: What becomes of a merchant's own.
-_OWN: Final = (*(each.name for each in fields(Credentials)), "brand")
 
 
 @frozen
-class Settings:
-    """All that a client is made from, checked and loaded. Nothing secret is in its repr."""
+class Settings(Credentials):
+    """A client's whole configuration, checked and loaded: the merchant's credentials, and the options.
 
-    #: 商户号
-    mchid: str
-    #: 商户API证书序列号
-    serial: str
-    signer: Signer = field(repr=False)
-    #: 微信支付公钥 / 平台证书
-    keys: PlatformKeys = field(repr=False)
-    #: APIv3密钥, 32 bytes.
-    apiv3_key: bytes | None = field(default=None, repr=False)
-    #: APIv2密钥
-    apiv2_key: str | None = field(default=None, repr=False)
-    #: 商户API证书 with its key, for the operations of APIv2 that demand mutual TLS.
-    client_certificate: ClientCertificate | None = field(default=None, repr=False)
-    #: 品牌直连: the brand's own keys, where there is one.
-    brand: BrandSettings | None = None
-    #: 企业微信应用的secret
-    wecom_secret: str | None = field(default=None, repr=False)
+    Its repr shows no secret, and it cannot be pickled.
+    """
+
     #: The sandbox environment of APIv2 (仿真测试系统) where its calls go; None for the real service.
     v2_sandbox: SandboxName | None = None
     base_url: str = BASE_URL
@@ -158,15 +122,18 @@ class Settings:
         Neither the environment nor the profile is looked at: they are the first merchant's. Raises ConfigurationError.
         """
         given = masked(given)
-        own = Settings.load(given, environment={})
-        return evolve(self, **{name: getattr(own, name) for name in _OWN})
+        return evolve(self, **_credentials_of(Settings.load(given, environment={})))
 
     def __reduce__(self) -> str:
         raise TypeError("settings hold a private key and are never pickled")
 
 
+def _credentials_of(credentials: Credentials) -> dict[str, Any]:
+    return {each.name: getattr(credentials, each.name) for each in fields(Credentials)}
+
+
 def _checked(merged: Mapping[str, Any]) -> Settings:
-    credentials = Credentials.of(merged)
+    credentials = load_credentials(merged)
     base_url = _base_url(merged)
     validate = merged.get("validate", True)
     if validate not in get_args(Validate):
@@ -174,8 +141,7 @@ def _checked(merged: Mapping[str, Any]) -> Settings:
     if merged.get("strict") and merged.get("undeclared"):
         raise ConfigurationError("`strict` and `undeclared` exclude each other: a strict client refuses such paths")
     return Settings(
-        **{each.name: getattr(credentials, each.name) for each in fields(Credentials)},
-        brand=BrandSettings.of(merged),
+        **_credentials_of(credentials),
         v2_sandbox=_v2_sandbox(merged),
         base_url=base_url or BASE_URL,
         one_host=base_url is not None,

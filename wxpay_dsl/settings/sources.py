@@ -15,46 +15,17 @@ from wxpay_dsl.core.secrets import Secret
 from wxpay_dsl.core.specs.grammar import nearest
 
 from .file_permissions import warn_if_exposed
+from .options import NAMES
 from .redaction import shown
 from .secrets import masked, revealed
-from .spec_folders import PROFILE, SPECS, beside
+from .spec_folders import PROFILE, beside
 
-__all__ = ["ENVIRONMENT", "NAMES", "masked_environment", "merge", "missing", "named_keys", "read_profile"]
+__all__ = ["ENVIRONMENT", "masked_environment", "merge", "missing", "named_keys", "read_profile"]
 
-#: Each setting that text can say, and the environment variable that says it.
-ENVIRONMENT: Final = {
-    "mchid": "WXPAY_MCHID",
-    "serial": "WXPAY_SERIAL",
-    "private_key": "WXPAY_PRIVATE_KEY",
-    "certificate": "WXPAY_CERTIFICATE",
-    "p12": "WXPAY_P12",
-    "p12_password": "WXPAY_P12_PASSWORD",
-    "apiv3_key": "WXPAY_APIV3_KEY",
-    "apiv2_key": "WXPAY_APIV2_KEY",
-    "wecom_secret": "WXPAY_WECOM_SECRET",
-    "v2_sandbox": "WXPAY_V2_SANDBOX",
-    "base_url": "WXPAY_BASE_URL",
-    "hosts": "WXPAY_HOSTS",
-    "ca": "WXPAY_CA",
-    "proxy": "WXPAY_PROXY",
-    "timeout": "WXPAY_TIMEOUT",
-    "platform_keys": "WXPAY_PLATFORM_KEYS",
-    "specs": SPECS,
-    "max_connections": "WXPAY_MAX_CONNECTIONS",
-    "retries": "WXPAY_RETRIES",
-    "backup_url": "WXPAY_BACKUP_URL",
-    "public_key_ratio": "WXPAY_PUBLIC_KEY_RATIO",
-    "certificate_store": "WXPAY_CERTIFICATE_STORE",
-    "certificates_path": "WXPAY_CERTIFICATES_PATH",
-    "certificates_interval": "WXPAY_CERTIFICATES_INTERVAL",
-    "certificates_minimum_interval": "WXPAY_CERTIFICATES_MINIMUM_INTERVAL",
-    "brand_id": "WXPAY_BRAND_ID",
-    "brand_serial": "WXPAY_BRAND_SERIAL",
-    "brand_private_key": "WXPAY_BRAND_PRIVATE_KEY",
-    "brand_platform_keys": "WXPAY_BRAND_PLATFORM_KEYS",
-    "brand_api_key": "WXPAY_BRAND_API_KEY",
-}
-NAMES: Final = (*ENVIRONMENT, "strict", "undeclared", "validate", "hooks", "on_drift")
+#: Settings whose values are not text, so that no environment variable gives them.
+_NOT_TEXT: Final = ("strict", "undeclared", "validate", "hooks", "on_drift")
+#: The environment variable of each setting that has one.
+ENVIRONMENT: Final = {name: f"WXPAY_{name.upper()}" for name in NAMES if name not in _NOT_TEXT}
 #: Bytes of a profile; a path that names a log or a device must not fill the memory.
 _PROFILE_LIMIT: Final = 1024 * 1024
 #: Settings that are secret as they stand.
@@ -191,7 +162,9 @@ def named_keys(merged: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _keys_in_text(text: str) -> Mapping[str, Any]:
     """``ID=FILE,ID=FILE``, as the environment has it, on one line or several; or a JSON object of the same."""
-    wanted = f"`platform_keys` ({ENVIRONMENT['certs']}) as text is ID=FILE,ID=FILE, such as PUB_KEY_ID_…=pub_key.pem"
+    wanted = (
+        f"`platform_keys` ({ENVIRONMENT['platform_keys']}) as text is ID=FILE,ID=FILE, such as PUB_KEY_ID_…=pub_key.pem"
+    )
     if text.lstrip().startswith("{"):
         try:
             found = json.loads(text)

@@ -33,7 +33,7 @@ from wxpay_dsl.wechat.v3.sensitive import decrypt_sensitive, encrypt_sensitive
 from .brand import assemble_brand
 from .v2 import assemble_v2
 
-__all__ = ["LOGGER", "Machinery", "Shared", "assemble"]
+__all__ = ["LOGGER", "ClientParts", "Shared", "assemble"]
 
 #: The logger of calls, below that of the package.
 LOGGER: Final = "wxpay_dsl.calls"
@@ -79,7 +79,7 @@ class Shared:
 
 
 @frozen
-class Machinery:
+class ClientParts:
     """What a client is made of."""
 
     client: Client
@@ -99,7 +99,7 @@ class Machinery:
             await self.shared.close()
 
 
-def assemble(settings: Settings, tree: Tree, shared: Shared | None = None) -> Machinery:
+def assemble(settings: Settings, tree: Tree, shared: Shared | None = None) -> ClientParts:
     """The machinery of a client that signs as the settings' merchant and believes the settings' platform keys.
 
     ``shared`` is another client's, whose connections are used, and left open.
@@ -144,7 +144,7 @@ def assemble(settings: Settings, tree: Tree, shared: Shared | None = None) -> Ma
         hooks=_hooks(settings),
         log=logging.getLogger(LOGGER),
     )
-    return Machinery(client, credential, keyring, common, owner=shared is None)
+    return ClientParts(client, credential, keyring, common, owner=shared is None)
 
 
 def _hooks(settings: Settings) -> Sequence[Hook]:
