@@ -175,7 +175,7 @@ class TestPlatformKeys:
 
     async def test_a_first_download_that_another_key_signed_is_not_believed(self) -> None:
         # GCM alone does not do: whoever had the APIv3 key once could go on for ever.
-        platform = Platform(platform_keys=[FIRST], signing=SECOND, serial=FIRST.id)
+        platform = Platform(certs=[FIRST], signing=SECOND, serial=FIRST.id)
         async with serving(platform), wechatpay(platform) as wxpay:
             with pytest.raises(BadSignatureError):
                 await query(wxpay)

@@ -69,7 +69,7 @@ def specs(folder: Path, host: str) -> Path:
 
 
 def client(folder: Path, **settings: Any) -> Wechatpay:
-    given: dict[str, Any] = {"mchid": MCHID, "serial": SERIAL, "private_key": keys()[0], "secret": "s" * 32}
+    given: dict[str, Any] = {"mchid": MCHID, "serial": SERIAL, "private_key": keys()[0], "apiv2_key": "s" * 32}
     given |= {"platform_keys": {PUB_KEY_ID: keys()[1].public_key()}, "apiv3_key": APIV3_KEY, "specs": [folder]}
     return Wechatpay(**{**given, "retries": 0, "timeout": 5.0, **settings})
 

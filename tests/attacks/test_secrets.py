@@ -112,12 +112,12 @@ def broken_calls(sandbox: Sandbox, wxpay: Wechatpay) -> dict[str, Callable[[], A
         return {"Sandbox-Fault": kind}
 
     return {
-        "nothing is valid": lambda: wxpay.v3.pay.transactions.native.post(nonsense=1),
+        "nothing is valid": lambda: wxpay.v3.pay.transactions.native.post({**order, "amount": {"total": 0.5}}),
         "refused": lambda: wxpay.v3.pay.transactions.id["1"].get(mchid=wxpay.settings.mchid),
         "badly signed": lambda: wxpay.v3.pay.transactions.native.post(order, headers=faulty("bad-signature")),
         "down": lambda: wxpay.v3.pay.transactions.native.post(order, headers=faulty("system-error"), timeout=1),
         "no answer": lambda: wxpay.v3.pay.transactions.native.post(order, headers=faulty("delay=3"), timeout=0.2),
-        "v2, not valid": lambda: wxpay.v2.pay.unifiedorder.post(nonsense="1"),
+        "v2, not valid": lambda: wxpay.v2.pay.unifiedorder.post({**v2, "total_fee": 0.5}),
         "v2, badly signed": lambda: wxpay.v2.pay.unifiedorder.post(v2, headers=faulty("bad-signature")),
         "v2, half a character": lambda: wxpay.v2.pay.unifiedorder.post({**v2, "body": "\ud800"}),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -82,7 +83,7 @@ def check_answer(answer: RawResponse, secret: str | Secret, sent: str = "") -> N
             f"(an operation whose answers are never signed says `verify: false` in its spec)"
         )
         raise MissingSignError(answer.name, message, unknown, answer.status, answer.headers, answer.body)
-    if fields["sign"] == sent:
+    if hmac.compare_digest(fields["sign"].encode(), sent.encode()):
         message = "the answer has the `sign` of the request: whoever answered sent back what was sent"
         raise BadSignatureError(answer.name, message, unknown, answer.status, answer.headers, answer.body)
     if not signing_v2.verify(fields, secret):
