@@ -25,7 +25,7 @@ SECRET = {"sign", "signature", "digest", "hash_value", "hexdigest", "mac", "apiv
 #: Digests that tell whether something changed, and ASN.1's tags: who knows them may know them.
 PUBLIC = {
     "cli/bulk/command.py": "row.digest != entry.digest",
-    "core/specs/references.py": "digest(read_regular(file, yaml12.MAX_BYTES + 1)) == seen.digest",
+    "core/specs/fingerprint.py": "digest(read_regular(file, MAX_BYTES + 1)) == seen.digest",
     "sandbox/domain/media.py": "told.lower() != digest",
     "wechat/crypto/der.py": "found != tag",
     "diagnosis/request.py": "taken(other).digest() == digest",
