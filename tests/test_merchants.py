@@ -186,7 +186,7 @@ async def test_what_cannot_work_is_refused_as_for_any_client() -> None:
     async with serving(Platform()) as platform, wechatpay(platform, platform_keys=CERTS) as wxpay:
         with pytest.raises(ConfigurationError, match="apiv3_key"):
             wxpay.as_merchant(**merchant(1, apiv3_key="short"))
-        with pytest.raises(ConfigurationError, match="nothing to verify answers with"):
+        with pytest.raises(ConfigurationError, match="no key to verify responses with"):
             wxpay.as_merchant(**merchant(1, platform_keys=None, apiv3_key=None))
         with pytest.raises(TypeError, match="unexpected keyword argument 'base_url'"):
             wxpay.as_merchant(**merchant(1), base_url="http://127.0.0.1:1")

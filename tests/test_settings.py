@@ -293,7 +293,7 @@ class TestForms:
 
     def test_a_private_key_and_a_serial_are_those_of_apiv3(self, keys: Keys) -> None:
         given = {**keys.given(platform_keys=None, apiv3_key=None), "apiv2_key": SECRET}
-        with pytest.raises(ConfigurationError, match="nothing to verify answers with"):
+        with pytest.raises(ConfigurationError, match="no key to verify responses with"):
             Settings.load(given, {})
 
     def test_certificate_mode_needs_no_certificate_yet(self, keys: Keys) -> None:
@@ -319,12 +319,12 @@ REFUSALS: dict[str, tuple[dict[str, Any], str]] = {
     "no serial": ({"serial": None}, "商户API证书序列号.* is missing: give `serial`"),
     "the platform's id for a serial": (
         {"serial": PUBLIC_KEY_ID},
-        "`serial` is WeChat Pay's public key id .*; here belongs the serial of the merchant's own certificate",
+        "`serial` is WeChat Pay's public key id .*; give the serial of the merchant's own certificate",
     ),
     "a serial that is none": ({"serial": "not hex"}, "`serial` is 8 to 40 hexadecimal digits, .* not 'NOT HEX'"),
     "nothing to verify with": (
         {"platform_keys": None, "apiv3_key": None},
-        "nothing to verify answers with: give `platform_keys`",
+        "no key to verify responses with: give `platform_keys`",
     ),
     "an APIv3 key of 31 characters": ({"apiv3_key": "x" * 31}, "`apiv3_key` .* is 32 bytes, .* not 31 bytes"),
     "an APIv3 key of 32 Chinese characters": ({"apiv3_key": "密" * 32}, "`apiv3_key` .* is 32 bytes, .* not 96 bytes"),
@@ -348,10 +348,10 @@ REFUSALS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "platform keys that nearly are JSON": (
         {"platform_keys": "{'PUB_KEY_ID_1': 'a.pem'}"},
-        "begins as JSON and is none",
+        "begins as JSON but is not valid JSON",
     ),
     "platform keys of JSON lists": ({"platform_keys": '{"PUB_KEY_ID_1": ["a.pem"]}'}, "a JSON object of texts"),
-    "one id twice": ({"platform_keys": "PUB_KEY_ID_1=a.pem,PUB_KEY_ID_1=b.pem"}, "'PUB_KEY_ID_1' is there twice"),
+    "one id twice": ({"platform_keys": "PUB_KEY_ID_1=a.pem,PUB_KEY_ID_1=b.pem"}, "'PUB_KEY_ID_1' occurs twice"),
     "a file's name for a platform key's id": (
         {"platform_keys": {"pub_key.pem": PUBLIC_KEY_ID}},
         "platform key 'pub_key.pem': an id is PUB_KEY_ID_… .*; here id and file have changed places",
@@ -396,7 +396,7 @@ REFUSALS: dict[str, tuple[dict[str, Any], str]] = {
     "a time that is none": ({"timeout": "soon"}, "`timeout` is seconds above 0, not 'soon'"),
     "a time that is no number": ({"timeout": float("nan")}, "`timeout` is seconds above 0, not nan"),
     "half a validation": ({"validate": "sometimes"}, "`validate` is True, False or 'strict', not 'sometimes'"),
-    "a folder that is not there": ({"specs": ["/nowhere"]}, "`specs`: /nowhere is no folder"),
+    "a folder that is not there": ({"specs": ["/nowhere"]}, "`specs`: /nowhere is not a folder"),
     "folders that are a number": ({"specs": 7}, "`specs` is a list of folders, not 7"),
     "a setting that there is not": ({"merchant_id": "1"}, "'merchant_id' is not a setting"),
     "a misspelt setting": ({"apiv3key": "x"}, "'apiv3key' is not a setting; did you mean 'apiv3_key'?"),
@@ -474,10 +474,7 @@ class TestKeysInTheWrongPlace:
 
     def test_the_merchants_serial_among_the_platform_keys(self, keys: Keys) -> None:
         message = self.refused(keys.given(platform_keys={SERIAL.lower(): certificate_pem(keys.merchant)}))
-        assert (
-            f"`platform_keys` holds the merchant's own certificate {SERIAL}: here belong WeChat Pay's public key"
-            in message
-        )
+        assert f"`platform_keys` holds the merchant's own certificate {SERIAL}: give WeChat Pay's public key" in message
 
     def test_the_merchants_own_key_under_the_platforms_id(self, keys: Keys) -> None:
         message = self.refused(keys.given(platform_keys={PUBLIC_KEY_ID: public_pem(keys.merchant)}))
@@ -495,7 +492,7 @@ class TestKeysInTheWrongPlace:
 
     def test_a_key_that_does_not_match_its_certificate(self, keys: Keys) -> None:
         message = self.refused(keys.given(certificate=certificate_pem(keys.platform)))
-        assert "`private_key` and `certificate` do not belong together" in message
+        assert "`private_key` and `certificate` do not match" in message
 
     def test_a_serial_that_is_not_the_certificates(self, keys: Keys) -> None:
         other = "6" + SERIAL[1:]
@@ -525,10 +522,10 @@ class TestProfiles:
             ("specs = 7", "`specs` is a list of folders"),
             (
                 "[platform_keys]\nPUB_KEY_ID_1 = 'a.pem'\napiv3_key = 'x'",
-                "`apiv3_key` stands below [platform_keys], .* move it above",
+                "`apiv3_key` is below [platform_keys], .*: move it above",
             ),
-            ("[platform_keys]\ntimeout = 5", "`timeout` stands below [platform_keys]"),
-            ("[wxpay]\nmchid = '1'", "'wxpay' is not a setting; settings stand at the top of a profile"),
+            ("[platform_keys]\ntimeout = 5", "`timeout` is below [platform_keys]"),
+            ("[wxpay]\nmchid = '1'", "'wxpay' is not a setting; settings belong at the top of a profile"),
             ("a = " + "[" * 100_000, "is not TOML"),
             ("x" * 300_000 + " = 1", "is not a setting"),
         ],
@@ -548,7 +545,7 @@ class TestProfiles:
 
     def test_one_that_is_not_utf_8(self, tmp_path: Path) -> None:
         (tmp_path / "wxpay.toml").write_bytes("mchid = '1'\n# 商".encode("gbk"))
-        with pytest.raises(ConfigurationError, match=r"is not TOML, .* another encoding .line 2.; save it as UTF-8"):
+        with pytest.raises(ConfigurationError, match=r"is not UTF-8, .* another encoding .line 2.; save it as UTF-8"):
             read_profile(tmp_path / "wxpay.toml")
         (tmp_path / "wxpay.toml").write_text("mchid = '1'", "utf-16")
         with pytest.raises(ConfigurationError, match="in UTF-16"):

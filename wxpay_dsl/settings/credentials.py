@@ -1,4 +1,4 @@
-"""Credentials as settings: the merchant's keys and certificate and the platform's keys, loaded, and held together."""
+"""Loads a merchant's credentials from merged settings, and checks that keys, certificate and serial fit together."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from .sources import missing, named_keys
 
 __all__ = ["MCHID", "SERIAL", "Credentials", "apiv2_alone", "load_credentials", "p12_password"]
 
-#: The form of a merchant id (商户号), and of the serial of a merchant's certificate in upper case.
+#: The format of a merchant id (商户号), and of the serial of a merchant's certificate, in upper case.
 MCHID: Final = re.compile(r"[0-9]{6,16}\Z")
 SERIAL: Final = re.compile(r"[0-9A-F]{8,40}\Z")
 
@@ -89,10 +89,10 @@ def load_credentials(merged: Mapping[str, Any]) -> Credentials:
 
 
 def apiv2_alone(merged: Mapping[str, Any]) -> bool:
-    """Whether merged settings set up APIv2 and not APIv3.
+    """Whether merged settings configure APIv2 but not APIv3.
 
-    APIv2 needs its own key, and the merchant's certificate with its key for some operations: ``p12``, or
-    ``certificate`` and ``private_key``. What verifies answers (``platform_keys``, ``apiv3_key``) is of APIv3.
+    APIv2 needs ``apiv2_key``, and for some operations ``p12``, or ``certificate`` and ``private_key``. APIv3 also needs
+    ``platform_keys`` or ``apiv3_key``, to verify responses.
     """
     if merged.get("apiv2_key") is None:
         return False
@@ -115,7 +115,7 @@ def _signing(merged: Mapping[str, Any]) -> tuple[Signer, str]:
         raise ConfigurationError(missing("serial", "the serial of the merchant's certificate (商户API证书序列号)"))
     if serial.startswith("PUB_KEY_ID_"):
         raise ConfigurationError(
-            "`serial` is WeChat Pay's public key id (微信支付公钥ID); here belongs the serial of the merchant's own "
+            "`serial` is WeChat Pay's public key id (微信支付公钥ID); give the serial of the merchant's own "
             "certificate: openssl x509 -in apiclient_cert.pem -noout -serial"
         )
     if not SERIAL.match(serial):
@@ -131,14 +131,14 @@ def _signing(merged: Mapping[str, Any]) -> tuple[Signer, str]:
     private_key = loaded(lambda: load_private_key(revealed(thing)), "private_key")
     if certificate is not None and not public_key_matches(private_key, certificate):
         raise ConfigurationError(
-            "`private_key` and `certificate` do not belong together: take both, apiclient_key.pem and "
+            "`private_key` and `certificate` do not match: take both, apiclient_key.pem and "
             "apiclient_cert.pem, from the same download of the merchant platform"
         )
     return LocalSigner(private_key), serial
 
 
-def _own(signer: Signer) -> str:
-    """The fingerprint of a signer's own public key, where that is known."""
+def _fingerprint(signer: Signer) -> str:
+    """The fingerprint of a signer's public key; empty if the key is not local."""
     key = PlatformKey("", signer.private_key.public_key()) if isinstance(signer, LocalSigner) else None
     return key.fingerprint if key is not None else ""
 
@@ -153,14 +153,14 @@ def _platform_keys(merged: Mapping[str, Any], serial: str, signer: Signer, *, al
             )
         if str(key_id).upper() == serial:
             raise ConfigurationError(
-                f"`platform_keys` holds the merchant's own certificate {serial}: here belong WeChat Pay's public key "
+                f"`platform_keys` holds the merchant's own certificate {serial}: give WeChat Pay's public key "
                 f"(pub_key.pem with its PUB_KEY_ID_…) or its platform certificate, not apiclient_cert.pem"
             )
         try:
             key = platform_key(str(key_id), thing)
         except ConfigurationError as error:
             raise ConfigurationError(f"`platform_keys`: {error}") from None
-        if _own(signer) == key.fingerprint:
+        if _fingerprint(signer) == key.fingerprint:
             raise ConfigurationError(
                 f"`platform_keys`: {key_id} holds the merchant's own public key; it must be the one of WeChat Pay "
                 f"(微信支付公钥, pub_key.pem of the merchant platform)"
@@ -168,7 +168,7 @@ def _platform_keys(merged: Mapping[str, Any], serial: str, signer: Signer, *, al
         keys.append(key)
     if not keys and merged.get("apiv3_key") is None and not alone:
         raise ConfigurationError(
-            "nothing to verify answers with: give `platform_keys`, {'PUB_KEY_ID_…': 'pub_key.pem'} (微信支付公钥), or "
+            "no key to verify responses with: give `platform_keys`, {'PUB_KEY_ID_…': 'pub_key.pem'} (微信支付公钥), or "
             "`apiv3_key` (APIv3密钥) so that the platform certificates (平台证书) can be downloaded"
         )
     return PlatformKeys(keys)
@@ -212,7 +212,7 @@ def _is_apiv2_key(value: object) -> bool:
 
 
 def _blanks(value: Any) -> str:
-    """What a key of the wrong length that was copied with too much is told."""
+    """A hint for a key of the wrong length that has white space around it."""
     return " (there are blanks or a line break around it)" if len(revealed(value).strip()) == 32 else ""
 
 
@@ -225,9 +225,9 @@ def _text(merged: Mapping[str, Any], name: str) -> str | None:
 
 
 def p12_password(merged: Mapping[str, Any], mchid: str) -> str | bytes | Secret:
-    """The password of ``p12``, masked where it was; the merchant id unless another is given.
+    """The password of ``p12``, masked if the setting was; by default the merchant id.
 
-    Raises ConfigurationError for what is no text.
+    Raises ConfigurationError for a value that is neither text nor bytes.
     """
     value = merged.get("p12_password")
     if value is not None and not isinstance(revealed(value), (str, bytes)):
@@ -237,7 +237,7 @@ def p12_password(merged: Mapping[str, Any], mchid: str) -> str | bytes | Secret:
 
 
 def _container(merged: Mapping[str, Any], mchid: str) -> Pkcs12 | None:
-    """What ``p12`` holds; its password is the merchant id unless the merchant changed it."""
+    """The contents of ``p12``; None if the setting is absent."""
     if merged.get("p12") is None:
         return None
     return loaded(lambda: load_pkcs12(revealed(merged["p12"]), revealed(p12_password(merged, mchid))), "p12")

@@ -1,6 +1,6 @@
-"""Credentials and options: from arguments, the environment, and a TOML profile, in this order of precedence.
+"""The settings of a client: merged from arguments, the environment and a TOML profile, in this order, and checked.
 
-Settings that cannot work are refused here, with a sentence that says which and why, before a client exists.
+Settings that cannot work raise ConfigurationError here, before a client exists.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ if TYPE_CHECKING:
 
 __all__ = ["ENVIRONMENT", "MERCHANT", "NAMES", "Settings", "merge", "named_keys", "read_profile"]
 
-#: Settings that name a file which is secret.
+#: Settings that may name a secret file, and its description for warnings.
 _SECRET_FILES: Final = {
     "private_key": "the merchant's private key (商户API私钥)",
-    "p12": "the merchant's private key (商户API私钥), under a password that everybody knows",
+    "p12": "the merchant's private key (商户API私钥), under a well-known password",
     "brand_private_key": "the brand's private key (品牌API证书私钥)",
 }
 
@@ -57,28 +57,28 @@ class Settings(Credentials):
     Its repr shows no secret, and it cannot be pickled.
     """
 
-    #: The sandbox environment of APIv2 (仿真测试系统) where its calls go; None for the real service.
+    #: The sandbox environment of APIv2 (仿真测试系统) that its calls go to; None for the real service.
     v2_sandbox: SandboxName | None = None
     base_url: str = BASE_URL
-    #: Whether ``base_url`` was chosen: then every call goes there, whatever host its spec names.
+    #: Whether ``base_url`` was given: then every call goes there, whatever host its spec names.
     one_host: bool = False
-    #: Origins beside WeChat Pay's own hosts, ``base_url`` and ``backup_url`` to which signed calls may go.
+    #: Origins beside WeChat Pay's hosts, ``base_url`` and ``backup_url`` to which signed calls may go.
     hosts: tuple[str, ...] = ()
     specs: tuple[str, ...] = ()
     strict: bool = False
-    #: Send fields to an undeclared path though a declared one beside it encrypts some.
+    #: Send fields to an undeclared path even if a similar declared path encrypts some of them.
     undeclared: bool = False
     validate: Validate = True
-    #: Seconds for a whole call.
+    #: Seconds for a whole call, retries included.
     timeout: float = 30.0
     proxy: str | None = field(default=None, repr=False)
-    #: A PEM file, or its text, of authorities that are trusted beside the system's.
+    #: PEM file, or its text, of certificate authorities trusted beside the system's.
     ca: str | None = None
     connections: ConnectionSettings = field(factory=ConnectionSettings)
     platform_keys: PlatformKeySettings = field(factory=PlatformKeySettings)
-    #: What runs around each call.
+    #: Context-manager functions run around each call.
     hooks: tuple[Hook, ...] = field(default=(), repr=False)
-    #: What is told where answers and notifications differ from their specs; None: nothing is compared.
+    #: Reports differences of responses and notifications from their specs; None if nothing is compared.
     drift: Reporter | None = field(default=None, repr=False)
 
     @classmethod
@@ -88,12 +88,12 @@ class Settings(Credentials):
         environment: Mapping[str, str] | None = None,
         profile: str | Path | None = None,
     ) -> Settings:
-        """Merges what is given over the environment over the profile, and checks the whole.
+        """Merges the arguments in ``given``, the environment and the profile, in this order of precedence, and checks.
 
-        ``environment`` None is the process's own. ``profile`` is a TOML file; where it is None ``WXPAY_PROFILE`` may
-        name one. Raises ConfigurationError.
+        ``environment``: by default that of the process. ``profile``: a TOML file, by default the one that the variable
+        ``WXPAY_PROFILE`` names. Raises ConfigurationError.
         """
-        # No frame that an error passes through holds a secret in the clear.
+        # Masked first, so that no frame of an error contains a secret.
         given, environment = masked(given), None if environment is None else masked_environment(environment)
         merged = merge(given, environment, profile)
         settings = _checked(merged)
@@ -105,21 +105,21 @@ class Settings(Credentials):
 
     @property
     def origins(self) -> Origins:
-        """Where the merchant's signature may go."""
+        """The origins that signed requests may go to."""
         backup = self.connections.backup_url
         return service_and([self.base_url, *([backup] if backup else []), *self.hosts])
 
     @property
     def decryptor(self) -> Decryptor | None:
-        """Decrypts with the key that signs; None where that key is elsewhere and only signs."""
+        """Decrypts with the key that signs; None if the signer has no local key and cannot decrypt."""
         if isinstance(self.signer, Decryptor):
             return self.signer
         return LocalDecryptor(self.signer.private_key) if isinstance(self.signer, LocalSigner) else None
 
     def for_merchant(self, given: Mapping[str, Any]) -> Settings:
-        """The settings of another merchant in the same process: :data:`MERCHANT` as ``given``, all others as here.
+        """The settings of another merchant in the same process: :data:`MERCHANT` from ``given``, all others from here.
 
-        Neither the environment nor the profile is looked at: they are the first merchant's. Raises ConfigurationError.
+        The environment and the profile are ignored, as they belong to the first merchant. Raises ConfigurationError.
         """
         given = masked(given)
         return evolve(self, **_credentials_of(Settings.load(given, environment={})))
@@ -163,7 +163,7 @@ def _checked(merged: Mapping[str, Any]) -> Settings:
 def _switch(merged: Mapping[str, Any], name: str) -> bool:
     value = merged.get(name, False)
     if not isinstance(value, bool):
-        # The text "false" is true to Python.
+        # The text "false" would be true in Python.
         raise ConfigurationError(f"`{name}` is true or false, without quotes, not {shown(value)}")
     return value
 
@@ -231,7 +231,7 @@ def _base_url(merged: Mapping[str, Any]) -> str | None:
 
 def _hosts(merged: Mapping[str, Any]) -> tuple[str, ...]:
     value = merged.get("hosts", ())
-    if isinstance(value, str):  # from the environment: separated by commas
+    if isinstance(value, str):  # from the environment
         value = [origin.strip() for origin in value.split(",") if origin.strip()]
     if not isinstance(value, (list, tuple)):
         raise ConfigurationError(f"`hosts` is a list of origins such as https://pay.example.com, not {shown(value)}")
@@ -247,7 +247,7 @@ def _proxy(merged: Mapping[str, Any]) -> str | None:
     if value is None:
         return None
     if not _is_proxy(revealed(value)):
-        # Never the value: it may hold a password.
+        # The value is not shown: it may contain a password.
         raise ConfigurationError("`proxy` is the URL of a forward proxy, such as http://user:password@127.0.0.1:3128")
     return str(revealed(value))
 
@@ -275,5 +275,5 @@ def _specs(merged: Mapping[str, Any]) -> tuple[str, ...]:
         raise ConfigurationError(f"`specs` is a list of folders, not {shown(merged['specs'])}") from None
     for folder in folders:
         if not is_file_name(folder) or not os.path.isdir(folder):  # noqa: PTH112 (Path's raises for long names)
-            raise ConfigurationError(f"`specs`: {shown_file(folder)} is no folder, seen from {Path.cwd()}")
+            raise ConfigurationError(f"`specs`: {shown_file(folder)} is not a folder (relative to {Path.cwd()})")
     return folders

@@ -132,7 +132,7 @@ def _lost_zeros(folder: Path) -> None:
         (_number_as_password, "p12", "`p12_password` is text, in quotes in a profile"),
         (_line("serial", "hunter2 " * 5000), "serial", "8 to 40 hexadecimal digits, not a text of 40000 characters"),
         (_line("mchid", "１９００００１０９"), "merchant", "digits only"),
-        (_below_certs("timeout = 5"), "profile", "`timeout` stands below [certs]"),
+        (_below_certs("timeout = 5"), "profile", "`timeout` is below [platform_keys]"),
         (_below_certs("pub_key = 'pub_key.pem'"), "platform key", "'pub_key': an id is PUB_KEY_ID_…"),
         (_line("mchidd", "1"), "profile", "did you mean 'mchid'"),
         (lambda folder: (folder / "wxpay.toml").write_text("= 1"), "profile", "not TOML"),
