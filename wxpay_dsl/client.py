@@ -1,4 +1,4 @@
-"""The client of WeChat Pay: where the parts are put together, and nothing else happens."""
+"""The client of WeChat Pay: an attribute chain over the packaged specs, assembled from settings at the first call."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ else:
 __all__ = ["SPECS", "Wechatpay", "tree"]
 
 _HERE: Final = Path(__file__).parent
-#: The specs that come with the package: inside a wheel, beside the package in a checkout.
+#: The folder of the packaged specs: inside the package in a wheel, beside it in a checkout.
 SPECS: Final = str(_HERE / "specs" if (_HERE / "specs").is_dir() else _HERE.parent / "specs")
 
 
@@ -45,7 +45,7 @@ def _packaged() -> Tree:
 
 
 def tree(folders: Sequence[str] = ()) -> Tree:
-    """The operations that come with the package, and those of ``folders`` on top."""
+    """The packaged operations, and those of ``folders``, which take precedence."""
     return Tree([SPECS, *folders], CHAINS, DEFAULT) if folders else _packaged()
 
 
@@ -60,13 +60,13 @@ def _folders_at_import() -> Sequence[str]:
 class Wechatpay(Chain):
     """An async client of WeChat Pay (微信支付).
 
-    ``await wxpay.v3.eduPapay.contracts.presign.post(appid=…, …)`` is ``POST /v3/edu-papay/contracts/presign``,
-    validated, signed, verified. One client serves any number of calls at once; use it in ``async with``, or ``await
-    close()`` it.
+    ``await wxpay.v3.eduPapay.contracts.presign.post(appid=…, …)`` calls ``POST /v3/edu-papay/contracts/presign``:
+    checked and signed, its response verified. One client makes any number of calls at the same time. Use it in ``async
+    with``, or call ``await wxpay.close()``.
     """
 
     _closed: bool = False
-    #: None until a deferred client looks for them, and in one that settings could not make.
+    #: None until a client of :meth:`from_environment` loads them, or if the constructor raised.
     _settings: Settings | None = None
 
     def __init__(self, *, profile: str | Path | None = None, **options: Unpack[ClientOptions]) -> None:
@@ -94,7 +94,7 @@ class Wechatpay(Chain):
 
     @classmethod
     def from_environment(cls) -> Self:
-        """A client whose credentials are looked for at the first call; until then it only knows the specs."""
+        """A client that loads its settings from the environment or profile at the first call. Raises nothing itself."""
         self = cls.__new__(cls)
         self._settings = None
         self._tree = tree(_folders_at_import())
@@ -134,12 +134,12 @@ class Wechatpay(Chain):
 
     @property
     def settings(self) -> Settings:
-        """What this client was made from. Raises ConfigurationError where a deferred client finds no credentials."""
+        """The settings of this client. Raises ConfigurationError if they are loaded now, and cannot work."""
         if self._settings is None:
             from wxpay_dsl.settings.settings import Settings
 
             self._settings = Settings.load({})
-            if self._settings.specs != self._tree.folders[1:]:  # set since the import
+            if self._settings.specs != self._tree.folders[1:]:  # changed since the import
                 self._tree = tree(self._settings.specs)
                 for name in [name for name, value in vars(self).items() if isinstance(value, Node)]:
                     delattr(self, name)
@@ -164,12 +164,12 @@ class Wechatpay(Chain):
 
     @property
     def client(self) -> Client:
-        """The core client below the chain."""
+        """The core client, which the chain calls."""
         return self._assembled.client
 
     @property
     def keyring(self) -> Keyring:
-        """The platform keys (微信支付公钥 / 平台证书) that this client believes."""
+        """The platform keys (微信支付公钥 / 平台证书) that this client verifies responses with."""
         return self._assembled.keyring
 
     @property
@@ -179,12 +179,12 @@ class Wechatpay(Chain):
 
     @property
     def drift(self) -> Reporter | None:
-        """What ``on_drift`` is told by; None where it is off, or no credentials have been looked for yet."""
+        """Reports differences to ``on_drift``; None if that is not set, or the settings are not loaded yet."""
         return self._settings.drift if self._settings is not None else None
 
     @property
     def merchant_keys(self) -> MerchantKeys:
-        """This client's merchant as a receiver of notifications: ``Notifications(wxpay)`` asks for it."""
+        """The merchant's keys for verifying and decrypting notifications; ``Notifications(wxpay)`` uses them."""
         from wxpay_dsl.wechat.merchant_keys import MerchantKeys
 
         settings = self.settings
@@ -192,9 +192,9 @@ class Wechatpay(Chain):
 
     @property
     def brand_merchant_keys(self) -> MerchantKeys:
-        """The brand as a receiver of notifications: ``Notifications(wxpay, wxpay.brand_merchant_keys)``.
+        """The brand's keys for notifications: ``Notifications(wxpay, wxpay.brand_merchant_keys)``.
 
-        Raises ConfigurationError where the client has no brand.
+        Raises ConfigurationError if the client has no brand.
         """
         from wxpay_dsl.core.errors import ConfigurationError
         from wxpay_dsl.wechat.merchant_keys import MerchantKeys
@@ -206,7 +206,7 @@ class Wechatpay(Chain):
         return MerchantKeys(brand.credential.mchid, StaticKeyring(brand.keys), brand.api_key)
 
     def call(self, target: Target, data: Any, fields: Mapping[str, Any]) -> Coroutine[Any, Any, Response[Any]]:
-        """What the chain does when it is called."""
+        """Makes a call of the chain. ``data``: its positional argument; ``fields``: its keywords."""
         return self.client.call(target, data, fields)
 
     async def upload(
@@ -221,12 +221,12 @@ class Wechatpay(Chain):
     ) -> Response[Any]:
         """Uploads ``file``: a path, bytes, a binary file open for reading, or an async iterator of bytes.
 
-        ``to`` is any endpoint that takes a form, and ``fields`` what else it takes; without it a video goes to
-        ``v3.merchant.media.video_upload``, anything else to ``v3.merchant.media.upload``. ``name`` and
-        ``content_type`` are found out by themselves where the file has a name, or is an image or a PDF. The digest,
-        and the form's ``meta``, are made here.
+        ``to``: any endpoint with a form, and ``fields`` its other fields; by default ``v3.merchant.media.video_upload``
+        for a video, ``v3.merchant.media.upload`` for any other file. ``name`` and ``content_type`` are detected if the
+        file has a name, or is an image or a PDF. The digest and the form's ``meta`` are computed.
 
-        Raises ValidationError for a file that cannot be read or is too large, before anything is sent.
+        Raises ValidationError for a file that cannot be read or is too large, before anything is sent; and what a call
+        raises.
         """
         from wxpay_dsl.wechat.v3.uploads import upload
 
@@ -242,27 +242,28 @@ class Wechatpay(Chain):
         limit: int | None = None,
         **fields: Any,
     ) -> Download:
-        """A file, to be read inside ``async with``: streamed, unpacked, held against its hash.
+        """A download to read inside ``async with``: streamed, decompressed, verified against its hash.
 
-        ``source`` is an endpoint (``wxpay.v3.bill.tradebill.get``, with its ``fields``), a response that names a
-        ``download_url``, or that link. ``progress`` is called with every piece that comes; ``limit``: bytes of the
-        file, unpacked, at most.
+        ``source``: an endpoint (``wxpay.v3.bill.tradebill.get``, with its ``fields``), a response with a
+        ``download_url``, or that URL. ``progress`` is called after each piece; ``limit``: maximum size of the
+        decompressed file in bytes.
 
-        Entering it raises ValidationError for a link to a foreign host, and what a call raises.
+        Entering it raises ValidationError for a URL of a host that is not WeChat Pay's, and what a call raises.
         """
         from wxpay_dsl.core.http.download import MAX_UNPACKED, Download
         from wxpay_dsl.wechat.bills.downloads import plan
 
-        def made() -> Coroutine[Any, Any, Plan]:
+        def start() -> Coroutine[Any, Any, Plan]:
             return plan(self.client, source, data, fields, self.settings.decryptor)
 
-        return Download(made, progress=progress, limit=MAX_UNPACKED if limit is None else limit)
+        return Download(start, progress=progress, limit=MAX_UNPACKED if limit is None else limit)
 
     async def signed_url(self, source: Any, data: Any = None, /, **fields: Any) -> str:
-        """The link that a call of APIv2 would get, signed, for a browser to be sent to: to sign a contract (委托代扣)
-        with ``wxpay.v2.papay.entrustweb.get``, say.
+        """The signed URL of a GET operation of APIv2, to redirect a browser to: for example of
+        ``wxpay.v2.papay.entrustweb.get``, to sign a contract (委托代扣).
 
-        Nothing is sent. Raises ValidationError for what is signed in its headers or its body, and as a call does.
+        Nothing is sent. Raises ValidationError for an operation that is signed in its headers or body, and what a call
+        raises before sending.
         """
         from wxpay_dsl.wechat.v2.links import signed_url
 
@@ -270,27 +271,27 @@ class Wechatpay(Chain):
 
     @property
     def payment_params(self) -> PaymentParams:
-        """What the front end needs to open the cashier (调起支付): ``await wxpay.payment_params.jsapi(response)``."""
+        """Parameters for the front end to request a payment (调起支付): ``await wxpay.payment_params.jsapi(response)``."""
         from wxpay_dsl.wechat.payment_params.builder import PaymentParams
 
         settings = self.settings
         return PaymentParams(settings.mchid, settings.signer, settings.apiv2_key)
 
     def preload(self) -> None:
-        """Reads all specs now, for servers that want no first touch later. Raises SpecError for one that is broken."""
+        """Reads all specs now, so that no later call has to. Raises SpecError for a broken file."""
         self._tree.preload()
 
-    if not TYPE_CHECKING:  # a type checker knows the declared paths, and is to refuse a misspelt one
+    if not TYPE_CHECKING:  # type checkers know the declared paths, and report a misspelt one
 
         def __getattr__(self, name: str) -> Node:
-            # Asked only for what is not an attribute: a segment of a path.
+            # Called only for names that are not attributes: path segments.
             if name.startswith("_"):
                 raise AttributeError(name)
             node = self.__dict__[name] = getattr(self._root, name)
             return node
 
     def __getitem__(self, segment: str) -> Node:
-        """A segment exactly as written; what follows is not typed: ``wxpay["v3"]["my"].thing.post({})``."""
+        """A literal path segment; what follows is not typed: ``wxpay["v3"]["my"].thing.post({})``."""
         return self._root[segment]
 
     def __dir__(self) -> list[str]:
@@ -302,16 +303,16 @@ class Wechatpay(Chain):
         return f"<Wechatpay {self._settings.mchid} at {self._settings.base_url}>"
 
     def __copy__(self) -> Self:
-        # Shares everything: connections too.
+        # A copy shares everything, connections included.
         other = type(self).__new__(type(self))
         other.__dict__.update(self.__dict__)
         return other
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a client holds keys and connections and is never pickled: make one in the other process")
+        raise TypeError("a client holds keys and connections and is never pickled: create one in the other process")
 
     async def close(self) -> None:
-        """Closes the connections; further calls raise ClosedError."""
+        """Closes the client, and its connections if it owns them. Later calls raise ClosedError."""
         self._closed = True
         if self._parts is not None:
             await self._parts.close()
