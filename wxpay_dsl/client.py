@@ -271,7 +271,7 @@ class Wechatpay(Chain):
 
     @property
     def payment_params(self) -> PaymentParams:
-        """Parameters for the front end to request a payment (调起支付): ``await wxpay.payment_params.jsapi(response)``."""
+        """Parameters for requesting a payment (调起支付): ``await wxpay.payment_params.jsapi(response)``."""
         from wxpay_dsl.wechat.payment_params.builder import PaymentParams
 
         settings = self.settings

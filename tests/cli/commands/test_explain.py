@@ -102,7 +102,7 @@ def test_which_line_was_signed_otherwise(case: Mapping[str, Any], wxpay: Wxpay, 
 @pytest.mark.parametrize(
     ("made", "said"),
     [
-        ({"key": make_merchant().private_key}, "another private key made it"),
+        ({"key": make_merchant().private_key}, "made with another private key"),
         ({"digest": SHA1}, "SHA-1, where SHA-256 belongs"),
         ({"digest": MD5}, "MD5, where SHA-256 belongs"),
         ({"padding": PSS(MGF1(SHA256()), 32)}, "PSS padding"),

@@ -48,7 +48,7 @@ async def examine_host(origin: str, tls: ssl.SSLContext, *, spare: bool) -> Asyn
         )
     except ssl.SSLCertVerificationError as error:
         mend = (
-            "check this machine's clock and its CA certificates. If a company proxy intercepts TLS, give its certificate "
+            "check this machine's clock and its CA certificates. If a proxy intercepts TLS, give its certificate "
             "authority as `ca`"
         )
         yield Check("TLS", good=bad, text=f"{host}{role}: {error.verify_message}", mend=mend)
