@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import copy
+import inspect
 import os
 import pickle
 import pydoc
@@ -29,6 +30,7 @@ from wxpay_dsl import (
     Wechatpay,
 )
 from wxpay_dsl.sandbox import Sandbox
+from wxpay_dsl.settings.options import NAMES
 
 PRESIGN = {
     "appid": "wx8888888888888888",
@@ -280,6 +282,18 @@ class TestFoldersOfOnesOwn:
 
 #: A merchant of APIv2, which needs no key files.
 MERCHANT = {"WXPAY_MCHID": "1900000109", "WXPAY_APIV2_KEY": "192006250b4c09247ec02edce69f6a2d"}
+
+
+class TestTheSignature:
+    def test_interactive_shells_see_every_keyword(self) -> None:
+        assert set(inspect.signature(Wechatpay).parameters) == {*NAMES, "profile"}
+
+    def test_a_subclass_has_its_own(self) -> None:
+        class Mine(Wechatpay):
+            def __init__(self, shop: str) -> None:
+                super().__init__(mchid=shop)
+
+        assert list(inspect.signature(Mine).parameters) == ["shop"]
 
 
 class TestThePublicNames:

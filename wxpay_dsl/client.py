@@ -57,6 +57,21 @@ def _folders_at_import() -> Sequence[str]:
     return at_import(os.environ)
 
 
+class _Signature:
+    """``inspect.signature(Wechatpay)`` with every keyword, for completion in interactive shells; built on demand."""
+
+    def __get__(self, instance: object, owner: type) -> Any:
+        constructed_by = next(each for each in owner.__mro__ if "__init__" in vars(each))
+        if instance is not None or constructed_by is not Wechatpay:
+            raise AttributeError("__signature__")
+        from inspect import Parameter, Signature
+
+        from wxpay_dsl.settings.options import NAMES
+
+        names = (*NAMES, "profile")
+        return Signature([Parameter(name, Parameter.KEYWORD_ONLY, default=None) for name in names])
+
+
 class Wechatpay(Chain):
     """An async client of WeChat Pay (微信支付).
 
@@ -65,6 +80,7 @@ class Wechatpay(Chain):
     with``, or call ``await wxpay.close()``.
     """
 
+    __signature__ = _Signature()
     _closed: bool = False
     #: None until a client of :meth:`from_environment` loads them, or if the constructor raised.
     _settings: Settings | None = None

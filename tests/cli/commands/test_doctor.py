@@ -222,7 +222,7 @@ def test_what_only_the_service_can_tell(
     env = {name: value.replace("{id}", its_id) for name, value in change.items()}
     ran = wxpay("doctor", "--json", "--profile", str(profile), env=env)
     assert said in told(ran, title)
-    assert ran.code == (0 if "asked for" in said else 1)
+    assert ran.code == (0 if "was requested" in said else 1)
 
 
 class Stranger(ThreadingHTTPServer):
@@ -291,8 +291,8 @@ LIST = {"serial_no": "5F00", "encrypt_certificate": {"algorithm": "AEAD_AES_256_
         (401, b"<html>Proxy says no</html>", "service", False, "401.*the response may not be from WeChat Pay"),
         (401, b'{"code":"SIGN_ERROR","message":"no"}', "signature", False, "refuses it, SIGN_ERROR: no"),
         (403, b'{"code":"NO_AUTH","message":"this address is not allowed"}', "service", False, "NO_AUTH: this address"),
-        (429, b'{"code":"FREQUENCY_LIMITED","message":"slow"}', "service", None, "FREQUENCY_LIMITED: slow.*not known"),
-        (503, b'{"code":"SERVICE_BUSY","message":"later"}', "service", None, "SERVICE_BUSY: later.*not known"),
+        (429, b'{"code":"FREQUENCY_LIMITED","message":"slow"}', "service", None, "FREQUENCY_LIMITED: slow.*does not show"),
+        (503, b'{"code":"SERVICE_BUSY","message":"later"}', "service", None, "SERVICE_BUSY: later.*does not show"),
         (500, b'{"code":"SYSTEM_ERROR","message":"none"}', "mode", True, "no platform certificates .*500 SYSTEM_ERROR"),
     ],
 )
