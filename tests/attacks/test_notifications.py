@@ -31,8 +31,8 @@ NAMES = ("Wechatpay-Timestamp", "Wechatpay-Nonce", "Wechatpay-Signature", "Wecha
 class Books:
     """A shop: what it has booked, by what it was told."""
 
-    def __init__(self, *recipients: MerchantKeys) -> None:
-        self.notifications = Notifications(*(recipients or (SENDER.merchant_keys,)), store="memory")
+    def __init__(self, *merchants: MerchantKeys) -> None:
+        self.notifications = Notifications(*(merchants or (SENDER.merchant_keys,)), store="memory")
         self.booked: list[Any] = []
 
         @self.notifications.fallback

@@ -90,7 +90,7 @@ _SHAPES: Final[Mapping[str, Callable[[list[bytes]], bytes]]] = {
     "the line feeds were written as a backslash and an n": lambda lines: b"\\n".join((*lines, b"")),
     "the line feeds were left out": b"".join,
     "nonce and timestamp were swapped": lambda lines: _canonical([*lines[:2], lines[3], lines[2], lines[4]]),
-    "method and URL were left out, as in the message of an answer": lambda lines: _canonical(lines[2:]),
+    "method and URL were left out, as in the message of a response": lambda lines: _canonical(lines[2:]),
     "the message begins with a byte order mark": lambda lines: b"\xef\xbb\xbf" + _canonical(lines),
 }
 

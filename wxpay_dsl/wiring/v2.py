@@ -68,7 +68,7 @@ def _field(response: Response[object], name: str) -> str:
     """A field of a response. Raises ResponseDecodeError if it is missing."""
     value = response.data.get(name) if isinstance(response.data, dict) else None
     if not isinstance(value, str) or not value:
-        answer = response.exchange.answer
+        raw = response.exchange.answer
         message = f"the response has no `{name}`"
-        raise ResponseDecodeError(answer.name, message, False, answer.status, answer.headers, answer.body)
+        raise ResponseDecodeError(raw.name, message, False, raw.status, raw.headers, raw.body)
     return value

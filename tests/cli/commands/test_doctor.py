@@ -291,7 +291,7 @@ LIST = {"serial_no": "5F00", "encrypt_certificate": {"algorithm": "AEAD_AES_256_
         (401, b"<html>Proxy says no</html>", "service", False, "401.*the response may not be from WeChat Pay"),
         (401, b'{"code":"SIGN_ERROR","message":"no"}', "signature", False, "refuses it, SIGN_ERROR: no"),
         (403, b'{"code":"NO_AUTH","message":"this address is not allowed"}', "service", False, "NO_AUTH: this address"),
-        (429, b'{"code":"FREQUENCY_LIMITED","message":"slow"}', "service", None, "FREQUENCY_LIMITED: slow.*does not show"),
+        (429, b'{"code":"FREQUENCY_LIMITED","message":"slow"}', "service", None, "FREQUENCY_LIMITED: .*does not show"),
         (503, b'{"code":"SERVICE_BUSY","message":"later"}', "service", None, "SERVICE_BUSY: later.*does not show"),
         (500, b'{"code":"SYSTEM_ERROR","message":"none"}', "mode", True, "no platform certificates .*500 SYSTEM_ERROR"),
     ],

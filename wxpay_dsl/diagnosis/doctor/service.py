@@ -82,11 +82,11 @@ async def examine_service(settings: Settings, tree: Tree) -> AsyncIterator[Check
         yield _platform_key(exchange.answer, wanted[0] if wanted else "", known)
         for key_id in wanted[1:]:
             try:
-                answer = (await _send(shared, settings, url, key_id)).answer
+                response = (await _send(shared, settings, url, key_id)).answer
             except SdkError as error:
                 yield Check("platform key", good=False, text=f"{key_id}: {error}")
             else:
-                yield _platform_key(answer, key_id, known)
+                yield _platform_key(response, key_id, known)
     finally:
         await shared.close()
 
@@ -106,9 +106,9 @@ async def _send(shared: Shared, settings: Settings, url: str, wanted: str) -> Ex
     return exchange
 
 
-def _clock(answer: RawResponse, here: float) -> Iterator[Check]:
+def _clock(response: RawResponse, here: float) -> Iterator[Check]:
     try:
-        there = parsedate_to_datetime(answer.headers["Date"]).timestamp()
+        there = parsedate_to_datetime(response.headers["Date"]).timestamp()
     except (KeyError, ValueError, OverflowError):
         yield Check("clock", good=None, text="the response has no Date header to compare this machine's clock with")
         return
@@ -126,45 +126,45 @@ def _clock(answer: RawResponse, here: float) -> Iterator[Check]:
 
 def _refused(exchange: Exchange) -> Check | None:
     """The check of a response that refuses the signature, or is not from WeChat Pay."""
-    answer = exchange.answer
-    if answer.status == 200:
+    response = exchange.answer
+    if response.status == 200:
         return None
-    error = explain_refusal(exchange, refusal_v3(None, answer))
+    error = explain_refusal(exchange, refusal_v3(None, response))
     if not isinstance(error, ServiceError) or not error.code:
         return Check("service", good=False, text=str(error), mend=_NOT_WECHAT_PAY)
     refusal = f"{error.code:.40}: {error.message:.200}"
-    if isinstance(error, SignError) or answer.status == 401:
+    if isinstance(error, SignError) or response.status == 401:
         return Check("signature", good=False, text=f"the service refuses it, {refusal}", mend=error.hint)
-    if (answer.status, error.code) in _NO_CERTIFICATES:
+    if (response.status, error.code) in _NO_CERTIFICATES:
         return None
     # A rate limit, maintenance, or an IP address that is not allowed: unrelated to the keys.
-    text = f"HTTP {answer.status}, {refusal}: this does not show whether the signature is accepted"
-    later = answer.status == 429 or answer.status >= 500
+    text = f"HTTP {response.status}, {refusal}: this does not show whether the signature is accepted"
+    later = response.status == 429 or response.status >= 500
     mend = error.hint or ("run this again later" if later else "")
     return Check("service", good=None if later else False, text=text, mend=mend)
 
 
-def _foreign(answer: RawResponse) -> Check | None:
+def _foreign(response: RawResponse) -> Check | None:
     """The check of a response of status 200 that has no certificates, such as a page of a proxy."""
-    if answer.status != 200:
+    if response.status != 200:
         return None
     try:
-        document = json.loads(answer.body)
+        document = json.loads(response.body)
     except (ValueError, RecursionError):
         document = None
     if isinstance(document, dict) and isinstance(document.get("data"), list):
         return None
-    kind = answer.headers.get("Content-Type", "no type")
-    begins = answer.body[:60].decode("utf-8", "replace")
-    text = on_one_line(f"HTTP 200, but without certificates: {kind[:60]}, {len(answer.body)} bytes: {begins!r}")
+    kind = response.headers.get("Content-Type", "no type")
+    begins = response.body[:60].decode("utf-8", "replace")
+    text = on_one_line(f"HTTP 200, but without certificates: {kind[:60]}, {len(response.body)} bytes: {begins!r}")
     return Check("service", good=False, text=text, mend=_NOT_WECHAT_PAY)
 
 
-def _mode(answer: RawResponse, settings: Settings) -> tuple[tuple[PlatformKey, ...], list[Check]]:
+def _mode(response: RawResponse, settings: Settings) -> tuple[tuple[PlatformKey, ...], list[Check]]:
     """The certificates in the response, and the checks of the mode and the APIv3 key."""
     public = any(is_public_key_id(key.id) for key in settings.keys)
-    if answer.status != 200:
-        error = refusal_v3(None, answer)
+    if response.status != 200:
+        error = refusal_v3(None, response)
         code = f"{error.status} {error.code}" if isinstance(error, ServiceError) else ""
         text = f"public key (微信支付公钥): the service has no platform certificates for this merchant ({code})"
         steps = [Check("mode", good=public, text=text, mend="" if public else _PUBLIC_KEY_SOURCE)]
@@ -181,7 +181,7 @@ def _mode(answer: RawResponse, settings: Settings) -> tuple[tuple[PlatformKey, .
         steps.append(Check("APIv3 key", good=None, text="without it the certificates cannot be decrypted", mend=mend))
         return (), steps
     try:
-        keys = decrypt_certificates(answer.body, settings.apiv3_key)
+        keys = decrypt_certificates(response.body, settings.apiv3_key)
     except PlatformCertificatesError as error:
         steps.append(_unusable(error))
         return (), steps
@@ -207,14 +207,14 @@ def _unusable(error: PlatformCertificatesError) -> Check:
     return Check("APIv3 key", good=False, text=text, mend=mend)
 
 
-def _platform_key(answer: RawResponse, wanted: str, known: PlatformKeys) -> Check:
+def _platform_key(response: RawResponse, wanted: str, known: PlatformKeys) -> Check:
     """The check of the signature of a response, with the platform keys at hand."""
-    if "Wechatpay-Signature" not in answer.headers and answer.status != 200:
+    if "Wechatpay-Signature" not in response.headers and response.status != 200:
         which = f" ({wanted})" if wanted else ""
         text = f"not checked, as this response is not signed{which}; the first call will check it"
         return Check("platform key", good=None, text=text)
     try:
-        signed = read_headers(answer.headers, answer.name)
+        signed = read_headers(response.headers, response.name)
     except VerificationError as error:
         return Check("platform key", good=False, text=str(error))
     key = known.get(signed.serial)
@@ -228,7 +228,7 @@ def _platform_key(answer: RawResponse, wanted: str, known: PlatformKeys) -> Chec
         )
         return Check("platform key", good=False, text=text, mend=mend)
     try:
-        check_signature(signed, answer.body, key, answer.name, headers=answer.headers)
+        check_signature(signed, response.body, key, response.name, headers=response.headers)
     except VerificationError as error:
         mend = f"the key configured for {key.id} is another one: {_PUBLIC_KEY_SOURCE}"
         return Check("platform key", good=False, text=str(error), mend=mend)
