@@ -1,4 +1,4 @@
-"""The client as its users meet it: one object, a chain, and nothing that happens before it is asked for."""
+"""The public client: the chain, its attributes, and that nothing happens before the first call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Thousands of merchants in one process: settings of their own; connections, specs and certificates shared."""
+"""Thousands of merchants in one process, which share connections, specs and all other settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A client that runs for years: what it sends again and what never, which host it turns to, how it ends."""
+"""Retries, failover, platform key rotation and connection handling of a long-running client."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings: where they come from and in which order, and what is refused before a client exists, with a reason."""
+"""Settings: their sources, precedence, and the errors for those that cannot work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that are written and names that are sent: never through a link, never to another place, never a formula."""
+"""Files are never written through links or outside their folder, and CSV cells never start a formula."""
 
 from __future__ import annotations
 

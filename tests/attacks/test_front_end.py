@@ -1,4 +1,4 @@
-"""What the front end is given is signed for one purpose: whoever chose a value of it can make nothing else of it."""
+"""Signed payment parameters cannot be reused for another purpose by whoever chooses one of their values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A path that is nearly right sends no sensitive field in the clear, and logs none."""
+"""A call to a misspelt path sends no sensitive field in the clear, and logs none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whoever can reach the address for notifications, and is not WeChat Pay, changes nothing that is booked."""
+"""Forged, altered and replayed notifications cause no change of state."""
 
 from __future__ import annotations
 

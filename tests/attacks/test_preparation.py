@@ -1,4 +1,4 @@
-"""``timeout=`` bounds a whole call: what has to be fetched before it can be sent is counted too."""
+"""``timeout=`` bounds a whole call, including what must be fetched before it can be sent."""
 
 from __future__ import annotations
 

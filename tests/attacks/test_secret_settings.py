@@ -1,4 +1,4 @@
-"""No secret setting is in a frame that an error passes through, in an error, or in what another library says."""
+"""Secret settings are in no frame of an error, in no error message, and in no message of a library."""
 
 from __future__ import annotations
 

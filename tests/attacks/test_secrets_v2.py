@@ -1,4 +1,4 @@
-"""The APIv2 key and WeCom's agent secret are in no variable of any frame that raises: error trackers send those."""
+"""The APIv2 key and the WeCom secret are in no variable of a frame that raises: error trackers send those."""
 
 from __future__ import annotations
 

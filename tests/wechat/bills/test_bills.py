@@ -1,4 +1,4 @@
-"""Bills as rows: of every kind, however they are cut on their way, whatever WeChat Pay writes around the values."""
+"""Bills parsed into rows: every kind, in pieces of any size, with every known variation of format."""
 
 from __future__ import annotations
 

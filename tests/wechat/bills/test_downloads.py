@@ -1,4 +1,4 @@
-"""What is downloaded and from where: the whole flow of a bill, links that are followed and links that are not."""
+"""Downloads: the whole flow of a bill, and which links are followed."""
 
 from __future__ import annotations
 

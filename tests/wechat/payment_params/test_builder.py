@@ -1,4 +1,4 @@
-"""What the front end needs, from the response of an order on the sandbox, checked with the merchant's public key."""
+"""Payment parameters from the response of an order on the sandbox, verified with the merchant's public key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the front end gets: exactly its names, signed as openssl signs."""
+"""Payment parameters: exact names, and signatures equal to those of openssl."""
 
 from __future__ import annotations
 
