@@ -195,10 +195,11 @@ def _drift(merged: Mapping[str, Any]) -> Reporter | None:
 
     if isinstance(on_drift, (str, os.PathLike)):
         try:
-            on_drift = drift_log(Path(on_drift), __version__)
+            return Reporter(drift_log(Path(on_drift), __version__))
         except OSError as error:
             raise ConfigurationError(f"`on_drift` {shown(on_drift)} cannot be written: {error.strerror}") from None
-    if not callable(on_drift):
+    is_function: bool = callable(on_drift)
+    if not is_function:
         raise ConfigurationError("`on_drift` is a function that takes a Drift, or the file that differences go to")
     return Reporter(on_drift)
 

@@ -227,7 +227,7 @@ class TestVerify:
     ) -> None:
         headers, body = sent
         shown = verify(wxpay, folder, {**headers, "Wechatpay-Serial": "PUB_KEY_ID_0000"}, body)
-        assert f"valid for {throwaway_public_key().id}" in shown.out
+        assert f"it is that of {throwaway_public_key().id}" in shown.out
 
     def test_another_apiv3_key(self, wxpay: Wxpay, folder: Path, sent: tuple[dict[str, str], bytes]) -> None:
         profile = folder / "wxpay.toml"
