@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, get_args
+from typing import TYPE_CHECKING, Any, Final, cast, get_args
 from urllib.parse import urlsplit
 
 from attrs import evolve, field, fields, frozen
@@ -38,7 +38,7 @@ from .sources import ENVIRONMENT, masked_environment, merge, named_keys, read_pr
 from .spec_folders import as_list
 
 if TYPE_CHECKING:
-    from wxpay_dsl.core.observe.drift import Reporter
+    from wxpay_dsl.core.observe.drift import OnDrift, Reporter
 
 __all__ = ["ENVIRONMENT", "MERCHANT", "NAMES", "Settings", "merge", "named_keys", "read_profile"]
 
@@ -198,10 +198,9 @@ def _drift(merged: Mapping[str, Any]) -> Reporter | None:
             return Reporter(drift_log(Path(on_drift), __version__))
         except OSError as error:
             raise ConfigurationError(f"`on_drift` {shown(on_drift)} cannot be written: {error.strerror}") from None
-    is_function: bool = callable(on_drift)
-    if not is_function:
+    if not callable(on_drift):
         raise ConfigurationError("`on_drift` is a function that takes a Drift, or the file that differences go to")
-    return Reporter(on_drift)
+    return Reporter(cast("OnDrift", on_drift))
 
 
 def _v2_sandbox(merged: Mapping[str, Any]) -> SandboxName | None:
