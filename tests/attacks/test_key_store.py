@@ -36,7 +36,7 @@ def entry(folder: Path) -> Path:
 
 async def filled(folder: Path) -> Path:
     """The file, after a client has kept in it what it downloaded."""
-    platform = Platform(platform_keys=[TRUE], signing=TRUE)
+    platform = Platform(certs=[TRUE], signing=TRUE)
     async with serving(platform), wechatpay(platform, certificate_store=folder) as wxpay:
         await call(wxpay)
     return entry(folder)
@@ -98,7 +98,7 @@ async def test_an_entry_that_somebody_wrote_is_not_believed(poison: str, tmp_pat
     assert changed != file.read_bytes()
     file.write_bytes(changed)
     for evil in (FORGED, DOUBLE):
-        platform = Platform(platform_keys=[TRUE], signing=TRUE)
+        platform = Platform(certs=[TRUE], signing=TRUE)
         async with serving(platform), wechatpay(platform, certificate_store=tmp_path) as wxpay:
             await call(wxpay)
             assert platform.downloads == 1, "what was kept is of no use: it is downloaded"
@@ -115,7 +115,7 @@ async def test_an_entry_that_somebody_wrote_is_not_believed(poison: str, tmp_pat
 async def test_another_merchants_entry_is_not_this_ones(tmp_path: Path) -> None:
     file = await filled(tmp_path)
     other = "x" * 32
-    platform = Platform(platform_keys=[TRUE], signing=TRUE, apiv3_key=other)
+    platform = Platform(certs=[TRUE], signing=TRUE, apiv3_key=other)
     async with serving(platform), wechatpay(platform, certificate_store=tmp_path, apiv3_key=other) as wxpay:
         await call(wxpay)
         assert platform.downloads == 1
@@ -153,7 +153,7 @@ async def test_a_link_to_something_else_is_damaged_and_no_more(
     file = await filled(tmp_path / "store")
     file.unlink()
     file.symlink_to(file if target == "loop" else target)
-    platform = Platform(platform_keys=[TRUE], signing=TRUE)
+    platform = Platform(certs=[TRUE], signing=TRUE)
     async with (
         asyncio.timeout(60),
         serving(platform),
@@ -168,7 +168,7 @@ async def test_a_pipe_in_its_place_holds_up_nobody(tmp_path: Path) -> None:
     file = await filled(tmp_path)
     file.unlink()
     os.mkfifo(file)
-    platform = Platform(platform_keys=[TRUE], signing=TRUE)
+    platform = Platform(certs=[TRUE], signing=TRUE)
     async with asyncio.timeout(60), serving(platform), wechatpay(platform, certificate_store=tmp_path) as wxpay:
         await call(wxpay)
         assert platform.downloads == 1
@@ -191,7 +191,7 @@ async def test_an_old_answer_gives_back_no_certificate_that_has_ended(tmp_path: 
     ended = cert(7, start=timedelta(days=-30), end=timedelta(days=-1), key=newer_key())
     file = await filled(tmp_path)
     file.write_bytes(stored(sealed([ended])))
-    platform = Platform(platform_keys=[TRUE], signing=TRUE)
+    platform = Platform(certs=[TRUE], signing=TRUE)
     async with serving(platform), wechatpay(platform, certificate_store=tmp_path) as wxpay:
         await call(wxpay)
 
