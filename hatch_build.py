@@ -1,7 +1,7 @@
-"""The build's own step: a wheel carries the specs with their index built, and the static types made from them.
+"""Hatchling's build hook: adds the specs with their index, and the static types generated from them, to the wheel.
 
-So its first import reads no YAML, and an editor knows every endpoint. An editable install gets the types too. The
-guides and examples come along for ``wxpay docs``.
+With the index the first import reads no YAML; with the types an editor completes every endpoint. An editable install
+gets the types only. Guides and examples are added for ``wxpay docs``.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
 class Generated(BuildHookInterface[Any]):
-    """Adds to the wheel what is made from ``specs/``."""
+    """Adds the files generated from ``specs/`` to the wheel."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Called by hatchling before it collects the files."""
+        """Generates the files; called before hatchling collects them."""
         root = Path(self.root)
         sys.path.insert(0, str(root))
         try:
@@ -55,7 +55,7 @@ class Generated(BuildHookInterface[Any]):
         }
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
-        """Called when the wheel is written."""
+        """Deletes the generated files; called after the wheel is written."""
         if version != "editable":
             self._folder.cleanup()
 

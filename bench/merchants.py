@@ -67,7 +67,7 @@ async def _measure(config: dict[str, Any], number: int, rounds: int) -> dict[str
         for _ in range(rounds):
             rates["one"].append(await _rate(itertools.repeat(wxpay), config["data"], number))
             rates["many"].append(await _rate(itertools.cycle(many), config["data"], number))
-        connector = wxpay.machinery.shared.transport.session().connector
+        connector = wxpay.transport.session().connector
         connections = sum(map(len, connector._conns.values())) if connector is not None else 0  # noqa: SLF001
     by_one, by_many = statistics.median(rates["one"]), statistics.median(rates["many"])
     return {

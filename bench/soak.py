@@ -147,7 +147,7 @@ async def _soak(home: Path, url: str, total: int) -> dict[str, Any]:
     try:
         await asyncio.gather(*(_work(wxpay, tally, numbers) for _ in range(_WORKERS)))
         seconds = time.monotonic() - begun
-        connector = wxpay.machinery.shared.transport.session().connector
+        connector = wxpay.transport.session().connector
         # All connections must have been returned; a download of keys in the background may still use one.
         patience = time.monotonic() + 30
         while connector is not None and connector._acquired and time.monotonic() < patience:  # noqa: ASYNC110, SLF001

@@ -1,4 +1,4 @@
-"""The specs that the package ships: all of the API, in files that a person enjoys reading, with nothing wrong in it."""
+"""The packaged specs: complete, readable, and without findings of the linter."""
 
 from __future__ import annotations
 

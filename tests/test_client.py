@@ -1,9 +1,11 @@
-"""The client as its users meet it: one object, a chain, and nothing that happens before it is asked for."""
+"""The public client: the chain, its attributes, and that nothing happens before the first call."""
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import copy
+import inspect
 import os
 import pickle
 import pydoc
@@ -28,6 +30,7 @@ from wxpay_dsl import (
     Wechatpay,
 )
 from wxpay_dsl.sandbox import Sandbox
+from wxpay_dsl.settings.options import NAMES
 
 PRESIGN = {
     "appid": "wx8888888888888888",
@@ -137,11 +140,11 @@ class TestCalls:
 class TestTheObject:
     async def test_nothing_is_made_before_the_first_call(self, sandbox: Sandbox) -> None:
         client = Wechatpay(**sandbox.credentials)
-        assert client._machinery is None
+        assert client._parts is None
         assert repr(client) == f"<Wechatpay {client.settings.mchid} at {sandbox.url}>"
         async with client:
             pass
-        assert client._machinery is None
+        assert client._parts is None
         with pytest.raises(ClosedError):
             await client["v3"].eduPapay.contracts.presign(PRESIGN)
         await client.close()
@@ -279,3 +282,37 @@ class TestFoldersOfOnesOwn:
 
 #: A merchant of APIv2, which needs no key files.
 MERCHANT = {"WXPAY_MCHID": "1900000109", "WXPAY_APIV2_KEY": "192006250b4c09247ec02edce69f6a2d"}
+
+
+class TestTheSignature:
+    def test_interactive_shells_see_every_keyword(self) -> None:
+        assert set(inspect.signature(Wechatpay).parameters) == {*NAMES, "profile"}
+
+    def test_a_subclass_has_its_own(self) -> None:
+        class Mine(Wechatpay):
+            def __init__(self, shop: str) -> None:
+                super().__init__(mchid=shop)
+
+        assert list(inspect.signature(Mine).parameters) == ["shop"]
+
+
+class TestThePublicNames:
+    def test_type_checkers_and_the_interpreter_see_the_same(self) -> None:
+        source = ast.parse(Path(wxpay_dsl.__file__).read_bytes())
+        (static,) = [
+            node for node in source.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        ]
+        imports = [node for node in static.body if isinstance(node, ast.ImportFrom)]
+        seen = {alias.name: node.module for node in imports for alias in node.names}
+        assert all(alias.asname == alias.name for node in imports for alias in node.names)
+        modules = {name: module.rpartition(".")[0] for name, module in wxpay_dsl._MODULES.items()}
+        assert seen == {**wxpay_dsl._HOMES, **modules}
+        assert {*seen, "Wechatpay", "__version__", "wxpay"} == set(wxpay_dsl.__all__)
+
+    @pytest.mark.parametrize("name", wxpay_dsl.__all__)
+    def test_each_is_there(self, name: str) -> None:
+        assert getattr(wxpay_dsl, name) is not None
+
+    def test_any_other_is_not(self) -> None:
+        with pytest.raises(AttributeError, match="module 'wxpay_dsl' has no attribute 'Nothing'"):
+            _ = wxpay_dsl.Nothing

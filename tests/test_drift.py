@@ -1,4 +1,4 @@
-"""``Wechatpay(on_drift=…)``: a service that says more, or other things, than the specs know."""
+"""``Wechatpay(on_drift=…)`` reports responses that differ from their specs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Thousands of merchants in one process: settings of their own; connections, specs and certificates shared."""
+"""Thousands of merchants in one process, which share connections, specs and all other settings."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ async def test_each_merchant_signs_for_itself_over_the_same_connections() -> Non
         others = [wxpay.as_merchant(**merchant(number)) for number in range(1, 51)]
         for one in [wxpay, *others]:
             await call(one)
-        transport = wxpay.machinery.shared.transport
-        assert all(one.machinery.shared.transport is transport for one in others)
+        transport = wxpay.transport
+        assert all(one.transport is transport for one in others)
         session = transport.session()
         assert session.connector is not None
         assert len(session.connector._conns) == 1  # one after the other, so one connection
@@ -59,7 +59,7 @@ async def test_a_merchant_costs_at_most_30_kb_and_no_session() -> None:
     async with serving(platform), wechatpay(platform, platform_keys=CERTS) as wxpay:
         warm = wxpay.as_merchant(**merchant(1))
         await call(warm)
-        sessions = len(wxpay.machinery.shared.transport._sessions)
+        sessions = len(wxpay.transport._sessions)
         gc.collect()
         tracemalloc.start()
         before = tracemalloc.get_traced_memory()[0]
@@ -70,7 +70,7 @@ async def test_a_merchant_costs_at_most_30_kb_and_no_session() -> None:
         gc.collect()
         each = (tracemalloc.get_traced_memory()[0] - before) / len(others)
         tracemalloc.stop()
-        assert len(wxpay.machinery.shared.transport._sessions) == sessions == 1
+        assert len(wxpay.transport._sessions) == sessions == 1
     assert each < 30_000, f"{each:.0f} bytes a merchant"
 
 
@@ -160,10 +160,11 @@ async def test_the_keyrings_that_are_kept_are_bounded(monkeypatch: pytest.Monkey
     monkeypatch.setattr(assembly, "_KEYRINGS", 3)
     async with serving(Platform(signing=FIRST)) as platform, wechatpay(platform, platform_keys=CERTS) as wxpay:
         kept = [wxpay.as_merchant(**merchant(number, platform_keys=None)) for number in range(1, 9)]
-        assert len(wxpay.machinery.shared.keyrings) == 3
         await asyncio.gather(*map(call, kept))
         again = wxpay.as_merchant(**merchant(8, platform_keys=None))
         assert again.keyring is kept[-1].keyring
+        dropped = wxpay.as_merchant(**merchant(1, platform_keys=None))
+        assert dropped.keyring is not kept[0].keyring
 
 
 async def test_each_merchant_has_certificates_of_its_own() -> None:
@@ -186,9 +187,9 @@ async def test_what_cannot_work_is_refused_as_for_any_client() -> None:
     async with serving(Platform()) as platform, wechatpay(platform, platform_keys=CERTS) as wxpay:
         with pytest.raises(ConfigurationError, match="apiv3_key"):
             wxpay.as_merchant(**merchant(1, apiv3_key="short"))
-        with pytest.raises(ConfigurationError, match="nothing to verify answers with"):
+        with pytest.raises(ConfigurationError, match="no key to verify responses with"):
             wxpay.as_merchant(**merchant(1, platform_keys=None, apiv3_key=None))
-        with pytest.raises(TypeError):
+        with pytest.raises(TypeError, match="unexpected keyword argument 'base_url'"):
             wxpay.as_merchant(**merchant(1), base_url="http://127.0.0.1:1")
 
 
@@ -213,7 +214,7 @@ async def test_the_sub_merchants_of_a_service_provider_are_fields() -> None:
 async def test_nothing_secret_is_in_a_repr() -> None:
     async with serving(Platform()) as platform, wechatpay(platform, platform_keys=CERTS) as wxpay:
         one = wxpay.as_merchant(**merchant(1, apiv2_key="s" * 32))
-        shown = f"{one!r} {one.settings!r} {one.machinery!r} {one.keyring!r} {one.client!r}"
+        shown = f"{one!r} {one.settings!r} {one._assembled!r} {one.keyring!r} {one.client!r}"
     assert APIV3_KEY not in shown
     assert "s" * 32 not in shown
     assert "PRIVATE" not in shown

@@ -1,4 +1,4 @@
-"""A client that runs for years: what it sends again and what never, which host it turns to, how it ends."""
+"""Retries, failover, platform key rotation and connection handling of a long-running client."""
 
 from __future__ import annotations
 
@@ -353,7 +353,7 @@ class TestEnd:
 
     async def test_an_idle_connection_is_given_up_before_the_service_closes_it(self) -> None:
         async with serving(Platform()) as platform, wechatpay(platform, platform_keys=CERTS) as wxpay:
-            connector: Any = wxpay.machinery.shared.transport.session().connector
+            connector: Any = wxpay.transport.session().connector
             assert connector._keepalive_timeout == 7.0
 
     async def test_a_call_ends_in_its_own_time(self) -> None:

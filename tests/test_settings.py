@@ -1,4 +1,4 @@
-"""Settings: where they come from and in which order, and what is refused before a client exists, with a reason."""
+"""Settings: their sources, precedence, and the errors for those that cannot work."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import NameOID
 
 from wxpay_dsl import ConfigurationError, Wechatpay
+from wxpay_dsl.settings.options import ClientOptions
 from wxpay_dsl.settings.settings import ENVIRONMENT, NAMES, Settings, read_profile
 from wxpay_dsl.settings.spec_folders import at_import
 from wxpay_dsl.wechat.crypto.certificates import certificate_serial
@@ -178,10 +179,23 @@ class TestSources:
         assert (settings.mchid, settings.timeout, settings.strict) == (MCHID, 9.0, False)
 
     def test_every_setting_is_an_argument_of_the_client(self) -> None:
-        import inspect
-
-        assert set(NAMES) | {"profile"} == set(inspect.signature(Wechatpay.__init__).parameters) - {"self"}
+        assert set(NAMES) == set(ClientOptions.__annotations__)
+        assert set(ENVIRONMENT) < set(NAMES)
         assert all(variable == f"WXPAY_{name.upper()}" for name, variable in ENVIRONMENT.items())
+
+    def test_each_setting_is_taken_by_name(self, keys: Keys) -> None:
+        for name in NAMES:
+            Wechatpay(**{**keys.given(), name: keys.given().get(name)})
+        Wechatpay(**keys.given(), profile=None)
+
+    def test_a_misspelt_argument_is_a_type_error_that_holds_no_secret(self, keys: Keys) -> None:
+        message = "Wechatpay.* unexpected keyword argument 'apiv3key'; did you mean 'apiv3_key'?"
+        with pytest.raises(TypeError, match=message) as raised:
+            Wechatpay(**keys.given(apiv3_key=None), apiv3key=APIV3_KEY)
+        # Of the package's own frames: this one holds the key anyway.
+        frames = [frame for frame, _ in traceback.walk_tb(raised.value.__traceback__)][1:]
+        assert frames
+        assert all(APIV3_KEY not in repr(frame.f_locals) for frame in frames)
 
 
 class TestForms:
@@ -228,8 +242,8 @@ class TestForms:
         file.write_bytes(lines)
         for form in (lines.decode(), base64.b64encode(private_pem(keys.merchant).encode()).decode(), file):
             assert Settings.load(keys.given(private_key=form), {}).mchid == MCHID
-        certs = {PUBLIC_KEY_ID: base64.b64encode(public_pem(keys.platform).encode()).decode()}
-        assert [key.id for key in Settings.load(keys.given(platform_keys=certs), {}).keys] == [PUBLIC_KEY_ID]
+        named = {PUBLIC_KEY_ID: base64.b64encode(public_pem(keys.platform).encode()).decode()}
+        assert [key.id for key in Settings.load(keys.given(platform_keys=named), {}).keys] == [PUBLIC_KEY_ID]
 
     def test_base64_of_base64_is_not_read(self, keys: Keys) -> None:
         twice = base64.b64encode(base64.b64encode(private_pem(keys.merchant).encode())).decode()
@@ -279,7 +293,7 @@ class TestForms:
 
     def test_a_private_key_and_a_serial_are_those_of_apiv3(self, keys: Keys) -> None:
         given = {**keys.given(platform_keys=None, apiv3_key=None), "apiv2_key": SECRET}
-        with pytest.raises(ConfigurationError, match="nothing to verify answers with"):
+        with pytest.raises(ConfigurationError, match="no key to verify responses with"):
             Settings.load(given, {})
 
     def test_certificate_mode_needs_no_certificate_yet(self, keys: Keys) -> None:
@@ -305,12 +319,12 @@ REFUSALS: dict[str, tuple[dict[str, Any], str]] = {
     "no serial": ({"serial": None}, "商户API证书序列号.* is missing: give `serial`"),
     "the platform's id for a serial": (
         {"serial": PUBLIC_KEY_ID},
-        "`serial` is WeChat Pay's public key id .*; here belongs the serial of the merchant's own certificate",
+        "`serial` is WeChat Pay's public key id .*; give the serial of the merchant's own certificate",
     ),
     "a serial that is none": ({"serial": "not hex"}, "`serial` is 8 to 40 hexadecimal digits, .* not 'NOT HEX'"),
     "nothing to verify with": (
         {"platform_keys": None, "apiv3_key": None},
-        "nothing to verify answers with: give `platform_keys`",
+        "no key to verify responses with: give `platform_keys`",
     ),
     "an APIv3 key of 31 characters": ({"apiv3_key": "x" * 31}, "`apiv3_key` .* is 32 bytes, .* not 31 bytes"),
     "an APIv3 key of 32 Chinese characters": ({"apiv3_key": "密" * 32}, "`apiv3_key` .* is 32 bytes, .* not 96 bytes"),
@@ -324,17 +338,20 @@ REFUSALS: dict[str, tuple[dict[str, Any], str]] = {
         "not 33 characters .there are blanks or a line break",
     ),
     "an APIv3 key with a blank": ({"apiv3_key": " " + APIV3_KEY}, "not 33 bytes .there are blanks or a line break"),
-    "certs that are a list": (
+    "platform keys that are a list": (
         {"platform_keys": ["pub_key.pem"]},
         "`platform_keys` is a mapping of .* not a value of list",
     ),
-    "certs without an id": (
+    "platform keys without an id": (
         {"platform_keys": "pub_key.pem"},
         "`platform_keys` .* as text is ID=FILE,ID=FILE, .*'pub_key.pem' has no `=`",
     ),
-    "certs that nearly are JSON": ({"platform_keys": "{'PUB_KEY_ID_1': 'a.pem'}"}, "begins as JSON and is none"),
-    "certs of JSON lists": ({"platform_keys": '{"PUB_KEY_ID_1": ["a.pem"]}'}, "a JSON object of texts"),
-    "one id twice": ({"platform_keys": "PUB_KEY_ID_1=a.pem,PUB_KEY_ID_1=b.pem"}, "'PUB_KEY_ID_1' is there twice"),
+    "platform keys that nearly are JSON": (
+        {"platform_keys": "{'PUB_KEY_ID_1': 'a.pem'}"},
+        "begins as JSON but is not valid JSON",
+    ),
+    "platform keys of JSON lists": ({"platform_keys": '{"PUB_KEY_ID_1": ["a.pem"]}'}, "a JSON object of texts"),
+    "one id twice": ({"platform_keys": "PUB_KEY_ID_1=a.pem,PUB_KEY_ID_1=b.pem"}, "'PUB_KEY_ID_1' occurs twice"),
     "a file's name for a platform key's id": (
         {"platform_keys": {"pub_key.pem": PUBLIC_KEY_ID}},
         "platform key 'pub_key.pem': an id is PUB_KEY_ID_… .*; the id and the file are swapped",
@@ -379,7 +396,7 @@ REFUSALS: dict[str, tuple[dict[str, Any], str]] = {
     "a time that is none": ({"timeout": "soon"}, "`timeout` is seconds above 0, not 'soon'"),
     "a time that is no number": ({"timeout": float("nan")}, "`timeout` is seconds above 0, not nan"),
     "half a validation": ({"validate": "sometimes"}, "`validate` is True, False or 'strict', not 'sometimes'"),
-    "a folder that is not there": ({"specs": ["/nowhere"]}, "`specs`: /nowhere is no folder"),
+    "a folder that is not there": ({"specs": ["/nowhere"]}, "`specs`: /nowhere is not a folder"),
     "folders that are a number": ({"specs": 7}, "`specs` is a list of folders, not 7"),
     "a setting that there is not": ({"merchant_id": "1"}, "'merchant_id' is not a setting"),
     "a misspelt setting": ({"apiv3key": "x"}, "'apiv3key' is not a setting; did you mean 'apiv3_key'?"),
@@ -457,10 +474,7 @@ class TestKeysInTheWrongPlace:
 
     def test_the_merchants_serial_among_the_platform_keys(self, keys: Keys) -> None:
         message = self.refused(keys.given(platform_keys={SERIAL.lower(): certificate_pem(keys.merchant)}))
-        assert (
-            f"`platform_keys` holds the merchant's own certificate {SERIAL}: here belong WeChat Pay's public key"
-            in message
-        )
+        assert f"`platform_keys` holds the merchant's own certificate {SERIAL}: give WeChat Pay's public key" in message
 
     def test_the_merchants_own_key_under_the_platforms_id(self, keys: Keys) -> None:
         message = self.refused(keys.given(platform_keys={PUBLIC_KEY_ID: public_pem(keys.merchant)}))
@@ -478,7 +492,7 @@ class TestKeysInTheWrongPlace:
 
     def test_a_key_that_does_not_match_its_certificate(self, keys: Keys) -> None:
         message = self.refused(keys.given(certificate=certificate_pem(keys.platform)))
-        assert "`private_key` and `certificate` do not belong together" in message
+        assert "`private_key` and `certificate` do not match" in message
 
     def test_a_serial_that_is_not_the_certificates(self, keys: Keys) -> None:
         other = "6" + SERIAL[1:]
@@ -506,9 +520,12 @@ class TestProfiles:
             ("mch_id = '1'", "'mch_id' is not a setting; did you mean 'mchid'?"),
             ("platform_keys = 'pub_key.pem'", "`platform_keys` is a table of platform key id to file"),
             ("specs = 7", "`specs` is a list of folders"),
-            ("[certs]\nPUB_KEY_ID_1 = 'a.pem'\napiv3_key = 'x'", "`apiv3_key` stands below [certs], .* move it above"),
-            ("[certs]\ntimeout = 5", "`timeout` stands below [certs]"),
-            ("[wxpay]\nmchid = '1'", "'wxpay' is not a setting; settings stand at the top of a profile"),
+            (
+                "[platform_keys]\nPUB_KEY_ID_1 = 'a.pem'\napiv3_key = 'x'",
+                "`apiv3_key` is below [platform_keys], .*: move it above",
+            ),
+            ("[platform_keys]\ntimeout = 5", "`timeout` is below [platform_keys]"),
+            ("[wxpay]\nmchid = '1'", "'wxpay' is not a setting; settings belong at the top of a profile"),
             ("a = " + "[" * 100_000, "is not TOML"),
             ("x" * 300_000 + " = 1", "is not a setting"),
         ],
@@ -528,7 +545,7 @@ class TestProfiles:
 
     def test_one_that_is_not_utf_8(self, tmp_path: Path) -> None:
         (tmp_path / "wxpay.toml").write_bytes("mchid = '1'\n# 商".encode("gbk"))
-        with pytest.raises(ConfigurationError, match=r"is not TOML, .* another encoding .line 2.; save it as UTF-8"):
+        with pytest.raises(ConfigurationError, match=r"is not UTF-8, .* another encoding .line 2.; save it as UTF-8"):
             read_profile(tmp_path / "wxpay.toml")
         (tmp_path / "wxpay.toml").write_text("mchid = '1'", "utf-16")
         with pytest.raises(ConfigurationError, match="in UTF-16"):

@@ -1,4 +1,4 @@
-"""What is pinned is what pyproject.toml asks for, and a build is the same bytes wherever and whenever it is made."""
+"""Pinned requirements match pyproject.toml, and builds are reproducible."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The built wheel, installed where nothing else is: it carries the specs, their index and the types, and it calls."""
+"""The built wheel, installed in an empty environment, has specs, index and types, and makes calls."""
 
 from __future__ import annotations
 

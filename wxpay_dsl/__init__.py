@@ -1,255 +1,201 @@
 """WeChat Pay (微信支付) for async Python: the whole API as data, one attribute chain, every call signed and verified.
 
-Importing this loads the tree of all operations and nothing heavier; what a name needs is imported when the name is
-used.
+The public names are those of ``__all__``. Importing the package loads the index of all operations and nothing heavier:
+the module of each other name is imported when the name is first used.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ._version import __version__
-from .client import Wechatpay
+from ._version import __version__ as __version__
+from .client import Wechatpay as Wechatpay
 
 if TYPE_CHECKING:
+    # The static view of `_EXPORTS`; a test compares the two.
+    # isort: off
     from .core.errors import (
-        ClosedError,
-        ConfigurationError,
-        ConnectionFailedError,
-        FieldError,
-        FileCorruptedError,
-        RequestTimeoutError,
-        ResponseDecodeError,
-        ResponseTooLargeError,
-        ResponseTruncatedError,
-        SdkError,
-        ServiceError,
-        SpecError,
-        TransportError,
-        UndeclaredPathError,
-        ValidationError,
+        ClosedError as ClosedError,
+        ConfigurationError as ConfigurationError,
+        ConnectionFailedError as ConnectionFailedError,
+        FieldError as FieldError,
+        FileCorruptedError as FileCorruptedError,
+        RequestTimeoutError as RequestTimeoutError,
+        ResponseDecodeError as ResponseDecodeError,
+        ResponseTooLargeError as ResponseTooLargeError,
+        ResponseTruncatedError as ResponseTruncatedError,
+        SdkError as SdkError,
+        ServiceError as ServiceError,
+        SpecError as SpecError,
+        TransportError as TransportError,
+        UndeclaredPathError as UndeclaredPathError,
+        ValidationError as ValidationError,
     )
-    from .core.http.download import Download, Progress
-    from .core.observe.drift import Drift
-    from .core.observe.hooks import Call, Hook
-    from .core.observe.telemetry import OpenTelemetry
-    from .core.request.build import SpecWarning
-    from .core.request.files import File
-    from .core.response import Response
-    from .notify.notification import Notification, NotificationError
-    from .notify.notifications import Notifications
-    from .wechat import bills
-    from .wechat.bills import BillFormatError
-    from .wechat.crypto.decryptor import Decryptor
-    from .wechat.crypto.signer import Signer, SignerError
+    from .core.http.download import (
+        Download as Download,
+        Progress as Progress,
+    )
+    from .core.observe.drift import Drift as Drift
+    from .core.observe.hooks import (
+        Call as Call,
+        Hook as Hook,
+    )
+    from .core.observe.telemetry import OpenTelemetry as OpenTelemetry
+    from .core.request.build import SpecWarning as SpecWarning
+    from .core.request.files import File as File
+    from .core.response import Response as Response
+    from .notify.notification import (
+        Notification as Notification,
+        NotificationError as NotificationError,
+    )
+    from .notify.notifications import Notifications as Notifications
+    from .wechat import bills as bills
+    from .wechat.bills import BillFormatError as BillFormatError
+    from .wechat.crypto.decryptor import Decryptor as Decryptor
     from .wechat.errors import (
-        BadSignatureError,
-        ClockSkewError,
-        MalformedTimestampError,
-        MissingHeaderError,
-        UnknownSerialError,
-        VerificationError,
+        BadSignatureError as BadSignatureError,
+        ClockSkewError as ClockSkewError,
+        MalformedTimestampError as MalformedTimestampError,
+        MissingHeaderError as MissingHeaderError,
+        UnknownSerialError as UnknownSerialError,
+        VerificationError as VerificationError,
     )
-    from .wechat.merchant_keys import MerchantKeys
-    from .wechat.payment_params import qr
-    from .wechat.platform_keys.certificates import PlatformCertificatesError
-    from .wechat.v2.errors import MissingSignError, ResultCodeError, ReturnCodeError
+    from .wechat.merchant_keys import MerchantKeys as MerchantKeys
+    from .wechat.payment_params import qr as qr
+    from .wechat.platform_keys.certificates import PlatformCertificatesError as PlatformCertificatesError
+    from .wechat.crypto.signer import (
+        Signer as Signer,
+        SignerError as SignerError,
+    )
+    from .wechat.v2.errors import (
+        MissingSignError as MissingSignError,
+        ResultCodeError as ResultCodeError,
+        ReturnCodeError as ReturnCodeError,
+    )
     from .wechat.v3.errors import (
-        AccountError,
-        AppidMchidNotMatchError,
-        BankError,
-        FrequencyLimitedError,
-        InvalidRequestError,
-        MchNotExistsError,
-        NoAuthError,
-        NotEnoughError,
-        OpenidMismatchError,
-        OrderClosedError,
-        OrderNotExistError,
-        OrderPaidError,
-        OrderReversedError,
-        OutTradeNoUsedError,
-        ParamError,
-        RateLimitError,
-        RateLimitExceededError,
-        ResourceAlreadyExistsError,
-        ResourceNotExistsError,
-        RuleLimitError,
-        ServiceSystemError,
-        SignError,
-        StatementCreatingError,
-        StatementNotExistError,
-        TradeError,
-        UserAccountAbnormalError,
-        UserPayingError,
+        AccountError as AccountError,
+        AppidMchidNotMatchError as AppidMchidNotMatchError,
+        BankError as BankError,
+        FrequencyLimitedError as FrequencyLimitedError,
+        InvalidRequestError as InvalidRequestError,
+        MchNotExistsError as MchNotExistsError,
+        NoAuthError as NoAuthError,
+        NotEnoughError as NotEnoughError,
+        OpenidMismatchError as OpenidMismatchError,
+        OrderClosedError as OrderClosedError,
+        OrderNotExistError as OrderNotExistError,
+        OrderPaidError as OrderPaidError,
+        OrderReversedError as OrderReversedError,
+        OutTradeNoUsedError as OutTradeNoUsedError,
+        ParamError as ParamError,
+        RateLimitError as RateLimitError,
+        RateLimitExceededError as RateLimitExceededError,
+        ResourceAlreadyExistsError as ResourceAlreadyExistsError,
+        ResourceNotExistsError as ResourceNotExistsError,
+        RuleLimitError as RuleLimitError,
+        ServiceSystemError as ServiceSystemError,
+        SignError as SignError,
+        StatementCreatingError as StatementCreatingError,
+        StatementNotExistError as StatementNotExistError,
+        TradeError as TradeError,
+        UserAccountAbnormalError as UserAccountAbnormalError,
+        UserPayingError as UserPayingError,
     )
-    from .wechat.v3.sensitive import Ciphertext, SensitiveText
+    from .wechat.v3.sensitive import (
+        Ciphertext as Ciphertext,
+        SensitiveText as SensitiveText,
+    )
+    # isort: on
 
-__all__ = [
-    "AccountError",
-    "AppidMchidNotMatchError",
-    "BadSignatureError",
-    "BankError",
-    "BillFormatError",
-    "Call",
-    "Ciphertext",
-    "ClockSkewError",
-    "ClosedError",
-    "ConfigurationError",
-    "ConnectionFailedError",
-    "Decryptor",
-    "Download",
-    "Drift",
-    "FieldError",
-    "File",
-    "FileCorruptedError",
-    "FrequencyLimitedError",
-    "Hook",
-    "InvalidRequestError",
-    "MalformedTimestampError",
-    "MchNotExistsError",
-    "MerchantKeys",
-    "MissingHeaderError",
-    "MissingSignError",
-    "NoAuthError",
-    "NotEnoughError",
-    "Notification",
-    "NotificationError",
-    "Notifications",
-    "OpenTelemetry",
-    "OpenidMismatchError",
-    "OrderClosedError",
-    "OrderNotExistError",
-    "OrderPaidError",
-    "OrderReversedError",
-    "OutTradeNoUsedError",
-    "ParamError",
-    "PlatformCertificatesError",
-    "Progress",
-    "RateLimitError",
-    "RateLimitExceededError",
-    "RequestTimeoutError",
-    "ResourceAlreadyExistsError",
-    "ResourceNotExistsError",
-    "Response",
-    "ResponseDecodeError",
-    "ResponseTooLargeError",
-    "ResponseTruncatedError",
-    "ResultCodeError",
-    "ReturnCodeError",
-    "RuleLimitError",
-    "SdkError",
-    "SensitiveText",
-    "ServiceError",
-    "ServiceSystemError",
-    "SignError",
-    "Signer",
-    "SignerError",
-    "SpecError",
-    "SpecWarning",
-    "StatementCreatingError",
-    "StatementNotExistError",
-    "TradeError",
-    "TransportError",
-    "UndeclaredPathError",
-    "UnknownSerialError",
-    "UserAccountAbnormalError",
-    "UserPayingError",
-    "ValidationError",
-    "VerificationError",
-    "Wechatpay",
-    "__version__",
-    "bills",
-    "qr",
-    "wxpay",
-]
-
-#: Configured from the environment or the profile that it names, at its first call.
-wxpay = Wechatpay.from_environment()
-
-_HOMES = {
-    "ClosedError": "core.errors",
-    "ConfigurationError": "core.errors",
-    "ConnectionFailedError": "core.errors",
-    "FieldError": "core.errors",
-    "FileCorruptedError": "core.errors",
-    "ResponseDecodeError": "core.errors",
-    "ResponseTooLargeError": "core.errors",
-    "ResponseTruncatedError": "core.errors",
-    "RequestTimeoutError": "core.errors",
-    "SdkError": "core.errors",
-    "ServiceError": "core.errors",
-    "SpecError": "core.errors",
-    "TransportError": "core.errors",
-    "UndeclaredPathError": "core.errors",
-    "ValidationError": "core.errors",
-    "Download": "core.http.download",
-    "Progress": "core.http.download",
-    "Drift": "core.observe.drift",
-    "Call": "core.observe.hooks",
-    "Hook": "core.observe.hooks",
-    "OpenTelemetry": "core.observe.telemetry",
-    "SpecWarning": "core.request.build",
-    "File": "core.request.files",
-    "Response": "core.response",
-    "Notification": "notify.notification",
-    "NotificationError": "notify.notification",
-    "Notifications": "notify.notifications",
-    "BillFormatError": "wechat.bills",
-    "Decryptor": "wechat.crypto.decryptor",
-    "BadSignatureError": "wechat.errors",
-    "ClockSkewError": "wechat.errors",
-    "MalformedTimestampError": "wechat.errors",
-    "MissingHeaderError": "wechat.errors",
-    "VerificationError": "wechat.errors",
-    "UnknownSerialError": "wechat.errors",
-    "MerchantKeys": "wechat.merchant_keys",
-    "PlatformCertificatesError": "wechat.platform_keys.certificates",
-    "Signer": "wechat.crypto.signer",
-    "SignerError": "wechat.crypto.signer",
-    "MissingSignError": "wechat.v2.errors",
-    "ResultCodeError": "wechat.v2.errors",
-    "ReturnCodeError": "wechat.v2.errors",
-    "AccountError": "wechat.v3.errors",
-    "AppidMchidNotMatchError": "wechat.v3.errors",
-    "BankError": "wechat.v3.errors",
-    "FrequencyLimitedError": "wechat.v3.errors",
-    "InvalidRequestError": "wechat.v3.errors",
-    "MchNotExistsError": "wechat.v3.errors",
-    "NoAuthError": "wechat.v3.errors",
-    "NotEnoughError": "wechat.v3.errors",
-    "OpenidMismatchError": "wechat.v3.errors",
-    "OrderClosedError": "wechat.v3.errors",
-    "OrderNotExistError": "wechat.v3.errors",
-    "OrderPaidError": "wechat.v3.errors",
-    "OrderReversedError": "wechat.v3.errors",
-    "OutTradeNoUsedError": "wechat.v3.errors",
-    "ParamError": "wechat.v3.errors",
-    "RateLimitError": "wechat.v3.errors",
-    "RateLimitExceededError": "wechat.v3.errors",
-    "ResourceAlreadyExistsError": "wechat.v3.errors",
-    "ResourceNotExistsError": "wechat.v3.errors",
-    "RuleLimitError": "wechat.v3.errors",
-    "ServiceSystemError": "wechat.v3.errors",
-    "SignError": "wechat.v3.errors",
-    "StatementCreatingError": "wechat.v3.errors",
-    "StatementNotExistError": "wechat.v3.errors",
-    "TradeError": "wechat.v3.errors",
-    "UserAccountAbnormalError": "wechat.v3.errors",
-    "UserPayingError": "wechat.v3.errors",
-    "Ciphertext": "wechat.v3.sensitive",
-    "SensitiveText": "wechat.v3.sensitive",
+#: The public names of each module that is imported on first use.
+_EXPORTS = {
+    "core.errors": (
+        "ClosedError",
+        "ConfigurationError",
+        "ConnectionFailedError",
+        "FieldError",
+        "FileCorruptedError",
+        "RequestTimeoutError",
+        "ResponseDecodeError",
+        "ResponseTooLargeError",
+        "ResponseTruncatedError",
+        "SdkError",
+        "ServiceError",
+        "SpecError",
+        "TransportError",
+        "UndeclaredPathError",
+        "ValidationError",
+    ),
+    "core.http.download": ("Download", "Progress"),
+    "core.observe.drift": ("Drift",),
+    "core.observe.hooks": ("Call", "Hook"),
+    "core.observe.telemetry": ("OpenTelemetry",),
+    "core.request.build": ("SpecWarning",),
+    "core.request.files": ("File",),
+    "core.response": ("Response",),
+    "notify.notification": ("Notification", "NotificationError"),
+    "notify.notifications": ("Notifications",),
+    "wechat.bills": ("BillFormatError",),
+    "wechat.crypto.decryptor": ("Decryptor",),
+    "wechat.errors": (
+        "BadSignatureError",
+        "ClockSkewError",
+        "MalformedTimestampError",
+        "MissingHeaderError",
+        "UnknownSerialError",
+        "VerificationError",
+    ),
+    "wechat.merchant_keys": ("MerchantKeys",),
+    "wechat.platform_keys.certificates": ("PlatformCertificatesError",),
+    "wechat.crypto.signer": ("Signer", "SignerError"),
+    "wechat.v2.errors": ("MissingSignError", "ResultCodeError", "ReturnCodeError"),
+    "wechat.v3.errors": (
+        "AccountError",
+        "AppidMchidNotMatchError",
+        "BankError",
+        "FrequencyLimitedError",
+        "InvalidRequestError",
+        "MchNotExistsError",
+        "NoAuthError",
+        "NotEnoughError",
+        "OpenidMismatchError",
+        "OrderClosedError",
+        "OrderNotExistError",
+        "OrderPaidError",
+        "OrderReversedError",
+        "OutTradeNoUsedError",
+        "ParamError",
+        "RateLimitError",
+        "RateLimitExceededError",
+        "ResourceAlreadyExistsError",
+        "ResourceNotExistsError",
+        "RuleLimitError",
+        "ServiceSystemError",
+        "SignError",
+        "StatementCreatingError",
+        "StatementNotExistError",
+        "TradeError",
+        "UserAccountAbnormalError",
+        "UserPayingError",
+    ),
+    "wechat.v3.sensitive": ("Ciphertext", "SensitiveText"),
 }
-
-#: Names that are modules.
+#: The public names that are modules themselves.
 _MODULES = {"bills": "wechat.bills", "qr": "wechat.payment_params.qr"}
+_HOMES = {name: module for module, names in _EXPORTS.items() for name in names}
+
+if not TYPE_CHECKING:
+    __all__ = [*_HOMES, *_MODULES, "Wechatpay", "__version__", "wxpay"]  # noqa: PLE0604 (derived from names)
+
+#: A client that reads its settings at the first call: from the environment, or the profile that it names.
+wxpay = Wechatpay.from_environment()
 
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
     if name in _MODULES:
         return import_module(f"{__name__}.{_MODULES[name]}")
-    return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'core.errors')}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""Whoever answers in the service's place is not believed, and whoever is on the way changes nothing unseen."""
+"""Forged and altered responses: refused unless a platform key signed exactly their bytes."""
 
 from __future__ import annotations
 

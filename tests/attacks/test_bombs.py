@@ -1,4 +1,4 @@
-"""Small specs that would take for ever: fields that double with each reference, patterns that try everything."""
+"""Small specs with exponential cost, by doubling references or backtracking patterns, are refused or bounded."""
 
 from __future__ import annotations
 

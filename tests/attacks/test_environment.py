@@ -1,4 +1,4 @@
-"""What stands in the environment or in the home directory sends nothing elsewhere, and adds nothing to what is sent."""
+"""Proxy variables, ``.netrc`` and the like neither redirect calls nor add anything to them."""
 
 from __future__ import annotations
 

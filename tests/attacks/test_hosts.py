@@ -1,4 +1,4 @@
-"""A signature does not cover the host, so that whoever gets it can use it: none is sent to a stranger."""
+"""Signed requests go to permitted hosts only, because a signature does not cover the host."""
 
 from __future__ import annotations
 

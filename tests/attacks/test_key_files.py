@@ -1,4 +1,4 @@
-"""A key that others on the machine can read is said to be, where the client is made; and it works all the same."""
+"""Secret files that other users can read cause a warning when the client is created, and still work."""
 
 from __future__ import annotations
 

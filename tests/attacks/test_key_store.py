@@ -1,4 +1,4 @@
-"""Who can write where platform certificates are kept can delay them, and put in none of his own."""
+"""Write access to the store of platform certificates can delay them, but not add a forged one."""
 
 from __future__ import annotations
 

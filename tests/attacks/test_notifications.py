@@ -1,4 +1,4 @@
-"""Whoever can reach the address for notifications, and is not WeChat Pay, changes nothing that is booked."""
+"""Forged, altered and replayed notifications cause no change of state."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ NAMES = ("Wechatpay-Timestamp", "Wechatpay-Nonce", "Wechatpay-Signature", "Wecha
 class Books:
     """A shop: what it has booked, by what it was told."""
 
-    def __init__(self, *recipients: MerchantKeys) -> None:
-        self.notifications = Notifications(*(recipients or (SENDER.merchant_keys,)), store="memory")
+    def __init__(self, *merchants: MerchantKeys) -> None:
+        self.notifications = Notifications(*(merchants or (SENDER.merchant_keys,)), store="memory")
         self.booked: list[Any] = []
 
         @self.notifications.fallback

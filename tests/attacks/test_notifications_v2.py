@@ -1,4 +1,4 @@
-"""APIv2 notifications: nothing that the signature does not cover decides what one is, or which one it is."""
+"""APIv2 notifications: type and id are taken only from fields that the signature covers."""
 
 from __future__ import annotations
 

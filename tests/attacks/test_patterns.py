@@ -1,4 +1,4 @@
-"""No text of a stranger's keeps a regular expression busy for ever: neither one of the code's nor one of the specs'."""
+"""Regular expressions of the code and of the specs stay fast on hostile text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whoever chooses a value of a call chooses that value alone: no header, no line, no other path, no other host."""
+"""Values of a call cannot inject headers, lines, paths, hosts or other fields."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sandbox runs on a developer's machine, beside a browser that shows pages of anybody's."""
+"""The sandbox on a developer's machine cannot be controlled by web pages of other origins."""
 
 from __future__ import annotations
 

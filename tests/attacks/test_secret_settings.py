@@ -1,4 +1,4 @@
-"""No secret setting is in a frame that an error passes through, in an error, or in what another library says."""
+"""Secret settings are in no frame of an error, in no error message, and in no message of a library."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ GOOD: dict[str, Any] = {
     "serial": SERIAL,
     "private_key": PEM,
     "apiv3_key": "v3" + "k" * 30,
-    "secret": "v2" + "s" * 30,
+    "apiv2_key": "v2" + "s" * 30,
     "wecom_secret": "agent-secret-of-wecom",
     "proxy": f"http://user:{PASSWORD}@127.0.0.1:9",
     "certificate_store": f"redis://user:{PASSWORD}@127.0.0.1:9/0",
 }
-SECRETS = [LINE, GOOD["apiv3_key"], GOOD["secret"], GOOD["wecom_secret"], PASSWORD]
+SECRETS = [LINE, GOOD["apiv3_key"], GOOD["apiv2_key"], GOOD["wecom_secret"], PASSWORD]
 
 #: Settings with one mistake, so that an error passes through the frames that hold the others.
 WRONG: dict[str, dict[str, Any]] = {
@@ -44,7 +44,7 @@ WRONG: dict[str, dict[str, Any]] = {
     "a proxy": {"proxy": f"ftp://user:{PASSWORD}@proxy.example"},
     "a store": {"certificate_store": f"redis://user:{PASSWORD}@127.0.0.1:x/y"},
     "a short APIv3 key": {"apiv3_key": PASSWORD},
-    "a short APIv2 key": {"secret": PASSWORD},
+    "a short APIv2 key": {"apiv2_key": PASSWORD},
     "a private key that is damaged": {"private_key": PEM.replace(PEM.splitlines()[7], "")},
     "a private key of another kind": {"private_key": PEM.replace("PRIVATE", "PUBLIC")},
     "a private key in bytes": {"private_key": PEM.replace(PEM.splitlines()[7], "").encode()},
@@ -149,7 +149,7 @@ def test_no_frame_of_a_mistake_in_the_settings_holds_a_secret(
     assert [secret[:6] for secret in SECRETS if secret in told] == []
 
 
-@pytest.mark.parametrize("text", ["apiv3_key = {}\nsecret", "secret = {}\n[[[", 'apiv3_key = "{}"\n\x00'])
+@pytest.mark.parametrize("text", ["apiv3_key = {}\napiv2_key", "apiv2_key = {}\n[[[", 'apiv3_key = "{}"\n\x00'])
 def test_nor_a_profile_that_is_not_toml(text: str, tmp_path: Path) -> None:
     profile = tmp_path / "wxpay.toml"
     profile.write_text(text.replace("{}", f'"{PASSWORD}"' if '"{}"' not in text else PASSWORD))
@@ -164,7 +164,7 @@ def test_masked_settings_arrive_as_they_were_given(tmp_path: Path) -> None:
     for given in ({**GOOD}, {**GOOD, "apiv3_key": GOOD["apiv3_key"].encode(), "private_key": PEM.encode()}):
         settings = Settings.load({**given, "certificate_store": store}, {})
         assert settings.apiv3_key == GOOD["apiv3_key"].encode()
-        assert (settings.apiv2_key, settings.wecom_secret) == (GOOD["secret"], GOOD["wecom_secret"])
+        assert (settings.apiv2_key, settings.wecom_secret) == (GOOD["apiv2_key"], GOOD["wecom_secret"])
         assert settings.proxy == GOOD["proxy"]
         assert settings.signer.private_key.private_numbers() == keys()[0].private_numbers()  # type: ignore[attr-defined]
 
@@ -182,12 +182,12 @@ async def test_a_proxy_that_refuses_is_told_the_password_and_nobody_else_is(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     url = proxy.url.replace("http://", f"http://us%20er:{PASSWORD}@")
-    given: dict[str, Any] = {"mchid": MCHID, "secret": GOOD["secret"], "proxy": url, "base_url": base_url}
+    given: dict[str, Any] = {"mchid": MCHID, "apiv2_key": GOOD["apiv2_key"], "proxy": url, "base_url": base_url}
     given |= {"retries": 1, "timeout": 30.0}
     async with Wechatpay(**given) as wxpay:
         with pytest.raises(SdkError) as raised:
             await wxpay.v2.pay.orderquery.post(appid="wx8888888888888888", out_trade_no="1", validate=False)
-        assert PASSWORD not in repr(vars(wxpay.machinery.shared.transport))
+        assert PASSWORD not in repr(vars(wxpay.transport))
     token = base64.b64encode(f"us er:{PASSWORD}".encode())
     told = frames_of(raised.value) + str(raised.value) + caplog.text
     assert PASSWORD not in told

@@ -55,27 +55,27 @@ def assert_clean(text: str, secrets: list[str]) -> None:
 
 async def parts_of(wxpay: Wechatpay) -> dict[str, Any]:
     """Whatever of a client may be in a local variable, and so in a report of an error."""
-    settings, machinery = wxpay.settings, wxpay.machinery
+    settings, parts = wxpay.settings, wxpay._assembled
     response = await wxpay.v3.certificates.get()
     return {
         "client": wxpay,
         "settings": settings,
-        "machinery": machinery,
+        "parts": parts,
         "core client": wxpay.client,
         "keyring": wxpay.keyring,
-        "credential": machinery.credential,
+        "credential": parts.credential,
         "signer": settings.signer,
         "decryptor": settings.decryptor,
         "client certificate": settings.client_certificate,
         "merchant_keys": wxpay.merchant_keys,
         "notifications": Notifications(wxpay, store="memory"),
-        "cashier": wxpay.payment_params,
+        "payment params": wxpay.payment_params,
         "response": response,
         "exchange": response.exchange,
         "request": response.exchange.request,
         "node": wxpay.v3.certificates,
-        "transport": machinery.shared.transport,
-        "shared": machinery.shared,
+        "transport": wxpay.transport,
+        "shared": parts.shared,
     }
 
 
@@ -112,12 +112,12 @@ def broken_calls(sandbox: Sandbox, wxpay: Wechatpay) -> dict[str, Callable[[], A
         return {"Sandbox-Fault": kind}
 
     return {
-        "nothing is valid": lambda: wxpay.v3.pay.transactions.native.post(nonsense=1),
+        "nothing is valid": lambda: wxpay.v3.pay.transactions.native.post({**order, "amount": {"total": 0.5}}),
         "refused": lambda: wxpay.v3.pay.transactions.id["1"].get(mchid=wxpay.settings.mchid),
         "badly signed": lambda: wxpay.v3.pay.transactions.native.post(order, headers=faulty("bad-signature")),
         "down": lambda: wxpay.v3.pay.transactions.native.post(order, headers=faulty("system-error"), timeout=1),
         "no answer": lambda: wxpay.v3.pay.transactions.native.post(order, headers=faulty("delay=3"), timeout=0.2),
-        "v2, not valid": lambda: wxpay.v2.pay.unifiedorder.post(nonsense="1"),
+        "v2, not valid": lambda: wxpay.v2.pay.unifiedorder.post({**v2, "total_fee": 0.5}),
         "v2, badly signed": lambda: wxpay.v2.pay.unifiedorder.post(v2, headers=faulty("bad-signature")),
         "v2, half a character": lambda: wxpay.v2.pay.unifiedorder.post({**v2, "body": "\ud800"}),
     }
@@ -207,12 +207,14 @@ def openings(sandbox: Sandbox, key: str) -> dict[str, Callable[[], Any]]:
         "certificates": lambda: decrypt_certificates({"data": [entry]}, key),
         "certificates, too short a key": lambda: decrypt_certificates({"data": [entry]}, key[:-1]),
         "certificates, none": lambda: decrypt_certificates(b"{}", key),
-        "a merchant_keys's key": lambda: MerchantKeys.of("1900000109", platform_keys=certs, apiv3_key=key[:-1]),
-        "a merchant_keys's certificate": lambda: MerchantKeys.of(
+        "a notified merchant's key": lambda: MerchantKeys.of("1900000109", platform_keys=certs, apiv3_key=key[:-1]),
+        "a notified merchant's certificate": lambda: MerchantKeys.of(
             "1900000109", platform_keys={"PUB_KEY_ID_1": "x"}, apiv3_key=key
         ),
-        "a merchant_keys's secret": lambda: MerchantKeys.of("1900000109", platform_keys={"?": "x"}, apiv2_key=key),
-        "a merchant_keys of nobody": lambda: MerchantKeys.of("1900000109", apiv3_key=key),
+        "a notified merchant's APIv2 key": lambda: MerchantKeys.of(
+            "1900000109", platform_keys={"?": "x"}, apiv2_key=key
+        ),
+        "a notified merchant without keys": lambda: MerchantKeys.of("1900000109", apiv3_key=key),
         "a download": download,
     }
 
@@ -221,10 +223,10 @@ OPENINGS = [
     *("SM4", "SM4, no base64", "GCM", "GCM, too short a key", "GCM, too short a key to encrypt", "GCM, no nonce"),
     *("a notification under SM4", "certificates", "certificates, too short a key", "certificates, none"),
     *(
-        "a merchant_keys's key",
-        "a merchant_keys's certificate",
-        "a merchant_keys's secret",
-        "a merchant_keys of nobody",
+        "a notified merchant's key",
+        "a notified merchant's certificate",
+        "a notified merchant's APIv2 key",
+        "a notified merchant without keys",
         "a download",
     ),
 ]
@@ -297,7 +299,7 @@ async def test_a_proxys_password_is_in_no_error(caplog: pytest.LogCaptureFixture
         assert PASSWORD not in f"{raised.value} {raised.value!r} {cause} {caplog.text}"
 
 
-def test_a_recipient_is_not_copied_into_a_pickle() -> None:
+def test_merchant_keys_are_not_copied_into_a_pickle() -> None:
     merchant_keys = MerchantKeys.of("1900000109", apiv2_key="1" * 32)
     assert "1" * 32 not in repr(merchant_keys)
     with pytest.raises(TypeError):

@@ -1,4 +1,4 @@
-"""The APIv2 key and WeCom's agent secret are in no variable of any frame that raises: error trackers send those."""
+"""The APIv2 key and the WeCom secret are in no variable of a frame that raises: error trackers send those."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from aiohttp import web
 from tests.wechat.loopback import APPID, MCHID, SECRET, Answer, answering, signed, wechatpay
 from wxpay_dsl import SdkError, Wechatpay
 from wxpay_dsl.wechat.payment_params import signing as payment_params
+from wxpay_dsl.wechat.payment_params.coupons import coupon_h5_url, coupon_mini_program
 from wxpay_dsl.wechat.v2 import signing as signing_v2
 
 AGENT = "agent-secret-of-wecom"
@@ -93,10 +94,10 @@ MAKERS: dict[str, Callable[[], Any]] = {
     "jsapi, half a character": lambda: payment_params.jsapi_v2("\ud800", APPID, SECRET),
     "app": lambda: payment_params.app_v2("p", "", MCHID, SECRET),
     "app, sign type": lambda: payment_params.app_v2("p", APPID, MCHID, SECRET, "SHA1"),
-    "plug-in": lambda: payment_params.coupon_mini_program([], MCHID, SECRET),
-    "plug-in, no text": lambda: payment_params.coupon_mini_program([{"stock_id": "1"}], MCHID, SECRET),
-    "coupon page": lambda: payment_params.coupon_h5_url("", "1", MCHID, "o", SECRET),
-    "coupon page, half a character": lambda: payment_params.coupon_h5_url("\ud800", "1", MCHID, "o", SECRET),
+    "plug-in": lambda: coupon_mini_program([], MCHID, SECRET),
+    "plug-in, no text": lambda: coupon_mini_program([{"stock_id": "1"}], MCHID, SECRET),
+    "coupon page": lambda: coupon_h5_url("", "1", MCHID, "o", SECRET),
+    "coupon page, half a character": lambda: coupon_h5_url("\ud800", "1", MCHID, "o", SECRET),
     "sign": lambda: signing_v2.sign({"a": 1.0}, SECRET),  # type: ignore[dict-item]
     "sign, type": lambda: signing_v2.sign({"a": "1"}, SECRET, "SHA1"),
     "sign, half a character": lambda: signing_v2.sign({"a": "\ud800"}, SECRET),

@@ -1,4 +1,4 @@
-"""Numbers that satisfy a careless verifier: none is anybody's signature."""
+"""Degenerate signatures, such as 0 and 1, that a careless verifier would accept are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A spec or an OpenAPI document that came from somewhere else: it may be wrong, and do nothing but be wrong."""
+"""Specs and OpenAPI documents from other parties can be wrong, but do no harm."""
 
 from __future__ import annotations
 

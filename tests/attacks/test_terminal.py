@@ -1,4 +1,4 @@
-"""Whoever answers in the service's place writes to a person's terminal: text, and nothing that a terminal obeys."""
+"""Text from a server is printed without control characters that a terminal would obey."""
 
 from __future__ import annotations
 

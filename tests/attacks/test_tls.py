@@ -1,4 +1,4 @@
-"""A server that is not who it must be hears nothing: not the path, not the signature."""
+"""A server whose certificate does not verify receives nothing: no path, no signature."""
 
 from __future__ import annotations
 

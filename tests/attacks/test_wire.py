@@ -1,4 +1,4 @@
-"""HTTP and JSON that can be read in two ways, or never end: one way of reading, of the bytes that were verified."""
+"""Ambiguous or endless HTTP and JSON: only one reading is possible, that of the verified bytes."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def downloading() -> None:
     async def main() -> None:
         async with Wechatpay(profile="wxpay.toml", platform_keys={}) as wxpay:
             first = asyncio.ensure_future(call(wxpay))
-            keyring: Any = wxpay.machinery.keyring
+            keyring: Any = wxpay.keyring
             await until(lambda: keyring._running is not None)
             pid = child(wxpay)
             await first

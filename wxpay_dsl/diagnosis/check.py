@@ -1,4 +1,4 @@
-"""One step of an examination, as ``wxpay doctor``, ``wxpay explain`` and ``wxpay notify verify`` tell it."""
+"""The result of one check, as ``wxpay doctor``, ``wxpay explain`` and ``wxpay notify verify`` print it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ __all__ = ["Check"]
 
 @frozen
 class Check:
-    """What was looked at, whether it is as it should be, and in a sentence what was found."""
+    """The result of one check."""
 
+    #: What was checked: ``serial``, ``clock``, ``signature`` …
     title: str
-    #: None: neither good nor bad, to be known.
+    #: True if it is right, False if it is wrong, None for information or a warning.
     good: bool | None
+    #: What was found, as a sentence.
     text: str
-    #: What to do about it; empty where the text says so, or nothing is to be done.
+    #: What to do about it; empty if there is nothing to do, or the text says it.
     mend: str = ""

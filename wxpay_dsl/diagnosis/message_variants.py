@@ -1,6 +1,6 @@
-"""The messages that clients sign by mistake in the place of the canonical one, each with what the mistake is called.
+"""Generates the messages that clients sign by mistake instead of the correct one, each with a description.
 
-For ``wxpay explain``: where a signature is a key's own but over another message, one of these mostly is that message.
+``wxpay explain`` compares them with the digest of a signature that was made with the right key over a wrong message.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from wxpay_dsl.wechat.v3.serialisations import serialisations
 
 __all__ = ["Parts", "messages", "meta_of"]
 
-#: Mistakes that are made at once, at most.
+#: Maximum number of mistakes that are combined.
 _AT_ONCE: Final = 3
-#: Messages that are tried, and bytes of them: seconds of work, whatever the body.
+#: Maximum number of messages, and of their bytes in total, so that hashing takes seconds at most.
 _TRIED: Final = 200_000
 _BYTES: Final = 1024 * 1024 * 1024
-#: Parameters of a query whose orders are all tried.
+#: Maximum number of query parameters of which all orders are tried.
 _ORDERED: Final = 5
-#: Seconds that a second look at the clock may lie from the first.
+#: Maximum difference in seconds of timestamps that were taken twice.
 _LATER: Final = 5
 
 _META: Final = re.compile(rb'name="?meta"?[^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n(.*?)\r\n--', re.DOTALL)
@@ -34,16 +34,16 @@ _ESCAPE: Final = re.compile(r"%[0-9A-Fa-f]{2}")
 
 @frozen
 class Parts:
-    """What a message is made of: the request as it was sent, and its header's timestamp and nonce."""
+    """The parts of a signed message: the request as it was sent, and timestamp and nonce from its header."""
 
     method: str
     #: Raw path and query.
     target: str
     timestamp: int
     nonce: str
-    #: The body; of an upload its part ``meta``.
+    #: The body, or the part ``meta`` of an upload.
     body: bytes
-    #: The whole body of an upload; otherwise empty.
+    #: The whole body of an upload; empty for other requests.
     form: bytes = b""
 
 
@@ -51,13 +51,13 @@ Variant = tuple[str, bytes]
 
 
 def meta_of(body: bytes) -> bytes | None:
-    """The part ``meta`` of a multipart body, which alone is signed; None where there is none."""
+    """The part ``meta`` of a multipart body, which is what an upload signs; None if there is none."""
     found = _META.search(body) if body.startswith(b"--") else None
     return found[1] if found is not None else None
 
 
 def messages(parts: Parts) -> Iterator[tuple[str, bytes]]:
-    """Each mistaken message, those with the fewest mistakes first, and what is mistaken; ``""`` for the right one."""
+    """Pairs of description and message, fewest mistakes first; the description of the correct message is empty."""
     lines: tuple[list[Variant], ...] = (
         [("", parts.method.encode()), *_methods(parts.method)],
         [("", parts.target.encode()), *_targets(parts.target)],
@@ -90,7 +90,7 @@ _SHAPES: Final[Mapping[str, Callable[[list[bytes]], bytes]]] = {
     "the line feeds were written as a backslash and an n": lambda lines: b"\\n".join((*lines, b"")),
     "the line feeds were left out": b"".join,
     "nonce and timestamp were swapped": lambda lines: _canonical([*lines[:2], lines[3], lines[2], lines[4]]),
-    "method and URL were left out, as in the message of an answer": lambda lines: _canonical(lines[2:]),
+    "method and URL were left out, as in the message of a response": lambda lines: _canonical(lines[2:]),
     "the message begins with a byte order mark": lambda lines: b"\xef\xbb\xbf" + _canonical(lines),
 }
 
@@ -106,7 +106,7 @@ def _targets(target: str) -> Iterator[Variant]:
     for told, other in _other_targets(target):
         if other not in seen:
             seen.add(other)
-            # A text may hold what no URL can: it was signed before it was encoded.
+            # Decoded text may contain characters that a URL cannot: the client signed before encoding.
             yield f"{told} ({other[:120]})", other.encode("utf-8", "surrogateescape")
 
 

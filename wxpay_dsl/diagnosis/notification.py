@@ -1,5 +1,5 @@
-"""Explains, step by step, why a notification does or does not verify: which header, which key, which bytes, and what
-was probably done to them on their way.
+"""Explains why the signature of a notification is valid or not: the headers, the key, and how a proxy or framework
+probably changed the body.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ from .check import Check
 
 __all__ = ["diagnose_v2", "diagnose_v3"]
 
-#: How much of a body or a value is shown.
+#: Maximum length of a displayed body or value.
 _SHOWN: Final = 300
 
 
 def diagnose_v3(
     headers: Mapping[str, str], body: bytes, merchant_keys: MerchantKeys, keys: Mapping[str, PlatformKey], now: float
 ) -> Iterator[Check]:
-    """The steps for an APIv3 notification; the last one that is not good says why it fails.
+    """The checks of an APIv3 notification; the last failed one tells why it is refused.
 
-    ``keys``: the platform keys at hand, by id; ``now``: Unix time. Raises nothing for whatever was received.
+    ``keys``: the known platform keys, by id; ``now``: Unix time in seconds. Raises nothing, whatever was received.
     """
     try:
         signed = read_headers(headers, SUBJECT)
     except (MissingHeaderError, MalformedTimestampError) as error:
         have = ", ".join(name for name in headers if name.lower().replace("_", "-").startswith("wechatpay"))
-        yield Check("headers", good=False, text=f"{error.message} (there are: {have or 'no Wechatpay-* headers'})")
+        yield Check("headers", good=False, text=f"{error.message} (present: {have or 'no Wechatpay-* headers'})")
         return
-    yield Check("headers", good=True, text="Wechatpay-Timestamp, -Nonce, -Signature and -Serial are there")
+    yield Check("headers", good=True, text="Wechatpay-Timestamp, -Nonce, -Signature and -Serial are present")
     if signed.signature.startswith(signing_v3.PROBE_PREFIX):
-        text = "WECHATPAY/SIGNTEST/: a probe that is signed wrongly on purpose (签名探测流量); refusing it is right"
+        text = "WECHATPAY/SIGNTEST/: a probe that WeChat Pay signs wrongly on purpose (签名探测流量); refuse it"
         yield Check("probe", good=False, text=text)
         return
     yield _clock(signed, now)
@@ -51,9 +51,9 @@ def diagnose_v3(
     yield _key(signed, key, keys)
     yield _length(headers, body)
     message = signed_message(signed, body)
-    yield Check("message", good=None, text=f"{len(message)} bytes are signed: {_shown(message)}")
+    yield Check("message", good=None, text=f"{len(message)} bytes signed: {_shown(message)}")
     if key is not None and signing_v3.verify(message, signed.signature, key.public_key):
-        yield Check("signature", good=True, text=f"it is that of {key.id} over these bytes")
+        yield Check("signature", good=True, text=f"valid for {key.id} and these bytes")
     else:
         yield Check("signature", good=False, text=_why(signed, key, keys, headers, body, merchant_keys))
         return
@@ -73,7 +73,7 @@ def _why(
     body: bytes,
     merchant_keys: MerchantKeys,
 ) -> str:
-    """Why the signature is not that of these bytes: what can be proven first, the key last."""
+    """Why the signature is not valid: first what can be proven, last a wrong key."""
     return (
         find_alteration(signed, body, keys)
         or visible_alteration(body, headers)
@@ -82,7 +82,7 @@ def _why(
 
 
 def diagnose_v2(body: bytes, merchant_keys: MerchantKeys) -> Iterator[Check]:
-    """The steps for an APIv2 notification; as :func:`diagnose_v3`."""
+    """The checks of an APIv2 notification, like :func:`diagnose_v3`."""
     try:
         fields = read_v2(body)
     except SdkError as error:
@@ -90,11 +90,12 @@ def diagnose_v2(body: bytes, merchant_keys: MerchantKeys) -> Iterator[Check]:
         return
     yield Check("XML", good=True, text=f"{len(fields)} fields: {', '.join(list(fields)[:40])}")
     named = merchant_of(fields)
-    ours = named in ("", merchant_keys.mchid)
-    mine = "this is its profile" if ours else f"and the profile is {merchant_keys.mchid}'s"
-    yield Check("merchant", good=ours, text=f"for {named or 'nobody by name'}; {mine}")
+    matches = named in ("", merchant_keys.mchid)
+    relation = "the merchant of this profile" if matches else f"but the profile is of {merchant_keys.mchid}"
+    text = f"for {named}, {relation}" if named else "it names no merchant"
+    yield Check("merchant", good=matches, text=text)
     if not merchant_keys.apiv2_key:
-        yield Check("key", good=False, text="the profile has no APIv2 key: give `apiv2_key` (APIv2密钥)")
+        yield Check("key", good=False, text="the profile has no APIv2 key: add `apiv2_key` (APIv2密钥)")
         return
     if "req_info" not in fields:
         yield from _sign(fields, merchant_keys.apiv2_key)
@@ -103,7 +104,7 @@ def diagnose_v2(body: bytes, merchant_keys: MerchantKeys) -> Iterator[Check]:
     except (SdkError, ConfigurationError) as error:
         yield Check("content", good=False, text=str(error))
         return
-    unsigned = "" if notification.signed else "; nobody signed it, so query the refund before you act on it"
+    unsigned = "" if notification.signed else "; it is not signed, so query the refund before acting on it"
     yield Check("content", good=True, text=f"{notification.type}, id {notification.id}{unsigned}")
 
 
@@ -117,19 +118,19 @@ def _sign(fields: Mapping[str, str], secret: str) -> Iterator[Check]:
     joined = "&".join(f"{name}={fields[name]}" for name in names)
     yield Check("message", good=None, text=f"{kind} over: {joined}&key=…")
     if signing_v2.verify(fields, secret):
-        yield Check("sign", good=True, text=f"it is {kind} under the APIv2 key")
+        yield Check("sign", good=True, text=f"valid {kind} with the APIv2 key")
         return
-    culprits = [
+    causes = [
         name
         for name, changed in (
-            ("blanks around values were cut off or added", {key: value.strip() for key, value in fields.items()}),
+            ("white space around values was removed or added", {key: value.strip() for key, value in fields.items()}),
             ("`+` was turned into a space", {key: value.replace(" ", "+") for key, value in fields.items()}),
             ("`sign` was written in lower case", {**fields, "sign": given.upper()}),
         )
         if signing_v2.verify(changed, secret)
     ]
-    text = culprits[0] if culprits else "the APIv2 key (APIv2密钥) is another, or a field was changed on its way"
-    yield Check("sign", good=False, text=f"it is not {kind} of these fields under the key: {text}")
+    text = causes[0] if causes else "the APIv2 key (APIv2密钥) is wrong, or a field was changed in transit"
+    yield Check("sign", good=False, text=f"not the {kind} of these fields with the APIv2 key: {text}")
 
 
 def _clock(signed: SignatureHeaders, now: float) -> Check:
@@ -138,7 +139,7 @@ def _clock(signed: SignatureHeaders, now: float) -> Check:
         return Check("clock", good=True, text=f"signed {age} s ago, within {CLOCK_WINDOW} s")
     if age > 0:
         text = (
-            f"signed {age} s ago: fine if it was kept for so long; if it arrived just now, this clock is fast (run NTP)"
+            f"signed {age} s ago: expected if it was stored since; if it arrived just now, this clock is fast (run NTP)"
         )
     else:
         text = f"signed {-age} s ahead of this machine's clock: it is slow (run NTP)"
@@ -148,13 +149,13 @@ def _clock(signed: SignatureHeaders, now: float) -> Check:
 def _key(signed: SignatureHeaders, key: PlatformKey | None, keys: Mapping[str, PlatformKey]) -> Check:
     mode = "a public key (微信支付公钥)" if is_public_key_id(signed.serial) else "a certificate (微信支付平台证书)"
     if key is not None:
-        return Check("key", good=True, text=f"signed by {key.id}, {mode}, which is at hand")
+        return Check("key", good=True, text=f"signed by {key.id}, {mode}, which is known")
     have = ", ".join(keys) or "none"
-    text = f"signed by {signed.serial[:80]}, {mode}, which is not at hand (there: {have}): "
+    text = f"signed by {signed.serial[:80]}, {mode}, which is not known (known: {have}): "
     if is_public_key_id(signed.serial):
-        text += "give it in `platform_keys`, pub_key.pem and its id of the merchant platform"
+        text += "add it to `platform_keys`: pub_key.pem and its id are on the merchant platform"
         if any(not is_public_key_id(key_id) for key_id in keys):
-            text += "; the merchant has moved to public-key mode"
+            text += "; the merchant has migrated to public-key mode"
     else:
         text += "download the platform certificates (`apiv3_key` lets the client do it)"
         if keys and all(is_public_key_id(key_id) for key_id in keys):
@@ -163,11 +164,13 @@ def _key(signed: SignatureHeaders, key: PlatformKey | None, keys: Mapping[str, P
 
 
 def _length(headers: Mapping[str, str], body: bytes) -> Check:
-    told = next((value for name, value in headers.items() if name.lower() == "content-length"), None)
-    if told is None or not re.fullmatch(r"[0-9]{1,18}", told.strip()):
+    declared = next((value for name, value in headers.items() if name.lower() == "content-length"), None)
+    if declared is None or not re.fullmatch(r"[0-9]{1,18}", declared.strip()):
         return Check("body", good=None, text=f"{len(body)} bytes")
-    good = int(told) == len(body)
-    text = f"{len(body)} bytes, as Content-Length says" if good else f"{len(body)} bytes; Content-Length says {told}"
+    good = int(declared) == len(body)
+    text = (
+        f"{len(body)} bytes, as Content-Length says" if good else f"{len(body)} bytes; Content-Length says {declared}"
+    )
     return Check("body", good=good, text=text)
 
 

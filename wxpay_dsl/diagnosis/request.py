@@ -1,7 +1,7 @@
-"""Explains why the signature of a request does not verify: the header, the key, or which line of the message.
+"""Explains why the signature of a request is not valid: the header, the key, or which line of the signed message.
 
-A signature by RSA (PKCS#1 v1.5) gives away to whoever has the public key the very digest that was signed. So it is
-known whether the key made it at all, and if it did, a mistaken message is found by comparing digests.
+The digest that was signed can be recovered from an RSA signature (PKCS#1 v1.5) with the public key. This shows whether
+the signature was made with the matching private key; if so, the wrongly built message is found by comparing digests.
 
 https://pay.weixin.qq.com/doc/v3/merchant/4012365342
 """
@@ -33,11 +33,12 @@ from .message_variants import Parts, messages, meta_of
 
 __all__ = ["Signing", "diagnose_request"]
 
-#: Characters of a message that are shown.
+#: Maximum length of a displayed message, in bytes.
 _SHOWN: Final = 300
+#: Maximum length of a nonce, in characters.
 _NONCE: Final = 32
 
-#: How a digest is packed before it is signed, and what takes it.
+#: DER prefix of a signed digest to the name and the function of its algorithm.
 _DIGESTS: Final[Mapping[bytes, tuple[str, Callable[[bytes], Any]]]] = {
     bytes.fromhex("3031300d060960864801650304020105000420"): ("SHA-256", hashlib.sha256),
     bytes.fromhex("3021300906052b0e03021a05000414"): ("SHA-1", lambda data: hashlib.sha1(data, usedforsecurity=False)),
@@ -52,31 +53,31 @@ _DIGESTS: Final[Mapping[bytes, tuple[str, Callable[[bytes], Any]]]] = {
 
 @frozen
 class Signing:
-    """Whose signature it should be: the merchant's public key, and what is known of it."""
+    """The merchant's public key, which should verify the signature, and what is known of it."""
 
     key: RSAPublicKey = field(repr=False)
-    #: The serial that belongs to the key, and the merchant; empty where nobody says.
+    #: The serial of the key's certificate, and the merchant id; empty if unknown.
     serial: str = ""
     mchid: str = ""
     certificate: x509.Certificate | None = field(default=None, repr=False)
 
     @classmethod
     def of(cls, certificate: x509.Certificate) -> Signing:
-        """By the merchant's certificate (商户API证书). Raises ValueError for one without an RSA key."""
+        """From the merchant's certificate (商户API证书). Raises ValueError if its key is not RSA."""
         key = certificate.public_key()
         if not isinstance(key, RSAPublicKey):
-            raise ValueError("the certificate's key is not an RSA key")  # noqa: TRY004 (of a wrong content)
+            raise ValueError("the certificate's key is not an RSA key")  # noqa: TRY004 (the type is right, the content is not)
         return cls(key, certificate_serial(certificate), certificate_subject(certificate), certificate)
 
 
 def diagnose_request(
     header: str, method: str, url: str, body: bytes, signing: Signing, now: float, *, detail: Any = None
 ) -> Iterator[Check]:
-    """The steps from the header to the signature; the last one that is not good says why it does not verify.
+    """The checks from the header to the signature; the last failed one tells why the signature is not valid.
 
-    ``header``: the value of ``Authorization``; ``url``: whole, or its raw path and query, as it was sent; ``body``: the
-    bytes that were sent; ``now``: Unix time; ``detail``: that of the service's ``SIGN_ERROR``, if there is one.
-    Raises nothing for whatever was sent.
+    ``header``: the value of ``Authorization``; ``url``: the URL, or its raw path and query, as it was sent; ``body``:
+    the bytes that were sent; ``now``: Unix time in seconds; ``detail``: the ``detail`` of the service's ``SIGN_ERROR``,
+    if there is one. Raises nothing, whatever was sent.
     """
     header = header.strip().removeprefix("Authorization:").strip()
     try:
@@ -85,17 +86,17 @@ def diagnose_request(
         yield Check("header", good=False, text=str(error), mend=_form_of(header))
         return
     if given.scheme != authorization.RSA_SCHEME:
-        text = f"{given.scheme}: only {authorization.RSA_SCHEME} is explained here"
+        text = f"{given.scheme}: only {authorization.RSA_SCHEME} can be explained"
         yield Check("header", good=False, text=text)
         return
     yield Check("header", good=True, text=f"{given.scheme} with its five parts")
     yield _clock(given, now)
     if len(given.nonce) > _NONCE:
-        yield Check("nonce", good=False, text=f"{len(given.nonce)} characters; at most {_NONCE} are taken")
+        yield Check("nonce", good=False, text=f"{len(given.nonce)} characters; at most {_NONCE} are accepted")
     yield from _identity(given, signing)
     target = _target(url.strip())
     if any(not character.isprintable() or character.isspace() for character in target):
-        text = f"{target[:120]!r} has characters in it that no request line has: give the URL as it was sent"
+        text = f"{target[:120]!r} contains characters that are not valid in a request line: give the URL as it was sent"
         yield Check("URL", good=False, text=text)
         return
     meta = meta_of(body)
@@ -108,25 +109,27 @@ def diagnose_request(
         b"" if meta is None else body,
     )
     message = signing_v3.request_message(parts.method, target, given.timestamp, given.nonce, parts.body)
-    yield Check("message", good=None, text=f"{len(message)} bytes are to be signed: {_shown(message)}")
+    yield Check("message", good=None, text=f"{len(message)} bytes to sign: {_shown(message)}")
     verified = signing_v3.verify(message, given.signature, signing.key)
     if verified:
-        yield Check("signature", good=True, text="it is the key's, over exactly this message")
+        yield Check("signature", good=True, text="valid for this key and exactly this message")
     else:
-        yield _culprit(given.signature, parts, message, signing.key)
+        yield _explain(given.signature, parts, message, signing.key)
     seen = sign_error.explain(message, detail)
     if seen:
         yield Check("service", good=False, text=seen)
 
 
 def _form_of(header: str) -> str:
-    form = f'it reads {authorization.RSA_SCHEME} mchid="…",nonce_str="…",timestamp="…",serial_no="…",signature="…"'
+    form = f'the format is {authorization.RSA_SCHEME} mchid="…",nonce_str="…",timestamp="…",serial_no="…",signature="…"'
     quoted = '"' in header
-    return form if quoted else f"{form} (a shell takes quotes away: single quotes around it all, or a file and @FILE)"
+    return (
+        form if quoted else f"{form} (a shell removes quotes: put single quotes around the whole value, or use @FILE)"
+    )
 
 
 def _target(url: str) -> str:
-    """Path and query of a URL, raw, as they stand in the request line."""
+    """The raw path and query of a URL, as in the request line."""
     if "://" not in url.partition("?")[0]:
         return url.partition("#")[0] or "/"
     parts = urlsplit(url)
@@ -139,67 +142,65 @@ def _clock(given: authorization.Authorization, now: float) -> Check:
         return Check("clock", good=True, text=f"signed {age} s ago, within {CLOCK_WINDOW} s")
     when = f"{age} s ago" if age > 0 else f"{-age} s ahead of this machine's clock"
     text = (
-        f"signed {when} ({datetime.fromtimestamp(given.timestamp, UTC):%Y-%m-%d %H:%M:%S} UTC); the service takes it "
-        f"within {CLOCK_WINDOW} s of that moment only"
+        f"signed {when} ({datetime.fromtimestamp(given.timestamp, UTC):%Y-%m-%d %H:%M:%S} UTC); the service accepts "
+        f"it only within {CLOCK_WINDOW} s"
     )
     return Check("clock", good=None, text=text)
 
 
 def _identity(given: authorization.Authorization, signing: Signing) -> Iterator[Check]:
     if given.serial.startswith("PUB_KEY_ID_"):
-        mend = "openssl x509 -in apiclient_cert.pem -noout -serial shows the right one"
-        text = (
-            "serial_no is WeChat Pay's public key id (微信支付公钥ID); the merchant certificate's serial belongs there"
-        )
+        mend = "openssl x509 -in apiclient_cert.pem -noout -serial shows it"
+        text = "serial_no is WeChat Pay's public key id (微信支付公钥ID); give the serial of the merchant certificate"
         yield Check("serial", good=False, text=text, mend=mend)
     elif signing.serial:
         same = given.serial.upper() == signing.serial
         lost = given.serial.upper().lstrip("0") == signing.serial.lstrip("0")
-        text = f"serial_no {given.serial} is the certificate's (商户API证书序列号)"
+        text = f"serial_no {given.serial} matches the certificate (商户API证书序列号)"
         if not same:
             why = ": its leading zeros are missing" if lost else ""
             text = f"serial_no is {given.serial}, the certificate's is {signing.serial}{why}"
         yield Check("serial", good=same, text=text)
     if signing.mchid:
         same = given.mchid == signing.mchid
-        text = f"mchid {given.mchid} is the certificate's (商户号)"
+        text = f"mchid {given.mchid} matches the certificate (商户号)"
         if not same:
-            text = f"mchid is {given.mchid}, but key and certificate are those of {signing.mchid}"
+            text = f"mchid is {given.mchid}, but key and certificate belong to {signing.mchid}"
         yield Check("merchant", good=same, text=text)
     if signing.certificate is not None:
         end = signing.certificate.not_valid_after_utc
         if end < datetime.now(UTC):
             mend = "make a new one on the merchant platform (商户平台-API安全-商户API证书)"
-            yield Check("certificate", good=False, text=f"it ended on {end:%Y-%m-%d}", mend=mend)
+            yield Check("certificate", good=False, text=f"it expired on {end:%Y-%m-%d}", mend=mend)
 
 
-def _culprit(signature: str, parts: Parts, message: bytes, key: RSAPublicKey) -> Check:
-    """Why the signature does not verify."""
+def _explain(signature: str, parts: Parts, message: bytes, key: RSAPublicKey) -> Check:
+    """The check that tells why the signature is not valid."""
     raw = _decoded(signature)
     if isinstance(raw, str):
         return Check("signature", good=False, text=raw)
     size = key.key_size // 8
     if len(raw) != size:
-        text = f"it is {len(raw)} bytes, a signature by this key has {size}: it is cut off, or another key's"
+        text = f"it is {len(raw)} bytes, a signature by this key has {size}: it is truncated, or made with another key"
         return Check("signature", good=False, text=text)
     try:
-        packed = key.recover_data_from_signature(raw, PKCS1v15(), None)
+        recovered = key.recover_data_from_signature(raw, PKCS1v15(), None)
     except (InvalidSignature, ValueError):
         return _foreign(raw, message, key)
-    name, taken, digest = _unpacked(packed)
-    if taken is None:
-        text = f"the key made it, but over {len(packed)} bytes that are no digest: sign with SHA256withRSA"
+    name, hashed, digest = _split(recovered)
+    if hashed is None:
+        text = f"this key made it, but over {len(recovered)} bytes that are not a digest: sign with SHA256withRSA"
         return Check("signature", good=False, text=text)
-    wrong = "" if name == "SHA-256" else f"it is made with {name}, where SHA-256 belongs (SHA256withRSA)"
-    for told, other in messages(parts):
-        if taken(other).digest() == digest:
-            text = "; ".join(each for each in (wrong, told) if each)
-            return Check("signature", good=False, text=f"the key made it, over another message: {text}")
+    wrong = "" if name == "SHA-256" else f"it uses {name} instead of SHA-256 (SHA256withRSA)"
+    for mistake, other in messages(parts):
+        if hashed(other).digest() == digest:
+            text = "; ".join(each for each in (wrong, mistake) if each)
+            return Check("signature", good=False, text=f"this key made it, over another message: {text}")
     mend = (
-        "print the message in the client, right where it is signed, and hold it against the one above, byte by byte "
-        "(a proxy or a library may have changed URL or body after that)"
+        "print the message in the client where it is signed, and compare it with the one above, byte by byte (a proxy "
+        "or a library may have changed URL or body after signing)"
     )
-    text = f"the key made it, over another message, and the usual mistakes are not it{'; ' if wrong else ''}{wrong}"
+    text = f"this key made it, over another message, but no known mistake explains it{'; ' if wrong else ''}{wrong}"
     return Check("signature", good=False, text=text, mend=mend)
 
 
@@ -211,8 +212,8 @@ def _foreign(raw: bytes, message: bytes, key: RSAPublicKey) -> Check:
             "private key and certificate are a pair: take apiclient_key.pem and apiclient_cert.pem from one download, "
             "or make a new certificate (商户平台-API安全); wxpay doctor shows whether they belong together"
         )
-        return Check("signature", good=False, text="another private key made it, whatever the message was", mend=mend)
-    text = "the key made it over this message, but with PSS padding; PKCS#1 v1.5 belongs there (SHA256withRSA)"
+        return Check("signature", good=False, text="it was made with another private key", mend=mend)
+    text = "this key made it over this message, but with PSS padding instead of PKCS#1 v1.5 (SHA256withRSA)"
     return Check("signature", good=False, text=text)
 
 
@@ -223,18 +224,18 @@ def _decoded(signature: str) -> bytes | str:
     except Base64Error:
         pass
     if "%" in signature and not isinstance(_decoded(unquote(signature)), str):
-        return "it is percent-encoded: put the base64 into the header as it is"
+        return "it is percent-encoded: use the plain base64 in the header"
     if "-" in signature or "_" in signature:
-        return "it is base64 for URLs (- and _); the plain one belongs there (+ and /)"
+        return "it is URL-safe base64 (- and _): use standard base64 (+ and /)"
     if " " in signature:
-        return "there are blanks in it: a + was turned into a space, or the base64 was wrapped"
-    return "it is not whole base64: cut off, or with something else in it"
+        return "it contains white space: a + was turned into a space, or the base64 was wrapped"
+    return "it is not valid base64: truncated, or with other characters in it"
 
 
-def _unpacked(packed: bytes) -> tuple[str, Callable[[bytes], Any] | None, bytes]:
-    for prefix, (name, taken) in _DIGESTS.items():
-        if packed.startswith(prefix):
-            return name, taken, packed[len(prefix) :]
+def _split(recovered: bytes) -> tuple[str, Callable[[bytes], Any] | None, bytes]:
+    for prefix, (name, hashed) in _DIGESTS.items():
+        if recovered.startswith(prefix):
+            return name, hashed, recovered[len(prefix) :]
     return "", None, b""
 
 

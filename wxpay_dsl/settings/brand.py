@@ -1,4 +1,4 @@
-"""The brand (品牌直连) as settings: its id, its key, and the platform's public key that answers it."""
+"""Settings of the brand (品牌直连): its id, its private key, and the public keys that verify responses to it."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ _SERIAL: Final = re.compile(r"[0-9A-F]{8,40}\Z")
 
 @frozen
 class BrandSettings:
-    """What a brand has beside its merchant, loaded. Nothing secret is in its repr."""
+    """The keys of a brand, loaded. Its repr shows no secret."""
 
     credential: Credential
     keys: PlatformKeys = field(repr=False)
-    #: 品牌API密钥, 32 bytes: opens notifications.
+    #: 品牌API密钥, 32 bytes: decrypts notifications.
     api_key: bytes | None = field(default=None, repr=False)
 
     @classmethod
     def of(cls, merged: Mapping[str, Any]) -> BrandSettings | None:
-        """From the settings as given; None where there is no brand. Raises ConfigurationError."""
+        """From merged settings; None if they have no ``brand_…``. Raises ConfigurationError."""
         given = [name for name in merged if name.startswith("brand_") and merged[name] is not None]
         if not given:
             return None
@@ -75,8 +75,8 @@ def _keys(merged: Mapping[str, Any]) -> PlatformKeys:
         raise ConfigurationError(f"`brand_platform_keys`: {error}") from None
     if not keys:
         raise ConfigurationError(
-            "`brand_platform_keys` is missing: {'PUB_KEY_ID_…': 'pub_key.pem'}, the public key of WeChat Pay for the brand "
-            "(微信支付公钥), by which answers are verified"
+            "`brand_platform_keys` is missing: {'PUB_KEY_ID_…': 'pub_key.pem'}, the public key of WeChat Pay for the "
+            "brand (微信支付公钥), which verifies responses"
         )
     return PlatformKeys(keys)
 

@@ -1,4 +1,4 @@
-"""Settings of the connections: how many, how often a call is sent again, and the host that stands in for the first."""
+"""Settings of the connections: their number, retries, and the backup host. Also parses settings that are numbers."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from .redaction import shown
 __all__ = ["BACKUP_URL", "ConnectionSettings", "number", "number_of"]
 
 _DECIMAL: Final = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?")
-#: The service's second host (备用域名), elsewhere than the first.
+#: The backup host of WeChat Pay (备用域名).
 BACKUP_URL: Final = "https://api2.wechatpay.cn"
 
 
 @frozen
 class ConnectionSettings:
-    """How a client reaches the service; shared by all merchants of a process."""
+    """How a client connects to the service; shared by all merchants of a process."""
 
-    #: Connections at once, of each event loop.
+    #: Maximum number of simultaneous connections of each event loop.
     max_connections: int = 100
-    #: Times that a call is sent again where that is harmless; 0 switches it off.
+    #: Number of retries of a call that is safe to repeat; 0 for none.
     retries: int = 2
-    #: The origin that stands in for ``base_url`` while it cannot be reached; empty for none.
+    #: Origin used while ``base_url`` cannot be reached; empty for none.
     backup_url: str = ""
 
     @classmethod
     def of(cls, merged: Mapping[str, Any], base_url: str | None) -> ConnectionSettings:
-        """From the settings as given. The real service has a second host of its own. Raises ConfigurationError."""
+        """From merged settings. By default WeChat Pay has its own backup host. Raises ConfigurationError."""
         return cls(
             max_connections=int(number(merged, "max_connections", 100, 1, 10_000, whole=True)),
             retries=int(number(merged, "retries", 2, 0, 10, whole=True)),
@@ -45,19 +45,19 @@ class ConnectionSettings:
 def number(
     merged: Mapping[str, Any], name: str, default: float, least: float, most: float, *, whole: bool = False
 ) -> float:
-    """A setting that is a number from ``least`` to ``most``, given as one or as text. Raises ConfigurationError."""
+    """A setting that is a number, or text of one, from ``least`` to ``most``. Raises ConfigurationError."""
     value = merged.get(name, default)
-    found = number_of(value)
-    if not least <= found <= most or (whole and not found.is_integer()):
+    parsed = number_of(value)
+    if not least <= parsed <= most or (whole and not parsed.is_integer()):
         kind = "a whole number" if whole else "a number"
         raise ConfigurationError(f"`{name}` is {kind} from {least:g} to {most:g}, not {shown(value)}")
-    return found
+    return parsed
 
 
 def number_of(value: object) -> float:
-    """A number, or what a text says in decimal digits (``2``, ``12.5``); NaN for anything else."""
+    """The value of a number, or of text in decimal digits (``2``, ``12.5``); NaN for anything else."""
     if isinstance(value, str):
-        # float() takes 1_0, 1e3, infinity and other scripts' digits too, which nobody means.
+        # float() also accepts 1_0, 1e3, infinity and digits of other scripts.
         return float(value) if _DECIMAL.fullmatch(value.strip()) else float("nan")
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return float("nan")
@@ -76,7 +76,7 @@ def _backup_url(merged: Mapping[str, Any], base_url: str | None) -> str:
     try:
         parts = urlsplit(str(value))
         whole = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and "@" not in parts.netloc
-    except ValueError:  # half an address, a port that is none
+    except ValueError:  # an incomplete IPv6 address, or an invalid port
         whole, parts = False, urlsplit("")
     if not whole or parts.path.strip("/") or parts.query:
         raise ConfigurationError(f"`backup_url` is an origin such as {BACKUP_URL}, or 'none', not {shown(value)}")

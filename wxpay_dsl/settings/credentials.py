@@ -1,4 +1,4 @@
-"""Credentials as settings: the merchant's keys and certificate and the platform's keys, loaded, and held together."""
+"""Loads a merchant's credentials from merged settings, and checks that keys, certificate and serial fit together."""
 
 from __future__ import annotations
 
@@ -27,62 +27,74 @@ from wxpay_dsl.wechat.signers.absent import AbsentSigner
 from wxpay_dsl.wechat.signers.local import LocalSigner
 from wxpay_dsl.wechat.v2.mutual_tls import ClientCertificate
 
+from .brand import BrandSettings
 from .redaction import shown
 from .secrets import loaded, masked, revealed
 from .sources import missing, named_keys
 
-__all__ = ["MCHID", "SERIAL", "Credentials", "apiv2_alone", "p12_password"]
+__all__ = ["MCHID", "SERIAL", "Credentials", "apiv2_alone", "load_credentials", "p12_password"]
 
-#: The form of a merchant id (商户号), and of the serial of a merchant's certificate in upper case.
+#: The format of a merchant id (商户号), and of the serial of a merchant's certificate, in upper case.
 MCHID: Final = re.compile(r"[0-9]{6,16}\Z")
 SERIAL: Final = re.compile(r"[0-9A-F]{8,40}\Z")
 
 
 @frozen
 class Credentials:
-    """What is one merchant's own, loaded: fields of the settings by the same names. Nothing secret is in its repr."""
+    """The keys and certificates of one merchant, loaded. Its repr shows no secret."""
 
+    #: 商户号
     mchid: str
+    #: 商户API证书序列号, upper case; empty if there is no private key.
     serial: str
+    #: Signs requests with the merchant's private key (商户API私钥).
     signer: Signer = field(repr=False)
+    #: The configured platform keys: 微信支付公钥 / 平台证书.
     keys: PlatformKeys = field(repr=False)
+    #: APIv3密钥, 32 bytes.
     apiv3_key: bytes | None = field(default=None, repr=False)
+    #: APIv2密钥, 32 ASCII characters.
     apiv2_key: str | None = field(default=None, repr=False)
+    #: 商户API证书 with its private key, for the operations of APIv2 that demand mutual TLS.
     client_certificate: ClientCertificate | None = field(default=None, repr=False)
+    #: Secret of the WeCom application (企业微信应用的secret).
     wecom_secret: str | None = field(default=None, repr=False)
+    #: The brand's keys (品牌直连), if there is a brand.
+    brand: BrandSettings | None = None
 
-    @classmethod
-    def of(cls, merged: Mapping[str, Any]) -> Credentials:
-        """From the settings as given. Raises ConfigurationError for those that cannot work together."""
-        mchid = str(merged.get("mchid") or "")
-        if not mchid:
-            raise ConfigurationError(missing("mchid", "the merchant id (商户号)"))
-        if not MCHID.match(mchid):
-            raise ConfigurationError(f"`mchid` (商户号) is digits only, such as 1900000109, not {shown(mchid)}")
-        # APIv3 says what it lacks when called.
-        alone = apiv2_alone(merged)
-        merged = masked(merged)
-        container = _container(merged, mchid)
-        if container is not None:
-            merged = {"private_key": container.private_key, "certificate": container.certificate, **merged}
-        signer, serial = _signing(merged)
-        return cls(
-            mchid=mchid,
-            serial=serial,
-            signer=signer,
-            keys=_platform_keys(merged, serial, signer, alone=alone),
-            apiv3_key=_apiv3_key(merged),
-            apiv2_key=_secret(merged),
-            client_certificate=_client_certificate(merged, signer, container),
-            wecom_secret=_text(merged, "wecom_secret"),
-        )
+
+def load_credentials(merged: Mapping[str, Any]) -> Credentials:
+    """The credentials in merged settings. Raises ConfigurationError for those that cannot work together."""
+    mchid = str(merged.get("mchid") or "")
+    if not mchid:
+        raise ConfigurationError(missing("mchid", "the merchant id (商户号)"))
+    if not MCHID.match(mchid):
+        raise ConfigurationError(f"`mchid` (商户号) is digits only, such as 1900000109, not {shown(mchid)}")
+    # A client for APIv2 alone needs no keys of APIv3: its calls of APIv3 raise instead.
+    alone = apiv2_alone(merged)
+    merged = masked(merged)
+    container = _container(merged, mchid)
+    if container is not None:
+        merged = {"private_key": container.private_key, "certificate": container.certificate, **merged}
+    signer, serial = _signing(merged)
+    return Credentials(
+        mchid=mchid,
+        serial=serial,
+        signer=signer,
+        keys=_platform_keys(merged, serial, signer, alone=alone),
+        apiv3_key=_apiv3_key(merged),
+        apiv2_key=_apiv2_key(merged),
+        client_certificate=_client_certificate(merged, signer, container),
+        wecom_secret=_text(merged, "wecom_secret"),
+        brand=BrandSettings.of(merged),
+    )
 
 
 def apiv2_alone(merged: Mapping[str, Any]) -> bool:
-    """Whether merged settings set up APIv2 and not APIv3.
+    """Whether merged settings configure APIv2 but not APIv3.
 
-    APIv2 needs its own key, and the merchant's certificate with its key for some operations: ``p12``, or
-    ``certificate`` and ``private_key``. What verifies answers (``platform_keys``, ``apiv3_key``) is of APIv3.
+    APIv2 needs ``apiv2_key``, and for some operations ``p12``, or ``certificate`` and ``private_key``. APIv3 also needs
+    ``platform_keys`` or ``apiv3_key``, to verify responses.
     """
     if merged.get("apiv2_key") is None:
         return False
@@ -105,7 +117,7 @@ def _signing(merged: Mapping[str, Any]) -> tuple[Signer, str]:
         raise ConfigurationError(missing("serial", "the serial of the merchant's certificate (商户API证书序列号)"))
     if serial.startswith("PUB_KEY_ID_"):
         raise ConfigurationError(
-            "`serial` is WeChat Pay's public key id (微信支付公钥ID); here belongs the serial of the merchant's own "
+            "`serial` is WeChat Pay's public key id (微信支付公钥ID); give the serial of the merchant's own "
             "certificate: openssl x509 -in apiclient_cert.pem -noout -serial"
         )
     if not SERIAL.match(serial):
@@ -121,14 +133,14 @@ def _signing(merged: Mapping[str, Any]) -> tuple[Signer, str]:
     private_key = loaded(lambda: load_private_key(revealed(thing)), "private_key")
     if certificate is not None and not public_key_matches(private_key, certificate):
         raise ConfigurationError(
-            "`private_key` and `certificate` do not belong together: take both, apiclient_key.pem and "
+            "`private_key` and `certificate` do not match: take both, apiclient_key.pem and "
             "apiclient_cert.pem, from the same download of the merchant platform"
         )
     return LocalSigner(private_key), serial
 
 
-def _own(signer: Signer) -> str:
-    """The fingerprint of a signer's own public key, where that is known."""
+def _fingerprint(signer: Signer) -> str:
+    """The fingerprint of a signer's public key; empty if the key is not local."""
     key = PlatformKey("", signer.private_key.public_key()) if isinstance(signer, LocalSigner) else None
     return key.fingerprint if key is not None else ""
 
@@ -138,18 +150,19 @@ def _platform_keys(merged: Mapping[str, Any], serial: str, signer: Signer, *, al
     for key_id, thing in named_keys(merged).items():
         if str(key_id) == str(merged.get("mchid")):
             raise ConfigurationError(
-                f"`platform_keys`: {key_id} is the merchant id (商户号); here belongs the id of WeChat Pay's key, PUB_KEY_ID_…"
+                f"`platform_keys`: {key_id} is the merchant id (商户号); the id of WeChat Pay's key, PUB_KEY_ID_…, "
+                f"belongs here"
             )
         if str(key_id).upper() == serial:
             raise ConfigurationError(
-                f"`platform_keys` holds the merchant's own certificate {serial}: here belong WeChat Pay's public key "
+                f"`platform_keys` holds the merchant's own certificate {serial}: give WeChat Pay's public key "
                 f"(pub_key.pem with its PUB_KEY_ID_…) or its platform certificate, not apiclient_cert.pem"
             )
         try:
             key = platform_key(str(key_id), thing)
         except ConfigurationError as error:
             raise ConfigurationError(f"`platform_keys`: {error}") from None
-        if _own(signer) == key.fingerprint:
+        if _fingerprint(signer) == key.fingerprint:
             raise ConfigurationError(
                 f"`platform_keys`: {key_id} holds the merchant's own public key; it must be the one of WeChat Pay "
                 f"(微信支付公钥, pub_key.pem of the merchant platform)"
@@ -157,7 +170,7 @@ def _platform_keys(merged: Mapping[str, Any], serial: str, signer: Signer, *, al
         keys.append(key)
     if not keys and merged.get("apiv3_key") is None and not alone:
         raise ConfigurationError(
-            "nothing to verify answers with: give `platform_keys`, {'PUB_KEY_ID_…': 'pub_key.pem'} (微信支付公钥), or "
+            "no key to verify responses with: give `platform_keys`, {'PUB_KEY_ID_…': 'pub_key.pem'} (微信支付公钥), or "
             "`apiv3_key` (APIv3密钥) so that the platform certificates (平台证书) can be downloaded"
         )
     return PlatformKeys(keys)
@@ -178,7 +191,7 @@ def _utf8(value: str | bytes) -> bytes:
     return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
 
 
-def _secret(merged: Mapping[str, Any]) -> str | None:
+def _apiv2_key(merged: Mapping[str, Any]) -> str | None:
     value = merged.get("apiv2_key")
     if value is None:
         return None
@@ -201,7 +214,7 @@ def _is_apiv2_key(value: object) -> bool:
 
 
 def _blanks(value: Any) -> str:
-    """What a key of the wrong length that was copied with too much is told."""
+    """A hint for a key of the wrong length that has white space around it."""
     return " (there are blanks or a line break around it)" if len(revealed(value).strip()) == 32 else ""
 
 
@@ -214,9 +227,9 @@ def _text(merged: Mapping[str, Any], name: str) -> str | None:
 
 
 def p12_password(merged: Mapping[str, Any], mchid: str) -> str | bytes | Secret:
-    """The password of ``p12``, masked where it was; the merchant id unless another is given.
+    """The password of ``p12``, masked if the setting was; by default the merchant id.
 
-    Raises ConfigurationError for what is no text.
+    Raises ConfigurationError for a value that is neither text nor bytes.
     """
     value = merged.get("p12_password")
     if value is not None and not isinstance(revealed(value), (str, bytes)):
@@ -226,7 +239,7 @@ def p12_password(merged: Mapping[str, Any], mchid: str) -> str | bytes | Secret:
 
 
 def _container(merged: Mapping[str, Any], mchid: str) -> Pkcs12 | None:
-    """What ``p12`` holds; its password is the merchant id unless the merchant changed it."""
+    """The contents of ``p12``; None if the setting is absent."""
     if merged.get("p12") is None:
         return None
     return loaded(lambda: load_pkcs12(revealed(merged["p12"]), revealed(p12_password(merged, mchid))), "p12")

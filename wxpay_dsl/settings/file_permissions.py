@@ -1,4 +1,4 @@
-"""Files that hold secrets, and who else on this machine can read them."""
+"""Permissions of files that hold secrets: who can read them, and how they are written."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Final
 
 __all__ = ["exposure", "warn_if_exposed", "write_private"]
 
-#: A record and no Python warning: it is about this machine, and ``-W error`` is no reason for payments to stop.
+#: A log record, not a Python warning: under ``-W error`` a warning would stop payments.
 _log: Final = logging.getLogger(__name__)
 
 
 def warn_if_exposed(file: Path, what: str) -> None:
-    """Logs a warning where group or others can read ``file``, which holds ``what``. Says nothing of one that is not
-    there, and nothing on Windows, whose permissions are not these.
+    """Logs a warning if group or others can read ``file``, which holds ``what``. Does nothing if the file is missing,
+    or on Windows, which has other permissions.
     """
     exposed = exposure(file)
     if exposed:
@@ -30,7 +30,7 @@ def warn_if_exposed(file: Path, what: str) -> None:
 
 
 def exposure(file: Path) -> str:
-    """Who beside its owner can read ``file``, as words; empty where nobody can, or it is not to be known."""
+    """Who beside the owner can read ``file``, as text; empty if nobody can, or if it is unknown."""
     if os.name != "posix":
         return ""
     try:
@@ -43,7 +43,7 @@ def exposure(file: Path) -> str:
 
 
 def write_private(file: Path, content: bytes) -> None:
-    """Writes ``file`` whole or not at all, for its owner only (mode 0600). Raises OSError."""
+    """Writes ``file`` atomically, readable by its owner only (mode 0600). Raises OSError."""
     from wxpay_dsl.core.files.atomic_write import write_atomically
 
     write_atomically(file, content, private=True)

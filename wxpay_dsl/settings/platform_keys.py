@@ -1,4 +1,4 @@
-"""Settings of the platform's keys: which kind to ask for, where certificates come from and where they are kept."""
+"""Settings of platform keys: which kind to request, where certificates are downloaded from and stored."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ _OVERSEAS_HOST: Final = "apihk.mch.weixin.qq.com"
 
 @frozen
 class PlatformKeySettings:
-    """How a client comes by the keys of WeChat Pay that are not configured."""
+    """How a client obtains platform keys that are not configured."""
 
-    #: The share of calls that ask for the public key (微信支付公钥) while there are certificates too: 0.0 to 1.0.
+    #: Share of calls, 0.0 to 1.0, that request the public key (微信支付公钥) if there are certificates too.
     public_key_ratio: float = 1.0
-    #: Where downloaded certificates are kept; None: in memory only.
+    #: Where downloaded certificates are stored; None for memory only.
     certificate_store: KeyStore | None = field(default=None, repr=False)
-    #: Where they are downloaded from.
+    #: Path of the endpoint that they are downloaded from.
     certificates_path: str = _PATH
-    #: Seconds between two downloads on schedule, and between any two of those that unknown serials cause.
+    #: Seconds between scheduled downloads, and least number of seconds between downloads for unknown serials.
     certificates_interval: float = 12 * 3600.0
     certificates_minimum_interval: float = 60.0
 
     @classmethod
     def of(cls, merged: Mapping[str, Any], base_url: str | None) -> PlatformKeySettings:
-        """From the settings as given. Raises ConfigurationError."""
+        """From merged settings. Raises ConfigurationError."""
         store = merged.get("certificate_store")
         overseas = base_url is not None and _OVERSEAS_HOST in base_url
         path = str(merged.get("certificates_path") or (_OVERSEAS_PATH if overseas else _PATH))

@@ -1,4 +1,4 @@
-"""Settings whose values are secret, masked while they are checked: error trackers send the variables of each frame."""
+"""Masks secret settings while they are checked, because error trackers send the variables of each frame."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from wxpay_dsl.core.errors import ConfigurationError
 from wxpay_dsl.core.secrets import Secret
 from wxpay_dsl.wechat.crypto.pem import file_of
 
+from .options import NAMES
+
 __all__ = ["loaded", "masked", "revealed"]
 
 T = TypeVar("T")
 
-#: Secret as they stand: keys and passwords, and URLs with a password in them.
+#: Settings that are secret: keys, passwords, and URLs that may contain a password.
 _TEXTS: Final = (
     "apiv3_key",
     "apiv2_key",
@@ -23,40 +25,45 @@ _TEXTS: Final = (
     "proxy",
     "certificate_store",
 )
-#: Secret where they are the key itself, and not the name of its file.
+#: Settings that are secret if they are the key itself, and not the name of its file.
 _MATERIAL: Final = ("private_key", "p12", "brand_private_key")
 
 
 class _SecretBytes(Secret):
-    """Bytes, which :func:`revealed` gives back as bytes."""
+    """A secret that :func:`revealed` returns as bytes."""
 
     __slots__ = ()
 
 
 def masked(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings, with a :class:`Secret` for each value that is secret. What is masked already stays."""
+    """The settings with each secret value as a :class:`Secret`. Values that are masked already stay."""
     return {name: _mask(name, value) for name, value in settings.items()}
 
 
 def revealed(value: Any) -> Any:
-    """The value itself. To be used within an expression, and not kept in a variable."""
+    """The plain value. Use it within an expression; do not keep it in a variable."""
     if isinstance(value, _SecretBytes):
         return value.reveal().encode("latin-1")
     return value.reveal() if isinstance(value, Secret) else value
 
 
 def loaded(load: Callable[[], T], setting: str = "") -> T:
-    """What ``load`` makes of a secret. Raises its ConfigurationError, after the setting's name."""
+    """The result of ``load``. Raises its ConfigurationError, prefixed with the setting's name."""
     try:
         return load()
     except ConfigurationError as error:
-        said = str(error)
-    # Raised here, it does not hold on to the frames below, whose variables are the secret.
-    raise ConfigurationError(f"`{setting}`: {said}" if setting else said)
+        message = str(error)
+    # Raised outside the handler, so that it does not refer to frames whose variables contain the secret.
+    raise ConfigurationError(f"`{setting}`: {message}" if setting else message)
 
 
 def _mask(name: str, value: Any) -> Any:
-    if name not in _TEXTS and (name not in _MATERIAL or (isinstance(value, str) and file_of(value) is not None)):
+    # A name that is no setting may be the misspelt name of a secret one.
+    if (
+        name in NAMES
+        and name not in _TEXTS
+        and (name not in _MATERIAL or (isinstance(value, str) and file_of(value) is not None))
+    ):
         return value
     if isinstance(value, (bytes, bytearray)):
         return _SecretBytes(bytes(value).decode("latin-1"))

@@ -1,6 +1,6 @@
-"""Credentials and options: from arguments, the environment, and a TOML profile, in this order of precedence.
+"""The settings of a client: merged from arguments, the environment and a TOML profile, in this order, and checked.
 
-Settings that cannot work are refused here, with a sentence that says which and why, before a client exists.
+Settings that cannot work raise ConfigurationError here, before a client exists.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, get_args
+from typing import TYPE_CHECKING, Any, Final, cast, get_args
 from urllib.parse import urlsplit
 
 from attrs import evolve, field, fields, frozen
@@ -23,99 +23,62 @@ from wxpay_dsl.core.specs.grammar import nearest
 from wxpay_dsl.wechat.chains import BASE_URL
 from wxpay_dsl.wechat.crypto import pem
 from wxpay_dsl.wechat.crypto.decryptor import Decryptor, LocalDecryptor
-from wxpay_dsl.wechat.crypto.signer import Signer
-from wxpay_dsl.wechat.platform_keys.keys import PlatformKeys
 from wxpay_dsl.wechat.service_hosts import service_origins
 from wxpay_dsl.wechat.signers.local import LocalSigner
 from wxpay_dsl.wechat.v2.environments import SANDBOXES, SandboxName
-from wxpay_dsl.wechat.v2.mutual_tls import ClientCertificate
 
-from .brand import BrandSettings
 from .connections import ConnectionSettings, number_of
-from .credentials import Credentials
+from .credentials import Credentials, load_credentials
 from .file_permissions import warn_if_exposed
+from .options import MERCHANT, NAMES
 from .platform_keys import PlatformKeySettings
 from .redaction import shown
 from .secrets import masked, revealed
-from .sources import ENVIRONMENT, NAMES, masked_environment, merge, named_keys, read_profile
+from .sources import ENVIRONMENT, masked_environment, merge, named_keys, read_profile
 from .spec_folders import as_list
 
 if TYPE_CHECKING:
-    from wxpay_dsl.core.observe.drift import Reporter
+    from wxpay_dsl.core.observe.drift import OnDrift, Reporter
 
 __all__ = ["ENVIRONMENT", "MERCHANT", "NAMES", "Settings", "merge", "named_keys", "read_profile"]
 
-#: The settings that are a merchant's own; all others are shared by the merchants of a process.
-MERCHANT: Final = (
-    "mchid",
-    "serial",
-    "private_key",
-    "certificate",
-    "p12",
-    "p12_password",
-    "platform_keys",
-    "apiv3_key",
-    "apiv2_key",
-    "wecom_secret",
-    "brand_id",
-    "brand_serial",
-    "brand_private_key",
-    "brand_platform_keys",
-    "brand_api_key",
-)
-#: Settings that name a file which is secret.
+#: Settings that may name a secret file, and its description for warnings.
 _SECRET_FILES: Final = {
     "private_key": "the merchant's private key (商户API私钥)",
-    "p12": "the merchant's private key (商户API私钥), under a password that everybody knows",
+    "p12": "the merchant's private key (商户API私钥), under a well-known password",
     "brand_private_key": "the brand's private key (品牌API证书私钥)",
 }
-#: What becomes of a merchant's own.
-_OWN: Final = (*(each.name for each in fields(Credentials)), "brand")
 
 
 @frozen
-class Settings:
-    """All that a client is made from, checked and loaded. Nothing secret is in its repr."""
+class Settings(Credentials):
+    """A client's whole configuration, checked and loaded: the merchant's credentials, and the options.
 
-    #: 商户号
-    mchid: str
-    #: 商户API证书序列号
-    serial: str
-    signer: Signer = field(repr=False)
-    #: 微信支付公钥 / 平台证书
-    keys: PlatformKeys = field(repr=False)
-    #: APIv3密钥, 32 bytes.
-    apiv3_key: bytes | None = field(default=None, repr=False)
-    #: APIv2密钥
-    apiv2_key: str | None = field(default=None, repr=False)
-    #: 商户API证书 with its key, for the operations of APIv2 that demand mutual TLS.
-    client_certificate: ClientCertificate | None = field(default=None, repr=False)
-    #: 品牌直连: the brand's own keys, where there is one.
-    brand: BrandSettings | None = None
-    #: 企业微信应用的secret
-    wecom_secret: str | None = field(default=None, repr=False)
-    #: The sandbox environment of APIv2 (仿真测试系统) where its calls go; None for the real service.
+    Its repr shows no secret, and it cannot be pickled.
+    """
+
+    #: The sandbox environment of APIv2 (仿真测试系统) that its calls go to; None for the real service.
     v2_sandbox: SandboxName | None = None
     base_url: str = BASE_URL
-    #: Whether ``base_url`` was chosen: then every call goes there, whatever host its spec names.
+    #: Whether ``base_url`` was given: then every call goes there, whatever host its spec names.
     one_host: bool = False
-    #: Origins beside WeChat Pay's own hosts, ``base_url`` and ``backup_url`` to which signed calls may go.
+    #: Origins beside WeChat Pay's hosts, ``base_url`` and ``backup_url`` to which signed calls may go.
     hosts: tuple[str, ...] = ()
     specs: tuple[str, ...] = ()
     strict: bool = False
-    #: Send fields to an undeclared path though a declared one beside it encrypts some.
+    #: Send fields to an undeclared path even if a similar declared path encrypts some of them.
     undeclared: bool = False
     validate: Validate = True
-    #: Seconds for a whole call.
+    #: Seconds for a whole call, retries included.
     timeout: float = 30.0
     proxy: str | None = field(default=None, repr=False)
-    #: A PEM file, or its text, of authorities that are trusted beside the system's.
+    #: PEM file, or its text, of certificate authorities trusted beside the system's.
     ca: str | None = None
     connections: ConnectionSettings = field(factory=ConnectionSettings)
     platform_keys: PlatformKeySettings = field(factory=PlatformKeySettings)
-    #: What runs around each call.
+    #: Context-manager functions run around each call.
     hooks: tuple[Hook, ...] = field(default=(), repr=False)
-    #: What is told where answers and notifications differ from their specs; None: nothing is compared.
+    #: Reports differences of responses and notifications from their specs; None if nothing is compared.
     drift: Reporter | None = field(default=None, repr=False)
 
     @classmethod
@@ -125,12 +88,12 @@ class Settings:
         environment: Mapping[str, str] | None = None,
         profile: str | Path | None = None,
     ) -> Settings:
-        """Merges what is given over the environment over the profile, and checks the whole.
+        """Merges the arguments in ``given``, the environment and the profile, in this order of precedence, and checks.
 
-        ``environment`` None is the process's own. ``profile`` is a TOML file; where it is None ``WXPAY_PROFILE`` may
-        name one. Raises ConfigurationError.
+        ``environment``: by default that of the process. ``profile``: a TOML file, by default the one that the variable
+        ``WXPAY_PROFILE`` names. Raises ConfigurationError.
         """
-        # No frame that an error passes through holds a secret in the clear.
+        # Masked first, so that no frame of an error contains a secret.
         given, environment = masked(given), None if environment is None else masked_environment(environment)
         merged = merge(given, environment, profile)
         settings = _checked(merged)
@@ -142,32 +105,35 @@ class Settings:
 
     @property
     def origins(self) -> Origins:
-        """Where the merchant's signature may go."""
+        """The origins that signed requests may go to."""
         backup = self.connections.backup_url
         return service_origins([self.base_url, *([backup] if backup else []), *self.hosts])
 
     @property
     def decryptor(self) -> Decryptor | None:
-        """Decrypts with the key that signs; None where that key is elsewhere and only signs."""
+        """Decrypts with the key that signs; None if the signer has no local key and cannot decrypt."""
         if isinstance(self.signer, Decryptor):
             return self.signer
         return LocalDecryptor(self.signer.private_key) if isinstance(self.signer, LocalSigner) else None
 
     def for_merchant(self, given: Mapping[str, Any]) -> Settings:
-        """The settings of another merchant in the same process: :data:`MERCHANT` as ``given``, all others as here.
+        """The settings of another merchant in the same process: :data:`MERCHANT` from ``given``, all others from here.
 
-        Neither the environment nor the profile is looked at: they are the first merchant's. Raises ConfigurationError.
+        The environment and the profile are ignored, as they belong to the first merchant. Raises ConfigurationError.
         """
         given = masked(given)
-        own = Settings.load(given, environment={})
-        return evolve(self, **{name: getattr(own, name) for name in _OWN})
+        return evolve(self, **_credentials_of(Settings.load(given, environment={})))
 
     def __reduce__(self) -> str:
         raise TypeError("settings hold a private key and are never pickled")
 
 
+def _credentials_of(credentials: Credentials) -> dict[str, Any]:
+    return {each.name: getattr(credentials, each.name) for each in fields(Credentials)}
+
+
 def _checked(merged: Mapping[str, Any]) -> Settings:
-    credentials = Credentials.of(merged)
+    credentials = load_credentials(merged)
     base_url = _base_url(merged)
     validate = merged.get("validate", True)
     if validate not in get_args(Validate):
@@ -175,8 +141,7 @@ def _checked(merged: Mapping[str, Any]) -> Settings:
     if merged.get("strict") and merged.get("undeclared"):
         raise ConfigurationError("`strict` and `undeclared` exclude each other: a strict client refuses such paths")
     return Settings(
-        **{each.name: getattr(credentials, each.name) for each in fields(Credentials)},
-        brand=BrandSettings.of(merged),
+        **_credentials_of(credentials),
         v2_sandbox=_v2_sandbox(merged),
         base_url=base_url or BASE_URL,
         one_host=base_url is not None,
@@ -198,7 +163,7 @@ def _checked(merged: Mapping[str, Any]) -> Settings:
 def _switch(merged: Mapping[str, Any], name: str) -> bool:
     value = merged.get(name, False)
     if not isinstance(value, bool):
-        # The text "false" is true to Python.
+        # The text "false" would be true in Python.
         raise ConfigurationError(f"`{name}` is true or false, without quotes, not {shown(value)}")
     return value
 
@@ -230,12 +195,12 @@ def _drift(merged: Mapping[str, Any]) -> Reporter | None:
 
     if isinstance(on_drift, (str, os.PathLike)):
         try:
-            on_drift = drift_log(Path(on_drift), __version__)
+            return Reporter(drift_log(Path(on_drift), __version__))
         except OSError as error:
             raise ConfigurationError(f"`on_drift` {shown(on_drift)} cannot be written: {error.strerror}") from None
     if not callable(on_drift):
         raise ConfigurationError("`on_drift` is a function that takes a Drift, or the file that differences go to")
-    return Reporter(on_drift)
+    return Reporter(cast("OnDrift", on_drift))
 
 
 def _v2_sandbox(merged: Mapping[str, Any]) -> SandboxName | None:
@@ -266,7 +231,7 @@ def _base_url(merged: Mapping[str, Any]) -> str | None:
 
 def _hosts(merged: Mapping[str, Any]) -> tuple[str, ...]:
     value = merged.get("hosts", ())
-    if isinstance(value, str):  # from the environment: separated by commas
+    if isinstance(value, str):  # from the environment
         value = [origin.strip() for origin in value.split(",") if origin.strip()]
     if not isinstance(value, (list, tuple)):
         raise ConfigurationError(f"`hosts` is a list of origins such as https://pay.example.com, not {shown(value)}")
@@ -282,7 +247,7 @@ def _proxy(merged: Mapping[str, Any]) -> str | None:
     if value is None:
         return None
     if not _is_proxy(revealed(value)):
-        # Never the value: it may hold a password.
+        # The value is not shown: it may contain a password.
         raise ConfigurationError("`proxy` is the URL of a forward proxy, such as http://user:password@127.0.0.1:3128")
     return str(revealed(value))
 
@@ -310,5 +275,5 @@ def _specs(merged: Mapping[str, Any]) -> tuple[str, ...]:
         raise ConfigurationError(f"`specs` is a list of folders, not {shown(merged['specs'])}") from None
     for folder in folders:
         if not is_file_name(folder) or not os.path.isdir(folder):  # noqa: PTH112 (Path's raises for long names)
-            raise ConfigurationError(f"`specs`: {shown_file(folder)} is no folder, seen from {Path.cwd()}")
+            raise ConfigurationError(f"`specs`: {shown_file(folder)} is not a folder (relative to {Path.cwd()})")
     return folders

@@ -1,4 +1,4 @@
-"""Where settings come from: arguments, the environment, and a TOML profile, in this order of precedence; unchecked."""
+"""Reads settings from arguments, the environment and a TOML profile, and merges them. Values are not checked here."""
 
 from __future__ import annotations
 
@@ -15,58 +15,30 @@ from wxpay_dsl.core.secrets import Secret
 from wxpay_dsl.core.specs.grammar import nearest
 
 from .file_permissions import warn_if_exposed
+from .options import NAMES
 from .redaction import shown
 from .secrets import masked, revealed
-from .spec_folders import PROFILE, SPECS, beside
+from .spec_folders import PROFILE, beside
 
-__all__ = ["ENVIRONMENT", "NAMES", "masked_environment", "merge", "missing", "named_keys", "read_profile"]
+__all__ = ["ENVIRONMENT", "masked_environment", "merge", "missing", "named_keys", "read_profile"]
 
-#: Each setting that text can say, and the environment variable that says it.
-ENVIRONMENT: Final = {
-    "mchid": "WXPAY_MCHID",
-    "serial": "WXPAY_SERIAL",
-    "private_key": "WXPAY_PRIVATE_KEY",
-    "certificate": "WXPAY_CERTIFICATE",
-    "p12": "WXPAY_P12",
-    "p12_password": "WXPAY_P12_PASSWORD",
-    "apiv3_key": "WXPAY_APIV3_KEY",
-    "apiv2_key": "WXPAY_APIV2_KEY",
-    "wecom_secret": "WXPAY_WECOM_SECRET",
-    "v2_sandbox": "WXPAY_V2_SANDBOX",
-    "base_url": "WXPAY_BASE_URL",
-    "hosts": "WXPAY_HOSTS",
-    "ca": "WXPAY_CA",
-    "proxy": "WXPAY_PROXY",
-    "timeout": "WXPAY_TIMEOUT",
-    "platform_keys": "WXPAY_PLATFORM_KEYS",
-    "specs": SPECS,
-    "max_connections": "WXPAY_MAX_CONNECTIONS",
-    "retries": "WXPAY_RETRIES",
-    "backup_url": "WXPAY_BACKUP_URL",
-    "public_key_ratio": "WXPAY_PUBLIC_KEY_RATIO",
-    "certificate_store": "WXPAY_CERTIFICATE_STORE",
-    "certificates_path": "WXPAY_CERTIFICATES_PATH",
-    "certificates_interval": "WXPAY_CERTIFICATES_INTERVAL",
-    "certificates_minimum_interval": "WXPAY_CERTIFICATES_MINIMUM_INTERVAL",
-    "brand_id": "WXPAY_BRAND_ID",
-    "brand_serial": "WXPAY_BRAND_SERIAL",
-    "brand_private_key": "WXPAY_BRAND_PRIVATE_KEY",
-    "brand_platform_keys": "WXPAY_BRAND_PLATFORM_KEYS",
-    "brand_api_key": "WXPAY_BRAND_API_KEY",
-}
-NAMES: Final = (*ENVIRONMENT, "strict", "undeclared", "validate", "hooks", "on_drift")
-#: Bytes of a profile; a path that names a log or a device must not fill the memory.
+#: Settings whose values are not text, so that no environment variable gives them.
+_NOT_TEXT: Final = ("strict", "undeclared", "validate", "hooks", "on_drift")
+#: The environment variable of each setting that has one.
+ENVIRONMENT: Final = {name: f"WXPAY_{name.upper()}" for name in NAMES if name not in _NOT_TEXT}
+#: Maximum size of a profile in bytes, in case the path names a log or a device.
 _PROFILE_LIMIT: Final = 1024 * 1024
-#: Settings that are secret as they stand.
+#: Settings that are secret text.
 _SECRET: Final = ("apiv3_key", "apiv2_key", "wecom_secret", "p12_password", "brand_api_key")
 
 
 def merge(
     given: Mapping[str, Any], environment: Mapping[str, Any] | None, profile: str | Path | None
 ) -> dict[str, Any]:
-    """What is given over the environment over the profile, unchecked but for the names, secrets masked.
+    """The settings in ``given``, the environment and the profile, in this order of precedence, secrets masked.
 
-    ``environment`` None is the process's own. Raises ConfigurationError.
+    ``environment``: by default that of the process. Raises ConfigurationError for an unknown name or an unreadable
+    profile; values are not checked.
     """
     given, environment = masked(given), masked_environment(os.environ if environment is None else environment)
     file = profile if profile is not None else environment.get(PROFILE) or None
@@ -80,24 +52,24 @@ def merge(
 
 
 def masked_environment(environment: Mapping[str, Any]) -> dict[str, Any]:
-    """The variables of the package alone, secrets masked."""
-    found = {
+    """The environment variables of this package, secrets masked."""
+    present = {
         variable: environment[variable] for variable in (*ENVIRONMENT.values(), PROFILE) if variable in environment
     }
-    secret = masked({name: found[variable] for name, variable in ENVIRONMENT.items() if variable in found})
-    return {**found, **{ENVIRONMENT[name]: value for name, value in secret.items()}}
+    secret = masked({name: present[variable] for name, variable in ENVIRONMENT.items() if variable in present})
+    return {**present, **{ENVIRONMENT[name]: value for name, value in secret.items()}}
 
 
 def read_profile(file: str | Path) -> Mapping[str, Any]:
-    """The settings in a TOML profile, secrets masked; the files it names are found beside it.
+    """The settings in a TOML profile, secrets masked. Relative file names are resolved against the profile's folder.
 
-    Raises ConfigurationError.
+    Raises ConfigurationError for an unreadable file or an unknown name.
     """
     path = Path(file)
     raw = _toml(path)
     for name, value in raw.items():
         if name not in NAMES:
-            table = "; settings stand at the top of a profile, below no [table]" if isinstance(value, dict) else ""
+            table = "; settings belong at the top of a profile, outside any [table]" if isinstance(value, dict) else ""
             raise ConfigurationError(
                 f"{shown_file(path)}: {name!r:.80} is not a setting{nearest(name[:80], NAMES)}{table}"
             )
@@ -117,8 +89,8 @@ def read_profile(file: str | Path) -> Mapping[str, Any]:
         for key_id in named:
             if key_id in NAMES:
                 raise ConfigurationError(
-                    f"{path}: `{key_id}` stands below [{table}], where TOML takes it for the id of a platform key: "
-                    f"move it above the line [{table}]"
+                    f"{path}: `{key_id}` is below [{table}], so that TOML reads it as the id of a platform key: move "
+                    f"it above the line [{table}]"
                 )
         if table in raw:
             raw[table] = {key: _beside(folder, value) for key, value in named.items()}
@@ -134,30 +106,30 @@ def _toml(path: Path) -> dict[str, Any]:
     import tomllib
 
     if not is_file_name(path):
-        # It may be the profile's contents, secrets and all.
+        # The value may be the contents of a profile, with secrets.
         raise ConfigurationError(f"`profile` is the name of a TOML file, not {shown_file(path)}")
     try:
         return masked(tomllib.loads(_text_of(path)))
     except OSError as error:
-        said = f"cannot be read: {error.strerror}"
+        reason = f"cannot be read: {error.strerror}"
     except UnicodeDecodeError as error:
         kind = "UTF-16" if error.object[:2] in (b"\xff\xfe", b"\xfe\xff") else "another encoding"
         line = error.object.count(b"\n", 0, error.start) + 1
-        said = f"is not TOML, which is UTF-8: it is in {kind} (line {line}); save it as UTF-8"
+        reason = f"is not UTF-8, which TOML requires: it is in {kind} (line {line}); save it as UTF-8"
     except _TooLargeError:
-        said = f"is larger than {_PROFILE_LIMIT} bytes: it is none"
+        reason = f"is larger than {_PROFILE_LIMIT} bytes, so it is not a profile"
     except tomllib.TOMLDecodeError as error:
-        said = f"is not TOML: {error!s:.200}"
+        reason = f"is not TOML: {error!s:.200}"
     except RecursionError:
-        said = "is not TOML: it is nested too deep"
+        reason = "is not TOML: it is nested too deep"
     except ValueError:
-        said = "cannot be read: it is no name of a file"
-    # Raised here, it does not hold on to the frames below, whose variables are the file's text.
-    raise ConfigurationError(f"the profile {shown_file(path)} {said}")
+        reason = "cannot be read: the name is not valid"
+    # Raised outside the handlers, so that it does not refer to frames whose variables contain the file's text.
+    raise ConfigurationError(f"the profile {shown_file(path)} {reason}")
 
 
 class _TooLargeError(Exception):
-    """The file has more bytes than a profile may have."""
+    """The file is larger than a profile may be."""
 
 
 def _text_of(path: Path) -> str:
@@ -165,12 +137,12 @@ def _text_of(path: Path) -> str:
         data = file.read(_PROFILE_LIMIT + 1)
     if len(data) > _PROFILE_LIMIT:
         raise _TooLargeError
-    # Editors of Windows begin UTF-8 with a byte-order mark.
+    # Some Windows editors write a byte-order mark.
     return data.decode("utf-8-sig")
 
 
 def _beside(folder: Path, value: Any) -> Any:
-    """A relative file name of a profile, from the profile's folder; anything else as it is."""
+    """A relative file name in a profile, resolved against the profile's folder; anything else unchanged."""
     if not isinstance(value, str) or "-----BEGIN" in value or value.startswith(("file://", "~")) or len(value) > 1024:
         return value
     candidate = folder / value
@@ -179,28 +151,30 @@ def _beside(folder: Path, value: Any) -> Any:
 
 def named_keys(merged: Mapping[str, Any]) -> Mapping[str, Any]:
     """The platform keys of merged settings, by id, not yet loaded. Raises ConfigurationError."""
-    certs = merged.get("platform_keys") or {}
-    if isinstance(certs, str):
-        certs = _keys_in_text(certs)
-    if not isinstance(certs, Mapping):
+    keys = merged.get("platform_keys") or {}
+    if isinstance(keys, str):
+        keys = _keys_in_text(keys)
+    if not isinstance(keys, Mapping):
         raise ConfigurationError(
-            f"`platform_keys` is a mapping of platform key id (or certificate serial) to key, not {shown(certs)}"
+            f"`platform_keys` is a mapping of platform key id (or certificate serial) to key, not {shown(keys)}"
         )
-    return certs
+    return keys
 
 
 def _keys_in_text(text: str) -> Mapping[str, Any]:
-    """``ID=FILE,ID=FILE``, as the environment has it, on one line or several; or a JSON object of the same."""
-    wanted = f"`platform_keys` ({ENVIRONMENT['certs']}) as text is ID=FILE,ID=FILE, such as PUB_KEY_ID_…=pub_key.pem"
+    """The keys in text: ``ID=FILE,ID=FILE``, on one line or several, or a JSON object. Raises ConfigurationError."""
+    wanted = (
+        f"`platform_keys` ({ENVIRONMENT['platform_keys']}) as text is ID=FILE,ID=FILE, such as PUB_KEY_ID_…=pub_key.pem"
+    )
     if text.lstrip().startswith("{"):
         try:
-            found = json.loads(text)
+            named = json.loads(text)
         except (ValueError, RecursionError):
-            raise ConfigurationError(f"{wanted}, or a JSON object; this begins as JSON and is none") from None
-        if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+            raise ConfigurationError(f"{wanted}, or a JSON object; this begins as JSON but is not valid JSON") from None
+        if not isinstance(named, dict) or not all(isinstance(value, str) for value in named.values()):
             raise ConfigurationError(f"{wanted}, or a JSON object of texts")
-        return found
-    # A PEM text has line breaks of its own.
+        return named
+    # PEM text contains line breaks.
     parts = text.split(",") if "-----BEGIN" in text else re.split(r"[,\n]", text)
     keys: dict[str, str] = {}
     for part in filter(None, map(str.strip, parts)):
@@ -208,13 +182,13 @@ def _keys_in_text(text: str) -> Mapping[str, Any]:
         if not equals:
             raise ConfigurationError(f"{wanted}; {shown(part)} has no `=`")
         if key_id in keys:
-            raise ConfigurationError(f"{wanted}; the id {shown(key_id)} is there twice")
+            raise ConfigurationError(f"{wanted}; the id {shown(key_id)} occurs twice")
         keys[key_id] = value
     return keys
 
 
 def missing(name: str, what: str) -> str:
-    """The sentence for a setting that nobody gave."""
+    """The error message for the missing setting ``name``; ``what`` describes it."""
     return (
         f"{what} is missing: give `{name}` as an argument, in the profile, or as {ENVIRONMENT[name]} in the environment"
     )

@@ -1,6 +1,6 @@
-"""Which folders of specs a client reads beside the package's own. Light, as ``import wxpay_dsl`` asks it.
+"""Finds the folders of specs that a client reads after the package's own. Light, as ``import wxpay_dsl`` needs it.
 
-``WXPAY_SPECS=dir[:dir]``, ``specs = […]`` in a profile, ``Wechatpay(specs=[…])``; never the current folder unasked.
+They come from ``WXPAY_SPECS=dir[:dir]``, ``specs = […]`` in a profile, or ``Wechatpay(specs=[…])``.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from typing import Any, Final
 
 __all__ = ["PROFILE", "SPECS", "as_list", "at_import", "beside"]
 
-#: The environment's variables for spec folders, and for a profile that may name some.
+#: Environment variables that name spec folders, and a profile, which may name some.
 SPECS: Final = "WXPAY_SPECS"
 PROFILE: Final = "WXPAY_PROFILE"
 
 
 def as_list(value: str | Path | Sequence[str | Path]) -> list[str]:
-    """The folders in a setting: a list, one path, or text with the system's path separator between them."""
+    """The folders in the setting ``specs``: a list, one path, or text with the system's path separator."""
     if isinstance(value, str):
         value = [part for part in value.split(os.pathsep) if part]
     elif isinstance(value, Path):
@@ -27,15 +27,15 @@ def as_list(value: str | Path | Sequence[str | Path]) -> list[str]:
 
 
 def beside(profile: Path, value: Any) -> list[str]:
-    """The folders that a profile names, from where the profile is."""
+    """The folders that a profile names, resolved against the profile's folder."""
     folder = profile.resolve().parent
     return [str(folder / Path(named).expanduser()) for named in as_list(value)]
 
 
 def at_import(environment: Mapping[str, str]) -> list[str]:
-    """The folders for a client that has no settings yet.
+    """The folders for a client that has not loaded its settings.
 
-    Nothing is raised here, since an import must not fail: what is wrong is told when the settings are loaded.
+    Raises nothing, because an import must not fail: errors are raised when the settings are loaded.
     """
     folders: list[str] = []
     if environment.get(SPECS):

@@ -1,4 +1,4 @@
-"""Writes the static types: the package's own at build time, a user's own specs by ``wxpay stubs``."""
+"""Writes the static types of the chain: of the package at build time, of a user's specs by ``wxpay stubs``."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from wxpay_dsl.wechat.v2.schemas import notification_schema, response_schema
 
 __all__ = ["OVERLAY_FILES", "PACKAGE", "packaged", "write_overlay", "write_packaged"]
 
-#: The package that the generated stubs are: only type checkers ever import it.
+#: The package of generated stubs, which only type checkers import.
 PACKAGE = "wxpay_dsl.typed"
-#: The files of an overlay package. A folder that holds nothing else may be written again.
+#: The files of an overlay package. A folder with no other files may be overwritten.
 OVERLAY_FILES = ("__init__.py", "chain.pyi", "py.typed")
 
 #: ``@notifications.on("TRANSACTION.SUCCESS")``
@@ -55,14 +55,15 @@ def packaged() -> Packaged:
 
 
 def write_packaged(folder: Path) -> None:
-    """Writes the package's own stubs into ``folder``, and nothing else may be in it."""
+    """Writes the package's stubs into ``folder``, replacing its contents."""
     _write(folder, packaged().files)
 
 
 def write_overlay(specs: Sequence[str], folder: Path) -> None:
     """Writes a package into ``folder`` whose ``Wechatpay`` is typed for the package's specs and those of ``specs``.
 
-    Raises SpecError for a spec that cannot be read, FileNotFoundError for a folder that is not there.
+    Raises SpecError for a spec that cannot be read, FileNotFoundError for a folder of ``specs`` that does not
+    exist.
     """
     chain = overlay(tree(specs), _vocabulary(), packaged(), PACKAGE)
     contents = _OVERLAY.format(package=folder.name), chain, ""
@@ -70,7 +71,7 @@ def write_overlay(specs: Sequence[str], folder: Path) -> None:
 
 
 def _write(folder: Path, files: Mapping[str, str]) -> None:
-    # Whole: a type checker that looks meanwhile sees the old or the new.
+    # Replaced atomically: a type checker that runs meanwhile sees the old files or the new.
     with atomic_folder(folder) as fresh:
         for name, text in files.items():
             (fresh / name).write_text(text, "utf-8")

@@ -1,4 +1,4 @@
-"""Puts together what 品牌直连 needs of a client: the dialect ``brand``, signed and verified with the brand's keys."""
+"""Assembles the parts of a client for 品牌直连: the dialect ``brand``, signed and verified with the brand's keys."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ _MISSING: Final = (
 
 @frozen
 class BrandParts:
-    """The brand's share of a client."""
+    """The parts of a client that are for calls of a brand."""
 
     dialect: Dialect
-    #: Signs a request of the dialect, and verifies its answer.
+    #: Signs a request of the dialect, and verifies its response.
     sign: Callable[[Exchange], Middleware]
 
 
 def assemble_brand(settings: BrandSettings | None, origins: Origins) -> BrandParts:
-    """Without settings every call of the dialect raises ConfigurationError before anything is sent.
+    """The parts for a brand. If ``settings`` is None, each of its calls raises ConfigurationError before sending.
 
-    ``origins``: where requests that the brand signs may go.
+    ``origins``: the origins that requests signed by the brand may go to.
     """
     if settings is None:
         return BrandParts(brand(_refuse_fields, sign_fields=_refuse_request), _refuse)

@@ -1,4 +1,4 @@
-"""Puts the framework, the vocabulary and the settings together into the machinery of one client."""
+"""Assembles the parts of a client from settings, the framework and the vocabulary of WeChat Pay."""
 
 from __future__ import annotations
 
@@ -36,31 +36,33 @@ from wxpay_dsl.wechat.v3.sensitive import decrypt_sensitive, encrypt_sensitive
 from .brand import assemble_brand
 from .v2 import assemble_v2
 
-__all__ = ["LOGGER", "Machinery", "Shared", "assemble"]
+__all__ = ["LOGGER", "ClientParts", "Shared", "assemble"]
 
-#: The logger of calls, below that of the package.
+#: The logger of calls, a child of the package's.
 LOGGER: Final = "wxpay_dsl.calls"
-_PICKLED: Final = "a client's parts hold keys and connections and are never pickled: make a client in the other process"
-#: Keyrings that are kept for merchants who come again.
+_PICKLED: Final = (
+    "the parts of a client hold keys and connections and are never pickled: create a client in the other process"
+)
+#: Maximum number of keyrings kept for merchants whose client is created again.
 _KEYRINGS: Final = 10_000
 
 
 @frozen
 class Shared:
-    """What the clients of all merchants of a process have in common."""
+    """The resources that the clients of all merchants of a process share."""
 
     transport: Transport
     retries: RetryPolicy
     hosts: FailoverHosts | None
-    #: The keyrings that download, by merchant and signing key: whoever comes again finds his certificates. One of
-    #: another key is another keyring, whose failures are its own: that key may be wrong, or its session closed.
+    #: The keyrings that download certificates, by merchant and keys, so that a client created again for a merchant
+    #: finds its certificates. Each signing key has its own, because a key may be wrong or an HSM session closed.
     keyrings: dict[bytes, RefreshingKeyring] = field(factory=dict, repr=False)
     #: The TLS contexts that present client certificates.
     contexts: Contexts = field(factory=Contexts, repr=False)
 
     @classmethod
     def of(cls, settings: Settings) -> Shared:
-        """The connections of a first client."""
+        """The resources of the first client of a process."""
         connections = settings.connections
         transport = Transport(
             user_agent("wxpay-dsl", __version__),
@@ -75,53 +77,53 @@ class Shared:
         raise TypeError(_PICKLED)
 
     async def close(self) -> None:
-        """Ends what runs in the background, and closes the connections."""
+        """Stops background downloads, and closes the connections."""
         for keyring in list(self.keyrings.values()):
             await keyring.close()
         await self.transport.close()
 
 
 @frozen
-class Machinery:
-    """What a client is made of."""
+class ClientParts:
+    """The parts of one client."""
 
     client: Client
     credential: Credential
     keyring: Keyring
     shared: Shared = field(repr=False)
-    #: Whether the connections are its own, to be closed with it.
+    #: Whether the client owns the shared resources, and closes them.
     owner: bool = True
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(_PICKLED)
 
     async def close(self) -> None:
-        """Ends the client; the connections only where it is the one that made them."""
+        """Closes the client, and the shared resources if it owns them."""
         await self.client.close()
         if self.owner:
             await self.shared.close()
 
 
-def assemble(settings: Settings, tree: Tree, shared: Shared | None = None) -> Machinery:
-    """The machinery of a client that signs as the settings' merchant and believes the settings' platform keys.
+def assemble(settings: Settings, tree: Tree, shared: Shared | None = None) -> ClientParts:
+    """The parts of a client of the merchant in ``settings``.
 
-    ``shared`` is another client's, whose connections are used, and left open.
+    ``shared``: the resources of another client to use, which closing this client leaves open; None creates new ones.
     """
-    common = Shared.of(settings) if shared is None else shared
+    resources = Shared.of(settings) if shared is None else shared
     credential = Credential(settings.mchid, settings.serial, settings.signer, settings.origins)
-    keyring = _keyring(settings, tree, credential, common)
+    keyring = _keyring(settings, tree, credential, resources)
     parts_v2 = assemble_v2(settings, keyring, lambda: client.chain)
     parts_brand = assemble_brand(settings.brand, settings.origins)
 
     def middlewares(exchange: Exchange) -> Sequence[Middleware]:
         if exchange.request.dialect == "v2":
-            speak = verify_v2(exchange, parts_v2.environment)
+            authenticate = verify_v2(exchange, parts_v2.environment)
         elif exchange.request.dialect == "brand":
-            speak = parts_brand.sign(exchange)
+            authenticate = parts_brand.sign(exchange)
         else:
-            speak = sign_v3(exchange, credential, keyring)
-        again = retry(exchange, common.retries, common.hosts)
-        return (speak,) if again is None else (again, speak)
+            authenticate = sign_v3(exchange, credential, keyring)
+        retrying = retry(exchange, resources.retries, resources.hosts)
+        return (authenticate,) if retrying is None else (retrying, authenticate)
 
     decryptor = settings.decryptor
     decrypt = decrypt_sensitive(decryptor) if decryptor is not None else None
@@ -129,13 +131,13 @@ def assemble(settings: Settings, tree: Tree, shared: Shared | None = None) -> Ma
         tree,
         {"v3": v3(encrypt_sensitive(keyring), decrypt), "v2": parts_v2.dialect, "brand": parts_brand.dialect},
         settings.base_url,
-        common.transport,
+        resources.transport,
         middlewares=middlewares,
         tls=mutual_tls(
             settings.client_certificate,
             settings.ca,
             required=settings.v2_sandbox is None,
-            contexts=common.contexts,
+            contexts=resources.contexts,
         ),
         use_spec_hosts=not settings.one_host,
         origins=settings.origins,
@@ -147,7 +149,7 @@ def assemble(settings: Settings, tree: Tree, shared: Shared | None = None) -> Ma
         hooks=_hooks(settings),
         log=logging.getLogger(LOGGER),
     )
-    return Machinery(client, credential, keyring, common, owner=shared is None)
+    return ClientParts(client, credential, keyring, resources, owner=shared is None)
 
 
 def _hooks(settings: Settings) -> Sequence[Hook]:
@@ -167,21 +169,21 @@ def _keyring(settings: Settings, tree: Tree, credential: Credential, shared: Sha
     for key in settings.keys:
         digest.update(f"{key.id} {key.fingerprint}".encode())
     identity = f"{settings.mchid} {settings.serial} {_signing_key(settings.signer)} ".encode() + digest.digest()
-    found = shared.keyrings.pop(identity, None)
-    if found is None:
-        found = _refreshing(settings, tree, credential, shared, preference)
+    keyring = shared.keyrings.pop(identity, None)
+    if keyring is None:
+        keyring = _refreshing(settings, tree, credential, shared, preference)
         while len(shared.keyrings) >= _KEYRINGS:
-            # Whoever has it keeps it; it is only not found by others any more.
+            # Clients that use it keep it; new clients no longer find it.
             shared.keyrings.pop(next(iter(shared.keyrings)), None)
-    # The last is the one that was asked for last.
-    shared.keyrings[identity] = found
-    return found
+    # Inserted last, so that the least recently used keyring is the first.
+    shared.keyrings[identity] = keyring
+    return keyring
 
 
 def _signing_key(signer: Signer) -> str:
-    """What tells the key of a signer from others: the key where it is known; elsewhere, in an HSM, the object itself.
+    """An identifier of a signer's key: the modulus of a local key, otherwise (in an HSM, say) the id of the signer.
 
-    The keyring holds its signer, so that no other object gets its number while the keyring is kept.
+    The keyring keeps a reference to its signer, so that the id is not reused while the keyring is kept.
     """
     if isinstance(signer, LocalSigner):
         return f"{signer.private_key.public_key().public_numbers().n:x}"
@@ -189,7 +191,7 @@ def _signing_key(signer: Signer) -> str:
 
 
 def certificates_url(settings: Settings, tree: Tree) -> str:
-    """Where the merchant's platform certificates (平台证书) are downloaded from."""
+    """The URL that the merchant's platform certificates (平台证书) are downloaded from."""
     path = settings.platform_keys.certificates_path
     if settings.signer.scheme == SM2_SCHEME and "?" not in path:
         path += "?algorithm_type=SM2"
@@ -210,7 +212,7 @@ def _refreshing(
         policy=shared.retries,
         hosts=shared.hosts,
     )
-    # A merchant in public-key mode has no certificates to keep current; one that migrates, either way, has.
+    # In public-key mode there are no certificates to refresh, unless the merchant is migrating from or to it.
     public_keys_only = len(settings.keys) > 0 and all(is_public_key_id(key.id) for key in settings.keys)
     scheduled = not public_keys_only or preference.ratio < 1.0
     configured = settings.platform_keys

@@ -1,4 +1,4 @@
-"""Puts together what APIv2 needs of a client: its dialect, its keys, and the environment that its calls go to."""
+"""Assembles the parts of a client for APIv2: its dialect, its keys, and the environment that its calls go to."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from wxpay_dsl.wechat.v2.uploads import prepare_files_v2
 
 __all__ = ["PartsV2", "assemble_v2"]
 
-#: Seconds that the key of ``/risk/getpublickey`` is used before it is asked for again.
+#: Seconds that the key of ``/risk/getpublickey`` is cached.
 _BANK_KEY_LIFETIME: Final = 12 * 3600.0
 
 
 @frozen
 class PartsV2:
-    """APIv2's share of a client."""
+    """The parts of a client that are for APIv2."""
 
     dialect: Dialect
     environment: EnvironmentV2
 
 
 def assemble_v2(settings: Settings, keyring: Keyring, chain: Callable[[], Node]) -> PartsV2:
-    """``chain`` gives the root of the client's own chain, for the calls that fetch keys."""
+    """The parts for APIv2. ``chain`` returns the root of the client's chain, for the calls that fetch keys."""
 
     async def bank_key() -> RSAPublicKey:
         response = await chain().v2.risk.getpublickey.post()
@@ -65,10 +65,10 @@ def assemble_v2(settings: Settings, keyring: Keyring, chain: Callable[[], Node])
 
 
 def _field(response: Response[object], name: str) -> str:
-    """A field that an answer must have. Raises ResponseDecodeError."""
+    """A field of a response. Raises ResponseDecodeError if it is missing."""
     value = response.data.get(name) if isinstance(response.data, dict) else None
     if not isinstance(value, str) or not value:
-        answer = response.exchange.received
-        message = f"the answer has no `{name}`"
-        raise ResponseDecodeError(answer.name, message, False, answer.status, answer.headers, answer.body)
+        raw = response.exchange.received
+        message = f"the response has no `{name}`"
+        raise ResponseDecodeError(raw.name, message, False, raw.status, raw.headers, raw.body)
     return value

@@ -72,7 +72,7 @@ def test_a_right_signature_verifies(whose: tuple[str, ...], wxpay: Wxpay, folder
     made = header(signature(message("POST", "/v3/pay/transactions/native", now, NONCE)), timestamp=now)
     ran = explained(wxpay, folder, made, *whose)
     assert ran.code == 0, ran.out
-    assert "over exactly this message" in ran.out
+    assert "for this key and exactly this message" in ran.out
 
 
 def cases() -> list[Mapping[str, Any]]:
@@ -102,9 +102,9 @@ def test_which_line_was_signed_otherwise(case: Mapping[str, Any], wxpay: Wxpay, 
 @pytest.mark.parametrize(
     ("made", "said"),
     [
-        ({"key": make_merchant().private_key}, "another private key made it"),
-        ({"digest": SHA1}, "SHA-1, where SHA-256 belongs"),
-        ({"digest": MD5}, "MD5, where SHA-256 belongs"),
+        ({"key": make_merchant().private_key}, "made with another private key"),
+        ({"digest": SHA1}, "SHA-1 instead of SHA-256"),
+        ({"digest": MD5}, "MD5 instead of SHA-256"),
         ({"padding": PSS(MGF1(SHA256()), 32)}, "PSS padding"),
     ],
     ids=["another key", "SHA-1", "MD5", "PSS"],
@@ -122,7 +122,7 @@ def test_how_it_was_signed(made: Mapping[str, Any], said: str, wxpay: Wxpay, fol
     [
         ({"serial": throwaway_public_key().id}, "public key id"),
         ({"serial": "ABCDEF0123"}, "the certificate's is"),
-        ({"mchid": "1900000110"}, "key and certificate are those of 1900000109"),
+        ({"mchid": "1900000110"}, "key and certificate belong to 1900000109"),
         ({"nonce": "n" * 40}, "at most 32"),
     ],
 )
@@ -140,12 +140,12 @@ def test_what_the_header_says_of_the_merchant(
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (lambda made: made.replace('"', ""), "a shell takes quotes away"),
+        (lambda made: made.replace('"', ""), "a shell removes quotes"),
         (lambda made: made.replace("nonce_str", "nonce"), "unknown part nonce"),
         (lambda made: made.replace("SHA256-RSA2048", "RSA"), "the scheme is"),
-        (lambda made: made.replace(made[-60:], '"'), "cut off"),
+        (lambda made: made.replace(made[-60:], '"'), "truncated"),
         (lambda made: made[: made.index("signature=")] + f'signature="{quote("a+b/" * 10, safe="")}"', "encoded"),
-        (lambda made: made[: made.index("signature=")] + 'signature="aaa_-aaa"', "base64 for URLs"),
+        (lambda made: made[: made.index("signature=")] + 'signature="aaa_-aaa"', "URL-safe base64"),
     ],
 )
 def test_the_headers_form(spoil: Any, said: str, wxpay: Wxpay, folder: Path) -> None:

@@ -200,7 +200,7 @@ class TestVerify:
             ("Wechatpay-Nonce", None, "Wechatpay-Nonce is missing"),
             ("Wechatpay-Timestamp", "soon", "not Unix time"),
             ("Wechatpay-Timestamp", "1554209980", "s ago"),
-            ("Wechatpay-Serial", "PUB_KEY_ID_0000", "not at hand"),
+            ("Wechatpay-Serial", "PUB_KEY_ID_0000", "which is not known"),
             ("Wechatpay-Serial", "5157F09EFDC096DE15EBE81A47057A7232F1B8E1", "a certificate"),
             ("Wechatpay-Signature", "WECHATPAY/SIGNTEST/abc", "probe"),
         ],

@@ -40,7 +40,7 @@ def loaded(folder: Path, chains: Mapping[str, tuple[str, ...]] = CHAINS, dialect
 def plain(value: Any) -> Any:
     """The attributes of a value, without a schema's ``ref`` and what depends on it."""
     if isinstance(value, (Schema, Operation, Event)):
-        names = [attribute.name for attribute in fields(type(value)) if attribute.name not in ("ref", "file", "known")]
+        names = [attribute.name for attribute in fields(type(value)) if attribute.name not in ("ref", "file", "memo")]
         return {name: plain(getattr(value, name)) for name in names}
     if isinstance(value, Mapping):
         return {key: plain(inner) for key, inner in value.items()}

@@ -1,4 +1,4 @@
-"""Bills as rows: of every kind, however they are cut on their way, whatever WeChat Pay writes around the values."""
+"""Bills parsed into rows: every kind, in pieces of any size, with every known variation of format."""
 
 from __future__ import annotations
 
@@ -207,7 +207,7 @@ async def test_an_amount_that_a_bill_does_not_have_is_not_taken_for_0(case: int,
 
 async def test_a_column_that_is_there_twice_is_neither() -> None:
     bill = CASES[0]["bill"].replace("代金券金额", "订单金额", 1)
-    with pytest.raises(bills.BillFormatError, match="line 1: 订单金额: the header names this column twice"):
+    with pytest.raises(bills.BillFormatError, match="line 1: 订单金额: the header has this column twice"):
         [row async for row in bills.rows(written(bill))]
 
 

@@ -1,4 +1,4 @@
-"""Bills of APIv2: CSV or gzip where they are there, XML where they are not; streamed, and read as those of APIv3."""
+"""Bills of APIv2: CSV or gzip, or an error as XML; streamed and parsed like those of APIv3."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is downloaded and from where: the whole flow of a bill, links that are followed and links that are not."""
+"""Downloads: the whole flow of a bill, and which links are followed."""
 
 from __future__ import annotations
 
@@ -277,7 +277,7 @@ UNKNOWN = {"download_url": "https://api.mch.weixin.qq.com/f", "hash_type": "CRC"
 
 @pytest.mark.parametrize(
     ("source", "message"),
-    [(5, "expected an endpoint"), ({}, "names no file"), (UNKNOWN, "no hash that this machine has")],
+    [(5, "expected an endpoint"), ({}, "names no file"), (UNKNOWN, "not a hash that Python knows")],
     ids=["number", "nothing", "unknown hash"],
 )
 async def test_what_cannot_be_downloaded(source: Any, message: str, wxpay: Wechatpay) -> None:
@@ -294,13 +294,13 @@ async def test_an_endpoint_that_answers_a_file_is_streamed(service: Service, wxp
 
 
 async def test_what_is_signed_is_called_and_not_downloaded(wxpay: Wechatpay) -> None:
-    with pytest.raises(ValidationError, match="its answer is signed"):
+    with pytest.raises(ValidationError, match="its response is signed"):
         async with wxpay.download(wxpay.v3.pay.transactions.id._transaction_id_.get, transaction_id="1", mchid="1"):
             pass
 
 
 async def test_fields_go_with_an_endpoint_only(service: Service, wxpay: Wechatpay) -> None:
-    with pytest.raises(ValidationError, match="fields go with an endpoint"):
+    with pytest.raises(ValidationError, match="fields belong to an endpoint"):
         async with wxpay.download(f"{service.url}/f", bill_date="2026-03-18"):
             pass
 

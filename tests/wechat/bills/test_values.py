@@ -1,4 +1,4 @@
-"""The values of bills: the published forms alone, exactly."""
+"""Cells of bills: exactly the documented formats are accepted."""
 
 from __future__ import annotations
 

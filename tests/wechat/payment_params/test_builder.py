@@ -1,4 +1,4 @@
-"""What the front end needs, from the response of an order on the sandbox, checked with the merchant's public key."""
+"""Payment parameters from the response of an order on the sandbox, verified with the merchant's public key."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ async def test_an_order_of_apiv2_is_signed_as_apiv2(sandbox: Sandbox, wxpay: Wec
 
 async def test_what_is_missing_is_named(wxpay: Wechatpay) -> None:
     response = await order(wxpay, "native")
-    with pytest.raises(ValidationError, match="prepay_id: the response has none"):
+    with pytest.raises(ValidationError, match="prepay_id: missing in the response"):
         await wxpay.payment_params.jsapi(response)
     with pytest.raises(ValidationError, match="appid: give the one that the order was placed with"):
         await wxpay.payment_params.jsapi("wx201410272009395522657a690389285100")

@@ -1,4 +1,4 @@
-"""What the front end gets: exactly its names, signed as openssl signs."""
+"""Payment parameters: exact names, and signatures equal to those of openssl."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from wxpay_dsl.core.errors import ConfigurationError, ValidationError
 from wxpay_dsl.wechat.crypto.keys import load_private_key
 from wxpay_dsl.wechat.payment_params import signing as payment_params
+from wxpay_dsl.wechat.payment_params.coupons import coupon_h5_url, coupon_mini_program
 from wxpay_dsl.wechat.v2 import signing as signing_v2
 from wxpay_dsl.wechat.v3 import signing as signing_v3
 
@@ -131,7 +132,7 @@ class TestH5:
 class TestCoupons:
     @pytest.mark.parametrize("case", V["coupons"], ids=lambda case: case["title"])
     def test_mini_program_signs_each_field_with_its_index(self, case: dict[str, Any]) -> None:
-        assert payment_params.coupon_mini_program(case["coupons"], "10016226", G["secret"]) == {
+        assert coupon_mini_program(case["coupons"], "10016226", G["secret"]) == {
             "send_coupon_params": case["coupons"],
             "send_coupon_merchant": "10016226",
             "sign": case["sign"],
@@ -139,24 +140,24 @@ class TestCoupons:
 
     @pytest.mark.parametrize("case", V["coupon_h5"], ids=lambda case: case["title"])
     def test_h5(self, case: dict[str, Any]) -> None:
-        assert payment_params.coupon_h5_url(apiv2_key=G["secret"], **case["given"]) == case["url"]
+        assert coupon_h5_url(apiv2_key=G["secret"], **case["given"]) == case["url"]
 
     def test_the_order_of_fields_in_a_coupon_does_not_matter(self) -> None:
         coupon = {"stock_id": "1", "out_request_no": "2", "customize_send_time": "2020-01-01T00:00:00+08:00"}
         turned = dict(reversed(coupon.items()))
-        sign = [payment_params.coupon_mini_program([c], "1", G["secret"])["sign"] for c in (coupon, turned)]
+        sign = [coupon_mini_program([c], "1", G["secret"])["sign"] for c in (coupon, turned)]
         assert sign[0] == sign[1]
 
     def test_what_cannot_be_right_is_refused_with_its_place(self) -> None:
         good = {"stock_id": "1", "out_request_no": "2"}
         with pytest.raises(ValidationError, match=re.escape("coupons.1.stock_id: ")):
-            payment_params.coupon_mini_program([good, {"out_request_no": "2"}], "1", G["secret"])
-        with pytest.raises(ValidationError, match="coupons: 11 of them; 1 to 10"):
-            payment_params.coupon_mini_program([good] * 11, "1", G["secret"])
-        with pytest.raises(ValidationError, match="coupons: 0 of them"):
-            payment_params.coupon_mini_program([], "1", G["secret"])
+            coupon_mini_program([good, {"out_request_no": "2"}], "1", G["secret"])
+        with pytest.raises(ValidationError, match="coupons: 11 coupons given; 1 to 10"):
+            coupon_mini_program([good] * 11, "1", G["secret"])
+        with pytest.raises(ValidationError, match="coupons: 0 coupons given"):
+            coupon_mini_program([], "1", G["secret"])
         with pytest.raises(ValidationError, match="open_id: "):
-            payment_params.coupon_h5_url("1", "2", "3", "", G["secret"])
+            coupon_h5_url("1", "2", "3", "", G["secret"])
 
 
 ids = st.text(st.sampled_from("abcXYZ019_-"), min_size=1, max_size=64)

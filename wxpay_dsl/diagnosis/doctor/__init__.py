@@ -1,4 +1,8 @@
-"""``wxpay doctor``: examines a merchant's settings, the way to the service, and what the service says to both."""
+"""``wxpay doctor``: examines a merchant's settings, the hosts, and how the service responds to a signed call.
+
+Read ``examination`` first, which runs the other three modules in order: ``credentials`` (offline), ``host`` (DNS, TCP,
+TLS), ``service`` (clock, signature, mode, platform keys).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole examination: the settings by themselves, then each host, then what the service makes of a signed call."""
+"""The examination of ``wxpay doctor``: the settings offline, then each host, then signed calls to the service."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ __all__ = ["examine"]
 
 
 async def examine(environment: Mapping[str, str], profile: str | Path | None) -> AsyncIterator[Check]:
-    """Each step as it is taken. One signed call is made for each platform key, ``GET /v3/certificates``, which changes
-    nothing. Raises nothing for what is wrong: that is in the steps.
+    """The checks, one by one. Makes one signed call for each platform key, ``GET /v3/certificates``, which changes
+    nothing. Raises nothing for wrong settings or failed calls: the checks report them.
     """
     try:
         merged = merge({}, environment, profile)
@@ -30,16 +30,16 @@ async def examine(environment: Mapping[str, str], profile: str | Path | None) ->
         yield Check("profile", good=False, text=str(error))
         return
     wrong = False
-    for step in examine_credentials(merged, profile):
-        wrong = wrong or step.good is False
-        yield step
+    for check in examine_credentials(merged, profile):
+        wrong = wrong or check.good is False
+        yield check
     settings = _load(environment, profile)
     if isinstance(settings, str):
         if not wrong:
             yield Check("settings", good=False, text=settings)
         return
-    async for step in _examine_service(settings, merged):
-        yield step
+    async for check in _examine_service(settings, merged):
+        yield check
 
 
 def _load(environment: Mapping[str, str], profile: str | Path | None) -> Settings | str:
@@ -56,20 +56,20 @@ async def _examine_service(settings: Settings, merged: Mapping[str, Any]) -> Asy
         yield Check("CA", good=False, text=str(error))
         return
     if settings.proxy is not None:
-        yield Check("proxy", good=None, text="calls go through a proxy; names are looked up and reached by it")
+        yield Check("proxy", good=None, text="calls go through a proxy, which resolves and connects to the hosts")
     else:
         backup = settings.connections.backup_url
         reached = True
         for origin in dict.fromkeys(filter(None, (settings.base_url, backup))):
-            async for step in examine_host(origin, tls, spare=origin == backup):
-                reached = reached and step.good is not False
-                yield step
+            async for check in examine_host(origin, tls, spare=origin == backup):
+                reached = reached and check.good is not False
+                yield check
         if not reached:
             return
     unsigned = merged.get("private_key") is None and merged.get("p12") is None
     if unsigned or (apiv2_alone(merged) and not settings.keys and settings.apiv3_key is None):
-        text = "APIv2 alone is set up; nothing is called, since each of its calls needs an appid"
+        text = "only APIv2 is configured; no call was made, since each of its calls needs an appid"
         yield Check("service", good=None, text=text)
         return
-    async for step in examine_service(settings, tree(settings.specs)):
-        yield step
+    async for check in examine_service(settings, tree(settings.specs)):
+        yield check

@@ -1,4 +1,4 @@
-"""Whether a host can be reached from here: its name, the connection, TLS."""
+"""Checks whether a host can be reached: DNS, TCP, TLS."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from wxpay_dsl.diagnosis.check import Check
 
 __all__ = ["examine_host"]
 
-#: Seconds for each of name, connection and TLS.
-_PATIENCE: Final = 5.0
+#: Timeout of DNS in seconds; TCP and TLS together have twice as long.
+_TIMEOUT: Final = 5.0
 _SOON: Final = timedelta(days=7)
 
 
 async def examine_host(origin: str, tls: ssl.SSLContext, *, spare: bool) -> AsyncIterator[Check]:
-    """The steps to ``origin`` (``https://host[:port]``). A ``spare`` one that is out of reach hinders no call."""
+    """The checks of ``origin`` (``https://host[:port]``). If it is ``spare``, failures are only warnings."""
     parts = urlsplit(origin)
     host, secure = parts.hostname or "", parts.scheme == "https"
     port = parts.port or (443 if secure else 80)
@@ -32,39 +32,41 @@ async def examine_host(origin: str, tls: ssl.SSLContext, *, spare: bool) -> Asyn
     if not _is_address(host):
         began = loop.time()
         try:
-            found = await asyncio.wait_for(loop.getaddrinfo(host, port, type=socket.SOCK_STREAM), _PATIENCE)
+            entries = await asyncio.wait_for(loop.getaddrinfo(host, port, type=socket.SOCK_STREAM), _TIMEOUT)
         except OSError as error:
-            mend = "look at the resolver (/etc/resolv.conf), or set `proxy` where names are looked up by a proxy"
-            text = f"{host}{role} has no address here: {_reason(error)}"
+            mend = "check the resolver (/etc/resolv.conf), or set `proxy` if a proxy resolves names"
+            text = f"{host}{role} cannot be resolved: {_reason(error)}"
             yield Check("DNS", good=bad, text=text, mend=mend)
             return
-        addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
-        text = f"{host}{role} is {', '.join(addresses[:4])} ({(loop.time() - began) * 1000:.0f} ms)"
+        addresses = list(dict.fromkeys(str(entry[4][0]) for entry in entries))
+        text = f"{host}{role} resolves to {', '.join(addresses[:4])} ({(loop.time() - began) * 1000:.0f} ms)"
         yield Check("DNS", good=True, text=text)
     began = loop.time()
     try:
         _, writer = await asyncio.wait_for(
-            asyncio.open_connection(host, port, ssl=tls if secure else None), 2 * _PATIENCE
+            asyncio.open_connection(host, port, ssl=tls if secure else None), 2 * _TIMEOUT
         )
     except ssl.SSLCertVerificationError as error:
         mend = (
-            "is this machine's clock right, and are its CA certificates current? Where a company's proxy opens TLS, "
-            "give its authority as `ca`"
+            "check this machine's clock and its CA certificates. If a proxy intercepts TLS, give its certificate "
+            "authority as `ca`"
         )
         yield Check("TLS", good=bad, text=f"{host}{role}: {error.verify_message}", mend=mend)
         return
     except OSError as error:
         text = f"{host}:{port}{role} cannot be reached: {_reason(error)}"
-        mend = "does a firewall let connections out to it? Else set `proxy`"
+        mend = "check that the firewall allows connections to it, or set `proxy`"
         yield Check("TLS" if secure else "TCP", good=bad, text=text, mend=mend)
         return
     took = (loop.time() - began) * 1000
-    told: ssl.SSLObject | None = writer.get_extra_info("ssl_object")
+    tls_object: ssl.SSLObject | None = writer.get_extra_info("ssl_object")
     writer.transport.abort()
-    if told is None:
-        yield Check("TCP", good=True, text=f"{host}:{port}{role} is there ({took:.0f} ms); no TLS, as it is loopback")
+    if tls_object is None:
+        yield Check(
+            "TCP", good=True, text=f"{host}:{port}{role} accepts connections ({took:.0f} ms); no TLS, as it is loopback"
+        )
         return
-    yield Check("TLS", good=True, text=f"{host}{role}: {told.version()}, {_ending(told)} ({took:.0f} ms)")
+    yield Check("TLS", good=True, text=f"{host}{role}: {tls_object.version()}, {_expiry(tls_object)} ({took:.0f} ms)")
 
 
 def _is_address(host: str) -> bool:
@@ -77,12 +79,12 @@ def _is_address(host: str) -> bool:
 
 def _reason(error: OSError) -> str:
     if isinstance(error, TimeoutError) and not error.strerror:
-        return "no answer in time"
+        return "timed out"
     return redact_text(error.strerror or str(error) or type(error).__name__)
 
 
-def _ending(told: ssl.SSLObject) -> str:
-    certificate = told.getpeercert() or {}
+def _expiry(tls_object: ssl.SSLObject) -> str:
+    certificate = tls_object.getpeercert() or {}
     ends = certificate.get("notAfter")
     if not isinstance(ends, str):
         return "its certificate is trusted"

@@ -1,4 +1,9 @@
-"""Bills (账单) as rows, read while they come; downloads and decryption of bills."""
+"""Bills (账单): downloaded, decrypted and parsed into typed rows while they arrive, never whole in memory.
+
+Read ``reader`` first (``rows``, re-exported here), then ``parser``, which turns bytes into rows without I/O.
+``row_types`` has the classes of rows, ``columns`` and ``values`` how their fields are read; ``downloads`` finds what to
+download, ``encrypted`` decrypts it. Imports core, ``wechat.crypto`` and ``wechat.v3``.
+"""
 
 from __future__ import annotations
 

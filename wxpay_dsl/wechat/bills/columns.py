@@ -1,4 +1,4 @@
-"""The columns of a bill (账单) as the fields of an attrs class: what a field reads, and how a row is built."""
+"""Maps the columns of a bill (账单) to the fields of an attrs class, and builds rows from cells."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from attrs import field, fields
 
 __all__ = ["NAMES", "ColumnError", "builder", "column"]
 
-#: Keys in the metadata of a field: the column's names, how its text is read, whether a bill must have it.
+#: Keys in the metadata of a field: the names of its column, the function that reads a cell, whether it is required.
 NAMES: Final = "names"
 _READ: Final = "read"
 _REQUIRED: Final = "required"
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class ColumnError(ValueError):
-    """A value that its column cannot have, or a column that a bill lacks."""
+    """A cell that its column cannot have, or a required column that a bill lacks."""
 
     def __init__(self, column: str, message: str) -> None:
         super().__init__(f"{column}: {message}")
@@ -26,39 +26,39 @@ class ColumnError(ValueError):
 
 
 def column(*names: str, read: Callable[[str], Any] | None = None, default: Any = "", required: bool = False) -> Any:
-    """A field that is called ``names`` in bills, the current name first.
+    """A field for the column that bills call one of ``names``, the current name first.
 
-    ``read`` makes its value of the text, or raises ValueError. In a bill without the column the value is ``default``;
-    a bill without a ``required`` column is not read, as a default would be taken for what the bill says.
+    ``read`` converts the text of a cell, or raises ValueError. If a bill lacks the column, the value is ``default``;
+    if the column is ``required``, the bill is refused, as a default could be mistaken for a value of the bill.
     """
     metadata = {NAMES: names, _READ: read, _REQUIRED: required}
     return field(default=default, metadata=metadata)
 
 
-def builder(made: type[T], columns: Sequence[str]) -> Callable[[list[str]], T]:
-    """The function that makes a ``made`` of a row's texts, which stand in the order of ``columns``.
+def builder(row_class: type[T], columns: Sequence[str]) -> Callable[[list[str]], T]:
+    """A function that builds a ``row_class`` from the cells of a row, given in the order of ``columns``.
 
-    The function raises ColumnError for a text that its column cannot have. Raises ColumnError for a required column
-    that is not among ``columns``, and for one that is there twice.
+    The function raises ColumnError for a cell that cannot be read. Raises ColumnError for a required column that is not
+    among ``columns``, and for one that occurs twice.
     """
     places = {name: position for position, name in enumerate(columns)}
     readers: list[tuple[int, Callable[[str], Any]]] = []
     taken = set[str]()
-    for each in fields(made):  # type: ignore[arg-type]  # an attrs class
+    for each in fields(row_class):  # type: ignore[arg-type]  # an attrs class
         if each.name == "extra":
             continue
         names: Sequence[str] = each.metadata[NAMES]
         name = next((name for name in names if name in places), "")
         if name:
             if columns.count(name) > 1:
-                raise ColumnError(name, "the header names this column twice")
+                raise ColumnError(name, "the header has this column twice")
             taken.add(name)
             readers.append((places[name], each.metadata[_READ] or str))
         elif each.metadata[_REQUIRED]:
             raise ColumnError(names[0], "the header lacks this column")
         else:
-            readers.append((0, _always(each.default)))
-    make = cast("Callable[..., T]", made)
+            readers.append((0, _constant(each.default)))
+    make = cast("Callable[..., T]", row_class)
     unknown = [(name, position) for name, position in places.items() if name not in taken]
 
     def build(texts: list[str]) -> T:
@@ -71,17 +71,17 @@ def builder(made: type[T], columns: Sequence[str]) -> Callable[[list[str]], T]:
         return make(*values)
 
     def _located(error: ValueError, texts: list[str]) -> ValueError:
-        # Looked for once a row has failed: rows that do not fail are built without a word about where.
+        # Found by reading the row again, so that good rows are built without recording positions.
         for position, read in readers:
             try:
                 read(texts[position])
-            except ValueError as found:
-                return ColumnError(columns[position], str(found))
+            except ValueError as cause:
+                return ColumnError(columns[position], str(cause))
         return error
 
     return build
 
 
-def _always(value: Any) -> Callable[[str], Any]:
-    """The reader of a column that the bill does not have."""
+def _constant(value: Any) -> Callable[[str], Any]:
+    """The reader of a column that the bill lacks."""
     return lambda _: value

@@ -1,7 +1,7 @@
-"""What is downloaded, and from where: a link that an answer named, or an endpoint that answers a file.
+"""Plans a download: of a link in a response, or of an endpoint that responds with a file.
 
-A link is followed to WeChat Pay's own hosts alone, and signed like any call; the file is held against the hash that
-came with the link in a signed answer.
+Links are requested only from WeChat Pay's own hosts and those in the setting ``hosts``, signed like any call. The file
+is verified against the hash that came with the link in a signed response.
 
 https://pay.weixin.qq.com/doc/v3/merchant/4013071246
 """
@@ -42,11 +42,11 @@ _VISIBLE: Final = re.compile(r"[\x21-\x7e]+\Z")
 
 @frozen
 class Link:
-    """Where a file is, and what it must be."""
+    """The URL of a file, and what is known of its contents."""
 
     url: str
     digest: Digest | None = None
-    #: Of an encrypted file: its key, encrypted for the merchant, and its nonce.
+    #: If the file is encrypted: its key, RSA-encrypted and in base64, and its nonce.
     encrypt_key: str = ""
     nonce: str = ""
 
@@ -54,10 +54,10 @@ class Link:
 async def plan(
     client: Client, source: Any, data: Any, fields: Mapping[str, Any], decryptor: Decryptor | None
 ) -> DownloadPlan:
-    """How ``source`` is downloaded: an endpoint with its fields, a response or its data, or a link.
+    """The plan to download ``source``: an endpoint with its fields, a response or its data, or a link.
 
-    An endpoint that answers a ``download_url`` is called first. Raises ValidationError for what cannot be downloaded,
-    and what a call raises.
+    An endpoint whose response has a ``download_url`` is called first. Raises ValidationError for a source that cannot
+    be downloaded, and what a call raises.
     """
     if isinstance(source, Node):
         target = node_target(source)
@@ -67,12 +67,14 @@ async def plan(
             return _endpoint(client, await client.prepare(target, data, fields))
         source = await client.call(target, data, fields)
     elif data is not None or fields:
-        raise _refusal("", "fields go with an endpoint: give one such as wxpay.v3.bill.tradebill.get, not its response")
+        raise _refusal(
+            "", "fields belong to an endpoint: give one such as wxpay.v3.bill.tradebill.get, not its response"
+        )
     return await _link(client, link_of(source), decryptor)
 
 
 def link_of(source: Any) -> Link:
-    """The link in a response or its data, or the bare one. Raises ValidationError."""
+    """The link in a response or its data, or given as a URL. Raises ValidationError if there is none, or several."""
     named = source.data if isinstance(source, Response) else source
     if isinstance(named, Mapping) and "download_url" not in named and "download_bill_list" in named:
         parts = list(named["download_bill_list"] or ())
@@ -92,7 +94,7 @@ def link_of(source: Any) -> Link:
     return Link(str(url), _digest(named), str(named.get("encrypt_key") or ""), str(named.get("nonce") or ""))
 
 
-#: What says that a file is not ready yet.
+#: Fields that tell whether a file is ready.
 _STATES: Final = ("state", "receipt_state", "signature_status", "proof_state")
 
 
@@ -104,20 +106,20 @@ def _digest(named: Mapping[str, Any]) -> Digest | None:
     try:
         return Digest(algorithm, str(value))
     except ValueError:
-        message = f"{algorithm[:20]!r} is no hash that this machine has, or hash_value none of its values"
+        message = f"{algorithm[:20]!r} is not a hash that Python knows here, or hash_value is not one of its values"
         raise _refusal("hash_type", message) from None
 
 
 def _endpoint(client: Client, request: Request) -> DownloadPlan:
-    """An endpoint that answers the file itself."""
+    """The plan for an endpoint that responds with the file itself."""
     operation = request.operation
     if operation is None or (operation.verify and not operation.produces):
         raise ValidationError(
-            request.name, (FieldError("", "its answer is signed, and small: call it, instead of downloading it"),)
+            request.name, (FieldError("", "its response is signed and small: call it instead of downloading it"),)
         )
 
     def refused(stream: Stream, head: bytes) -> Exception | None:
-        # APIv2 answers 200 with an XML that says FAIL; a bill begins with Chinese, a zip with its magic.
+        # APIv2 reports errors as XML with status 200. A bill begins with Chinese text, a zip with its magic number.
         if not head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
             return None
         response = RawResponse(request.name, stream.status, stream.headers, head, request.safe)
@@ -144,7 +146,7 @@ async def _link(client: Client, link: Link, decryptor: Decryptor | None) -> Down
         url=url,
         headers={"Accept": "*/*"},
         body=b"",
-        # A file's answer carries no signature; its hash does, by the answer that named it.
+        # Responses with files are not signed; the hash comes from a signed response.
         operation=evolve(operation, verify=False),
         dialect=operation.dialect,
         sections={},
@@ -168,15 +170,15 @@ def _from(request: Request, offset: int) -> Request:
 
 
 def _address(client: Client, url: str) -> str:
-    """The link, at the client's own origin where it has only one. Raises ValidationError for a foreign one."""
+    """The URL to request, at the client's only origin if it has one. Raises ValidationError for another host."""
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
         permitted = parts.username is None and client.origins.permit(URL(url, encoded=True))
     except ValueError:
-        raise _refusal("download_url", "is no URL") from None
+        raise _refusal("download_url", "is not a URL") from None
     if not _VISIBLE.match(url) or parts.fragment or not parts.path.startswith("/"):
-        raise _refusal("download_url", "is no URL of a file")
+        raise _refusal("download_url", "is not the URL of a file")
     target = parts.path + (f"?{parts.query}" if parts.query else "")
     only = client.only_origin
     if only is not None and f"{parts.scheme}://{parts.netloc}" == _origin(only):
@@ -184,8 +186,8 @@ def _address(client: Client, url: str) -> str:
     if not permitted:
         shown = f"{parts.scheme}://{host}"[:80]
         message = (
-            f"{shown} is no host of WeChat Pay (微信支付) and not named in the setting `hosts`: nothing is signed for "
-            f"it, and nothing sent"
+            f"{shown} is not a host of WeChat Pay (微信支付) and not in the setting `hosts`: nothing was signed for it "
+            f"or sent to it"
         )
         raise _refusal("download_url", message)
     return (only.rstrip("/") if only is not None else f"{parts.scheme}://{parts.netloc}") + target

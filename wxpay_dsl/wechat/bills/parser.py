@@ -1,4 +1,4 @@
-"""Reads bills (账单): bytes as they come go in, typed rows come out. Nothing here waits for anything."""
+"""Parses bills (账单) incrementally: bytes in, typed rows out. No I/O."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from .row_types import ProfitSharingRow, Row, Summary, row_type, summary_type
 
 __all__ = ["BillFormatError", "BillReader"]
 
-#: Characters of one line, and of one row; what is longer is no bill.
+#: Maximum length of a line and of a row, in characters.
 _LINE: Final = 64 * 1024
-#: Characters of an error's message.
+#: Maximum length of an error message, in characters.
 _SAID: Final = 300
 _BACKTICK: Final = "`"
 _SEPARATOR: Final = ",`"
-#: How each row begins: a value of a customer's that holds a line break hardly goes on like this.
+#: The beginning of each row, used to find rows after a cell with a line break, which hardly continues like this.
 _BEGINS: Final = re.compile(r"`[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2},")
-#: The first column of the sums, by kind of bill.
+#: The names of the first column of the summary.
 _SUMS: Final = frozenset(fields_dict(Summary)["count"].metadata[NAMES])
 
 
 @frozen(str=False)
 class BillFormatError(SdkError):
-    """A bill that is not written as bills are.
+    """A bill that cannot be parsed.
 
-    ``line`` counts from 1, 0 where there is none; of a row that holds line breaks it is the first. ``column`` is the
-    name of the value's column in the bill, empty where the whole line is meant.
+    ``line`` counts from 1, and is 0 if the error concerns no line; of a row with line breaks it is the first line.
+    ``column`` is the name of the column in the bill, empty if the error concerns the whole line.
     """
 
     message: str
@@ -46,14 +46,14 @@ class BillFormatError(SdkError):
 
 
 class BillReader:
-    """Bytes go in, rows come out; nothing here waits, and the time taken is proportional to the bytes."""
+    """An incremental parser. Its time is proportional to the number of bytes, its memory to the longest row."""
 
     def __init__(self, kind: type[Row] | None) -> None:
         self.count = 0
         self.summary: Summary | None = None
         self._kind = kind
         self._decode = codecs.getincrementaldecoder("utf-8-sig")("replace").decode
-        #: The pieces of a line whose end has not come yet, and how many characters they have.
+        #: The pieces of an incomplete line, and their length in characters.
         self._pieces: list[str] = []
         self._length = 0
         self._line = 0
@@ -64,7 +64,7 @@ class BillReader:
         self._open = _OpenRow()
 
     def feed(self, data: bytes) -> Iterator[Any]:
-        """The rows that end in ``data``."""
+        """The rows completed by ``data``. Raises BillFormatError."""
         text = self._decode(data)
         first, *others = text.split("\n")
         self._pieces.append(first)
@@ -78,12 +78,12 @@ class BillReader:
             raise self._error(f"it is longer than {_LINE} characters", self._line + 1)
 
     def finish(self) -> Iterator[Any]:
-        """The last row, where no line break ends it."""
+        """The last row, if no line break ends it. Raises BillFormatError for a truncated bill."""
         last = "".join(self._pieces) + self._decode(b"", final=True)
         if last:
             yield from self._rows([last])
         if self._open.lines:
-            raise self._short()
+            raise self._incomplete()
         if self._build is None:
             raise self._error("it is empty")
 
@@ -101,7 +101,7 @@ class BillReader:
                 cells[0] = cells[0].removeprefix(_BACKTICK)
             else:
                 start = self._open.line or start
-                cells = self._unusual(line)
+                cells = self._other_cells(line)
                 if not cells:
                     continue
             try:
@@ -112,11 +112,11 @@ class BillReader:
             yield row
 
     def _begin(self, line: str) -> None:
-        """The header, which says what kind of bill it is."""
-        self._columns = [_named(cell) for cell in line.split(",")]
+        """Reads the header, which tells the kind of bill."""
+        self._columns = [_column_name(cell) for cell in line.split(",")]
         made = row_type(self._columns)
         if made is None:
-            raise self._error(f"it begins {line[:120]!r}, which is the header of no bill known here")
+            raise self._error(f"it begins {line[:120]!r}, which is not the header of a known bill")
         if self._kind is not None and not issubclass(made, self._kind):
             raise self._error(f"these are rows of {made.__name__}, not {self._kind.__name__}")
         try:
@@ -124,48 +124,49 @@ class BillReader:
         except ColumnError as error:
             raise self._error(error) from None
 
-    def _unusual(self, line: str) -> list[str]:
-        """The cells of a line that is not simply a row; none where it is no row, or not its end."""
+    def _other_cells(self, line: str) -> list[str]:
+        """The cells of a row that spans lines, once it is complete; empty for the summary and for blank lines."""
         if self._sums:
             if line:
                 self._end(line)
             return []
         if not self._open.lines and not line:
             return []
-        names = [_named(cell) for cell in line.split(",", 1)]
+        names = [_column_name(cell) for cell in line.split(",", 1)]
         if names[0] in _SUMS:
             if self._open.lines:
-                raise self._short()
-            self._sums = [_named(cell) for cell in line.split(",")]
+                raise self._incomplete()
+            self._sums = [_column_name(cell) for cell in line.split(",")]
             return []
         if self._open.lines and _BEGINS.match(line):
-            # Each row begins with its time: the one before it was short, which is told of its own line.
-            raise self._short()
+            # A new row begins, so that the open one is incomplete; the error names its line.
+            raise self._incomplete()
         self._open.add(line, self._line)
         wanted = len(self._columns) - 1
         if self._open.separators == wanted:
             cells = self._open.text().split(_SEPARATOR)
         elif self._type is ProfitSharingRow and self._open.commas == wanted:
-            # Bills of shares had no backtick before some values until January 2025.
+            # Until January 2025 profit-sharing bills had no backtick before some values.
             cells = self._open.text().split(",")
         else:
             if self._open.separators > wanted or self._open.length > _LINE:
-                raise self._short()
+                raise self._incomplete()
             return []
         self._open = _OpenRow()
         return [cell.removeprefix(_BACKTICK) for cell in cells]
 
     def _end(self, line: str) -> None:
+        """Reads the line of the summary."""
         cells = [cell.removeprefix(_BACKTICK) for cell in line.split(",")]
         if self.summary is not None or len(cells) != len(self._sums):
-            raise self._error(f"after the sums a line of {len(cells)} values was not expected")
+            raise self._error(f"unexpected line of {len(cells)} values after the header of the summary")
         try:
             self.summary = builder(summary_type(self._type), self._sums)(cells)
         except ValueError as error:
             raise self._error(error) from None
 
-    def _short(self) -> BillFormatError:
-        """The error for the open row. It does not show the row, which holds what customers bought."""
+    def _incomplete(self) -> BillFormatError:
+        """The error for an incomplete row. It does not show the row, which contains what a customer bought."""
         end = self._open.line + len(self._open.lines) - 1
         lines = f" in lines {self._open.line} to {end}" if end > self._open.line else ""
         values = self._open.separators + 1
@@ -181,11 +182,11 @@ class BillReader:
 
 
 class _OpenRow:
-    """A row that holds a line break, as far as it has come. Nothing is read twice, however many lines it has."""
+    """A row with line breaks that is not complete yet. Separators are counted once per line, not once per row."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
-        #: Where it begins; 0 where no row is open.
+        #: Number of its first line; 0 if no row is open.
         self.line = 0
         self.length = 0
         self.separators = 0
@@ -199,11 +200,11 @@ class _OpenRow:
         self.commas += text.count(",")
 
     def text(self) -> str:
-        """All of it."""
+        """The lines joined."""
         return "\n".join(self.lines)
 
 
-def _named(cell: str) -> str:
-    """A column's name without what some bills write around it."""
+def _column_name(cell: str) -> str:
+    """The name of a column without the backtick and the unit that some bills add."""
     name = cell.strip().removeprefix(_BACKTICK).strip()
     return name.removesuffix("（元）").removesuffix("(元)")

@@ -1,4 +1,4 @@
-"""Bills (账单) as rows: read while they come, one at a time, never whole in memory.
+"""Bills (账单) as an async iterator of typed rows, read while they arrive.
 
 async with wxpay.download(wxpay.v3.bill.tradebill.get, bill_date="2026-03-18", tar_type="GZIP") as bill:
     async for row in bills.rows(bill):
@@ -46,15 +46,15 @@ __all__ = [
 
 R = TypeVar("R", bound=Row)
 
-#: What a bill may come from: a download, or anything else that gives its bytes.
+#: The source of a bill: a download, or anything else that gives its bytes.
 Source = AsyncIterable[bytes] | bytes | str | os.PathLike[str] | BinaryIO
 
-#: Bytes that are read, and parsed, before the event loop turns again.
+#: Bytes that are read and parsed before other tasks run.
 _CHUNK: Final = 64 * 1024
 
 
 class Rows(Generic[R]):
-    """The rows of a bill, to be iterated over once. Raises BillFormatError, and what its source raises."""
+    """The rows of a bill; iterate over them once. Iterating raises BillFormatError, and what the source raises."""
 
     def __init__(self, source: Source, kind: type[R] | None = None) -> None:
         self._source = source
@@ -62,12 +62,12 @@ class Rows(Generic[R]):
 
     @property
     def count(self) -> int:
-        """How many rows were given so far."""
+        """Number of rows read so far."""
         return self._reader.count
 
     @property
     def summary(self) -> Summary | None:
-        """The sums at the bill's end: None until they are reached, and where there are none."""
+        """The summary at the end of the bill; None until it is reached, and if the bill has none."""
         return self._reader.summary
 
     async def __aiter__(self) -> AsyncIterator[R]:
@@ -84,10 +84,11 @@ def rows(source: Source) -> Rows[Any]: ...
 @overload
 def rows(source: Source, kind: type[R]) -> Rows[R]: ...
 def rows(source: Source, kind: type[Any] | None = None) -> Rows[Any]:
-    """The rows of a bill, typed by its header: TradeRow, RefundRow, FundFlowRow or ProfitSharingRow.
+    """The rows of a bill: TradeRow, RefundRow, FundFlowRow or ProfitSharingRow, depending on its header.
 
-    ``source`` is a download, a path, bytes, an open binary file, or an async iterator of bytes; gzip is unpacked by
-    the download. ``kind`` says, to a type checker and to the reader, which rows are expected.
+    ``source``: a download, a path, bytes, an open binary file, or an async iterator of bytes. The download decompresses
+    gzip; other sources must be plain text. ``kind``: the class of the expected rows, for type checkers; a bill of
+    another kind raises BillFormatError.
     """
     return Rows(source, kind)
 
@@ -105,11 +106,11 @@ async def _chunks(source: Source) -> AsyncIterator[bytes]:
             async for chunk in _read(handle):
                 yield chunk
         finally:
-            # At once: what is left to a thread is not done where this is cancelled.
+            # Closed here, not in a thread: a cancelled task would not wait for it.
             handle.close()
     elif isinstance(source, AsyncIterable):
         async for chunk in source:
-            # What is parsed at once is bounded, whatever the source gives at once.
+            # Parsing blocks the event loop, so that large chunks are parsed in pieces.
             for start in range(0, len(chunk), _CHUNK):
                 if start:
                     await asyncio.sleep(0)

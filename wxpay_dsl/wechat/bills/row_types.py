@@ -1,8 +1,7 @@
-"""The lines of WeChat Pay's bills as typed rows, and what each is called in a bill.
+"""The rows of WeChat Pay's bills as attrs classes; each field has the name of its column in the bill.
 
-Amounts are integers in fen. What WeChat Pay states finer than that, the service fee (手续费, five decimals of a
-yuan), is a ``Decimal`` in fen. Times are aware, in Beijing's time. Where a bill says ``0`` for an id that does not
-apply, the id is empty; an amount that is left empty is 0.
+Amounts are integers in fen, except the service fee (手续费, five decimals of a yuan), a ``Decimal`` in fen. Times are
+aware, in Asia/Shanghai. An id that a bill gives as ``0``, because it does not apply, is empty; an empty amount is 0.
 
 https://pay.weixin.qq.com/doc/v3/merchant/4013071246
 """
@@ -35,26 +34,26 @@ __all__ = [
 ]
 
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
-#: By 收支类型, the sign of what an account's balance changes by.
+#: 收支类型 to the sign of the change of the balance.
 _SIGNS: Final = MappingProxyType({"收入": 1, "支出": -1})
 
 
 @frozen
 class Row:
-    """One line of a bill."""
+    """One row of a bill."""
 
-    #: Columns that are not known here, by their name in the bill.
+    #: Unknown columns, by their name in the bill.
     extra: Mapping[str, str] = field(default=_NOTHING, kw_only=True, repr=False)
 
     def as_dict(self) -> dict[str, Any]:
-        """``{attribute: value}``, and the columns that are not known here under their own names."""
+        """All values by attribute name, and unknown columns by their name in the bill."""
         known = {each.name: getattr(self, each.name) for each in fields(type(self)) if each.name != "extra"}
         return {**known, **self.extra}
 
 
 @frozen
 class TradeRow(Row):
-    """交易账单: a payment, or a refund of one (``trade_state`` is then ``REFUND``)."""
+    """交易账单: a payment, or a refund (``trade_state`` is then ``REFUND``)."""
 
     #: 交易时间
     time: datetime = column("交易时间", read=read_time, default=None, required=True)
@@ -62,7 +61,7 @@ class TradeRow(Row):
     appid: str = column("公众账号ID")
     #: 商户号
     mchid: str = column("商户号")
-    #: 特约商户号; empty where the merchant is no service provider.
+    #: 特约商户号; empty unless the merchant is a service provider.
     sub_mchid: str = column("特约商户号", "子商户号", read=read_id)
     #: 设备号
     device_info: str = column("设备号")
@@ -116,17 +115,17 @@ class TradeRow(Row):
 
 @frozen
 class RefundRow(TradeRow):
-    """退款账单 (``bill_type="REFUND"``): a refund, with its times."""
+    """退款账单 (``bill_type="REFUND"``): a refund with the times of its application and success."""
 
     #: 退款申请时间
     applied_at: datetime | None = column("退款申请时间", read=read_optional_time, default=None)
-    #: 退款成功时间; None while it is under way.
+    #: 退款成功时间; None while the refund is being processed.
     succeeded_at: datetime | None = column("退款成功时间", read=read_optional_time, default=None)
 
 
 @frozen
 class FundFlowRow(Row):
-    """资金账单: money that came into an account or left it."""
+    """资金账单: one change of the balance of an account."""
 
     #: 记账时间
     time: datetime = column("记账时间", read=read_time, default=None, required=True)
@@ -142,7 +141,7 @@ class FundFlowRow(Row):
     direction: str = column("收支类型", required=True)
     #: 收支金额, in fen, never negative.
     amount: int = column("收支金额", read=read_fen, default=0, required=True)
-    #: 账户结余, in fen, after it.
+    #: 账户结余, in fen, after the change.
     balance: int = column("账户结余", read=read_fen, default=0, required=True)
     #: 资金变更提交申请人
     applicant: str = column("资金变更提交申请人")
@@ -153,9 +152,9 @@ class FundFlowRow(Row):
 
     @property
     def change(self) -> int:
-        """What the balance changed by, in fen: positive for income.
+        """The change of the balance in fen: positive for income, negative for expense.
 
-        Raises ValueError where ``direction`` is neither 收入 nor 支出.
+        Raises ValueError if ``direction`` is neither 收入 nor 支出.
         """
         if self.direction not in _SIGNS:
             raise ValueError(f"收支类型 is {self.direction!r:.40}, neither 收入 (income) nor 支出 (expense)")
@@ -164,7 +163,7 @@ class FundFlowRow(Row):
 
 @frozen
 class ProfitSharingRow(Row):
-    """分账账单: a share that was given, or given back."""
+    """分账账单: a share paid to a receiver, or returned."""
 
     #: 分账时间
     time: datetime = column("分账时间", read=read_time, default=None, required=True)
@@ -198,17 +197,17 @@ class ProfitSharingRow(Row):
 
 @frozen
 class Summary:
-    """The last line of a bill: its sums."""
+    """The last line of a bill: its totals."""
 
-    #: How many lines the bill says it has.
+    #: Number of rows, as the bill states it.
     count: int = column("总交易单数", "资金流水总笔数", "总条数", "分账总笔数", read=read_count, default=0)
-    #: Columns that are not known here, by their name in the bill.
+    #: Unknown columns, by their name in the bill.
     extra: Mapping[str, str] = field(default=_NOTHING, kw_only=True, repr=False)
 
 
 @frozen
 class TradeSummary(Summary):
-    """Of a trade bill or a refund bill."""
+    """The totals of a trade bill or a refund bill."""
 
     #: 应结订单总金额, in fen.
     settlement_total: int = column("应结订单总金额", "总交易额", read=read_fen, default=0)
@@ -226,7 +225,7 @@ class TradeSummary(Summary):
 
 @frozen
 class FundFlowSummary(Summary):
-    """Of a fund-flow bill."""
+    """The totals of a fund-flow bill."""
 
     #: 收入笔数
     income_count: int = column("收入笔数", read=read_count, default=0)
@@ -240,7 +239,7 @@ class FundFlowSummary(Summary):
 
 @frozen
 class ProfitSharingSummary(Summary):
-    """Of a bill of shares."""
+    """The totals of a profit-sharing bill."""
 
     #: 分账总金额, in fen.
     amount: int = column("分账总金额", read=read_fen, default=0)
@@ -249,7 +248,7 @@ class ProfitSharingSummary(Summary):
 
 
 def row_type(columns: list[str]) -> type[Row] | None:
-    """The class of a bill's rows by the names of its columns; None for a bill of another kind."""
+    """The class of the rows of a bill with these columns; None for an unknown bill."""
     first = columns[0]
     if first == "交易时间":
         return RefundRow if "退款申请时间" in columns else TradeRow
@@ -257,7 +256,7 @@ def row_type(columns: list[str]) -> type[Row] | None:
 
 
 def summary_type(rows: type[Row]) -> type[Summary]:
-    """The class of the sums that end a bill of these rows."""
+    """The class of the summary of a bill with these rows."""
     if issubclass(rows, TradeRow):
         return TradeSummary
     return FundFlowSummary if rows is FundFlowRow else ProfitSharingSummary

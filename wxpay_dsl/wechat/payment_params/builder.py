@@ -1,6 +1,6 @@
-"""What the front end needs to open the cashier (调起支付), from the response of an order, signed by its own signer.
+"""Payment parameters for the front end (调起支付), made from the response of an order, signed by the client's signer.
 
-The response knows the order that it answers, so the appid and the merchant id need not be said again.
+A response holds the request of its order, so that appid and merchant id need not be given again.
 
 https://pay.weixin.qq.com/doc/v3/merchant/4012791870
 """
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
 __all__ = ["PaymentParams"]
 
-#: The response of an order, its data, or what of it is needed: the prepay id, the URL.
+#: The response of an order, its data, or only the prepay id or URL in it.
 Order = Response[Any] | Mapping[str, Any] | str
 
 
 @frozen
 class PaymentParams:
-    """``wxpay.payment_params``: the parameters of each way to pay, of APIv3 and of APIv2 by the order's own kind."""
+    """``wxpay.payment_params``: parameters for each way to pay. Orders of APIv2 get parameters of APIv2."""
 
     mchid: str
     signer: Signer = field(repr=False)
@@ -42,8 +42,9 @@ class PaymentParams:
     async def jsapi(self, order: Order, appid: str | None = None) -> dict[str, str]:
         """For ``WeixinJSBridge`` (JSAPI调起支付): ``appId timeStamp nonceStr package signType paySign``.
 
-        ``order`` is the response with the ``prepay_id``, or that id; ``appid`` the one the order was placed with, which a
-        response knows. Raises ValidationError for what has no ``prepay_id``, and what the signer raises.
+        ``order`` is the response with the ``prepay_id``, or that id; ``appid`` the one that the order was placed with,
+        by default taken from the response's request. Raises ValidationError if there is no ``prepay_id`` or appid,
+        ConfigurationError if the client lacks the key to sign with, SignerError.
         """
         placed = _Placed.of(order)
         appid = appid or placed.appid("payment_params.jsapi")
@@ -59,8 +60,8 @@ class PaymentParams:
     async def app(self, order: Order, appid: str | None = None, partnerid: str | None = None) -> dict[str, str]:
         """For the app SDK (APP调起支付): ``appid partnerid prepayid package noncestr timestamp sign``.
 
-        ``partnerid`` is the merchant that is paid: the order's sub-merchant, or its merchant. Raises as
-        :meth:`jsapi`.
+        ``partnerid`` is the merchant id of the payee: by default the order's sub-merchant, or its merchant. Raises
+        what :meth:`jsapi` raises.
         """
         placed = _Placed.of(order)
         appid = appid or placed.appid("payment_params.app")
@@ -71,37 +72,42 @@ class PaymentParams:
         return await self._signed(payment_params.prepare_app(prepay_id, appid, partnerid))
 
     def h5(self, order: Order, redirect_url: str | None = None) -> str:
-        """The page that opens WeChat from a browser (H5支付); ``redirect_url`` is where the user comes back to.
+        """The URL of the page that opens WeChat from a browser (H5支付). The user returns to ``redirect_url``.
 
-        Raises ValidationError for what has no ``h5_url`` (``mweb_url`` in APIv2).
+        Raises ValidationError if the order has no ``h5_url`` (``mweb_url`` in APIv2).
         """
         return payment_params.h5_url(_Placed.of(order).value("payment_params.h5", "h5_url", "mweb_url"), redirect_url)
 
     def native(self, order: Order) -> str:
-        """The ``code_url`` to show as a QR code (Native支付); :mod:`wxpay_dsl.wechat.payment_params.qr` draws it."""
+        """The ``code_url`` to show as a QR code (Native支付); :mod:`wxpay_dsl.wechat.payment_params.qr` draws it.
+
+        Raises ValidationError if the order has none.
+        """
         return _Placed.of(order).value("payment_params.native", "code_url")
 
     async def _signed(self, unsigned: Unsigned) -> dict[str, str]:
         if self.signer.scheme != authorization.RSA_SCHEME:
-            raise ConfigurationError(f"the cashier takes RSA signatures; this client's are {self.signer.scheme}")
+            raise ConfigurationError(
+                f"payment parameters need an RSA signature; this client signs with {self.signer.scheme}"
+            )
         return unsigned.signed(await self.signer.sign(unsigned.message))
 
     def _key(self) -> Secret:
         if self.apiv2_key is None:
-            raise ConfigurationError(
-                "orders of APIv2 are signed with `apiv2_key` (APIv2密钥), which this client has not"
-            )
+            raise ConfigurationError("orders of APIv2 are signed with `apiv2_key` (APIv2密钥): this client has none")
         return Secret.of(self.apiv2_key)
 
 
 @frozen
 class _Placed:
-    """An order that was placed: what was answered, and what was asked, where that is known."""
+    """An order that was placed."""
 
-    answered: Mapping[str, Any]
-    #: The bare id or URL, where that is all there is.
+    #: The data of its response.
+    returned: Mapping[str, Any]
+    #: The prepay id or URL, if the order was given as that alone.
     bare: str = ""
-    asked: Mapping[str, Any] = field(factory=dict)
+    #: The body of its request; empty if unknown.
+    sent: Mapping[str, Any] = field(factory=dict)
     v2: bool = False
 
     @classmethod
@@ -111,34 +117,34 @@ class _Placed:
         if isinstance(order, Mapping):
             return cls(order)
         request = order.exchange.request
-        asked = request.sections.get("body")
-        answered = order.data if isinstance(order.data, Mapping) else {}
-        return cls(answered, "", asked if isinstance(asked, Mapping) else {}, request.dialect == "v2")
+        sent = request.sections.get("body")
+        returned = order.data if isinstance(order.data, Mapping) else {}
+        return cls(returned, "", sent if isinstance(sent, Mapping) else {}, request.dialect == "v2")
 
     def value(self, operation: str, *names: str) -> str:
-        found = self.bare or next((str(self.answered[name]) for name in names if self.answered.get(name)), "")
-        if not found:
-            raise ValidationError(
-                operation, (FieldError(names[0], "the response has none: was the order of this kind?"),)
-            )
-        return found
+        """The first of ``names`` in the response. Raises ValidationError if it has none."""
+        value = self.bare or next((str(self.returned[name]) for name in names if self.returned.get(name)), "")
+        if not value:
+            message = "missing in the response: was the order placed for this way to pay?"
+            raise ValidationError(operation, (FieldError(names[0], message),))
+        return value
 
     def appid(self, operation: str) -> str:
-        """The appid of the account or app that pays: a sub-merchant's own, where the payer is known by that."""
-        asked = self.asked
-        payer = asked.get("payer") or asked.get("combine_payer_info")
+        """The appid that the payer's openid belongs to: the sub-merchant's if the order gives a ``sub_openid``."""
+        sent = self.sent
+        payer = sent.get("payer") or sent.get("combine_payer_info")
         known_by_sub = not isinstance(payer, Mapping) or "sub_openid" in payer
         names = ("sub_appid",) if known_by_sub else ()
-        found = next((asked[name] for name in (*names, "appid", "sp_appid", "combine_appid") if asked.get(name)), None)
-        if not found:
+        appid = next((sent[name] for name in (*names, "appid", "sp_appid", "combine_appid") if sent.get(name)), None)
+        if not appid:
             raise ValidationError(operation, (FieldError("appid", "give the one that the order was placed with"),))
-        return str(found)
+        return str(appid)
 
     def partnerid(self) -> str:
         names = ("sub_mchid", "sub_mch_id", "mchid", "mch_id", "sp_mchid", "combine_mchid")
-        return next((str(self.asked[name]) for name in names if self.asked.get(name)), "")
+        return next((str(self.sent[name]) for name in names if self.sent.get(name)), "")
 
     @property
     def sign_type(self) -> str:
-        """Of an order of APIv2; the cashier's must be the same."""
-        return str(self.asked.get("sign_type") or "MD5")
+        """The ``sign_type`` of an order of APIv2; the payment parameters must use the same."""
+        return str(self.sent.get("sign_type") or "MD5")

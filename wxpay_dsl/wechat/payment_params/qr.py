@@ -1,6 +1,6 @@
 """QR codes of payment links (``code_url`` of Native支付): in the terminal, as SVG, as PNG.
 
-The library comes with the extra ``qr``: ``pip install 'wxpay-dsl[qr]'``.
+Needs the extra ``qr``: ``pip install 'wxpay-dsl[qr]'``.
 """
 
 from __future__ import annotations
@@ -14,35 +14,35 @@ from wxpay_dsl.core.response import Response
 
 __all__ = ["png", "svg", "terminal"]
 
-#: Characters that a code of a size that phones read well can hold.
+#: Maximum length of a URL, in characters; larger codes are hard for phones to read.
 _LIMIT: Final = 512
 
 
 def terminal(code: Response[Any] | Mapping[str, Any] | str) -> str:
-    """The code in half blocks, two rows a line, dark on a light ground whatever the terminal's colours.
+    """The code as text for a terminal, in half blocks, dark on light whatever the terminal's colours.
 
-    ``code`` is a ``code_url``, or the response that has one. Raises ValidationError, or ConfigurationError where the
-    library is missing.
+    ``code`` is a ``code_url``, or the response that has one. Raises ValidationError if it has none,
+    ConfigurationError if the library is not installed.
     """
     out = io.StringIO()
-    _made(code).terminal(out, border=2, compact=True)
+    _qr_code(code).terminal(out, border=2, compact=True)
     return out.getvalue()
 
 
 def svg(code: Response[Any] | Mapping[str, Any] | str, *, scale: int = 8) -> str:
-    """The code as an ``<svg>`` element for a page; ``scale`` is pixels a module. Raises as :func:`terminal`."""
-    drawn: str = _made(code).svg_inline(scale=scale, light="white")
+    """The code as an ``<svg>`` element for a page; ``scale``: pixels per module. Raises as :func:`terminal`."""
+    drawn: str = _qr_code(code).svg_inline(scale=scale, light="white")
     return drawn
 
 
 def png(code: Response[Any] | Mapping[str, Any] | str, *, scale: int = 8) -> bytes:
-    """The code as the bytes of a PNG file; ``scale`` is pixels a module. Raises as :func:`terminal`."""
+    """The code as the bytes of a PNG file; ``scale``: pixels per module. Raises what :func:`terminal` raises."""
     out = io.BytesIO()
-    _made(code).save(out, kind="png", scale=scale)
+    _qr_code(code).save(out, kind="png", scale=scale)
     return out.getvalue()
 
 
-def _made(code: Response[Any] | Mapping[str, Any] | str) -> Any:
+def _qr_code(code: Response[Any] | Mapping[str, Any] | str) -> Any:
     try:
         import segno
     except ModuleNotFoundError:

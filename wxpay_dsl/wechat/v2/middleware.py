@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -82,7 +83,7 @@ def verify_response(response: RawResponse, secret: str | Secret, sent: str = "")
             f"Pay sent it (an operation whose responses are never signed has `verify: false` in its spec)"
         )
         raise MissingSignError(response.name, message, doubt, response.status, response.headers, response.body)
-    if fields["sign"] == sent:
+    if hmac.compare_digest(fields["sign"].encode(), sent.encode()):
         message = "the response has the `sign` of the request: the sender of the response sent back what was sent"
         raise BadSignatureError(response.name, message, doubt, response.status, response.headers, response.body)
     if not signing_v2.verify(fields, secret):
