@@ -20,6 +20,7 @@ from tests.notify.redis_server import RedisServer, own_redis
 from tests.patience import until
 from wxpay_dsl import Notification, Notifications
 from wxpay_dsl.notify import Claim, Store, StoreUnavailableError
+from wxpay_dsl.notify.exactly_once import Failed
 from wxpay_dsl.notify.stores import Finished
 from wxpay_dsl.notify.stores.memory import MemoryStore
 from wxpay_dsl.notify.stores.redis import RedisStore
@@ -545,3 +546,8 @@ async def test_sqlite_in_ones_own_database_makes_effect_and_mark_one(sender: Sen
     assert len(shop.execute("SELECT * FROM payments").fetchall()) == 1
     shop.close()
     await notifications.close()
+
+
+def test_the_error_of_a_handler_is_not_in_the_repr_of_the_outcome() -> None:
+    """It may contain data of a payer."""
+    assert "openid" not in repr(Failed(ValueError("openid")))

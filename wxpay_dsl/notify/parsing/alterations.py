@@ -176,7 +176,7 @@ def remaining_cause(body: bytes, key: PlatformKey | None, merchant_keys: Merchan
 
     ``key``: the platform key that the headers name, or None if it is not available.
     """
-    tried = "reversing common alterations (JSON serialised again, `+` turned into a space, line ends, Latin-1) failed"
+    tried = "reversing usual changes (JSON serialised again, `+` turned into a space, line ends, Latin-1) does not help"
     raw = "keep the body as raw bytes before any middleware reads it"
     if key is None:
         finding = "it was made with none of the available keys"
