@@ -41,7 +41,7 @@ def test_every_command_says_in_json_what_is_wrong(wxpay: Wxpay, words: tuple[str
         ("call v3.eduPapay.contracts.presign.post -d @presign.json --out response.json", {"out", "bytes"}),
         ("qr weixin://wxpay/bizpayurl?pr=1", {"code_url", "svg"}),
         ("qr weixin://wxpay/bizpayurl?pr=1 --out pay.png", {"code_url", "out", "bytes"}),
-        ("platform_keys", {"id", "kind", "not_before", "not_after", "valid"}),
+        ("certs", {"id", "kind", "not_before", "not_after", "valid"}),
         ("doctor", {"good", "steps"}),
         ("spec list 预签约 教育续费通", {"chain", "verb", "path", "summary"}),
         ("spec list --count", {"paths", "operations"}),
@@ -103,7 +103,7 @@ def test_an_error_has_the_fields_of_its_kind(
 
 def test_all_faults_of_a_request_are_listed(wxpay: Wxpay, profile: Path) -> None:
     ran = wxpay("call", "v3.pay.transactions.native.post", "-d", "{}", "--json", "--profile", str(profile))
-    faults = document(ran)["error"]["faults"]
+    faults = document(ran)["error"]["errors"]
     assert {"path": "body.out_trade_no", "message": "missing (商户订单号)"} in faults
 
 

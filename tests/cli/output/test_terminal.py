@@ -51,7 +51,7 @@ def test_no_line_is_wider_than_the_terminal(columns: int, profile: Path) -> None
         ("demo",),
         ("spec", "list", "预签约"),
         ("spec", "show", "v3.pay.transactions.native.post"),
-        ("platform_keys", "--profile", str(profile)),
+        ("certs", "--profile", str(profile)),
         ("doctor", "--profile", str(profile)),
         ("call", "v3.pay.transactions.native.post", "-d", "{}", "--profile", str(profile)),
     ):
@@ -63,7 +63,7 @@ def test_names_and_serials_are_whole_on_a_narrow_terminal(profile: Path) -> None
     names = {line.split()[0] for line in page if line.startswith("  ") and line.split()}
     assert {"out_trade_no", "support_fapiao?", "wechatpay_goods_id?"} <= names
     (key_id,) = re.findall(r"^(PUB_KEY_ID_\w+) =", profile.read_text(), re.MULTILINE)
-    assert key_id in "".join(line.split(" ")[0] for line in screen(60, "platform_keys", "--profile", str(profile)))
+    assert key_id in "".join(line.split(" ")[0] for line in screen(60, "certs", "--profile", str(profile)))
 
 
 def test_columns_stand_below_each_other_though_chinese_is_wider() -> None:
