@@ -36,13 +36,13 @@ def test_every_command_says_in_json_what_is_wrong(wxpay: Wxpay, words: tuple[str
 @pytest.mark.parametrize(
     ("words", "names"),
     [
-        ("demo", {"request", "signed_message", "authorization", "answer", "data", "verified"}),
+        ("demo", {"request", "signed_message", "authorization", "response", "data", "verified"}),
         ("call v3.eduPapay.contracts.presign.post -d @presign.json", {"presign_token"}),
         ("call v3.eduPapay.contracts.presign.post -d @presign.json --out response.json", {"out", "bytes"}),
         ("qr weixin://wxpay/bizpayurl?pr=1", {"code_url", "svg"}),
         ("qr weixin://wxpay/bizpayurl?pr=1 --out pay.png", {"code_url", "out", "bytes"}),
         ("certs", {"id", "kind", "not_before", "not_after", "valid"}),
-        ("doctor", {"good", "steps"}),
+        ("doctor", {"good", "checks"}),
         ("spec list 预签约 教育续费通", {"chain", "verb", "path", "summary"}),
         ("spec list --count", {"paths", "operations"}),
         ("spec show v3.eduPapay.contracts.presign", {"chain", "path", "fields", "status"}),

@@ -1,4 +1,4 @@
-"""``wxpay bulk``: every row once, whatever happens to the process, the network, or the file."""
+"""``wxpay bulk``: every row is executed once, whatever happens to the process, the network, or the file."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def test_a_changed_row_a_foreign_journal_and_a_second_run_are_refused(
     table(tmp_path / "rows.csv", 2)
     assert wxpay(*command).code == 0
     table(tmp_path / "rows.csv", 2, amount=50)
-    assert "rows.csv:2 is another row than when the run began" in wxpay(*command).err
+    assert "rows.csv:2 differs from row 1 of the run in the journal, whose state is succeeded" in wxpay(*command).err
     (tmp_path / "rows.csv").write_text("user_id\n1\n")
     other = wxpay("bulk", PRESIGN, "rows.csv", "--out", "out.csv", "--profile", profile)
     assert (other.code, "the journal of another run" in other.err) == (2, True)
@@ -159,14 +159,40 @@ def test_a_changed_row_a_foreign_journal_and_a_second_run_are_refused(
 def test_what_is_refused_is_in_the_results_and_sent_again_only_when_asked(
     wxpay: Wxpay, sandbox: BackgroundSandbox, profile: str, tmp_path: Path
 ) -> None:
+    (tmp_path / "orders.csv").write_text("out_trade_no,amount.total\norder-1,30\norder-2,40\n")
+    (tmp_path / "rows.csv").write_text(
+        "out_trade_no,out_refund_no,amount.refund,amount.total\norder-1,R1,30,30\norder-2,R2,40,40\n"
+    )
+    command = ("bulk", "v3.refund.domestic.refunds.post", "rows.csv", "--out", "out.csv", "-p", "amount.currency=CNY")
+    command += ("--profile", profile)
+    assert wxpay(*command).code == 7
+    refused = results(tmp_path / "out.csv")
+    assert {row["result.state"] for row in refused} == {"rejected"}
+    assert {row["result.code"] for row in refused} == {"RESOURCE_NOT_EXISTS"}
+    order = ("-p", "appid=wx8888888888888888", "-p", f"mchid={sandbox.merchant.mchid}", "-p", "description=茶")
+    order += ("-p", "notify_url=https://127.0.0.1/none", "--profile", profile)
+    assert wxpay("bulk", "v3.pay.transactions.native.post", "orders.csv", "--out", "orders.out.csv", *order).code == 0
+    for number in ("order-1", "order-2"):
+        sandbox.control.pay(number)
+    assert wxpay(*command).code == 7
+    assert sandbox.control.list("refunds") == []
+    assert wxpay(*command, "--retry-rejected").code == 0
+    assert sorted(each["out_refund_no"] for each in sandbox.control.list("refunds")) == ["R1", "R2"]
+
+
+def test_a_refusal_that_is_not_final_leaves_a_row_unknown(
+    wxpay: Wxpay, sandbox: BackgroundSandbox, profile: str, tmp_path: Path
+) -> None:
+    """The spec of a transfer has ``outcome: query``; the same number may be sent again."""
     total = table(tmp_path / "rows.csv", 2)
     command = ("bulk", TRANSFER, "rows.csv", "--out", "out.csv", *CONSTANTS, "--profile", profile)
     sandbox.control.set_balance(sandbox.merchant.mchid, 0)
-    assert wxpay(*command).code == 7
-    assert {row["result.code"] for row in results(tmp_path / "out.csv")} == {"NOT_ENOUGH"}
+    ran = wxpay(*command)
+    assert (ran.code, ran.err) == (5, "2 unknown: out.csv\n")
+    refused = results(tmp_path / "out.csv")
+    assert {(row["result.state"], row["result.code"]) for row in refused} == {("unknown", "NOT_ENOUGH")}
     sandbox.control.set_balance(sandbox.merchant.mchid, total)
-    assert wxpay(*command).code == 7
-    assert wxpay(*command, "--retry-rejected").code == 0
+    assert wxpay(*command).code == 0
     assert len(sandbox.control.list("transfers")) == 2
 
 
@@ -331,10 +357,10 @@ def test_a_rate_limit_leaves_unsent_what_may_be_repeated(
         (("--out", "out.csv", "--journal", "there/out.csv"), "--out out.csv is the file of --journal"),
         (("--out", "wxpay.toml"), "is the file of --profile"),
         (("--out", "out.csv", "--journal", "wxpay.toml"), "is the file of --profile"),
-        (("--out", "out.csv", "--journal", "notes.txt"), "is no journal"),
-        (("--out", "out.csv", "--journal", "half.txt"), "is no journal"),
-        (("--out", "out.csv", "--journal", "lines.json"), "is no journal"),
-        (("--out", "out.csv", "--journal", "deep.json"), "is no journal"),
+        (("--out", "out.csv", "--journal", "notes.txt"), "is not a journal"),
+        (("--out", "out.csv", "--journal", "half.txt"), "is not a journal"),
+        (("--out", "out.csv", "--journal", "lines.json"), "is not a journal"),
+        (("--out", "out.csv", "--journal", "deep.json"), "is not a journal"),
     ],
 )
 def test_no_file_of_the_users_is_destroyed(
@@ -407,16 +433,18 @@ def test_a_pipe_is_no_journal(wxpay: Wxpay, sandbox: BackgroundSandbox, profile:
     table(tmp_path / "rows.csv", 1)
     os.mkfifo(tmp_path / "pipe")
     ran = wxpay("bulk", TRANSFER, "rows.csv", "--out", "out.csv", "--journal", "pipe", *CONSTANTS, "--profile", profile)
-    assert (ran.code, "no regular file" in ran.err) == (2, True), ran.err
+    assert (ran.code, "not a regular file" in ran.err) == (2, True), ran.err
 
 
 async def test_no_refusal_keeps_the_results_from_being_written(
     wxpay: Wxpay, sandbox: BackgroundSandbox, profile: str, tmp_path: Path
 ) -> None:
-    """Nobody signs it, and JSON can say half a character, which UTF-8 cannot."""
-    table(tmp_path / "rows.csv", 1)
+    """It is not signed, and JSON can hold a lone surrogate, which UTF-8 cannot encode."""
+    (tmp_path / "rows.csv").write_text("out_trade_no,out_refund_no,amount.refund\norder-1,R1,1\n")
+    constants = ("-p", "amount.total=1", "-p", "amount.currency=CNY")
     refusal = rb'{"code": "\udc00", "message": "=1 \ud800", "detail": {"\ud800": "\udfff"}}'
-    command = ("bulk", TRANSFER, "rows.csv", "--out", "out.csv", *CONSTANTS, "--profile", profile)
+    command = ("bulk", "v3.refund.domestic.refunds.post", "rows.csv", "--out", "out.csv", *constants)
+    command += ("--profile", profile)
     async with RawServer() as server:
         server.script = [json_answer(refusal, "400 Bad Request")]
         ran = await asyncio.to_thread(wxpay, *command, env={"WXPAY_BASE_URL": server.url})

@@ -172,8 +172,8 @@ def test_an_answer_that_cannot_be_believed_is_exit_code_6(wxpay: Wxpay, profile:
     stranger = rsa.generate_private_key(65537, 2048).public_key()
     (tmp_path / "stranger.pem").write_bytes(stranger.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
     key_id = next(line.split(" = ")[0] for line in profile.read_text().splitlines() if line.startswith("PUB_KEY_ID"))
-    certs = f"{key_id}={tmp_path / 'stranger.pem'}"
-    ran = wxpay("call", CHAIN, "-d", PRESIGN, "--profile", str(profile), env={"WXPAY_PLATFORM_KEYS": certs})
+    platform_keys = f"{key_id}={tmp_path / 'stranger.pem'}"
+    ran = wxpay("call", CHAIN, "-d", PRESIGN, "--profile", str(profile), env={"WXPAY_PLATFORM_KEYS": platform_keys})
     assert (ran.code, ran.out) == (6, ""), ran.err
     assert "验签失败" in ran.err
 

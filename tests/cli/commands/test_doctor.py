@@ -34,7 +34,7 @@ def folder(tmp_path: Path) -> Path:
 
 def told(ran: Ran, title: str = "", *, good: bool | str | None = "any") -> str:
     """The texts and mends of the steps with this title and outcome."""
-    steps: Steps = json.loads(ran.out)["steps"]
+    steps: Steps = json.loads(ran.out)["checks"]
     chosen = [step for step in steps if title in step["title"] and good in ("any", step["good"])]
     return "\n".join(f"{step['text']} → {step['mend']}" for step in chosen)
 
@@ -89,7 +89,7 @@ def _stranger(folder: Path, name: str) -> None:
     (folder / name).write_bytes(content)
 
 
-def _below_certs(line: str) -> Callable[[Path], None]:
+def _below_platform_keys(line: str) -> Callable[[Path], None]:
     """A line at the end of the profile, which is its table of platform keys."""
 
     def change(folder: Path) -> None:
@@ -137,8 +137,8 @@ def _lost_zeros(folder: Path) -> None:
         (_number_as_password, "p12", "`p12_password` is text, in quotes in a profile"),
         (_line("serial", "hunter2 " * 5000), "serial", "8 to 40 hexadecimal digits, not a text of 40000 characters"),
         (_line("mchid", "１９００００１０９"), "merchant", "digits only"),
-        (_below_certs("timeout = 5"), "profile", "`timeout` stands below [certs]"),
-        (_below_certs("pub_key = 'pub_key.pem'"), "platform key", "'pub_key': an id is PUB_KEY_ID_…"),
+        (_below_platform_keys("timeout = 5"), "profile", "`timeout` stands below [platform_keys]"),
+        (_below_platform_keys("pub_key = 'pub_key.pem'"), "platform key", "'pub_key': an id is PUB_KEY_ID_…"),
         (_line("mchidd", "1"), "profile", "did you mean 'mchid'"),
         (lambda folder: (folder / "wxpay.toml").write_text("= 1"), "profile", "not TOML"),
         (
@@ -150,7 +150,14 @@ def _lost_zeros(folder: Path) -> None:
     ids=[
         *("another's key", "another's certificate", "public key id as serial", "another's mchid", "no mchid", "no key"),
         *("public key as private", "key as certificate", "short APIv3 key", "blank in APIv3 key", "short APIv2 key"),
-        *("a number as APIv3 key", "a number as password", "a text as serial", "other digits", "below certs", "no id"),
+        *(
+            "a number as APIv3 key",
+            "a number as password",
+            "a text as serial",
+            "other digits",
+            "below platform_keys",
+            "no id",
+        ),
         *("unknown setting", "no TOML", "certificate as public key"),
     ],
 )
@@ -168,7 +175,7 @@ def test_all_faults_are_told_at_once(wxpay: Wxpay, folder: Path) -> None:
     _line("apiv3_key", "short")(folder)
     _line("serial", "00")(folder)
     ran = wxpay("doctor", "--json", "--profile", "wxpay.toml")
-    steps: Steps = json.loads(ran.out)["steps"]
+    steps: Steps = json.loads(ran.out)["checks"]
     assert {step["title"] for step in steps if step["good"] is False} == {"pair", "APIv3 key", "serial"}
     assert all(step["mend"] for step in steps if step["good"] is False)
 

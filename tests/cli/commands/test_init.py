@@ -135,7 +135,7 @@ def test_each_form_of_a_certificate(form: str, wxpay: Wxpay, tmp_path: Path, sou
     }[form]()
     mchid = ("--mchid", throwaway_merchant().mchid) if "p12" in form else ()
     ran = wxpay("init", "--from", str(given), "--no-check", *mchid, env={"WXPAY_APIV3_KEY": APIV3})
-    # pub_key.pem lies beside it, but nobody is there to say its id.
+    # pub_key.pem is in the same folder, but its id cannot be prompted for.
     assert ran.code == 2
     assert "--public-key-id" in ran.err
     (source / "pub_key.pem").unlink()
@@ -177,7 +177,7 @@ class TestNothingIsOverwrittenUnasked:
         (tmp_path / "wxpay.toml").write_text("mine = true")
         ran = wxpay("init", *self.arguments(source), env={"WXPAY_APIV3_KEY": APIV3})
         assert ran.code == 2
-        assert "nothing is overwritten" in ran.err
+        assert "already exists" in ran.err
         assert (tmp_path / "wxpay.toml").read_text() == "mine = true"
         assert not (tmp_path / "apiclient_key.pem").exists()
 

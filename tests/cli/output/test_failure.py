@@ -36,7 +36,7 @@ def classes() -> Iterator[type[SdkError]]:
 
 
 def test_every_error_has_an_exit_code() -> None:
-    known = {name for names, _, _ in failure._KINDS for name in names}
+    known = {name for names, _, _ in failure.ERROR_KINDS for name in names}
     without = {
         kind.__name__
         for kind in classes()
