@@ -57,7 +57,7 @@ def profile(server: tuple[BackgroundSandbox, Path]) -> str:
 
 
 def table(path: Path, count: int, amount: int = 30) -> int:
-    """A file of ``count`` transfers; gives their sum in fen."""
+    """Writes a file of ``count`` transfers; returns their sum in fen."""
     amounts = [amount + number for number in range(count)]
     lines = [f"B{number:08},o-{number},{fen}" for number, fen in enumerate(amounts)]
     path.write_text("out_bill_no,openid,transfer_amount\n" + "\n".join(lines) + "\n")
@@ -65,12 +65,12 @@ def table(path: Path, count: int, amount: int = 30) -> int:
 
 
 def steps(journal: Path) -> int:
-    """The lines of a journal: the first says whose it is, each other one is a step of a row."""
+    """The number of lines of a journal: its header, and one line for each step of a row."""
     return journal.read_bytes().count(b"\n") if journal.exists() else 0
 
 
 def held_back(sandbox: BackgroundSandbox) -> bool:
-    """Whether all calls have come whose answers a rule holds back."""
+    """Whether all calls have arrived whose responses a fault rule delays."""
     return not any(rule.kind == "delay" for rule in sandbox.control.faults.rules)
 
 
@@ -197,7 +197,7 @@ def test_a_refusal_that_is_not_final_leaves_a_row_unknown(
 
 
 def test_a_killed_run_goes_on_and_pays_each_row_once(sandbox: BackgroundSandbox, profile: str, tmp_path: Path) -> None:
-    """SIGKILL after a random number of steps, again and again; some answers are lost on the way as well."""
+    """The run is killed repeatedly after a random number of steps; some responses are lost as well."""
     total = table(tmp_path / "rows.csv", 60)
     chance = random.Random(8)  # noqa: S311 (where to kill, nothing secret)
     journal = tmp_path / "out.csv.journal"
@@ -207,8 +207,8 @@ def test_a_killed_run_goes_on_and_pays_each_row_once(sandbox: BackgroundSandbox,
         sandbox.control.faults.clear()
         if number < kills:
             sandbox.control.faults.add("response-lost", share=0.1, path="/v3/fund-app/*")
-            # Four answers, of as many calls as are made at once, come after the kill: no run gets to its end before
-            # it, however late it is. Which four is left to chance.
+            # The responses of four calls, as many as are made at once, are delayed beyond the kill, so no run can end
+            # before it. Which four is random.
             sandbox.control.faults.add("delay", value=600, times=4, share=0.7, path="/v3/fund-app/*")
         with subprocess.Popen(
             [*command, "--profile", profile, "--concurrency", "4"],
@@ -231,13 +231,13 @@ def test_a_killed_run_goes_on_and_pays_each_row_once(sandbox: BackgroundSandbox,
 def test_what_may_not_be_repeated_is_never_sent_twice(
     wxpay: Wxpay, sandbox: BackgroundSandbox, profile: str, tmp_path: Path
 ) -> None:
-    """A pre-signing makes a new token each time: rows that were under way at a kill are reported, not sent again."""
+    """A pre-signing makes a new token each time: rows without a response at a kill are reported, not sent again."""
     rows = "".join(f"user{number:04}\n" for number in range(40))
     (tmp_path / "rows.csv").write_text("user_id\n" + rows)
     constants = ("-p", "appid=wx8888888888888888", "-p", "openid=o", "-p", "plan_id=1")
     constants += ("-p", "period_start_date=2026-03-19", "-p", "trade_scene=EDUCATION_PERIOD")
     command = ("bulk", PRESIGN, "rows.csv", "--out", "out.csv", *constants, "--profile", profile)
-    # Eight answers, of as many calls as are made at once, do not come before the kill, however late it is.
+    # The responses of eight calls, as many as are made at once, are delayed beyond the kill.
     sandbox.control.faults.add("delay", value=600, times=8, share=0.5, path="/v3/edu-papay/*")
     with subprocess.Popen(
         [sys.executable, "-m", "wxpay_dsl.cli", *command],
@@ -273,7 +273,7 @@ def test_a_query_tells_what_became_of_a_row(
 
 def test_a_query_says_that_a_row_failed(wxpay: Wxpay, sandbox: BackgroundSandbox, profile: str, tmp_path: Path) -> None:
     table(tmp_path / "rows.csv", 2)
-    # A queried row is one whose answer was lost; the query comes at once, and says what the payee did meanwhile.
+    # The responses are lost; then the payee declines one transfer, which the query reports.
     command = ("bulk", TRANSFER, "rows.csv", "--out", "out.csv", *CONSTANTS, "--profile", profile)
     sandbox.control.faults.add("response-lost", times=50, path="/v3/fund-app/mch-transfer/transfer-bills")
     assert wxpay(*command).code == 5
@@ -302,7 +302,7 @@ def test_a_query_that_finds_nothing_settles_nothing(
 def test_a_query_about_something_else_is_refused_before_anything_is_sent(
     wxpay: Wxpay, sandbox: BackgroundSandbox, profile: str, tmp_path: Path
 ) -> None:
-    """A paid order says nothing of its refund."""
+    """The state of an order does not say whether its refund was executed."""
     (tmp_path / "rows.csv").write_text("out_trade_no,out_refund_no,amount.refund\nT1,R1,1\n")
     command = ("bulk", "v3.refund.domestic.refunds.post", "rows.csv", "--out", "out.csv", "--profile", profile)
     constants = ("-p", "amount.total=1", "-p", "amount.currency=CNY")
@@ -368,7 +368,7 @@ def test_no_file_of_the_users_is_destroyed(
 ) -> None:
     table(tmp_path / "rows.csv", 2)
     with (tmp_path / "rows.csv").open("a") as file:
-        file.write("B9,o-9,30")  # the last line has no end, as editors leave it
+        file.write("B9,o-9,30")  # the last line has no line end
     (tmp_path / "wxpay.toml").write_text(Path(profile).read_text())
     (tmp_path / "there").symlink_to(".")
     (tmp_path / "link.csv").symlink_to("rows.csv")
@@ -416,7 +416,7 @@ def test_a_damaged_journal_is_refused_and_left_as_it_is(
 def test_a_journal_that_was_cut_short_goes_on(
     wxpay: Wxpay, sandbox: BackgroundSandbox, profile: str, tmp_path: Path
 ) -> None:
-    """In its first line, before anything was sent, or in its last."""
+    """Cut off in its first line, before anything was sent, or in its last."""
     command = ("bulk", TRANSFER, "rows.csv", "--out", "out.csv", *CONSTANTS, "--profile", profile)
     table(tmp_path / "rows.csv", 2)
     assert wxpay(*command).code == 0
@@ -451,13 +451,13 @@ async def test_no_refusal_keeps_the_results_from_being_written(
     assert ran.code == 7, ran.err
     (row,) = results(tmp_path / "out.csv")
     assert (row["result.code"], row["result.message"]) == ("\ufffd", "'=1 \ufffd")
-    # And from then on, with what the journal has.
+    # Again, from the entries of the journal.
     ran = wxpay(*command, env={"WXPAY_BASE_URL": server.url})
     assert ran.code == 7, ran.err
 
 
 def test_a_call_leaves_only_when_the_disk_has_the_row(tmp_path: Path) -> None:
-    """The disk has what the journal held when it was last synced: after a power failure nothing else is left."""
+    """``disk`` is the content of the journal at its last sync, all that a power failure would leave."""
     disk = b""
     seen: list[tuple[str, bytes]] = []
     real = os.fsync
@@ -512,7 +512,7 @@ def test_a_new_journals_name_is_on_the_disk_too(tmp_path: Path, monkeypatch: pyt
 def test_ctrl_c_ends_after_the_calls_that_are_under_way(
     sandbox: BackgroundSandbox, profile: str, tmp_path: Path
 ) -> None:
-    # A hundred seconds of calls: however late the signal comes, rows are left.
+    # The rows take a hundred seconds, so some are left when the signal arrives.
     table(tmp_path / "rows.csv", 200)
     journal = tmp_path / "out.csv.journal"
     command = [sys.executable, "-m", "wxpay_dsl.cli", "bulk", TRANSFER, "rows.csv", "--out", "out.csv", *CONSTANTS]

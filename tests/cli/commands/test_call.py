@@ -15,7 +15,7 @@ from tests.cli.shell import PRESIGN, Wxpay
 CHAIN = "v3.eduPapay.contracts.presign.post"
 
 
-def test_the_replys_data_is_the_only_thing_on_stdout(wxpay: Wxpay, profile: Path, tmp_path: Path) -> None:
+def test_the_data_of_the_response_is_the_only_thing_on_stdout(wxpay: Wxpay, profile: Path, tmp_path: Path) -> None:
     (tmp_path / "presign.json").write_text(PRESIGN)
     ran = wxpay("call", CHAIN, "-d", "@presign.json", "--profile", str(profile))
     assert (ran.code, ran.err) == (0, "")

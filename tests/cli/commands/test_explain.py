@@ -1,4 +1,4 @@
-"""``wxpay explain``: which mistake makes a signature fail, found by making each of them."""
+"""``wxpay explain``: finds the mistake that makes a signature fail."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def cases() -> list[Mapping[str, Any]]:
 
 @pytest.mark.parametrize("case", cases(), ids=lambda case: case["mistake"])
 def test_which_line_was_signed_otherwise(case: Mapping[str, Any], wxpay: Wxpay, folder: Path) -> None:
-    """``sent`` is the request; ``signed`` the message, word by word, ``{t}`` and ``{n}`` its timestamp and nonce."""
+    """``sent`` is the request, ``signed`` the signed message; ``{t}`` is its timestamp, ``{n}`` its nonce."""
     now = int(time.time())
     signed = case["signed"].replace("{t}", str(now)).replace("{t+2}", str(now + 2)).replace("{ms}", str(now * 1000))
     signed = signed.replace("{n}", NONCE).encode(case.get("charset", "utf-8"))

@@ -1,4 +1,4 @@
-"""``wxpay notify``: sends what a server under development shall take, and finds out what spoiled a notification."""
+"""``wxpay notify``: sends test notifications, and finds out why one does not verify."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow  # a process, a browser or a server for each test
 
 
 class Receiver(ThreadingHTTPServer):
-    """A server that keeps what it gets, and answers what it is told to."""
+    """A server that records requests, and responds with ``answer``."""
 
     def __init__(self) -> None:
         self.received: list[tuple[dict[str, str], bytes]] = []
@@ -37,7 +37,7 @@ class Receiver(ThreadingHTTPServer):
                 self.wfile.write(outer.answer[1])
 
             def log_message(self, *args: Any) -> None:
-                """Nothing on the tests' output."""
+                """Keeps the output of the tests free of logs."""
 
         super().__init__(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server_address[1]}/notify"

@@ -1,4 +1,4 @@
-"""What fits a terminal: folded with an indent, Chinese in columns, and nothing cut that is there to be copied."""
+"""Output fits the terminal: lines wrap with an indent, Chinese text aligns, and names and serials are not cut."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow  # a process, a browser or a server for each test
 
 
 def screen(columns: int, *arguments: str) -> list[str]:
-    """The lines that the command prints on a terminal so wide."""
+    """The lines that the command prints on a terminal of ``columns`` columns."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
     command = [sys.executable, "-m", "wxpay_dsl.cli", *arguments]
