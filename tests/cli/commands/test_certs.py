@@ -20,7 +20,7 @@ FIRST, SECOND = cert(1), cert(2)
 @pytest.fixture
 async def platform() -> AsyncIterator[Platform]:
     """A service in certificate mode during a rotation: two certificates are valid."""
-    async with serving(Platform(platform_keys=[FIRST, SECOND], signing=FIRST)) as platform:
+    async with serving(Platform(certs=[FIRST, SECOND], signing=FIRST)) as platform:
         yield platform
 
 
