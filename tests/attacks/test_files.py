@@ -215,7 +215,7 @@ class TestCommandLine:
     def test_certificates_and_specs_are_written_through_no_link(self, sandbox: Any, tmp_path: Path) -> None:
         victim = tmp_path / "victim"
         victim.write_text("mine")
-        command = ("platform_keys", "--out", "platform_keys", "--profile", str(sandbox[1]))
+        command = ("certs", "--out", "certs", "--profile", str(sandbox[1]))
         assert wxpay_command(tmp_path, *command).returncode == 0
         pems = sorted((tmp_path / "certs").glob("*.pem"))
         assert pems
