@@ -165,7 +165,7 @@ class TestCommandLine:
 
     def test_an_answer_is_no_formula_in_a_spreadsheet(self) -> None:
         """A refusal is signed by nobody, and its words stand in the results."""
-        from wxpay_dsl.cli.bulk.command import _told
+        from wxpay_dsl.cli.bulk.results import safe_cells
 
         evil = ["=cmd|'/c calc'!A0", "@SUM(1)", "+cmd|x!A0", "-2+3+cmd|x!A0", "\t=1", "\r=1", "=HYPERLINK(1)"]
         evil += [
@@ -182,7 +182,7 @@ class TestCommandLine:
             "\tx",
         ]
         plain = ["+8613800000000", "-1", "+QUJD/4==", "", "OK", "付款", 5, None, "a=1", "付款＝1"]
-        told = _told({str(number): value for number, value in enumerate([*evil, *plain])})
+        told = safe_cells({str(number): value for number, value in enumerate([*evil, *plain])})
         assert list(told.values()) == [*[f"'{text}" for text in evil], *plain]
 
     @pytest.mark.parametrize(

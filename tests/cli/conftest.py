@@ -1,4 +1,4 @@
-"""The command as a shell runs it: a process, its two streams, its exit code; and a sandbox that is one such process."""
+"""Fixtures that run ``wxpay`` and ``wxpay sandbox`` as processes."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def serve(tmp_path: Path) -> Serve:
 
 @pytest.fixture(scope="session")
 def own_specs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of endpoints that a user has added."""
+    """A folder of specs as a user adds them."""
     folder = tmp_path_factory.mktemp("own")
     (folder / "mine.yaml").write_text(OWN)
     return folder
@@ -56,7 +56,7 @@ def own_specs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory, own_specs: Path) -> Iterator[Path]:
-    """The home of a running ``wxpay sandbox``, which knows the user's endpoints too; its profile is in it."""
+    """The home of a running ``wxpay sandbox`` with the user's specs; it contains the profile."""
     folder = tmp_path_factory.mktemp("sandbox")
     with sandbox(folder, "--home", ".", env={"WXPAY_SPECS": str(own_specs)}):
         yield folder

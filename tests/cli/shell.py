@@ -1,4 +1,4 @@
-"""What the tests of the command line share: how a command is run, and what it did."""
+"""Shared by the tests of the command line: the types of the fixtures, and ``wxpay sandbox`` as a process."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ PRESIGN = (
 
 @frozen
 class Ran:
-    """What a command did."""
+    """The exit code and the output of a command."""
 
     code: int
     out: str
     err: str
 
 
-#: ``wxpay("call", …, stdin="", env={})`` runs the command and waits for its end.
+#: ``wxpay("call", …, stdin="", env={})`` runs the command and waits until it ends.
 Wxpay = Callable[..., Ran]
 #: ``with serve("--home", …, env={}) as process:`` runs ``wxpay sandbox`` until the block ends.
 Serve = Callable[..., AbstractContextManager["subprocess.Popen[bytes]"]]
 
 
 def environment(extra: Mapping[str, str] = {}) -> dict[str, str]:
-    """This process's environment without any setting of ours."""
+    """The environment of this process without ``WXPAY_…`` variables, and with ``extra``."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("WXPAY_") and name != "COLUMNS"}
     return {**kept, "PYTHONUTF8": "1", "PYTHONPATH": str(ROOT), **extra}
 
@@ -48,7 +48,7 @@ def environment(extra: Mapping[str, str] = {}) -> dict[str, str]:
 def sandbox(
     folder: Path, *arguments: str, env: Mapping[str, str] = {}, ready: bytes = b"ready http://127.0.0.1:"
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """``wxpay sandbox`` in ``folder``, from its ready line to the SIGTERM that ends it cleanly."""
+    """Runs ``wxpay sandbox`` in ``folder`` until the block ends; then SIGTERM must end it with exit code 0."""
     command = [sys.executable, "-m", "wxpay_dsl.cli", "sandbox", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment(env), cwd=folder) as process:
         assert process.stdout is not None

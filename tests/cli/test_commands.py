@@ -1,4 +1,4 @@
-"""The other commands: demo, sandbox, and the pages of help."""
+"""``wxpay demo``, ``wxpay sandbox``, and the help of all commands."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_a_sandbox_keeps_to_loopback(wxpay: Wxpay) -> None:
 
 
 def leaves(group: click.Group = program, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """The words of every command that is no group of others."""
+    """The words of every command that has no subcommands."""
     context = click.Context(group)
     for name in group.list_commands(context):
         command = group.get_command(context, name)
@@ -116,7 +116,7 @@ def test_help_loads_no_library_that_it_does_not_need(tmp_path: Path) -> None:
 
 
 def test_without_its_libraries_the_command_says_how_to_install_them(tmp_path: Path) -> None:
-    # None in sys.modules is how Python itself notes a module that is not there.
+    # None in sys.modules makes Python raise ModuleNotFoundError for the module.
     probe = "import sys; sys.modules['click'] = None; from wxpay_dsl.cli import main; main()"
     ran = subprocess.run(
         [sys.executable, "-c", probe], capture_output=True, text=True, env=environment(), cwd=tmp_path, check=False

@@ -1,4 +1,4 @@
-"""``--json``: one document on stdout, whatever the command and however it ends."""
+"""``--json``: every command prints exactly one JSON document on stdout, on success and on error."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OWN = "path: /v3/my\noperations:\n  /thing: {post: {summary: 事}}\n"
 
 
 def document(ran: Ran) -> Any:
-    """What was printed, which must be one line of JSON."""
+    """The JSON document on stdout, which must be one line."""
     assert ran.out.endswith("\n")
     assert ran.out.count("\n") == 1
     return json.loads(ran.out)
@@ -36,13 +36,13 @@ def test_every_command_says_in_json_what_is_wrong(wxpay: Wxpay, words: tuple[str
 @pytest.mark.parametrize(
     ("words", "names"),
     [
-        ("demo", {"request", "signed_message", "authorization", "answer", "data", "verified"}),
+        ("demo", {"request", "signed_message", "authorization", "response", "data", "verified"}),
         ("call v3.eduPapay.contracts.presign.post -d @presign.json", {"presign_token"}),
         ("call v3.eduPapay.contracts.presign.post -d @presign.json --out response.json", {"out", "bytes"}),
         ("qr weixin://wxpay/bizpayurl?pr=1", {"code_url", "svg"}),
         ("qr weixin://wxpay/bizpayurl?pr=1 --out pay.png", {"code_url", "out", "bytes"}),
-        ("platform_keys", {"id", "kind", "not_before", "not_after", "valid"}),
-        ("doctor", {"good", "steps"}),
+        ("certs", {"id", "kind", "not_before", "not_after", "valid"}),
+        ("doctor", {"good", "checks"}),
         ("spec list 预签约 教育续费通", {"chain", "verb", "path", "summary"}),
         ("spec list --count", {"paths", "operations"}),
         ("spec show v3.eduPapay.contracts.presign", {"chain", "path", "fields", "status"}),
@@ -98,13 +98,13 @@ def test_an_error_has_the_fields_of_its_kind(
     error = document(ran)["error"]
     assert (ran.code, error["exit"]) == (code, code)
     assert {**error, **expected} == error
-    assert ran.err == "", "a call that fails is told once"
+    assert ran.err == "", "a failed call is reported once"
 
 
-def test_all_faults_of_a_request_are_listed(wxpay: Wxpay, profile: Path) -> None:
+def test_all_errors_of_a_request_are_listed(wxpay: Wxpay, profile: Path) -> None:
     ran = wxpay("call", "v3.pay.transactions.native.post", "-d", "{}", "--json", "--profile", str(profile))
-    faults = document(ran)["error"]["faults"]
-    assert {"path": "body.out_trade_no", "message": "missing (商户订单号)"} in faults
+    errors = document(ran)["error"]["errors"]
+    assert {"path": "body.out_trade_no", "message": "missing (商户订单号)"} in errors
 
 
 def test_a_sandbox_says_in_json_where_it_serves(wxpay: Wxpay, serve: Serve, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`wxpay sandbox pay`: the payer on the command line, and what a sandbox remembers from one run to the next."""
+"""`wxpay sandbox pay` acts as the payer; a sandbox keeps its state in its home."""
 
 from __future__ import annotations
 

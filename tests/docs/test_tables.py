@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from tests.docs.pages import ROOT
-from wxpay_dsl.cli.output.failure import _KINDS
+from wxpay_dsl.cli.output.failure import ERROR_KINDS
 from wxpay_dsl.cli.program import COMMANDS
 from wxpay_dsl.settings.settings import ENVIRONMENT, MERCHANT, NAMES
 
@@ -25,4 +25,4 @@ def test_every_command_and_exit_code_is_in_the_guide() -> None:
     table = page.partition("## 调用")[0]
     assert [name for name in COMMANDS if not re.search(rf"`(wxpay )?{name}\b", table)] == []
     codes = {int(code) for code in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)}
-    assert codes == {0, 130, *(code for _, code, _ in _KINDS)}
+    assert codes == {0, 130, *(code for _, code, _ in ERROR_KINDS)}

@@ -1,4 +1,10 @@
-"""The ``wxpay`` command. Its libraries come with the extra ``cli``: ``pip install 'wxpay-dsl[cli]'``."""
+"""The ``wxpay`` command line. It needs the extra ``cli``: ``pip install 'wxpay-dsl[cli]'``.
+
+Read ``program`` first: the table of commands and how errors become exit codes. ``commands`` holds one module a command;
+commands of several modules have a folder: ``bulk``, ``notify``, ``spec``. ``input`` turns text of the command line into
+values, ``output`` prints results and errors. Each command imports what it needs when it runs, so that ``wxpay --help``
+and completion stay fast. Commands may import any other part of the package; no other part imports this one.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +13,12 @@ from typing import Final
 
 __all__ = ["main"]
 
-#: What the extra ``cli`` brings.
+#: The libraries that the extra ``cli`` installs.
 _LIBRARIES: Final = ("click", "rich")
 
 
 def main() -> None:
-    """Runs the command line of this process, and exits with the status that ``wxpay --help`` explains."""
+    """Runs ``sys.argv`` and exits the process with an exit code that ``wxpay --help`` lists."""
     try:
         from .program import run
     except ModuleNotFoundError as error:

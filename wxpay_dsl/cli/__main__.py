@@ -1,4 +1,4 @@
-"""``python -m wxpay_dsl.cli`` is ``wxpay``."""
+"""Runs the ``wxpay`` command as ``python -m wxpay_dsl.cli``."""
 
 from . import main
 

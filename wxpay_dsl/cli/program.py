@@ -1,4 +1,4 @@
-"""The root of the command line: its help, and how every error ends, in one panel and one exit code."""
+"""The root of the command line: the table of commands, the help, and the exit code of each error."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ import click
 from wxpay_dsl._version import __version__
 from wxpay_dsl.core.errors import SdkError
 
-from .input.options import asks_for_json
+from .input.options import wants_json
 from .lazy import LazyGroup
 
 __all__ = ["COMMANDS", "program", "run"]
 
-#: Each command and the module below this package, with the function in it, that is imported when the command is named.
+#: Each command as ``module:function`` below this package; the module is imported when the command is named.
 COMMANDS: Final = {
     "demo": "commands.demo:demo",
     "call": "commands.call:call",
@@ -45,13 +45,13 @@ _HELP = """WeChat Pay on the command line: the whole API, every call signed and 
 Examples:
   wxpay demo                                    a signed, verified call, without credentials
   wxpay spec list 退款                          find an endpoint
-  wxpay spec show v3.refund.domestic.refunds    what it takes and gives
+  wxpay spec show v3.refund.domestic.refunds    its fields and its response
   wxpay call v3.refund.domestic.refunds.post -d @refund.json --profile wxpay.toml
 """
 
 _EPILOG = """\b
 Credentials come from --profile FILE (TOML), or WXPAY_PROFILE, WXPAY_MCHID, WXPAY_SERIAL, WXPAY_PRIVATE_KEY,
-WXPAY_PLATFORM_KEYS, WXPAY_APIV3_KEY in the environment; endpoints of one's own from the folders in WXPAY_SPECS.
+WXPAY_PLATFORM_KEYS, WXPAY_APIV3_KEY in the environment; your own endpoints from the folders in WXPAY_SPECS.
 
 \b
 The shell completes commands, chains, fields and values; in ~/.bashrc, ~/.zshrc or ~/.config/fish/config.fish:
@@ -60,15 +60,15 @@ The shell completes commands, chains, fields and values; in ~/.bashrc, ~/.zshrc 
 
 \b
 Exit codes:
-  0 done                                   4 invalid request or spec (参数或接口定义有误)
-  1 findings of a check; an error of ours  5 transport: no answer, or half of one (网络错误)
-  2 wrong usage                            6 something not to be believed (验签或解密失败)
-  3 configuration (配置有误)               7 WeChat Pay said no (微信支付拒绝)
+  0 success                                  4 invalid request or spec (参数或接口定义有误)
+  1 a check found problems; a system error   5 transport: no response, or an incomplete one (网络错误)
+  2 wrong usage                              6 verification or decryption failed (验签或解密失败)
+  3 configuration (配置有误)                 7 refused by WeChat Pay (微信支付拒绝)
 
 \b
-With --json every command prints one JSON document on stdout: what it is asked for, or
+With --json every command prints one JSON document on stdout: its result, or
   {"error": {"type": "OrderPaidError", "exit": 7, "text": "…", "code": "ORDERPAID", …}}
-and whatever is said beside it stays on stderr.
+Notes and warnings go to stderr.
 """
 
 program = LazyGroup(
@@ -78,9 +78,9 @@ click.version_option(__version__, prog_name="wxpay", message="%(prog)s %(version
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Runs one command line and gives its exit code."""
+    """Runs one command line, without the program's name, and returns its exit code."""
     warnings.showwarning = _show_warning
-    # A call that fails is told once, by the command that made it.
+    # The command reports a failed call itself: do not log it as well.
     logging.getLogger("wxpay_dsl.calls").setLevel(logging.CRITICAL)
     debug = "--debug" in arguments
     if "_WXPAY_COMPLETE" in os.environ:
@@ -99,15 +99,15 @@ def run(arguments: Sequence[str]) -> int:
             raise
         from .output.failure import report
 
-        return report(error, as_json=asks_for_json(list(arguments)))
+        return report(error, as_json=wants_json(list(arguments)))
     except OSError as error:
         if debug:
             raise
         if error.errno != errno.EPIPE:
             from .output.failure import report
 
-            return report(error, as_json=asks_for_json(list(arguments)))
-        # Whoever read our output wants no more of it (`| head`). Python would complain once more at exit.
+            return report(error, as_json=wants_json(list(arguments)))
+        # The reader of our output has closed the pipe (`| head`). Redirect stdout, or Python reports the error at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return result if isinstance(result, int) else 0
@@ -121,7 +121,7 @@ def _show_warning(
     file: object = None,
     line: object = None,
 ) -> None:
-    """A warning is a line for whoever called, not a place in our source."""
+    """Prints a warning as one line on stderr, without the source line that Python adds."""
     from .output.terminal import plain
 
     sys.stderr.write(f"{plain(f'warning: {message}')}\n")

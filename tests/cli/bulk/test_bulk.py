@@ -1,4 +1,4 @@
-"""``wxpay bulk``: every row once, whatever happens to the process, the network, or the file."""
+"""``wxpay bulk``: every row is executed once, whatever happens to the process, the network, or the file."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def profile(server: tuple[BackgroundSandbox, Path]) -> str:
 
 
 def table(path: Path, count: int, amount: int = 30) -> int:
-    """A file of ``count`` transfers; gives their sum in fen."""
+    """Writes a file of ``count`` transfers; returns their sum in fen."""
     amounts = [amount + number for number in range(count)]
     lines = [f"B{number:08},o-{number},{fen}" for number, fen in enumerate(amounts)]
     path.write_text("out_bill_no,openid,transfer_amount\n" + "\n".join(lines) + "\n")
@@ -65,12 +65,12 @@ def table(path: Path, count: int, amount: int = 30) -> int:
 
 
 def steps(journal: Path) -> int:
-    """The lines of a journal: the first says whose it is, each other one is a step of a row."""
+    """The number of lines of a journal: its header, and one line for each step of a row."""
     return journal.read_bytes().count(b"\n") if journal.exists() else 0
 
 
 def held_back(sandbox: BackgroundSandbox) -> bool:
-    """Whether all calls have come whose answers a rule holds back."""
+    """Whether all calls have arrived whose responses a fault rule delays."""
     return not any(rule.kind == "delay" for rule in sandbox.control.faults.rules)
 
 
@@ -149,7 +149,7 @@ def test_a_changed_row_a_foreign_journal_and_a_second_run_are_refused(
     table(tmp_path / "rows.csv", 2)
     assert wxpay(*command).code == 0
     table(tmp_path / "rows.csv", 2, amount=50)
-    assert "rows.csv:2 is another row than when the run began" in wxpay(*command).err
+    assert "rows.csv:2 differs from row 1 of the run in the journal, whose state is succeeded" in wxpay(*command).err
     (tmp_path / "rows.csv").write_text("user_id\n1\n")
     other = wxpay("bulk", PRESIGN, "rows.csv", "--out", "out.csv", "--profile", profile)
     assert (other.code, "the journal of another run" in other.err) == (2, True)
@@ -159,19 +159,45 @@ def test_a_changed_row_a_foreign_journal_and_a_second_run_are_refused(
 def test_what_is_refused_is_in_the_results_and_sent_again_only_when_asked(
     wxpay: Wxpay, sandbox: BackgroundSandbox, profile: str, tmp_path: Path
 ) -> None:
+    (tmp_path / "orders.csv").write_text("out_trade_no,amount.total\norder-1,30\norder-2,40\n")
+    (tmp_path / "rows.csv").write_text(
+        "out_trade_no,out_refund_no,amount.refund,amount.total\norder-1,R1,30,30\norder-2,R2,40,40\n"
+    )
+    command = ("bulk", "v3.refund.domestic.refunds.post", "rows.csv", "--out", "out.csv", "-p", "amount.currency=CNY")
+    command += ("--profile", profile)
+    assert wxpay(*command).code == 7
+    refused = results(tmp_path / "out.csv")
+    assert {row["result.state"] for row in refused} == {"rejected"}
+    assert {row["result.code"] for row in refused} == {"RESOURCE_NOT_EXISTS"}
+    order = ("-p", "appid=wx8888888888888888", "-p", f"mchid={sandbox.merchant.mchid}", "-p", "description=茶")
+    order += ("-p", "notify_url=https://127.0.0.1/none", "--profile", profile)
+    assert wxpay("bulk", "v3.pay.transactions.native.post", "orders.csv", "--out", "orders.out.csv", *order).code == 0
+    for number in ("order-1", "order-2"):
+        sandbox.control.pay(number)
+    assert wxpay(*command).code == 7
+    assert sandbox.control.list("refunds") == []
+    assert wxpay(*command, "--retry-rejected").code == 0
+    assert sorted(each["out_refund_no"] for each in sandbox.control.list("refunds")) == ["R1", "R2"]
+
+
+def test_a_refusal_that_is_not_final_leaves_a_row_unknown(
+    wxpay: Wxpay, sandbox: BackgroundSandbox, profile: str, tmp_path: Path
+) -> None:
+    """The spec of a transfer has ``outcome: query``; the same number may be sent again."""
     total = table(tmp_path / "rows.csv", 2)
     command = ("bulk", TRANSFER, "rows.csv", "--out", "out.csv", *CONSTANTS, "--profile", profile)
     sandbox.control.set_balance(sandbox.merchant.mchid, 0)
-    assert wxpay(*command).code == 7
-    assert {row["result.code"] for row in results(tmp_path / "out.csv")} == {"NOT_ENOUGH"}
+    ran = wxpay(*command)
+    assert (ran.code, ran.err) == (5, "2 unknown: out.csv\n")
+    refused = results(tmp_path / "out.csv")
+    assert {(row["result.state"], row["result.code"]) for row in refused} == {("unknown", "NOT_ENOUGH")}
     sandbox.control.set_balance(sandbox.merchant.mchid, total)
-    assert wxpay(*command).code == 7
-    assert wxpay(*command, "--retry-rejected").code == 0
+    assert wxpay(*command).code == 0
     assert len(sandbox.control.list("transfers")) == 2
 
 
 def test_a_killed_run_goes_on_and_pays_each_row_once(sandbox: BackgroundSandbox, profile: str, tmp_path: Path) -> None:
-    """SIGKILL after a random number of steps, again and again; some answers are lost on the way as well."""
+    """The run is killed repeatedly after a random number of steps; some responses are lost as well."""
     total = table(tmp_path / "rows.csv", 60)
     chance = random.Random(8)  # noqa: S311 (where to kill, nothing secret)
     journal = tmp_path / "out.csv.journal"
@@ -181,8 +207,8 @@ def test_a_killed_run_goes_on_and_pays_each_row_once(sandbox: BackgroundSandbox,
         sandbox.control.faults.clear()
         if number < kills:
             sandbox.control.faults.add("response-lost", share=0.1, path="/v3/fund-app/*")
-            # Four answers, of as many calls as are made at once, come after the kill: no run gets to its end before
-            # it, however late it is. Which four is left to chance.
+            # The responses of four calls, as many as are made at once, are delayed beyond the kill, so no run can end
+            # before it. Which four is random.
             sandbox.control.faults.add("delay", value=600, times=4, share=0.7, path="/v3/fund-app/*")
         with subprocess.Popen(
             [*command, "--profile", profile, "--concurrency", "4"],
@@ -205,13 +231,13 @@ def test_a_killed_run_goes_on_and_pays_each_row_once(sandbox: BackgroundSandbox,
 def test_what_may_not_be_repeated_is_never_sent_twice(
     wxpay: Wxpay, sandbox: BackgroundSandbox, profile: str, tmp_path: Path
 ) -> None:
-    """A pre-signing makes a new token each time: rows that were under way at a kill are reported, not sent again."""
+    """A pre-signing makes a new token each time: rows without a response at a kill are reported, not sent again."""
     rows = "".join(f"user{number:04}\n" for number in range(40))
     (tmp_path / "rows.csv").write_text("user_id\n" + rows)
     constants = ("-p", "appid=wx8888888888888888", "-p", "openid=o", "-p", "plan_id=1")
     constants += ("-p", "period_start_date=2026-03-19", "-p", "trade_scene=EDUCATION_PERIOD")
     command = ("bulk", PRESIGN, "rows.csv", "--out", "out.csv", *constants, "--profile", profile)
-    # Eight answers, of as many calls as are made at once, do not come before the kill, however late it is.
+    # The responses of eight calls, as many as are made at once, are delayed beyond the kill.
     sandbox.control.faults.add("delay", value=600, times=8, share=0.5, path="/v3/edu-papay/*")
     with subprocess.Popen(
         [sys.executable, "-m", "wxpay_dsl.cli", *command],
@@ -247,7 +273,7 @@ def test_a_query_tells_what_became_of_a_row(
 
 def test_a_query_says_that_a_row_failed(wxpay: Wxpay, sandbox: BackgroundSandbox, profile: str, tmp_path: Path) -> None:
     table(tmp_path / "rows.csv", 2)
-    # A queried row is one whose answer was lost; the query comes at once, and says what the payee did meanwhile.
+    # The responses are lost; then the payee declines one transfer, which the query reports.
     command = ("bulk", TRANSFER, "rows.csv", "--out", "out.csv", *CONSTANTS, "--profile", profile)
     sandbox.control.faults.add("response-lost", times=50, path="/v3/fund-app/mch-transfer/transfer-bills")
     assert wxpay(*command).code == 5
@@ -276,7 +302,7 @@ def test_a_query_that_finds_nothing_settles_nothing(
 def test_a_query_about_something_else_is_refused_before_anything_is_sent(
     wxpay: Wxpay, sandbox: BackgroundSandbox, profile: str, tmp_path: Path
 ) -> None:
-    """A paid order says nothing of its refund."""
+    """The state of an order does not say whether its refund was executed."""
     (tmp_path / "rows.csv").write_text("out_trade_no,out_refund_no,amount.refund\nT1,R1,1\n")
     command = ("bulk", "v3.refund.domestic.refunds.post", "rows.csv", "--out", "out.csv", "--profile", profile)
     constants = ("-p", "amount.total=1", "-p", "amount.currency=CNY")
@@ -331,10 +357,10 @@ def test_a_rate_limit_leaves_unsent_what_may_be_repeated(
         (("--out", "out.csv", "--journal", "there/out.csv"), "--out out.csv is the file of --journal"),
         (("--out", "wxpay.toml"), "is the file of --profile"),
         (("--out", "out.csv", "--journal", "wxpay.toml"), "is the file of --profile"),
-        (("--out", "out.csv", "--journal", "notes.txt"), "is no journal"),
-        (("--out", "out.csv", "--journal", "half.txt"), "is no journal"),
-        (("--out", "out.csv", "--journal", "lines.json"), "is no journal"),
-        (("--out", "out.csv", "--journal", "deep.json"), "is no journal"),
+        (("--out", "out.csv", "--journal", "notes.txt"), "is not a journal"),
+        (("--out", "out.csv", "--journal", "half.txt"), "is not a journal"),
+        (("--out", "out.csv", "--journal", "lines.json"), "is not a journal"),
+        (("--out", "out.csv", "--journal", "deep.json"), "is not a journal"),
     ],
 )
 def test_no_file_of_the_users_is_destroyed(
@@ -342,7 +368,7 @@ def test_no_file_of_the_users_is_destroyed(
 ) -> None:
     table(tmp_path / "rows.csv", 2)
     with (tmp_path / "rows.csv").open("a") as file:
-        file.write("B9,o-9,30")  # the last line has no end, as editors leave it
+        file.write("B9,o-9,30")  # the last line has no line end
     (tmp_path / "wxpay.toml").write_text(Path(profile).read_text())
     (tmp_path / "there").symlink_to(".")
     (tmp_path / "link.csv").symlink_to("rows.csv")
@@ -390,7 +416,7 @@ def test_a_damaged_journal_is_refused_and_left_as_it_is(
 def test_a_journal_that_was_cut_short_goes_on(
     wxpay: Wxpay, sandbox: BackgroundSandbox, profile: str, tmp_path: Path
 ) -> None:
-    """In its first line, before anything was sent, or in its last."""
+    """Cut off in its first line, before anything was sent, or in its last."""
     command = ("bulk", TRANSFER, "rows.csv", "--out", "out.csv", *CONSTANTS, "--profile", profile)
     table(tmp_path / "rows.csv", 2)
     assert wxpay(*command).code == 0
@@ -407,29 +433,31 @@ def test_a_pipe_is_no_journal(wxpay: Wxpay, sandbox: BackgroundSandbox, profile:
     table(tmp_path / "rows.csv", 1)
     os.mkfifo(tmp_path / "pipe")
     ran = wxpay("bulk", TRANSFER, "rows.csv", "--out", "out.csv", "--journal", "pipe", *CONSTANTS, "--profile", profile)
-    assert (ran.code, "no regular file" in ran.err) == (2, True), ran.err
+    assert (ran.code, "not a regular file" in ran.err) == (2, True), ran.err
 
 
 async def test_no_refusal_keeps_the_results_from_being_written(
     wxpay: Wxpay, sandbox: BackgroundSandbox, profile: str, tmp_path: Path
 ) -> None:
-    """Nobody signs it, and JSON can say half a character, which UTF-8 cannot."""
-    table(tmp_path / "rows.csv", 1)
+    """It is not signed, and JSON can hold a lone surrogate, which UTF-8 cannot encode."""
+    (tmp_path / "rows.csv").write_text("out_trade_no,out_refund_no,amount.refund\norder-1,R1,1\n")
+    constants = ("-p", "amount.total=1", "-p", "amount.currency=CNY")
     refusal = rb'{"code": "\udc00", "message": "=1 \ud800", "detail": {"\ud800": "\udfff"}}'
-    command = ("bulk", TRANSFER, "rows.csv", "--out", "out.csv", *CONSTANTS, "--profile", profile)
+    command = ("bulk", "v3.refund.domestic.refunds.post", "rows.csv", "--out", "out.csv", *constants)
+    command += ("--profile", profile)
     async with RawServer() as server:
         server.script = [json_answer(refusal, "400 Bad Request")]
         ran = await asyncio.to_thread(wxpay, *command, env={"WXPAY_BASE_URL": server.url})
     assert ran.code == 7, ran.err
     (row,) = results(tmp_path / "out.csv")
     assert (row["result.code"], row["result.message"]) == ("\ufffd", "'=1 \ufffd")
-    # And from then on, with what the journal has.
+    # Again, from the entries of the journal.
     ran = wxpay(*command, env={"WXPAY_BASE_URL": server.url})
     assert ran.code == 7, ran.err
 
 
 def test_a_call_leaves_only_when_the_disk_has_the_row(tmp_path: Path) -> None:
-    """The disk has what the journal held when it was last synced: after a power failure nothing else is left."""
+    """``disk`` is the content of the journal at its last sync, all that a power failure would leave."""
     disk = b""
     seen: list[tuple[str, bytes]] = []
     real = os.fsync
@@ -484,7 +512,7 @@ def test_a_new_journals_name_is_on_the_disk_too(tmp_path: Path, monkeypatch: pyt
 def test_ctrl_c_ends_after_the_calls_that_are_under_way(
     sandbox: BackgroundSandbox, profile: str, tmp_path: Path
 ) -> None:
-    # A hundred seconds of calls: however late the signal comes, rows are left.
+    # The rows take a hundred seconds, so some are left when the signal arrives.
     table(tmp_path / "rows.csv", 200)
     journal = tmp_path / "out.csv.journal"
     command = [sys.executable, "-m", "wxpay_dsl.cli", "bulk", TRANSFER, "rows.csv", "--out", "out.csv", *CONSTANTS]

@@ -1,4 +1,4 @@
-"""What an answer says of a row: only one that is about the row, and names a state, settles it."""
+"""Only a response that is about a row and names a final state settles the row."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from wxpay_dsl.cli.bulk.outcome import failure_of, numbers_of, query_problem, told_by_query
+from wxpay_dsl.cli.bulk.outcome import failure_of, numbers_of, query_outcome, query_problem
 from wxpay_dsl.client import tree
 from wxpay_dsl.core.specs.model import Operation, Schema
 
@@ -18,10 +18,10 @@ CASES = yaml.safe_load((Path(__file__).parents[2] / "cases" / "bulk_outcome.yaml
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["about"])
 def test_a_query_settles_a_row_by_its_number_and_state_alone(case: dict[str, Any]) -> None:
     own = Schema(type="object", properties={name: Schema() for name in case.get("own", ())})
-    told = told_by_query(case["data"], case["numbers"], own)
-    assert told.state == case["state"]
-    assert case.get("says", "") in told.message
-    assert (told.message == "") == (told.state == "succeeded")
+    outcome = query_outcome(case["data"], case["numbers"], own)
+    assert outcome.state == case["state"]
+    assert case.get("says", "") in outcome.message
+    assert (outcome.message == "") == (outcome.state == "succeeded")
 
 
 def test_the_numbers_of_a_row_are_the_merchants_own() -> None:

@@ -1,4 +1,4 @@
-"""``wxpay bill``: a day's bill from the sandbox, as a file and as rows, and what goes wrong."""
+"""``wxpay bill``: a day's bill from the sandbox, as a file and as rows, and its errors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DAY = "DAY"
 
 @pytest.fixture
 async def run(tmp_path: Path) -> AsyncIterator[Run]:
-    """Runs the command beside a sandbox on the day after three payments."""
+    """Runs the command with a sandbox whose clock is one day after three payments."""
     async with Sandbox(home=tmp_path) as sandbox:
         day = to_noon(sandbox).isoformat()
         async with Wechatpay(**sandbox.credentials) as wxpay:

@@ -15,7 +15,7 @@ from tests.cli.shell import PRESIGN, Wxpay
 CHAIN = "v3.eduPapay.contracts.presign.post"
 
 
-def test_the_replys_data_is_the_only_thing_on_stdout(wxpay: Wxpay, profile: Path, tmp_path: Path) -> None:
+def test_the_data_of_the_response_is_the_only_thing_on_stdout(wxpay: Wxpay, profile: Path, tmp_path: Path) -> None:
     (tmp_path / "presign.json").write_text(PRESIGN)
     ran = wxpay("call", CHAIN, "-d", "@presign.json", "--profile", str(profile))
     assert (ran.code, ran.err) == (0, "")
@@ -174,9 +174,9 @@ def test_an_answer_that_cannot_be_believed_is_exit_code_6(wxpay: Wxpay, profile:
     stranger = rsa.generate_private_key(65537, 2048).public_key()
     (tmp_path / "stranger.pem").write_bytes(stranger.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
     key_id = next(line.split(" = ")[0] for line in profile.read_text().splitlines() if line.startswith("PUB_KEY_ID"))
-    certs = f"{key_id}={tmp_path / 'stranger.pem'}"
-    ran = wxpay("call", CHAIN, "-d", PRESIGN, "--profile", str(profile), env={"WXPAY_PLATFORM_KEYS": certs})
-    assert (ran.code, ran.out) == (6, "")
+    platform_keys = f"{key_id}={tmp_path / 'stranger.pem'}"
+    ran = wxpay("call", CHAIN, "-d", PRESIGN, "--profile", str(profile), env={"WXPAY_PLATFORM_KEYS": platform_keys})
+    assert (ran.code, ran.out) == (6, ""), ran.err
     assert "验签失败" in ran.err
 
 

@@ -19,13 +19,13 @@ FIRST, SECOND = cert(1), cert(2)
 
 @pytest.fixture
 async def platform() -> AsyncIterator[Platform]:
-    """A WeChat Pay in certificate mode, one certificate about to follow the other."""
+    """A service in certificate mode during a rotation: two certificates are valid."""
     async with serving(Platform(certs=[FIRST, SECOND], signing=FIRST)) as platform:
         yield platform
 
 
 def profile(folder: Path, platform: Platform, *extra: str) -> str:
-    """The profile of a merchant of it."""
+    """Writes a profile of a merchant of the service; returns its path."""
     pem = keys()[0].private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     (folder / "apiclient_key.pem").write_bytes(pem)
     lines = [
@@ -43,7 +43,7 @@ def profile(folder: Path, platform: Platform, *extra: str) -> str:
 
 
 async def run(wxpay: Wxpay, *arguments: str) -> tuple[int, str, str]:
-    """The command in a process of its own, while this one serves."""
+    """Runs the command in a thread, so that this process can serve."""
     import asyncio
 
     ran = await asyncio.to_thread(wxpay, *arguments)

@@ -1,4 +1,4 @@
-"""``wxpay doctor``: each thing that can be wrong is named, with what mends it, beside all that is right."""
+"""``wxpay doctor``: each check reports what is wrong and how to fix it."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ Steps = list[dict[str, Any]]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A home whose service is nowhere: what is wrong with the settings is told all the same."""
+    """A home whose service cannot be reached: settings are checked nevertheless."""
     home.write(tmp_path, throwaway_merchant(), platform(), make_platform_certificate(), "http://127.0.0.1:1")
     return tmp_path
 
 
 def told(ran: Ran, title: str = "", *, good: bool | str | None = "any") -> str:
-    """The texts and mends of the steps with this title and outcome."""
-    steps: Steps = json.loads(ran.out)["steps"]
+    """The texts and fixes of the checks with this title and outcome."""
+    steps: Steps = json.loads(ran.out)["checks"]
     chosen = [step for step in steps if title in step["title"] and good in ("any", step["good"])]
     return "\n".join(f"{step['text']} → {step['mend']}" for step in chosen)
 
@@ -50,7 +50,7 @@ def test_of_a_sound_profile_everything_is_right(wxpay: Wxpay, profile: Path) -> 
 
 
 def forget_public_key(profile: Path) -> None:
-    """Leaves the certificate as the only platform key; a brand, which has none, goes with the public key."""
+    """Removes the public key from a profile, and the brand, which has no certificate."""
     lines = profile.read_text().splitlines()
     profile.write_text("\n".join(line for line in lines if "PUB_KEY_ID" not in line and "brand_" not in line))
 
@@ -80,7 +80,7 @@ def test_certificates_alone_do_not_help_in_public_key_mode(wxpay: Wxpay, serve: 
 
 
 def _stranger(folder: Path, name: str) -> None:
-    """Somebody else's key or certificate in the place of the merchant's own."""
+    """Replaces the merchant's key or certificate by that of another merchant."""
     other = make_merchant()
     if name.endswith("key.pem"):
         content = other.private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
@@ -89,8 +89,8 @@ def _stranger(folder: Path, name: str) -> None:
     (folder / name).write_bytes(content)
 
 
-def _below_certs(line: str) -> Callable[[Path], None]:
-    """A line at the end of the profile, which is its table of platform keys."""
+def _below_platform_keys(line: str) -> Callable[[Path], None]:
+    """Adds a line at the end of the profile, in its table of platform keys."""
 
     def change(folder: Path) -> None:
         file = folder / "wxpay.toml"
@@ -100,7 +100,7 @@ def _below_certs(line: str) -> Callable[[Path], None]:
 
 
 def _line(name: str, value: str | float | None) -> Callable[[Path], None]:
-    """A line of the profile, changed or left out."""
+    """Changes or removes a line of the profile."""
 
     def change(folder: Path) -> None:
         file = folder / "wxpay.toml"
@@ -137,8 +137,8 @@ def _lost_zeros(folder: Path) -> None:
         (_number_as_password, "p12", "`p12_password` is text, in quotes in a profile"),
         (_line("serial", "hunter2 " * 5000), "serial", "8 to 40 hexadecimal digits, not a text of 40000 characters"),
         (_line("mchid", "１９００００１０９"), "merchant", "digits only"),
-        (_below_certs("timeout = 5"), "profile", "`timeout` is below [platform_keys]"),
-        (_below_certs("pub_key = 'pub_key.pem'"), "platform key", "'pub_key': an id is PUB_KEY_ID_…"),
+        (_below_platform_keys("timeout = 5"), "profile", "`timeout` is below [platform_keys]"),
+        (_below_platform_keys("pub_key = 'pub_key.pem'"), "platform key", "'pub_key': an id is PUB_KEY_ID_…"),
         (_line("mchidd", "1"), "profile", "did you mean 'mchid'"),
         (lambda folder: (folder / "wxpay.toml").write_text("= 1"), "profile", "not TOML"),
         (
@@ -150,7 +150,14 @@ def _lost_zeros(folder: Path) -> None:
     ids=[
         *("another's key", "another's certificate", "public key id as serial", "another's mchid", "no mchid", "no key"),
         *("public key as private", "key as certificate", "short APIv3 key", "blank in APIv3 key", "short APIv2 key"),
-        *("a number as APIv3 key", "a number as password", "a text as serial", "other digits", "below certs", "no id"),
+        *(
+            "a number as APIv3 key",
+            "a number as password",
+            "a text as serial",
+            "other digits",
+            "below platform_keys",
+            "no id",
+        ),
         *("unknown setting", "no TOML", "certificate as public key"),
     ],
 )
@@ -163,12 +170,12 @@ def test_what_is_wrong_with_the_settings(
     assert said in told(ran, title, good=False)
 
 
-def test_all_faults_are_told_at_once(wxpay: Wxpay, folder: Path) -> None:
+def test_all_errors_are_reported_at_once(wxpay: Wxpay, folder: Path) -> None:
     _stranger(folder, "apiclient_key.pem")
     _line("apiv3_key", "short")(folder)
     _line("serial", "00")(folder)
     ran = wxpay("doctor", "--json", "--profile", "wxpay.toml")
-    steps: Steps = json.loads(ran.out)["steps"]
+    steps: Steps = json.loads(ran.out)["checks"]
     assert {step["title"] for step in steps if step["good"] is False} == {"pair", "APIv3 key", "serial"}
     assert all(step["mend"] for step in steps if step["good"] is False)
 
@@ -231,7 +238,7 @@ def test_what_only_the_service_can_tell(
 
 
 class Stranger(ThreadingHTTPServer):
-    """Something else than WeChat Pay, whose clock stands still."""
+    """A server that is not WeChat Pay, with a fixed Date."""
 
     body: bytes = b"<html>nginx</html>"
     status = 404
@@ -251,7 +258,7 @@ class Stranger(ThreadingHTTPServer):
                 return outer.date
 
             def log_message(self, *args: Any) -> None:
-                """Nothing on the tests' output."""
+                """Keeps the output of the tests free of logs."""
 
         super().__init__(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server_address[1]}"

@@ -25,7 +25,7 @@ async def test_recorded_differences_make_a_report_without_values(wxpay: Wxpay, t
     assert shown.code == 0
     assert "GET /v3/my/shops" in shown.out
     assert "returns.size  another type: integer for string" in shown.out
-    assert "3 lines are no records" in shown.err
+    assert "3 lines are not records" in shown.err
     report = json.loads(wxpay("drift", str(log), "--json").out)
     assert report["skipped"] == 3
     assert {
@@ -41,7 +41,7 @@ def test_stdin_is_a_log_too(wxpay: Wxpay) -> None:
     ran = wxpay("drift", "-", stdin=line * 3)
     assert ran.code == 0
     assert "REFUND.SUCCESS" in ran.out
-    assert "resource.a[].b  a field that no spec knows: object" in ran.out
+    assert "resource.a[].b  a field that the spec does not declare: object" in ran.out
 
 
 def test_nothing_recorded(wxpay: Wxpay) -> None:

@@ -1,4 +1,4 @@
-"""``wxpay explain``: which mistake makes a signature fail, found by making each of them."""
+"""``wxpay explain``: finds the mistake that makes a signature fail."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def cases() -> list[Mapping[str, Any]]:
 
 @pytest.mark.parametrize("case", cases(), ids=lambda case: case["mistake"])
 def test_which_line_was_signed_otherwise(case: Mapping[str, Any], wxpay: Wxpay, folder: Path) -> None:
-    """``sent`` is the request; ``signed`` the message, word by word, ``{t}`` and ``{n}`` its timestamp and nonce."""
+    """``sent`` is the request, ``signed`` the signed message; ``{t}`` is its timestamp, ``{n}`` its nonce."""
     now = int(time.time())
     signed = case["signed"].replace("{t}", str(now)).replace("{t+2}", str(now + 2)).replace("{ms}", str(now * 1000))
     signed = signed.replace("{n}", NONCE).encode(case.get("charset", "utf-8"))
@@ -177,14 +177,14 @@ def test_what_the_service_saw(wxpay: Wxpay, folder: Path) -> None:
     text = message("POST", "/v3/pay/transactions/native", now, NONCE)
     seen = message("POST", "/pay/transactions/native", now, NONCE, body=b'{"descr')
     information = {"truncated_sign_message": seen.decode(), "sign_message_length": len(text) - 3}
-    (folder / "answer").write_text(json.dumps({"code": "SIGN_ERROR", "detail": {"sign_information": information}}))
+    (folder / "response").write_text(json.dumps({"code": "SIGN_ERROR", "detail": {"sign_information": information}}))
     made = header(signature(text), timestamp=now)
-    ran = explained(wxpay, folder, made, "--profile", "wxpay.toml", "--answer", "@answer", "--json")
+    ran = explained(wxpay, folder, made, "--profile", "wxpay.toml", "--response", "@response", "--json")
     assert ran.code == 6
     told = json.loads(ran.out)
     assert not told["good"]
-    assert [step["good"] for step in told["steps"] if step["title"] == "signature"] == [True]
-    assert "line 2 of the signed message" in told["steps"][-1]["text"]
+    assert [step["good"] for step in told["checks"] if step["title"] == "signature"] == [True]
+    assert "line 2 of the signed message" in told["checks"][-1]["text"]
 
 
 def test_no_secret_is_needed_and_none_is_shown(wxpay: Wxpay, folder: Path) -> None:
@@ -200,11 +200,11 @@ def test_no_secret_is_needed_and_none_is_shown(wxpay: Wxpay, folder: Path) -> No
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((), "whose signature is it"),
+        ((), "which key made the signature"),
         (("--certificate", "nowhere.pem"), "no such file"),
         (("--certificate", "apiclient_cert.pem", "--body", "@nowhere"), "--body @nowhere"),
         (("--certificate", "apiclient_key.pem"), "not of a certificate"),
-        (("--certificate", "apiclient_cert.pem", "--answer", "[]"), "--answer"),
+        (("--certificate", "apiclient_cert.pem", "--response", "[]"), "--response"),
     ],
 )
 def test_what_cannot_be_read(arguments: tuple[str, ...], said: str, wxpay: Wxpay, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""``wxpay init``: a profile from what the merchant platform hands out, asked for at a terminal or given by options."""
+"""``wxpay init``: makes a profile from the merchant platform's files, by prompts or by options."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ NAMES = ("apiclient_cert.p12", "apiclient_cert.pem", "apiclient_key.pem")
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    """What a merchant has: the folder of his downloads."""
+    """A folder with a merchant's downloads."""
     folder = tmp_path / "downloads"
     home.write(folder, throwaway_merchant(), platform(), make_platform_certificate(), "http://127.0.0.1:1")
     return folder
 
 
 def packed(source: Path, names: Sequence[str] = NAMES, folder: str = "") -> Path:
-    """The zip of the merchant platform."""
+    """A zip as the merchant platform makes it."""
     file = source / "1900000109_20260101_cert.zip"
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in names:
@@ -48,14 +48,14 @@ def packed(source: Path, names: Sequence[str] = NAMES, folder: str = "") -> Path
 
 
 def terminal(folder: Path, answers: Sequence[tuple[str, str]], *arguments: str, env: dict[str, str]) -> tuple[int, str]:
-    """Runs ``wxpay init`` at a terminal: waits for each question, types its answer. Its exit code and screen."""
+    """Runs ``wxpay init`` on a terminal and types each answer at its prompt; returns exit code and screen."""
     process, descriptor = pty.fork()
     if process == 0:
         os.chdir(folder)
         command = [sys.executable, "-m", "wxpay_dsl.cli", "init", *arguments]
         os.execve(sys.executable, command, {**environment(env), "TERM": "dumb", "COLUMNS": "400"})  # noqa: S606 (our own)
     screen, waiting = "", list(answers)
-    decoder = codecs.getincrementaldecoder("utf-8")("replace")  # what is read may end in the middle of a character
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")  # a read may end in the middle of a character
     deadline = time.monotonic() + 200
     try:
         while time.monotonic() < deadline:
@@ -66,7 +66,7 @@ def terminal(folder: Path, answers: Sequence[tuple[str, str]], *arguments: str, 
             ready, _, _ = select.select([descriptor], [], [], 0.2)
             try:
                 data = os.read(descriptor, 65536) if ready else b""
-            except OSError:  # the other end is gone: this is how a terminal says it
+            except OSError:  # the other end is closed
                 break
             screen += decoder.decode(data)
         else:
@@ -135,7 +135,7 @@ def test_each_form_of_a_certificate(form: str, wxpay: Wxpay, tmp_path: Path, sou
     }[form]()
     mchid = ("--mchid", throwaway_merchant().mchid) if "p12" in form else ()
     ran = wxpay("init", "--from", str(given), "--no-check", *mchid, env={"WXPAY_APIV3_KEY": APIV3})
-    # pub_key.pem lies beside it, but nobody is there to say its id.
+    # pub_key.pem is in the same folder, but its id cannot be prompted for.
     assert ran.code == 2
     assert "--public-key-id" in ran.err
     (source / "pub_key.pem").unlink()
@@ -177,7 +177,7 @@ class TestNothingIsOverwrittenUnasked:
         (tmp_path / "wxpay.toml").write_text("mine = true")
         ran = wxpay("init", *self.arguments(source), env={"WXPAY_APIV3_KEY": APIV3})
         assert ran.code == 2
-        assert "nothing is overwritten" in ran.err
+        assert "already exists" in ran.err
         assert (tmp_path / "wxpay.toml").read_text() == "mine = true"
         assert not (tmp_path / "apiclient_key.pem").exists()
 
@@ -207,7 +207,7 @@ class TestNothingIsOverwrittenUnasked:
         assert stat.S_IMODE((source / "apiclient_key.pem").stat().st_mode) == 0o600
 
 
-def test_doctor_has_the_last_word(wxpay: Wxpay, source: Path) -> None:
+def test_doctor_runs_at_the_end(wxpay: Wxpay, source: Path) -> None:
     (source / "pub_key.pem").unlink()
     given = ("--from", str(packed(source)), "--base-url", "http://127.0.0.1:1")
     ran = wxpay("init", *given, env={"WXPAY_APIV3_KEY": APIV3})

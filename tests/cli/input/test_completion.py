@@ -1,4 +1,4 @@
-"""What the tab key offers, in the shells themselves."""
+"""Shell completion, in bash, zsh and fish themselves."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.requirements import require
 pytestmark = pytest.mark.timeout(900)
 
 PRESIGN = "v3.eduPapay.contracts.presign.post"
-#: How each shell is started without anybody's settings, and how it learns to complete.
+#: The options that start each shell without user settings, and the command that enables completion.
 SHELLS = {
     "bash": (["--norc", "--noprofile", "-i"], 'eval "$(_WXPAY_COMPLETE=bash_source wxpay)"'),
     "zsh": (["-f", "-i"], 'autoload -U compinit; compinit -u; eval "$(_WXPAY_COMPLETE=zsh_source wxpay)"'),
@@ -68,7 +68,7 @@ def test_a_field_is_offered_with_its_title(wxpay: Wxpay) -> None:
 
 @contextmanager
 def terminal(command: list[str], folder: Path) -> Iterator[Callable[[str, str], str]]:
-    """A shell on a terminal of its own; gives ``type(text, until)``: the screen from then on, to ``until``."""
+    """Runs a shell on a terminal; yields ``type(text, until)``, which types and returns the output up to ``until``."""
     programs = folder / "programs"
     programs.mkdir()
     (programs / "wxpay").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m wxpay_dsl.cli "$@"\n')
@@ -112,7 +112,7 @@ def test_a_shell_completes_what_is_begun(shell: str, tmp_path: Path) -> None:
     options, learn = SHELLS[shell]
     with terminal([program, *options], tmp_path) as type_in:
         type_in(f"{learn}; echo REA''DY\n", "READY")
-        # A dot and a sign of equality are gone on from: no space stands after them. What is typed next shows it.
+        # No space is added after a dot or an equals sign: the text that is typed next continues the word.
         type_in("echo begun\n", "begun")
         type_in("wxpay call v3.eduPapay.con\t", "tracts.")
         type_in("pres\t", "ign.")
@@ -120,6 +120,6 @@ def test_a_shell_completes_what_is_begun(shell: str, tmp_path: Path) -> None:
         type_in("-p trade\t", "scene=")
         type_in("\t", "EDUCATION_PERIOD")
         type_in("-d @pre\t", "sign.json")
-        # The whole line as the shell now has it, run as the words of another command.
+        # Pass the completed line to printf as its arguments.
         screen = type_in("\x01printf '[%s]' \n", "[@presign.json]")
     assert f"[wxpay][call][{PRESIGN}][-p][trade_scene=EDUCATION_PERIOD][-d][@presign.json]" in screen

@@ -1,4 +1,4 @@
-"""What the command line asks of somebody who types: the fields that a call lacks."""
+"""``wxpay call`` prompts for missing required fields on a terminal."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PRESIGN = "v3.eduPapay.contracts.presign.post"
 
 
 def typed(command: list[str], answers: dict[str, str | list[str]], cwd: Path) -> tuple[int, str, str]:
-    """Runs the command on a terminal, types each answer once its prompt is there; gives code, stdout and the screen."""
+    """Runs the command on a terminal and types each answer at its prompt; returns exit code, stdout and screen."""
     master, slave = pty.openpty()
     with subprocess.Popen(
         [sys.executable, "-m", "wxpay_dsl.cli", *command],
@@ -29,7 +29,7 @@ def typed(command: list[str], answers: dict[str, str | list[str]], cwd: Path) ->
     ) as process:
         os.close(slave)
         waiting = {field: [given] if isinstance(given, str) else [*given] for field, given in answers.items()}
-        # What is read may end in the middle of a character.
+        # A read may end in the middle of a character.
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         screen, deadline = "", time.monotonic() + 200
         while time.monotonic() < deadline:

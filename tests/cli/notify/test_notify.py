@@ -1,4 +1,4 @@
-"""``wxpay notify``: sends what a server under development shall take, and finds out what spoiled a notification."""
+"""``wxpay notify``: sends test notifications, and finds out why one does not verify."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow  # a process, a browser or a server for each test
 
 
 class Receiver(ThreadingHTTPServer):
-    """A server that keeps what it gets, and answers what it is told to."""
+    """A server that records requests, and responds with ``answer``."""
 
     def __init__(self) -> None:
         self.received: list[tuple[dict[str, str], bytes]] = []
@@ -37,7 +37,7 @@ class Receiver(ThreadingHTTPServer):
                 self.wfile.write(outer.answer[1])
 
             def log_message(self, *args: Any) -> None:
-                """Nothing on the tests' output."""
+                """Keeps the output of the tests free of logs."""
 
         super().__init__(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server_address[1]}/notify"
@@ -70,7 +70,7 @@ class TestSend:
         assert sent.code == 0, sent.err
         told = json.loads(sent.out)
         assert told["accepted"]
-        assert told["answers"] == [{"status": 204}]
+        assert told["attempts"] == [{"status": 204}]
         ((headers, body),) = receiver.received
         assert json.loads(body)["id"] == told["id"]
         verified = verify(wxpay, folder, headers, body)
@@ -100,13 +100,13 @@ class TestSend:
         assert sent.code == 1
         told = json.loads(sent.out)
         assert not told["accepted"]
-        assert told["answers"][0]["status"] == 401
-        assert "FAIL" in told["answers"][0]["fault"]
+        assert told["attempts"][0]["status"] == 401
+        assert "FAIL" in told["attempts"][0]["fault"]
 
     def test_a_server_that_is_not_there_is_told(self, wxpay: Wxpay, folder: Path) -> None:
         sent = wxpay("notify", "send", "TRANSACTION.SUCCESS", "--to", "http://127.0.0.1:1/", "--home", str(folder))
         assert sent.code == 1
-        assert json.loads(sent.out)["answers"][0]["status"] == 0
+        assert json.loads(sent.out)["attempts"][0]["status"] == 0
 
     def test_a_home_that_is_not_there_is_made(self, wxpay: Wxpay, receiver: Receiver, tmp_path: Path) -> None:
         sent = wxpay("notify", "send", "TRANSACTION.SUCCESS", "--to", receiver.url, "--home", "new")

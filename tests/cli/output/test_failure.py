@@ -1,4 +1,4 @@
-"""Every error that the package raises on purpose has an exit code that a script can rely on."""
+"""Every error class of the package has a documented exit code."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import wxpay_dsl
 from wxpay_dsl.cli.output import failure
 from wxpay_dsl.core.errors import SdkError
 
-#: What a command cannot meet: a store of notifications, a table of a bill that is read as text here …
+#: Errors that no command can raise: of notification stores, of bills that are parsed by a program …
 ELSEWHERE = {
     "AuthorizationError",
     "BillFormatError",
@@ -29,14 +29,14 @@ def classes() -> Iterator[type[SdkError]]:
             import_module(module.name)
     waiting: list[type[SdkError]] = [SdkError]
     while waiting:
-        # Those of the package alone: a test may have made one of its own.
+        # Classes of the package only: tests may define others.
         found = [kind for kind in waiting.pop().__subclasses__() if kind.__module__.startswith("wxpay_dsl.")]
         waiting += found
         yield from found
 
 
 def test_every_error_has_an_exit_code() -> None:
-    known = {name for names, _, _ in failure._KINDS for name in names}
+    known = {name for names, _, _ in failure.ERROR_KINDS for name in names}
     without = {
         kind.__name__
         for kind in classes()
@@ -70,7 +70,7 @@ def test_a_panel_says_what_happened(
 
 
 def test_a_line_of_an_error_is_bounded(capsys: pytest.CaptureFixture[str]) -> None:
-    """What was given for a file's name may be the whole of a picture."""
+    """A setting for a file name may hold the content of a file."""
     failure.stderr.cache_clear()
     picture = "iVBORw0KGgo" * 24_000
     for error in (wxpay_dsl.ConfigurationError(f"{picture}: no such file"), click.UsageError(f"--out {picture}: no")):

@@ -1,4 +1,4 @@
-"""What fits a terminal: folded with an indent, Chinese in columns, and nothing cut that is there to be copied."""
+"""Output fits the terminal: lines wrap with an indent, Chinese text aligns, and names and serials are not cut."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow  # a process, a browser or a server for each test
 
 
 def screen(columns: int, *arguments: str) -> list[str]:
-    """The lines that the command prints on a terminal so wide."""
+    """The lines that the command prints on a terminal of ``columns`` columns."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
     command = [sys.executable, "-m", "wxpay_dsl.cli", *arguments]
@@ -51,7 +51,7 @@ def test_no_line_is_wider_than_the_terminal(columns: int, profile: Path) -> None
         ("demo",),
         ("spec", "list", "预签约"),
         ("spec", "show", "v3.pay.transactions.native.post"),
-        ("platform_keys", "--profile", str(profile)),
+        ("certs", "--profile", str(profile)),
         ("doctor", "--profile", str(profile)),
         ("call", "v3.pay.transactions.native.post", "-d", "{}", "--profile", str(profile)),
     ):
@@ -63,7 +63,7 @@ def test_names_and_serials_are_whole_on_a_narrow_terminal(profile: Path) -> None
     names = {line.split()[0] for line in page if line.startswith("  ") and line.split()}
     assert {"out_trade_no", "support_fapiao?", "wechatpay_goods_id?"} <= names
     (key_id,) = re.findall(r"^(PUB_KEY_ID_\w+) =", profile.read_text(), re.MULTILINE)
-    assert key_id in "".join(line.split(" ")[0] for line in screen(60, "platform_keys", "--profile", str(profile)))
+    assert key_id in "".join(line.split(" ")[0] for line in screen(60, "certs", "--profile", str(profile)))
 
 
 def test_columns_stand_below_each_other_though_chinese_is_wider() -> None:

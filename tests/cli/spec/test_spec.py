@@ -1,4 +1,4 @@
-"""``wxpay spec``: endpoints found, shown and checked."""
+"""``wxpay spec``: endpoints are found, shown, checked, imported and exported."""
 
 from __future__ import annotations
 

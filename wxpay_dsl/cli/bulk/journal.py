@@ -1,7 +1,7 @@
-"""The journal of a bulk run: what is known of each row, on disk before the next step is taken.
+"""The journal of a bulk run: the state of each row, synced to disk before the next step.
 
-Lines of JSON, only ever added to. A row is ``sent`` before its request leaves and gets its outcome once the answer is
-there; one that is ``sent`` and has no outcome may have been executed.
+An append-only file of JSON lines. A row is recorded as ``sent`` before its request is sent, and gets its outcome when
+the response arrives; a row that is ``sent`` without an outcome may have been executed.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from attrs import asdict, frozen
 
 __all__ = ["Entry", "Journal", "State"]
 
-#: ``succeeded``: executed; ``rejected``: by the service, for good; ``not_sent``: nothing was executed; ``unknown``: no answer
-#: that says; ``sent``: on its way when the run ended.
+#: ``succeeded``: executed; ``rejected``: refused by the service, finally; ``not_sent``: not executed; ``unknown``: no
+#: response that says whether it was executed; ``sent``: no response when the run ended.
 State = Literal["sent", "succeeded", "rejected", "not_sent", "unknown"]
 _FORMAT: Final = 1
-#: Not through a link: it would be cut and written to wherever somebody else wants. No pipe is waited for.
-_GUARDED: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+#: Follow no symbolic link, which could lead to a file of somebody else, and do not block on a pipe.
+_OPEN_FLAGS: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 @frozen
 class Entry:
-    """The last that is known of a row."""
+    """The state of one row, as one line of the journal."""
 
     row: int
-    #: Of what is sent: a row that was changed since is another row.
+    #: The digest of what is sent (``Row.digest``), by which a changed row is detected.
     digest: str
     state: State
     status: int = 0
@@ -45,30 +45,30 @@ class Entry:
 
 
 class Journal:
-    """The file, to be used in ``with``: locked for this process, and read."""
+    """A journal, used in ``with``: entering opens the file, locks it for this process and reads its entries."""
 
-    def __init__(self, path: Path, about: Mapping[str, str]) -> None:
-        """``about``: what the run is for (operation, merchant, origin); a journal of another is refused."""
+    def __init__(self, path: Path, header: Mapping[str, str]) -> None:
+        """``header`` identifies the run (operation, mchid, origin); a journal with another header is refused."""
         self._path = path
-        self._about = {"journal": _FORMAT, **about}
+        self._header = {"journal": _FORMAT, **header}
         self._file: BinaryIO | None = None
         self._lock = asyncio.Lock()
         self._written = self._synced = 0
-        #: By row, the last entry of each.
+        #: The latest entry of each row, by its number from 1.
         self.entries: dict[int, Entry] = {}
 
     def __enter__(self) -> Self:
-        """Raises ClickException where the journal is another run's, in use, or cannot be read or written."""
+        """Raises ClickException if the journal is of another run, in use, damaged, or cannot be read or written."""
         try:
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | _GUARDED, 0o600)
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | _OPEN_FLAGS, 0o600)
         except OSError as error:
             raise click.ClickException(f"the journal {self._path}: {error.strerror}") from None
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
-            raise click.ClickException(f"the journal {self._path}: it is no regular file")
+            raise click.ClickException(f"the journal {self._path}: it is not a regular file")
         self._file = os.fdopen(descriptor, "r+b", buffering=0)
         try:
-            self._claim(descriptor)
+            self._acquire(descriptor)
             self._read(self._file)
         except BaseException:
             self._file.close()
@@ -82,82 +82,82 @@ class Journal:
             self._file.close()
 
     async def add(self, entry: Entry) -> None:
-        """Writes the entry, and returns once the disk has it. Raises OSError where it cannot."""
+        """Appends the entry and returns once it is synced to disk. Raises OSError if it cannot be written."""
         self.entries[entry.row] = entry
         await self._append({name: value for name, value in asdict(entry).items() if value not in (None, "", 0)})
 
-    def _claim(self, descriptor: int) -> None:
+    def _acquire(self, descriptor: int) -> None:
         try:
             _lock(descriptor)
         except OSError:
-            raise click.ClickException(f"another run is using {self._path}: wait for its end") from None
+            raise click.ClickException(f"another run is using {self._path}: wait until it has ended") from None
 
     def _read(self, file: BinaryIO) -> None:
         content = file.read()
         whole = content.rfind(b"\n") + 1
-        if not whole and _line(self._about).startswith(content):
-            # New, or cut short before the first row was sent.
+        if not whole and _line(self._header).startswith(content):
+            # The file is new, or was cut off before the first row was sent.
             file.truncate(0)
-            self._put(self._about)
+            self._write(self._header)
             os.fsync(file.fileno())
             _sync_folder(self._path.parent)
             return
         try:
-            # A file that is no journal is somebody's: nothing of it is touched.
-            about, *told = [json.loads(line) for line in content[:whole].split(b"\n")[:-1]]
-            if not isinstance(about, dict) or "journal" not in about:
-                raise ValueError("no head of a journal")
-            entries = [_entry(each) for each in told]
+            # A file that is not a journal is left as it is.
+            header, *records = [json.loads(line) for line in content[:whole].split(b"\n")[:-1]]
+            if not isinstance(header, dict) or "journal" not in header:
+                raise ValueError("not the first line of a journal")
+            entries = [_entry(record) for record in records]
         except (ValueError, TypeError, RecursionError):
-            raise click.ClickException(f"{self._path} is no journal of a bulk run, or damaged") from None
-        if about != self._about:
-            differ = next((name for name, value in self._about.items() if about.get(name) != value), "journal")
+            raise click.ClickException(f"{self._path} is not a journal of a bulk run, or it is damaged") from None
+        if header != self._header:
+            differ = next((name for name, value in self._header.items() if header.get(name) != value), "journal")
             raise click.ClickException(
-                f"{self._path} is the journal of another run: its {differ} is {about.get(differ)!r:.80}, "
-                f"not {self._about.get(differ)!r}; choose another --journal"
+                f"{self._path} is the journal of another run: its {differ} is {header.get(differ)!r:.80}, "
+                f"not {self._header.get(differ)!r}; choose another --journal"
             )
         self.entries = {entry.row: entry for entry in entries}
         if whole < len(content):
-            # Half a line was never followed by a step: what it was to say had not happened, or counts as unknown.
+            # No step followed an incomplete line: it had not happened yet, or the row counts as unknown.
             file.truncate(whole)
 
-    def _put(self, told: Mapping[str, Any]) -> None:
+    def _write(self, record: Mapping[str, Any]) -> None:
         if self._file is None:
             raise RuntimeError("the journal is not open")
-        line = _line(told)
+        line = _line(record)
         if self._file.write(line) != len(line):
-            raise OSError(f"the journal {self._path} takes no more")
+            raise OSError(f"the journal {self._path}: the line was not written whole")
         self._written += 1
 
-    async def _append(self, told: Mapping[str, Any]) -> None:
-        self._put(told)
-        mine = self._written
+    async def _append(self, record: Mapping[str, Any]) -> None:
+        self._write(record)
+        position = self._written
         async with self._lock:
-            # One fsync serves all that were written while the one before it ran.
-            if self._synced < mine and self._file is not None:
-                upto = self._written
+            # One fsync covers all lines that were written during the previous one.
+            if self._synced < position and self._file is not None:
+                written = self._written
                 await asyncio.to_thread(os.fsync, self._file.fileno())
-                self._synced = upto
+                self._synced = written
 
 
-def _line(told: Mapping[str, Any]) -> bytes:
-    return json.dumps(told, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"
+def _line(record: Mapping[str, Any]) -> bytes:
+    return json.dumps(record, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"
 
 
-def _entry(told: Any) -> Entry:
-    """An entry as it was written. Raises ValueError or TypeError for anything else."""
-    entry = Entry(**told)
+def _entry(record: Any) -> Entry:
+    """The entry of one line. Raises ValueError or TypeError if the line is not an entry."""
+    entry = Entry(**record)
     if type(entry.row) is not int or entry.row < 1 or entry.state not in get_args(State):
-        raise ValueError("no entry of a journal")
+        raise ValueError("not an entry of a journal")
     if not all(isinstance(each, str) for each in (entry.digest, entry.code, entry.message, entry.request_id)):
-        raise ValueError("no entry of a journal")
+        raise ValueError("not an entry of a journal")
     return entry
 
 
 if sys.platform == "win32":
     import msvcrt
 
-    #: The byte that is locked, beyond all that is ever written: there a locked byte cannot be read.
+    #: The offset of the locked byte, beyond the content of the file: on Windows a locked byte cannot be read.
     _LOCKED: Final = 1 << 40
 
     def _lock(descriptor: int) -> None:
@@ -173,7 +173,7 @@ else:
 
 
 def _sync_folder(folder: Path) -> None:
-    """The file's name must survive a crash too."""
+    """Syncs the folder, so that a new file's name survives a crash."""
     if os.name == "posix":
         descriptor = os.open(folder, os.O_RDONLY)
         try:

@@ -1,4 +1,4 @@
-"""The rows of a bulk run: a CSV whose columns are fields by dotted names, read and checked whole before any is sent."""
+"""Reads and checks the rows of a bulk run: a CSV file whose columns are fields by dotted names."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Row", "Table", "check", "read"]
 
-#: Faults that are shown; the rest is counted.
-_SHOWN: Final = 20
+#: Field errors that are shown; the others are counted.
+_ERRORS_SHOWN: Final = 20
 
 
 @frozen
 class Row:
-    """One call: the line of the file that it begins on, and what is sent."""
+    """One row, which is one call: its first line in the file, from 1, its cells, and the data and fields to send."""
 
     line: int
     cells: Mapping[str, str] = field(repr=False)
@@ -40,29 +40,29 @@ class Row:
 
     @property
     def numbers(self) -> dict[str, str]:
-        """The merchant's own numbers of what is sent, by their names."""
+        """The merchant's own numbers in what is sent, by name."""
         return numbers_of({**self.fields, **(self.data if isinstance(self.data, Mapping) else {})})
 
     @property
     def digest(self) -> str:
-        """Of what is sent, whatever the order of the columns."""
+        """SHA-256 in hex of what is sent; it does not depend on the order of the columns."""
         sent = json.dumps([self.data, self.fields], sort_keys=True, ensure_ascii=True)
         return hashlib.sha256(sent.encode()).hexdigest()
 
 
 @frozen
 class Table:
-    """The file: its columns, and its rows."""
+    """The content of a CSV file: its columns and rows."""
 
     columns: Sequence[str]
     rows: Sequence[Row] = field(repr=False)
 
 
 def read(path: Path, target: Target, constants: Sequence[str]) -> Table:
-    """The rows of ``path``, each cell as its column's type; ``constants`` (``KEY=VALUE``) are in every row.
+    """The rows of ``path``, each cell converted to its field's type; ``constants`` (``KEY=VALUE``) are added to each.
 
-    An empty cell leaves its field out. Raises UsageError for a file that is no table, or in which two rows have the
-    same number.
+    An empty cell leaves its field out. Raises UsageError if the file cannot be read, is not such a table, or two rows
+    have the same number.
     """
     operation = target.declared.operation() if target.declared is not None else None
     try:
@@ -91,19 +91,19 @@ def read(path: Path, target: Target, constants: Sequence[str]) -> Table:
     except csv.Error as error:
         raise click.UsageError(f"{path}: {error}") from None
     if not rows:
-        raise click.UsageError(f"{path} has no row below its header")
+        raise click.UsageError(f"{path} has no rows below its first line")
     _check_numbers(path, columns, rows)
     return Table(columns, rows)
 
 
 async def check(path: Path, client: Wechatpay, target: Target, rows: Sequence[Row]) -> list[str]:
-    """Checks all rows as their calls would be; gives what is doubtful, once each.
+    """Validates all rows as their calls would, and returns the warnings without duplicates.
 
-    Raises one ValidationError for all rows that must not be sent.
+    Raises one ValidationError with the field errors of all rows, each named by file and line.
     """
     field_errors: list[FieldError] = []
     name = ""
-    with warnings.catch_warnings(record=True) as doubts:
+    with warnings.catch_warnings(record=True) as recorded:
         warnings.simplefilter("always")
         for row in rows:
             try:
@@ -112,13 +112,13 @@ async def check(path: Path, client: Wechatpay, target: Target, rows: Sequence[Ro
             except ValidationError as error:
                 name = error.operation
                 field_errors += [
-                    FieldError(f"{path.name}:{row.line} {fault.path}", fault.message) for fault in error.errors
+                    FieldError(f"{path.name}:{row.line} {each.path}", each.message) for each in error.errors
                 ]
     if field_errors:
-        more = len(field_errors) - _SHOWN
-        shown = field_errors[:_SHOWN] + ([FieldError("", f"and {more} more")] if more > 0 else [])
+        more = len(field_errors) - _ERRORS_SHOWN
+        shown = field_errors[:_ERRORS_SHOWN] + ([FieldError("", f"and {more} more")] if more > 0 else [])
         raise ValidationError(name, tuple(shown))
-    return list(dict.fromkeys(str(each.message) for each in doubts if issubclass(each.category, SpecWarning)))
+    return list(dict.fromkeys(str(each.message) for each in recorded if issubclass(each.category, SpecWarning)))
 
 
 def _check_columns(path: Path, columns: Sequence[str]) -> None:
@@ -130,7 +130,7 @@ def _check_columns(path: Path, columns: Sequence[str]) -> None:
 
 
 def _check_numbers(path: Path, columns: Sequence[str], rows: Sequence[Row]) -> None:
-    # What numbers a row does: no two rows may have the same.
+    # Two rows with the same number would be one order, refund or transfer.
     numbers = [name for name in columns if is_number(name.rpartition(".")[2])]
     seen: dict[tuple[str, ...], int] = {}
     for row in rows:

@@ -1,7 +1,7 @@
-"""Runs the rows of a bulk run: so many at once, so many a second, each step in the journal before the next.
+"""Sends the rows of a bulk run with limits on concurrency and rate, and records each step before the next.
 
-A row is sent again only where it cannot have been executed, or where the spec says that the operation may be repeated;
-then with the very same numbers. Any other whose outcome is unknown is asked for, or reported.
+A row is sent again only if it cannot have been executed, or if the spec says that the operation may be repeated, and
+then with the same numbers. The outcome of any other unknown row is queried, or stays unknown.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from wxpay_dsl.core.errors import ConnectionFailedError, SdkError, ServiceError
 from wxpay_dsl.core.specs.model import SECTIONS
 
 from .journal import Entry, Journal, State
-from .outcome import failure_of, told_by_query
+from .outcome import failure_of, query_outcome
 from .rows import Row
 
 if TYPE_CHECKING:
@@ -29,32 +29,32 @@ __all__ = ["Plan", "pending", "run"]
 
 @frozen
 class Plan:
-    """How a run is done."""
+    """What a run calls, and how."""
 
     target: Target = field(repr=False)
-    #: Whether sending a row again does what sending it once does.
+    #: Whether sending a row twice has the same effect as sending it once.
     repeatable: bool
-    #: What tells the outcome of a row that cannot be sent again, by fields of the same names; None: nobody.
+    #: The operation that queries the outcome of an unknown row by fields of the same names; None: no query.
     query: Target | None = field(default=None, repr=False)
     concurrency: int = 8
-    #: Calls a second, at most; None for as many as go.
+    #: Calls per second, at most; None: no limit.
     rate: float | None = None
-    #: Refused rows are sent again, as they are.
+    #: Whether rejected rows are sent again, unchanged.
     retry_rejected: bool = False
 
 
 def pending(plan: Plan, rows: Sequence[Row], journal: Journal) -> Iterator[tuple[int, Row, bool]]:
-    """``(number, row, whether it is to be asked for rather than sent)`` of each row that is not settled."""
+    """``(number from 1, row, whether to query rather than send it)`` of each row that has work left."""
     for number, row in enumerate(rows, 1):
-        known = journal.entries.get(number)
-        if known is None or known.state == "not_sent":
+        entry = journal.entries.get(number)
+        if entry is None or entry.state == "not_sent":
             yield number, row, False
-        elif known.state in ("sent", "unknown"):
+        elif entry.state in ("sent", "unknown"):
             if plan.repeatable:
                 yield number, row, False
             elif plan.query is not None:
                 yield number, row, True
-        elif known.state == "rejected" and plan.retry_rejected:
+        elif entry.state == "rejected" and plan.retry_rejected:
             yield number, row, False
 
 
@@ -63,37 +63,38 @@ async def run(
     client: Wechatpay,
     rows: Sequence[Row],
     journal: Journal,
-    settled: Callable[[Entry], None],
+    on_settled: Callable[[Entry], None],
     stop: asyncio.Event,
 ) -> None:
-    """Runs what is pending; ``settled`` is told of each row's outcome, and ``stop`` ends it after those under way.
+    """Sends or queries the pending rows; calls ``on_settled`` with each outcome.
 
-    Raises OSError where the journal cannot be written: then nothing more is sent.
+    Once ``stop`` is set, no more rows are started. Raises OSError if the journal cannot be written: then no more rows
+    are sent.
     """
     work = iter([*pending(plan, rows, journal)])
-    pace = _Pace(plan.rate)
+    rate_limit = _RateLimit(plan.rate)
 
     async def worker() -> None:
-        for number, row, ask in work:
-            await pace.turn(stop)
+        for number, row, query_only in work:
+            await rate_limit.wait(stop)
             if stop.is_set():
                 return
             before = journal.entries.get(number)
             entry = Entry(number, row.digest, "sent")
-            if not ask:
+            if not query_only:
                 await journal.add(entry)
                 entry = await _send(plan, client, row, entry, before)
-            if plan.query is not None and (ask or entry.state == "unknown"):
-                entry = await _ask(plan, plan.query, client, row, entry)
+            if plan.query is not None and (query_only or entry.state == "unknown"):
+                entry = await _query(plan, plan.query, client, row, entry)
             await journal.add(entry)
-            settled(entry)
+            on_settled(entry)
 
     try:
         async with asyncio.TaskGroup() as group:
             for _ in range(plan.concurrency):
                 group.create_task(worker())
     except BaseExceptionGroup as several:
-        # The first says it: a worker that cannot write stops the others.
+        # A worker that fails cancels the others: report the first error.
         raise several.exceptions[0] from None
 
 
@@ -104,14 +105,14 @@ async def _send(plan: Plan, client: Wechatpay, row: Row, entry: Entry, before: E
         return _failed(plan, error, entry, before)
     failure = failure_of(response.data)
     if failure:
-        return evolve(_answered(response, entry), state="rejected", message=f"the answer says: {failure}")
-    return evolve(_answered(response, entry), state="succeeded")
+        return evolve(_with_response(response, entry), state="rejected", message=f"the response says: {failure}")
+    return evolve(_with_response(response, entry), state="succeeded")
 
 
-async def _ask(plan: Plan, query: Target, client: Wechatpay, row: Row, entry: Entry) -> Entry:
-    """The outcome of a row as the query tells it.
+async def _query(plan: Plan, query: Target, client: Wechatpay, row: Row, entry: Entry) -> Entry:
+    """The row's entry after a query.
 
-    Where its answer is not about this row, or says neither success nor failure, the row stays unknown.
+    It stays ``unknown`` if the query fails, or its response is not about the row or has no final state.
     """
     operation = query.declared.operation() if query.declared is not None else None
     schemas = [operation.section(name) for name in SECTIONS] if operation is not None else []
@@ -124,11 +125,11 @@ async def _ask(plan: Plan, query: Target, client: Wechatpay, row: Row, entry: En
     except SdkError as error:
         return evolve(entry, state="unknown", message=f"the query: {error}")
     own = plan.target.declared.operation().returns if plan.target.declared is not None else None
-    told = told_by_query(response.data, row.numbers, own)
-    return evolve(_answered(response, entry), state=told.state, code="", message=told.message)
+    outcome = query_outcome(response.data, row.numbers, own)
+    return evolve(_with_response(response, entry), state=outcome.state, code="", message=outcome.message)
 
 
-def _answered(response: Any, entry: Entry) -> Entry:
+def _with_response(response: Any, entry: Entry) -> Entry:
     data = response.data if not isinstance(response.data, bytes) else None
     return evolve(entry, status=response.status, request_id=response.request_id, data=data)
 
@@ -138,40 +139,40 @@ def _failed(plan: Plan, error: SdkError, entry: Entry, before: Entry | None) -> 
 
     if isinstance(error, ServiceError):
         state: State = "rejected"
-        if error.outcome_unknown or error.status >= 500 or _was_done(error, before):
+        if error.outcome_unknown or error.status >= 500 or _already_executed(error, before):
             state = "unknown"
         elif isinstance(error, RateLimitError):
-            # Nobody signs a refusal: a gateway may have limited the answer, or somebody else written it. What may not
-            # be repeated is not sent again for that.
+            # An error response is not signed: a gateway may have limited the response, or an attacker written it. So
+            # only a row that may be repeated counts as not sent.
             state = "not_sent" if plan.repeatable else "unknown"
         message = error.message or str(error)
         if state == "unknown" and isinstance(error, RateLimitError):
-            message += "; too many calls, but the refusal is not signed: the row may have been executed (give --rate)"
+            message += "; this rate limit is not signed, so the row may have been executed (limit calls with --rate)"
         return evolve(
             entry, state=state, status=error.status, code=error.code, message=message, request_id=error.request_id
         )
-    nothing_left = isinstance(error, ConnectionFailedError) and not error.sent
-    # Whatever else went wrong went wrong after the request had left, as far as anyone knows.
-    return evolve(entry, state="not_sent" if nothing_left else "unknown", message=str(error))
+    not_sent = isinstance(error, ConnectionFailedError) and not error.sent
+    # Any other error may have occurred after the request was sent.
+    return evolve(entry, state="not_sent" if not_sent else "unknown", message=str(error))
 
 
-def _was_done(error: ServiceError, before: Entry | None) -> bool:
-    """Whether it is refused because it was executed the time before, when no answer came."""
+def _already_executed(error: ServiceError, before: Entry | None) -> bool:
+    """Whether the refusal may mean that an earlier attempt without a response was executed."""
     from wxpay_dsl import OrderPaidError, OutTradeNoUsedError, ResourceAlreadyExistsError
 
     refusals = (OrderPaidError, OutTradeNoUsedError, ResourceAlreadyExistsError)
     return before is not None and before.state in ("sent", "unknown") and isinstance(error, refusals)
 
 
-class _Pace:
-    """Lets so many through a second, evenly."""
+class _RateLimit:
+    """Spaces calls evenly, at most ``rate`` per second."""
 
     def __init__(self, rate: float | None) -> None:
         self._gap = 0.0 if rate is None else 1 / rate
         self._next = 0.0
 
-    async def turn(self, stop: asyncio.Event) -> None:
-        """Waits for the next place in the line, or until nobody is let through any more."""
+    async def wait(self, stop: asyncio.Event) -> None:
+        """Waits for the next free time slot, or until ``stop`` is set."""
         if not self._gap:
             return
         now = asyncio.get_running_loop().time()

@@ -1,4 +1,4 @@
-"""``wxpay bill``: a day's bill, downloaded, unpacked, held against its hash, as the file it is or as rows."""
+"""``wxpay bill``: downloads a day's bill, decompresses and verifies it, and writes the file or its rows."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ __all__ = ["bill"]
 _HELP = """Download a day's bill. 下载账单
 
 KIND is trade (交易账单), fund-flow (资金账单) or profit-sharing (分账账单); DATE is yyyy-mm-dd, yesterday in
-Beijing unless given. The file is streamed, unpacked, and held against the hash that WeChat Pay signed. Without --out
-its rows go to stdout as JSON, one a line, amounts in fen; do not trust them before the command has ended well. An
-error is the last line, if --json is given.
+Beijing time by default. The file is streamed, decompressed, and verified by the hash that WeChat Pay signed. Without
+--out its rows go to stdout as JSON, one per line, amounts in fen; use them only if the command ends with exit code 0.
+With --json an error is the last line.
 
 \b
 Examples:
@@ -36,25 +36,24 @@ Examples:
 """
 
 _KINDS: Final = ("trade", "fund-flow", "profit-sharing")
-#: WeChat Pay's days are Beijing's.
+#: A bill covers a day of Beijing time.
 _BEIJING: Final = timedelta(hours=8)
 
 
 @click.command(help=_HELP)
 @click.argument("kind", type=click.Choice(_KINDS))
 @click.argument("date", metavar="[DATE]", required=False)
+@click.option("--type", "bill_type", type=click.Choice(["ALL", "SUCCESS", "REFUND"]), help="Rows of a trade bill.")
+@click.option("--account", type=click.Choice(["BASIC", "OPERATION", "FEES"]), help="Account of a fund-flow bill.")
+@click.option("--sub-mchid", metavar="MCHID", help="The bill of one sub-merchant (子商户).")
 @click.option(
-    "--type", "bill_type", type=click.Choice(["ALL", "SUCCESS", "REFUND"]), help="Of a trade bill: which rows."
+    "--out", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file, atomically."
 )
 @click.option(
-    "--account", type=click.Choice(["BASIC", "OPERATION", "FEES"]), help="Of a fund-flow bill: which account."
-)
-@click.option("--sub-mchid", metavar="MCHID", help="Of one sub-merchant (子商户) only.")
-@click.option(
-    "--out", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file, whole."
-)
-@click.option(
-    "--format", "form", type=click.Choice(["csv", "jsonl"]), help="csv: the file as it is; jsonl: rows. csv with --out."
+    "--format",
+    "form",
+    type=click.Choice(["csv", "jsonl"]),
+    help="csv: the original file, the default with --out; jsonl: rows.",
 )
 @profile_option
 @json_option
@@ -70,37 +69,37 @@ def bill(
     as_json: bool,  # noqa: FBT001 (a flag of the command line)
 ) -> None:
     from wxpay_dsl import Wechatpay
-    from wxpay_dsl.cli.output.file_conflicts import check_places, inputs
+    from wxpay_dsl.cli.output.file_conflicts import check_file_conflicts, input_files
     from wxpay_dsl.cli.output.terminal import note, write_json
 
-    check_places([("--out", out)], inputs(profile))
+    check_file_conflicts([("--out", out)], input_files(profile))
     if bill_type is not None and kind != "trade":
         raise click.UsageError("--type is for trade bills")
     if account is not None and kind != "fund-flow":
         raise click.UsageError("--account is for fund-flow bills")
     if as_json and form == "csv" and out is None:
-        raise click.UsageError("--json and --format csv are two things on one stdout: give --out FILE")
+        raise click.UsageError("--json and --format csv would both write to stdout: give --out FILE")
     if date is not None and not _is_date(date):
         raise click.UsageError(f"DATE is yyyy-mm-dd, such as 2026-03-18, not {date!r:.40}")
     given = {"bill_date": date or _yesterday(), "bill_type": bill_type, "account_type": account, "sub_mchid": sub_mchid}
     fields: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     rows = form == "jsonl" or (form is None and out is None)
-    got = asyncio.run(_fetch(Wechatpay(profile=profile), kind, fields, out, rows=rows))
+    result = asyncio.run(_fetch(Wechatpay(profile=profile), kind, fields, out, rows=rows))
     if as_json and out is not None:
-        write_json({"kind": kind, "date": fields["bill_date"], "out": str(out), **got})
+        write_json({"kind": kind, "date": fields["bill_date"], "out": str(out), **result})
     else:
-        note(f"{kind} {fields['bill_date']}: {_said(got, out)}")
+        note(f"{kind} {fields['bill_date']}: {_summary(result, out)}")
 
 
-def _said(got: Mapping[str, Any], out: Path | None) -> str:
-    told = f"{got['rows']} rows" if "rows" in got else f"written to {out if out is not None else 'stdout'}"
-    proven = f"{got['digest']} verified" if got["digest"] else "no hash to hold it against"
-    return f"{told}; {got['bytes'] / 1e6:.1f} MB in {got['seconds']:.1f} s; {proven}"
+def _summary(result: Mapping[str, Any], out: Path | None) -> str:
+    written = f"{result['rows']} rows" if "rows" in result else f"written to {out if out is not None else 'stdout'}"
+    verified = f"{result['digest']} verified" if result["digest"] else "not verified: the service gave no hash"
+    return f"{written}; {result['bytes'] / 1e6:.1f} MB in {result['seconds']:.1f} s; {verified}"
 
 
 def _is_date(text: str) -> bool:
     try:
-        # What it accepts beyond this form (20260318, 2026-W12-3) the service does not.
+        # fromisoformat accepts other forms as well (20260318, 2026-W12-3), which the service refuses.
         return date.fromisoformat(text).isoformat() == text
     except ValueError:
         return False
@@ -113,8 +112,8 @@ def _yesterday() -> str:
 async def _fetch(
     wxpay: Wechatpay, kind: str, fields: dict[str, Any], out: Path | None, *, rows: bool
 ) -> dict[str, Any]:
-    """Downloads it, and tells how it was: ``bytes`` unpacked, ``seconds``, ``digest``; ``rows`` where read."""
-    begun = time.perf_counter()
+    """Downloads a bill. Returns ``bytes`` (decompressed), ``seconds``, ``digest``, and ``rows`` if they were parsed."""
+    start = time.perf_counter()
     async with wxpay:
         v3: Any = wxpay["v3"]
         endpoint = {
@@ -133,9 +132,9 @@ async def _fetch(
             async with wxpay.download(endpoint.get, tar_type="GZIP", progress=progress, **fields) as download:
                 counted = {"rows": await _rows(download, out)} if rows else await _file(download, out)
                 digest = download.digest
-    seconds = round(time.perf_counter() - begun, 3)
-    proven = f"{digest.algorithm} {digest.value}" if digest is not None else ""
-    return {**counted, "bytes": size, "seconds": seconds, "digest": proven}
+    seconds = round(time.perf_counter() - start, 3)
+    verified = f"{digest.algorithm} {digest.value}" if digest is not None else ""
+    return {**counted, "bytes": size, "seconds": seconds, "digest": verified}
 
 
 async def _file(download: Download, out: Path | None) -> dict[str, int]:
@@ -180,7 +179,7 @@ def _plain(value: Any) -> str:
 
 @contextmanager
 def _bar() -> Iterator[Callable[[Progress], None]]:
-    """A bar on stderr, where that is a terminal."""
+    """A progress bar on stderr, if that is a terminal."""
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
     from wxpay_dsl.cli.output.terminal import stderr

@@ -1,4 +1,4 @@
-"""``wxpay call``: one call of one endpoint, its response as JSON on stdout."""
+"""``wxpay call``: calls one endpoint and prints the data of its response as JSON."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _HELP = """Call one endpoint and print its response as JSON. 调用一个接口
 
 CHAIN.VERB is written as in Python: v3.eduPapay.contracts.presign.post. A path parameter is given by -p, or as a
 literal segment: 'v3.pay.transactions.id["4200000001"].get'. Data goes to stdout, everything else to stderr. On a
-terminal, without -d, it asks for the required fields that -p does not give.
+terminal, without -d, it prompts for the required fields that -p does not give.
 
 \b
 Examples:
@@ -54,18 +54,22 @@ Examples:
     metavar="KEY=VALUE",
     multiple=True,
     shell_complete=complete_field,
-    help="A field by name, wherever it travels: path, query, header or body; amount.total=1 reaches in.",
+    help="A field by name, of the path, query, header or body; amount.total=1 is a field of an object.",
 )
 @profile_option
 @click.option("--timeout", metavar="S", type=click.FloatRange(0, min_open=True), help="Seconds for the whole call.")
 @click.option(
     "--validate",
     type=click.Choice(["strict", "on", "off"]),
-    help="strict: refuse what the published limits do not know; off: send unchecked.",
+    help="strict: refuse whatever differs from the spec; off: send without checks.",
 )
-@click.option("--undeclared", is_flag=True, help="Send to an undeclared path beside a declared one that encrypts.")
-@click.option("--out", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), help="Write the data there.")
-@click.option("-v", "--verbose", is_flag=True, help="Show the exchange, what was signed and sent, on stderr.")
+@click.option(
+    "--undeclared", is_flag=True, help="Send to an undeclared path similar to a declared one that encrypts fields."
+)
+@click.option(
+    "--out", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), help="Write the data to this file."
+)
+@click.option("-v", "--verbose", is_flag=True, help="Show the signed message, the request and the response on stderr.")
 @json_option
 def call(
     chain: str,
@@ -81,19 +85,19 @@ def call(
 ) -> None:
     from wxpay_dsl import Wechatpay
     from wxpay_dsl.cli.input.parameters import fields_of, read_data
-    from wxpay_dsl.cli.input.prompts import ask, may_ask
-    from wxpay_dsl.cli.output.file_conflicts import check_places, inputs
+    from wxpay_dsl.cli.input.prompts import ask, is_interactive
+    from wxpay_dsl.cli.output.file_conflicts import check_file_conflicts, input_files
 
-    check_places([("--out", out)], inputs(profile, data, parameters))
+    check_file_conflicts([("--out", out)], input_files(profile, data, parameters))
     client = Wechatpay(profile=profile)
     target = target_of(client, chain)
     operation = target.declared.operation() if target.declared is not None else None
     read = None if data is None else read_data(data)
     fields, loose = fields_of(target, operation, parameters)
-    if operation is not None and data != "-" and may_ask():
-        # -d is whole: what it lacks is an error. Without it, whoever sits there is asked for the rest.
-        asked = ask(operation, {**target.bound, **fields}) if read is None else []
-        fields, loose = fields_of(target, operation, [*parameters, *asked])
+    if operation is not None and data != "-" and is_interactive():
+        # -d is a whole body: a field that it lacks is not prompted for.
+        prompted = ask(operation, {**target.bound, **fields}) if read is None else []
+        fields, loose = fields_of(target, operation, [*parameters, *prompted])
     given = _with_loose(read, loose)
     if timeout is not None:
         fields["timeout"] = timeout
@@ -107,14 +111,14 @@ def call(
         from wxpay_dsl.cli.output.terminal import stderr
 
         show(stderr(), response.exchange)
-    _deliver(response, out, as_json=as_json)
+    _write_data(response, out, as_json=as_json)
 
 
 def _with_loose(data: Any, loose: Mapping[str, Any]) -> Any:
     if not loose:
         return data
     if data is not None and not isinstance(data, dict):
-        raise click.UsageError(f"-p {next(iter(loose))}=… adds a field to -d, which is no object")
+        raise click.UsageError(f"-p {next(iter(loose))}=… adds a field to -d, which is not a JSON object")
     for name in loose:
         if data is not None and name in data:
             raise click.UsageError(f"{name} is given twice, by -d and by -p")
@@ -124,34 +128,34 @@ def _with_loose(data: Any, loose: Mapping[str, Any]) -> Any:
 async def _call(
     client: Wechatpay, target: Target, data: Any, fields: Mapping[str, Any], operation: Operation | None
 ) -> Response[Any]:
-    from wxpay_dsl.cli.output.upload_bar import watched
+    from wxpay_dsl.cli.output.upload_bar import with_progress
 
-    async with client, watched(operation, fields) as given:
+    async with client, with_progress(operation, fields) as given:
         return await client.call(target, data, given)
 
 
-def _deliver(response: Response[Any], out: Path | None, *, as_json: bool) -> None:
+def _write_data(response: Response[Any], out: Path | None, *, as_json: bool) -> None:
     from wxpay_dsl.cli.output.terminal import json_bytes, note, write_json
     from wxpay_dsl.core.files.atomic_write import write_atomically
 
     data = response.data
     raw = data if isinstance(data, bytes) else None
     if out is not None:
-        written = json_bytes(data, indent=2) + b"\n" if raw is None else raw
+        content = json_bytes(data, indent=2) + b"\n" if raw is None else raw
         try:
-            # For its owner only: what the service answers may name payers, or hold a key.
-            write_atomically(out, written, private=True)
+            # Readable by the owner only: a response may name payers, or hold a key.
+            write_atomically(out, content, private=True)
         except OSError as error:
             raise click.UsageError(f"--out {out}: {error.strerror}") from None
         if as_json:
-            write_json({"out": str(out), "bytes": len(written)})
+            write_json({"out": str(out), "bytes": len(content)})
         else:
-            note(f"{len(written)} bytes in {out}")
+            note(f"{len(content)} bytes in {out}")
     elif raw is None:
         write_json(data)
     elif sys.stdout.isatty() or as_json:
         kind = response.headers.get("Content-Type", "no media type")
-        raise click.UsageError(f"the answer is {len(raw)} bytes of {kind}: give --out FILE, or redirect the output")
+        raise click.UsageError(f"the response is {len(raw)} bytes of {kind}: give --out FILE, or redirect the output")
     else:
         sys.stdout.flush()
         sys.stdout.buffer.write(raw)

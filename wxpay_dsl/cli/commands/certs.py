@@ -1,4 +1,4 @@
-"""``wxpay certs``: downloads WeChat Pay's platform certificates, and shows and saves them."""
+"""``wxpay certs``: downloads WeChat Pay's platform certificates, shows them, and saves them as PEM."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ __all__ = ["certs"]
 
 _HELP = """Download the platform certificates and show them. 下载平台证书
 
-They are decrypted with the APIv3 key, and the answer is verified with the certificate that it brings. A merchant in
-public-key mode (微信支付公钥) has none: its public key is shown.
+They are decrypted with the APIv3 key, and the response is verified with the certificate that it contains. In public-key
+mode (微信支付公钥) there are none: the configured public key is shown.
 
 \b
 Examples:
@@ -34,7 +34,10 @@ Examples:
 @click.command(help=_HELP)
 @profile_option
 @click.option(
-    "--out", metavar="FOLDER", type=click.Path(path_type=Path, file_okay=False), help="Write each there as PEM."
+    "--out",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write each as a PEM file into this folder.",
 )
 @json_option
 def certs(profile: Path | None, out: Path | None, as_json: bool) -> None:  # noqa: FBT001 (a flag of the command line)
@@ -53,7 +56,7 @@ def certs(profile: Path | None, out: Path | None, as_json: bool) -> None:  # noq
 
 
 async def _download(wxpay: Wechatpay) -> list[PlatformKey]:
-    """All keys that the client now has, certificates downloaded afresh."""
+    """Downloads the certificates and returns all platform keys of the client, configured public keys included."""
     from wxpay_dsl.cli.output.terminal import note
     from wxpay_dsl.core.errors import ConfigurationError, ServiceError
     from wxpay_dsl.wechat.platform_keys.refreshing import RefreshingKeyring
@@ -62,12 +65,12 @@ async def _download(wxpay: Wechatpay) -> list[PlatformKey]:
         keyring = wxpay.keyring
         if not isinstance(keyring, RefreshingKeyring):
             raise ConfigurationError(
-                "certificates come encrypted: give `apiv3_key` (APIv3密钥) in the profile, or as WXPAY_APIV3_KEY"
+                "certificates are encrypted: give `apiv3_key` (APIv3密钥) in the profile, or as WXPAY_APIV3_KEY"
             )
         try:
             await keyring.refresh()
         except ServiceError as error:
-            # In public-key mode the service has no certificates to give, and says so in one way or another.
+            # In public-key mode the service has no certificates: it answers 404 or 500.
             if error.status not in (404, 500) or not len(keyring.keys):
                 raise
             note(f"no certificates, public-key mode only: {error.status} {error.code} {error.message}")
@@ -90,13 +93,13 @@ def _show(keys: Iterable[PlatformKey], now: datetime) -> None:
     from wxpay_dsl.cli.output.terminal import stdout
 
     table = Table(box=None, pad_edge=False, expand=False)
-    # A serial is there to be copied: where it does not fit it is folded, never cut.
+    # Serials are copied from here: fold them, never truncate.
     table.add_column("serial or id 序列号", overflow="fold")
     for title in ("from 生效", "until 失效", "days left 剩余天数"):
         table.add_column(title, no_wrap=title != "days left 剩余天数")
     for key in keys:
         begins = f"{key.not_before:%Y-%m-%d}" if key.not_before else ""
-        ends, left = "does not end", ""
+        ends, left = "does not expire", ""
         if key.not_after is not None:
             ends, left = f"{key.not_after:%Y-%m-%d}", str((key.not_after - now).days)
         table.add_row(key.id, begins, ends, left, style=None if key.valid_at(now) else "red")

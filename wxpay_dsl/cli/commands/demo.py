@@ -1,4 +1,4 @@
-"""``wxpay demo``: one signed and verified call from nothing, against a sandbox in this process."""
+"""``wxpay demo``: one signed and verified call to a sandbox in this process, without credentials."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ __all__ = ["demo"]
 
 _HELP = """A signed and verified call, without credentials. 无需商户号的一次完整调用
 
-Starts a WeChat Pay of one's own on loopback (wxpay sandbox), makes a throwaway merchant, calls 预签约 (presign) and
-shows the request line, the message that was signed, the Authorization header and the verified answer.
+Starts a sandbox on loopback with a temporary merchant, calls 预签约 (presign) and shows the request line, the signed
+message, the Authorization header and the verified response.
 
 \b
 Example:
@@ -38,7 +38,7 @@ With your own credentials 使用自己的商户号:
   3. wxpay doctor --profile wxpay.toml      (检查密钥、时钟、网络)
      wxpay call v3.eduPapay.contracts.presign.post -d @presign.json --profile wxpay.toml
 
-wxpay spec list 支付 finds endpoints, wxpay spec show CHAIN says what one takes, wxpay sandbox keeps a sandbox."""
+wxpay spec list 支付 finds endpoints, wxpay spec show CHAIN shows one, wxpay sandbox runs a sandbox."""
 
 
 @click.command(help=_HELP)
@@ -73,7 +73,7 @@ def _show(response: Response[Any]) -> None:
     from rich.text import Text
 
     from wxpay_dsl.cli.output.exchange_view import show
-    from wxpay_dsl.cli.output.terminal import hanging, json_bytes, stdout
+    from wxpay_dsl.cli.output.terminal import json_bytes, print_wrapped, stdout
 
     console = stdout()
     console.print(Text("await wxpay.v3.eduPapay.contracts.presign.post(appid=…, openid=…, …)", style="bold"))
@@ -84,4 +84,4 @@ def _show(response: Response[Any]) -> None:
     )
     console.print()
     for line in _NEXT.splitlines():
-        hanging(console, Text(line), len(line) - len(line.lstrip()) + 3)
+        print_wrapped(console, Text(line), len(line) - len(line.lstrip()) + 3)

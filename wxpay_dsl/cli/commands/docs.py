@@ -1,4 +1,4 @@
-"""``wxpay docs``: the documentation, built and served from this machine."""
+"""``wxpay docs``: builds the documentation and serves it on loopback."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _HELP = """Build and browse the documentation: operations, notifications, guides
 
 \b
 Examples:
-  wxpay docs                        build it once, and serve it on loopback
-  wxpay docs build --out site       write the pages, to look at without a server or network
+  wxpay docs                        build the site and serve it on loopback
+  wxpay docs build --out site       write the pages, which open without a server or network
 """
 
 _BUILD_HELP = """Write the whole site into a folder; its pages open without a server. 生成文档
@@ -26,7 +26,7 @@ Example:
   wxpay docs build --out site --specs my-specs
 """
 
-_SERVE_HELP = """Build the site where that has not been done, and serve it on loopback until Ctrl-C. 浏览文档
+_SERVE_HELP = """Build the site in a temporary folder and serve it on loopback until Ctrl-C. 浏览文档
 
 \b
 Example:
@@ -38,7 +38,7 @@ _SPECS = click.option(
     "folders",
     multiple=True,
     type=click.Path(exists=True, file_okay=False),
-    help="A folder of your own specs, documented with the rest; again for more.",
+    help="A folder of your own specs, documented as well; may be repeated.",
 )
 
 
@@ -46,7 +46,7 @@ _SPECS = click.option(
 @json_option
 @click.pass_context
 def docs(context: click.Context, as_json: bool) -> None:  # noqa: FBT001 (a flag of the command line)
-    """Serves, if nothing else is asked for."""
+    """Serves the site unless a subcommand is given."""
     if context.invoked_subcommand is None:
         context.invoke(serve, as_json=as_json)
 
@@ -77,14 +77,14 @@ def serve(port: int = 8008, folders: tuple[str, ...] = (), *, as_json: bool = Fa
     from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
     from tempfile import TemporaryDirectory
 
-    from wxpay_dsl.cli.output.terminal import say_ready
+    from wxpay_dsl.cli.output.terminal import print_ready
 
     with TemporaryDirectory() as folder:
         click.echo("building (建立文档) …", err=True)
         _build(Path(folder), folders)
         handler = partial(SimpleHTTPRequestHandler, directory=folder)
         with ThreadingHTTPServer(("127.0.0.1", port), handler) as server:
-            say_ready(f"http://127.0.0.1:{server.server_address[1]}", as_json=as_json)
+            print_ready(f"http://127.0.0.1:{server.server_address[1]}", as_json=as_json)
             server.serve_forever()
 
 
@@ -93,7 +93,7 @@ def _build(out: Path, folders: tuple[str, ...]) -> None:
         from wxpay_dsl.site.build import build as build_site
     except ModuleNotFoundError as error:
         raise click.ClickException(f"the documentation needs {error.name}: pip install 'wxpay-dsl[docs]'") from None
-    # The library that cuts Chinese into words tells of its own start.
+    # The library that segments Chinese text logs its start at INFO.
     logging.getLogger("jieba").addFilter(lambda record: record.levelno >= logging.WARNING)
     try:
         build_site(out, folders)

@@ -1,4 +1,4 @@
-"""``wxpay drift``: what answers and notifications had that the specs do not know, from what a client recorded."""
+"""``wxpay drift``: a report of recorded differences between the specs and responses or notifications."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 __all__ = ["drift"]
 
-_HELP = """Show in what answers and notifications differed from the specs. 接口与定义的差异
+_HELP = """Show how responses and notifications differed from the specs. 接口与定义的差异
 
-LOG is what `Wechatpay(on_drift="drift.jsonl")` or `drift_log` wrote; - reads stdin. The report holds names of
-operations, fields and types, and no value: it can be sent to the project as it is.
+LOG is a file that `Wechatpay(on_drift="drift.jsonl")` or `drift_log` wrote; - is stdin. The report holds names of
+operations, fields and types, but no values: it can be sent to the project unchanged.
 
 \b
 Examples:
@@ -28,8 +28,8 @@ Examples:
   wxpay drift logs/*.jsonl --json > report.json
 """
 
-#: What each word of a record may be: whatever else stands in a log does not come into the report.
-_FORMS: Final[Mapping[str, re.Pattern[str]]] = {
+#: The pattern of each member of a record; a line that does not match is skipped, so that no value gets into the report.
+_PATTERNS: Final[Mapping[str, re.Pattern[str]]] = {
     "operation": re.compile(r"(?:[A-Z]+ /[A-Za-z0-9_./{}:~-]{0,255}|[A-Za-z0-9_./-]{1,100})\Z"),
     "path": re.compile(r"(?:returns|resource)(?:\.(?:[A-Za-z_$][A-Za-z0-9_$.-]{0,63}|\*)|\[\]){0,40}\Z"),
     "kind": re.compile(r"(?:unknown|missing|type|enum)\Z"),
@@ -39,10 +39,10 @@ _FORMS: Final[Mapping[str, re.Pattern[str]]] = {
 _TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\+00:00\Z")
 _VERSION: Final = re.compile(r"[A-Za-z0-9.+!-]{0,40}\Z")
 #: Bytes of one line that are read.
-_LONGEST: Final = 4096
-_SAID: Final = {
-    "unknown": "a field that no spec knows",
-    "missing": "a field that is not there",
+_MAX_LINE: Final = 4096
+_DESCRIPTIONS: Final = {
+    "unknown": "a field that the spec does not declare",
+    "missing": "a required field is missing",
     "type": "another type",
     "enum": "a value that is not in `enum`",
 }
@@ -50,7 +50,7 @@ _SAID: Final = {
 
 @frozen
 class _Record:
-    """One difference: how often it was recorded, when first and last, and by which versions."""
+    """One difference: how often it was recorded, first and last time (ISO 8601), and package versions."""
 
     drift: Drift
     count: int
@@ -72,41 +72,42 @@ def drift(logs: Sequence[IO[bytes]], as_json: bool) -> None:  # noqa: FBT001 (a 
         return
     _show(records)
     if skipped:
-        note(f"{len(skipped)} lines are no records of `on_drift`, and were skipped")
+        note(f"{len(skipped)} lines are not records of `on_drift`, and were skipped")
     if not records:
         note("no differences")
 
 
 def _read(logs: Iterable[IO[bytes]], skipped: list[int]) -> Iterator[tuple[Drift, str, str]]:
-    """``(difference, time, version)`` of each record; the numbers of lines that are none go to ``skipped``."""
+    """``(difference, time, version)`` of each record; adds the numbers of other lines to ``skipped``."""
     from wxpay_dsl.core.observe.drift import Drift
 
     for log in logs:
         number = 0
-        while line := log.readline(_LONGEST):
+        while line := log.readline(_MAX_LINE):
             number += 1
-            words = _words(line)
-            if words is None:
+            record = _record(line)
+            if record is None:
                 skipped.append(number)
                 continue
-            given = {name: words.get(name, "") for name in _FORMS}
-            time, version = words.get("time", ""), words.get("version", "")
+            given = {name: record.get(name, "") for name in _PATTERNS}
+            time, version = record.get("time", ""), record.get("version", "")
             yield Drift(**given), time if _TIME.match(time) else "", version if _VERSION.match(version) else ""
 
 
-def _words(line: bytes) -> dict[str, str] | None:
+def _record(line: bytes) -> dict[str, str] | None:
+    """The members of a record; None if the line is not one."""
     try:
         data = json.loads(line)
     except (ValueError, RecursionError):
         return None
     if not isinstance(data, dict) or not all(isinstance(value, str) for value in data.values()):
         return None
-    return data if all(form.match(data.get(name, "")) for name, form in _FORMS.items()) else None
+    return data if all(pattern.match(data.get(name, "")) for name, pattern in _PATTERNS.items()) else None
 
 
-def _aggregate(found: Iterable[tuple[Drift, str, str]]) -> list[_Record]:
+def _aggregate(differences: Iterable[tuple[Drift, str, str]]) -> list[_Record]:
     times: dict[Drift, list[tuple[str, str]]] = {}
-    for difference, time, version in found:
+    for difference, time, version in differences:
         times.setdefault(difference, []).append((time, version))
     return [
         _Record(
@@ -133,19 +134,19 @@ def _as_data(record: _Record) -> dict[str, Any]:
 def _show(records: Sequence[_Record]) -> None:
     from rich.text import Text
 
-    from wxpay_dsl.cli.output.terminal import hanging, stdout
+    from wxpay_dsl.cli.output.terminal import print_wrapped, stdout
 
     console = stdout()
     operation = ""
     for record in records:
-        found = record.drift
-        if found.operation != operation:
-            operation = found.operation
+        difference = record.drift
+        if difference.operation != operation:
+            operation = difference.operation
             console.print(Text(operation, style="bold"))
-        said = _SAID[found.kind]
-        if found.kind == "type":
-            said += f": {found.found} for {found.expected}"
-        elif found.kind == "unknown":
-            said += f": {found.found}"
+        description = _DESCRIPTIONS[difference.kind]
+        if difference.kind == "type":
+            description += f": {difference.found} for {difference.expected}"
+        elif difference.kind == "unknown":
+            description += f": {difference.found}"
         times = f"  ({record.count}, {record.first[:10]} … {record.last[:10]})" if record.first else ""
-        hanging(console, Text.assemble("  ", (found.path, "cyan"), "  ", said, (times, "dim")), 6)
+        print_wrapped(console, Text.assemble("  ", (difference.path, "cyan"), "  ", description, (times, "dim")), 6)

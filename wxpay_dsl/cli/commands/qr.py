@@ -1,4 +1,4 @@
-"""``wxpay qr``: a payment link as a QR code, in the terminal or as a file."""
+"""``wxpay qr``: shows a payment link as a QR code on the terminal, or writes it as an image."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ Examples:
 
 @click.command(help=_HELP)
 @click.argument("code_url")
-@click.option("--out", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), help="An .svg or .png file.")
+@click.option(
+    "--out", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), help="Write an .svg or .png file."
+)
 @json_option
 def qr(code_url: str, out: Path | None, as_json: bool) -> None:  # noqa: FBT001 (a flag of the command line)
     from wxpay_dsl.cli.output.terminal import write_json
@@ -36,7 +38,7 @@ def qr(code_url: str, out: Path | None, as_json: bool) -> None:  # noqa: FBT001 
         return
     kind = out.suffix.lower()
     if kind not in (".svg", ".png"):
-        raise click.UsageError(f"--out {out}: an .svg or a .png is written")
+        raise click.UsageError(f"--out {out}: the name must end in .svg or .png")
     try:
         written = write_atomically(out, svg(code_url).encode() if kind == ".svg" else png(code_url), private=False)
     except OSError as error:

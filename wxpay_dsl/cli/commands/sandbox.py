@@ -1,4 +1,4 @@
-"""``wxpay sandbox``: a WeChat Pay of one's own on loopback, and the payer who pays there."""
+"""``wxpay sandbox``: runs an emulator of WeChat Pay on loopback; ``wxpay sandbox pay`` acts as the payer."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from wxpay_dsl.cli.input.options import json_option, profile_option
 
 __all__ = ["sandbox"]
 
-_HELP = """Run a WeChat Pay of one's own on loopback. 本地沙箱
+_HELP = """Run an emulator of WeChat Pay on loopback. 本地沙箱
 
-It checks signatures and fields as the real service does, keeps what happens (orders, payments, refunds, contracts,
-bills), signs every answer, and tells notify_url of events; operations without a life of their own answer from the
-specs' examples. DIR gets what a merchant downloads (apiclient_key.pem, apiclient_cert.pem, pub_key.pem …) and
-wxpay.toml, a profile that calls it. Prints one line, `ready http://127.0.0.1:N`, once it serves; Ctrl-C or SIGTERM ends
-it. In a browser http://127.0.0.1:N/ is the explorer of all operations, and /sandbox where one pays and signs by hand.
+It checks signatures and fields as the real service does, keeps state (orders, payments, refunds, contracts, bills),
+signs every response, and sends notifications to notify_url; stateless operations respond with the specs' examples. It
+writes the files of a merchant (apiclient_key.pem, apiclient_cert.pem, pub_key.pem …) and a profile, wxpay.toml, to DIR.
+It prints one line, `ready http://127.0.0.1:N`, once it accepts connections; Ctrl-C or SIGTERM ends it. In a browser,
+http://127.0.0.1:N/ is the explorer of all operations, and /sandbox the page to pay and sign by hand.
 
 \b
 Examples:
@@ -29,10 +29,10 @@ Examples:
   wxpay sandbox --fault bad-signature=0.01 --fault delay=0.1
 """
 
-_PAY = """Be the payer in a sandbox: pay an order, sign a contract, confirm or take what waits. 付款
+_PAY = """Act as the payer in a sandbox: pay an order, sign a contract, confirm a transfer. 付款
 
-THING is what the merchant shows the payer: a code_url, prepay_id or h5_url, a contract's token, a package; or the
-merchant's own number for it. Prints its record.
+THING is what the merchant shows the payer (a code_url, prepay_id or h5_url, a contract's token, a package), or the
+merchant's own number. Prints its record.
 
 \b
 Examples:
@@ -42,49 +42,59 @@ Examples:
 """
 
 
-def _shares(context: click.Context, option: click.Parameter, given: tuple[str, ...]) -> dict[str, float]:
-    """``KIND=SHARE`` of each."""
+def _fault_shares(context: click.Context, option: click.Parameter, values: tuple[str, ...]) -> dict[str, float]:
+    """Parses ``KIND=SHARE`` texts to shares of calls, 0 to 1; 1 if no share is given."""
     shares = {}
-    for text in given:
+    for text in values:
         kind, _, share = text.partition("=")
         try:
             shares[kind] = float(share) if share else 1.0
             if not 0 <= shares[kind] <= 1:
                 raise ValueError(share)
         except ValueError:
-            raise click.BadParameter(f"{text!r:.60}: the share of calls is 0 to 1", context, option) from None
+            raise click.BadParameter(f"{text!r:.60}: the share of calls must be 0 to 1", context, option) from None
     return shares
 
 
 @click.group(help=_HELP, invoke_without_command=True)
-@click.option("--port", type=click.IntRange(0, 65535), default=0, metavar="N", help="The port; by default any.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, metavar="N", help="The port; by default a free one.")
 @click.option(
     "--home",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Where its keys, profile and state are kept; a home that is there is used again.",
+    help="Folder of its keys, profile and state; an existing one is used again.",
 )
-@click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="The address, loopback only …")
-@click.option("--allow-remote", is_flag=True, help="… unless you say so: whoever reaches it can call it.")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    metavar="ADDRESS",
+    help="The address to listen on; loopback unless --allow-remote.",
+)
+@click.option(
+    "--allow-remote",
+    is_flag=True,
+    help="Allow an address that is not loopback: every host that reaches it can call it.",
+)
 @click.option(
     "--mode",
     type=click.Choice(["public-key", "certificate", "both"]),
     default="both",
     show_default=True,
-    help="How the platform signs: 微信支付公钥, 平台证书, or both.",
+    help="Keys that the platform signs with: 微信支付公钥, 平台证书, or both.",
 )
 @click.option(
     "--strict", is_flag=True, help="Refuse whatever differs from a spec: unknown fields, lengths, enumerations …"
 )
-@click.option("--stateless", is_flag=True, help="Answer everything from the specs' examples, whatever happened before.")
-@click.option("--tls", is_flag=True, help="Serve https, and demand the client certificate where the service does.")
+@click.option("--stateless", is_flag=True, help="Keep no state: respond with the specs' examples only.")
+@click.option("--tls", is_flag=True, help="Serve https, and require the client certificate where the service does.")
 @click.option(
     "--fault",
     "faults",
     metavar="KIND=SHARE",
-    callback=_shares,
+    callback=_fault_shares,
     multiple=True,
-    help="Let a share of the calls go wrong, 0 to 1: bad-signature, rate-limit, system-error, reset, delay …",
+    help="Inject a fault into a share of the calls, 0 to 1: bad-signature, rate-limit, response-lost, delay …",
 )
 @json_option
 @click.pass_context
@@ -103,12 +113,12 @@ def sandbox(
 ) -> None:
     if context.invoked_subcommand is not None:
         return
-    from wxpay_dsl.cli.output.terminal import say_ready
+    from wxpay_dsl.cli.output.terminal import print_ready
     from wxpay_dsl.sandbox import serve
 
     def ready(line: str) -> None:
         profile = {"profile": str(home / "wxpay.toml")} if home is not None else {}
-        say_ready(line.removeprefix("ready "), as_json=as_json, **profile)
+        print_ready(line.removeprefix("ready "), as_json=as_json, **profile)
 
     specs = [folder for folder in os.environ.get("WXPAY_SPECS", "").split(os.pathsep) if folder]
     try:
@@ -135,9 +145,11 @@ def sandbox(
 
 @sandbox.command(help=_PAY)
 @click.argument("thing", metavar="CODE_URL|PREPAY_ID|THING")
-@click.option("--openid", default="", metavar="ID", help="Who pays; by default the one the order names.")
-@click.option("--decline", is_flag=True, help="Do not: the payer gives up.")
-@click.option("--url", metavar="URL", help="Where the sandbox serves; else the profile's base_url, or WXPAY_BASE_URL.")
+@click.option("--openid", default="", metavar="ID", help="The payer; by default the one that the order names.")
+@click.option("--decline", is_flag=True, help="Decline instead: the payer gives up.")
+@click.option(
+    "--url", metavar="URL", help="The URL of the sandbox; by default WXPAY_BASE_URL, or base_url of the profile."
+)
 @profile_option
 def pay(
     thing: str,
@@ -151,10 +163,10 @@ def pay(
     from wxpay_dsl.settings.settings import read_profile
 
     file = profile or os.environ.get("WXPAY_PROFILE")
-    told = read_profile(file) if file else {}
-    base_url = url or os.environ.get("WXPAY_BASE_URL") or told.get("base_url")
+    settings = read_profile(file) if file else {}
+    base_url = url or os.environ.get("WXPAY_BASE_URL") or settings.get("base_url")
     if not base_url:
         raise click.UsageError("which sandbox? Give --url, or --profile DIR/wxpay.toml of its home")
     fields = {"order": thing, **({"openid": openid} if openid else {})}
-    record = step(str(base_url), "decline" if decline else "pay", fields, told.get("ca"))
+    record = step(str(base_url), "decline" if decline else "pay", fields, settings.get("ca"))
     write_json(record)

@@ -1,4 +1,4 @@
-"""What a shell offers at the tab key: chains, the fields of a chain, values, files."""
+"""Shell completion of chains, fields, values, notification names and files."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ __all__ = ["complete_chain", "complete_data", "complete_event", "complete_field"
 
 
 def complete_chain(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The chains that begin with ``incomplete``, one segment further; one that goes on ends in a dot."""
+    """Completes a chain by one segment; a chain that has further segments ends in a dot."""
     from wxpay_dsl import wxpay
 
-    done, dot, begun = incomplete.rpartition(".")
+    parent, dot, prefix = incomplete.rpartition(".")
     try:
-        node = node_of(wxpay, done)
+        node = node_of(wxpay, parent)
     except click.UsageError:
         return []
     return [
-        CompletionItem(f"{done}{dot}{name}{'.' if dir(getattr(node, name)) else ''}")
+        CompletionItem(f"{parent}{dot}{name}{'.' if dir(getattr(node, name)) else ''}")
         for name in dir(node)
-        if name.startswith(begun)
+        if name.startswith(prefix)
     ]
 
 
 def complete_field(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The fields of the chain before it on the line, by dotted names, each with its title; after ``=`` its values."""
+    """Completes a field of the chain on the command line, by dotted name and with its title; after ``=`` its value."""
     from wxpay_dsl import wxpay
 
-    # A `-p` that still lacks its value stops click's parser before it has named what came before.
+    # A `-p` without its value stops click's parser before it has assigned the chain: then it is in `args`.
     chain = context.params.get("chain") or next(iter(context.args), "")
     try:
         target = target_of(wxpay, chain)
@@ -44,21 +44,23 @@ def complete_field(context: click.Context, parameter: click.Parameter, incomplet
     if target.declared is None:
         return []
     operation = target.declared.operation()
-    found = {path: schema for name in SECTIONS for path, schema in _paths(operation.section(name))}
-    begun, equals, value = incomplete.partition("=")
+    schemas = {path: schema for name in SECTIONS for path, schema in _leaves(operation.section(name))}
+    prefix, equals, value = incomplete.partition("=")
     if not equals:
-        return [CompletionItem(f"{path}=", help=each.title) for path, each in found.items() if path.startswith(begun)]
-    schema = found.get(begun)
+        return [
+            CompletionItem(f"{path}=", help=each.title) for path, each in schemas.items() if path.startswith(prefix)
+        ]
+    schema = schemas.get(prefix)
     if schema is None:
         return []
     if schema.format == "binary":
-        return [CompletionItem(f"{begun}={file}") for file in _files(value)]
+        return [CompletionItem(f"{prefix}={file}") for file in _files(value)]
     words = ("true", "false") if schema.type == "boolean" else schema.enum
-    return [CompletionItem(f"{begun}={word}") for word in words if str(word).startswith(value)]
+    return [CompletionItem(f"{prefix}={word}") for word in words if str(word).startswith(value)]
 
 
 def complete_event(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The declared notifications, each with its title."""
+    """Completes the name of a declared notification, with its title."""
     from wxpay_dsl import wxpay
 
     names = [name for name in wxpay.tree.event_names() if name.startswith(incomplete)]
@@ -67,14 +69,14 @@ def complete_event(context: click.Context, parameter: click.Parameter, incomplet
 
 
 def complete_data(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """``@`` and a file's name."""
+    """Completes ``@FILE``; anything else is not completed."""
     return [CompletionItem(file) for file in _files(incomplete)] if incomplete.startswith("@") else []
 
 
-def _files(begun: str) -> Iterator[str]:
-    """The names of files that begin so, as they are written, a folder's with a slash."""
-    at = "@" if begun.startswith("@") else ""
-    folder, slash, name = begun.removeprefix("@").rpartition("/")
+def _files(prefix: str) -> Iterator[str]:
+    """The paths of files that begin with ``prefix`` (an ``@`` is kept); a folder ends in a slash."""
+    at = "@" if prefix.startswith("@") else ""
+    folder, slash, name = prefix.removeprefix("@").rpartition("/")
     try:
         for path in sorted(Path(folder + slash or ".").expanduser().iterdir()):
             if path.name.startswith(name) and (name or not path.name.startswith(".")):
@@ -83,9 +85,10 @@ def _files(begun: str) -> Iterator[str]:
         return
 
 
-def _paths(schema: Schema | None, before: str = "") -> Iterator[tuple[str, Schema]]:
+def _leaves(schema: Schema | None, parent: str = "") -> Iterator[tuple[str, Schema]]:
+    """``(dotted name, schema)`` of each field that has no fields of its own."""
     for name, below in schema.properties.items() if schema is not None else ():
         if below.type == "object" and below.properties:
-            yield from _paths(below, f"{before}{name}.")
+            yield from _leaves(below, f"{parent}{name}.")
         else:
-            yield before + name, below
+            yield parent + name, below

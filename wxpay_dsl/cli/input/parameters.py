@@ -1,4 +1,4 @@
-"""``-p KEY=VALUE``: text from the command line, as the values that the spec asks for."""
+"""Converts ``-p KEY=VALUE`` and ``-d`` from text to the values that an operation's spec expects."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ _BOOLEANS: Final = {"true": True, "false": False}
 
 
 def read_data(given: str) -> Any:
-    """The value of ``-d``: JSON, ``@FILE``, or ``-`` for standard input. Raises UsageError."""
+    """The value of ``-d``: JSON text, ``@FILE``, or ``-`` for standard input.
+
+    Raises UsageError if the file cannot be read, or the text is not JSON in UTF-8, or an object has a name twice.
+    """
     if given == "-":
         name, raw = "standard input", sys.stdin.buffer.read()
     elif given.startswith("@"):
@@ -47,10 +50,10 @@ def read_data(given: str) -> Any:
 def fields_of(
     target: Target, operation: Operation | None, given: Sequence[str]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """``(fields, loose)``: what the spec or the path knows by name, and everything else, which goes into the data.
+    """``(fields, loose)``: the parameters that the spec or the path declares, and all others, which go into the data.
 
-    A key may reach into an object (``amount.total=1``), and one that is given again adds to an array. Raises
-    UsageError for what is not ``KEY=VALUE``, or given twice.
+    A key with dots names a field of an object (``amount.total=1``); a repeated key adds to an array. Raises UsageError
+    for text that is not ``KEY=VALUE``, a value that does not convert, or a repeated key of a field that is no array.
     """
     fields: dict[str, Any] = {}
     loose: dict[str, Any] = {}
@@ -60,28 +63,31 @@ def fields_of(
         if not equals or not key:
             raise click.UsageError(f"-p takes KEY=VALUE, not {pair!r}")
         path, schema = ((key,), None) if operation is None else _find(operation, key)
-        known = schema is not None or key in templates
-        _put(fields if known else loose, path, _converted(schema, key, text), schema)
+        declared = schema is not None or key in templates
+        _put(fields if declared else loose, path, _converted(schema, key, text), schema)
     return fields, loose
 
 
 def fields_within(schema: Schema | None, given: Sequence[str]) -> dict[str, Any]:
-    """``-p KEY=VALUE`` as the fields of one object; a key may reach into an object. Raises UsageError."""
+    """``-p KEY=VALUE`` as the fields of one object; a key with dots names a field of an inner object.
+
+    Raises UsageError for text that is not ``KEY=VALUE``, or a value that does not convert.
+    """
     fields: dict[str, Any] = {}
     for pair in given:
         key, equals, text = pair.partition("=")
         if not equals or not key:
             raise click.UsageError(f"-p takes KEY=VALUE, not {pair!r}")
         path = (key,) if schema is not None and key in schema.properties else tuple(key.split("."))
-        found = schema
+        below = schema
         for name in path:
-            found = found.properties.get(name) if found is not None else None
-        _put(fields, path, _converted(found, key, text), found)
+            below = below.properties.get(name) if below is not None else None
+        _put(fields, path, _converted(below, key, text), below)
     return fields
 
 
 def _find(operation: Operation, key: str) -> tuple[tuple[str, ...], Schema | None]:
-    """Where the spec has this key, and what it says of it."""
+    """``(path, schema)`` of the field that a key names; ``((key,), None)`` if the spec declares no such field."""
     for section in SECTIONS:
         schema = operation.section(section)
         if schema is None:
@@ -89,11 +95,11 @@ def _find(operation: Operation, key: str) -> tuple[tuple[str, ...], Schema | Non
         if key in schema.properties:
             return (key,), schema.properties[key]
         path = key.split(".")
-        found: Schema | None = schema
+        below: Schema | None = schema
         for name in path:
-            found = found.properties.get(name) if found is not None else None
-        if found is not None:
-            return tuple(path), found
+            below = below.properties.get(name) if below is not None else None
+        if below is not None:
+            return tuple(path), below
     return (key,), None
 
 
@@ -102,7 +108,7 @@ def _put(fields: dict[str, Any], path: tuple[str, ...], value: Any, schema: Sche
     for name in outer:
         fields = fields.setdefault(name, {})
         if not isinstance(fields, dict):
-            raise click.UsageError(f"-p {'.'.join(path)}: {name} is given whole and in part")
+            raise click.UsageError(f"-p {'.'.join(path)}: {name} is given both as a whole and by its fields")
     if last not in fields:
         fields[last] = value
     elif schema is not None and schema.type == "array" and isinstance(value, list) and isinstance(fields[last], list):
@@ -112,7 +118,7 @@ def _put(fields: dict[str, Any], path: tuple[str, ...], value: Any, schema: Sche
 
 
 def _converted(schema: Schema | None, key: str, text: str) -> Any:
-    """The text of one ``-p`` as the type that its field has. Raises UsageError for text that is no such value."""
+    """The text of one ``-p`` as its field's type. Raises UsageError if an integer or boolean does not convert."""
     value = value_of(schema, text)
     if schema is not None and schema.type in ("integer", "boolean") and isinstance(value, str):
         hint = "; a value of another type is given as JSON, by -d" if schema.type == "integer" else ""
@@ -121,14 +127,14 @@ def _converted(schema: Schema | None, key: str, text: str) -> Any:
 
 
 def value_of(schema: Schema | None, text: str) -> Any:
-    """The text as the schema's type; text that does not convert stays text."""
+    """The text as a value of the schema's type; the text itself if it does not convert."""
     kind = "string" if schema is None else schema.type
     if schema is not None and schema.format == "binary":
-        return text.removeprefix("@")  # the name of a file, as curl writes it too
+        return text.removeprefix("@")  # a file name; curl writes it with @
     if kind == "integer" and _INTEGER.match(text):
         return int(text)
     if kind == "integer" and _DECIMAL.match(text):
-        # Yuan where fen belong: as a fraction it is refused before anything is sent.
+        # Probably yuan instead of fen: the call refuses a float before anything is sent.
         return float(text)
     if kind == "boolean":
         return _BOOLEANS.get(text.lower(), text)
@@ -148,13 +154,13 @@ def _json(text: str) -> Any:
 
 
 def _unique(pairs: Sequence[tuple[str, Any]]) -> Mapping[str, Any]:
-    """An object, if no name stands in it twice: which of two amounts is meant nobody can know."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    """A JSON object. Raises ValueError if a name is there twice: which value is meant cannot be known."""
+    unique = dict(pairs)
+    if len(unique) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"{twice!r} is given twice")
-    return found
+    return unique
 
 
 def _no_constant(word: str) -> Any:

@@ -1,4 +1,4 @@
-"""Asks on a terminal for the required fields that a call lacks."""
+"""Prompts on a terminal for the required fields that a call lacks."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from wxpay_dsl.wechat.chains import AUTO_FIELDS
 
 from .parameters import value_of
 
-__all__ = ["ask", "lacking", "may_ask"]
+__all__ = ["ask", "is_interactive", "missing_fields"]
 
-#: By a field's type, what an answer must be, and how it is asked for again; any text will do for the others.
+#: By a field's type, the Python type of its value and the message for other input; other types accept any text.
 _KINDS: Final[dict[str, tuple[type | tuple[type, ...], str]]] = {
     "integer": (int, "a whole number, please 请输入整数"),
     "number": ((int, float), "a number, please 请输入数字"),
@@ -25,41 +25,41 @@ _KINDS: Final[dict[str, tuple[type | tuple[type, ...], str]]] = {
 }
 
 
-def may_ask() -> bool:
-    """Whether somebody is there to answer: never in a pipe or a script's redirection."""
+def is_interactive() -> bool:
+    """Whether standard input and standard error are a terminal, so that a prompt can be answered."""
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def lacking(operation: Operation, given: Mapping[str, Any]) -> Iterator[tuple[str, Schema]]:
-    """Every required field that ``given`` does not have, by its dotted name, in the order of the spec.
+def missing_fields(operation: Operation, given: Mapping[str, Any]) -> Iterator[tuple[str, Schema]]:
+    """``(dotted name, schema)`` of each required field that ``given`` lacks, in the order of the spec.
 
-    A list or an object without named fields is one answer, as JSON.
+    A list, or an object without declared fields, is one field whose value is JSON.
     """
     auto_fields = AUTO_FIELDS[operation.dialect]
     for section in SECTIONS:
         schema = operation.section(section)
         for name, below in schema.properties.items() if schema is not None else ():
             if schema is not None and name in schema.required and name.lower() not in auto_fields:
-                yield from _lacking(name, below, given.get(name, ABSENT))
+                yield from _missing(name, below, given.get(name, ABSENT))
 
 
-def _lacking(path: str, schema: Schema, given: Any) -> Iterator[tuple[str, Schema]]:
+def _missing(path: str, schema: Schema, given: Any) -> Iterator[tuple[str, Schema]]:
     if given is ABSENT and not schema.properties:
         yield path, schema
         return
     inside: Any = {} if given is ABSENT else given
     for name, below in schema.properties.items() if isinstance(inside, Mapping) else ():
         if name in schema.required:
-            yield from _lacking(f"{path}.{name}", below, inside.get(name, ABSENT))
+            yield from _missing(f"{path}.{name}", below, inside.get(name, ABSENT))
 
 
 def ask(operation: Operation, given: Mapping[str, Any]) -> list[str]:
-    """``KEY=VALUE`` of each field that is missing, as somebody typed it; what is no such value is asked for again.
+    """Prompts for each missing field and returns ``KEY=VALUE`` of each; a value of the wrong type is asked for again.
 
     Raises click.Abort at Ctrl-C or the end of the input.
     """
     answers = []
-    for path, schema in lacking(operation, given):
+    for path, schema in missing_fields(operation, given):
         title = f"{path} {schema.title}".rstrip()
         hint = f" ({' | '.join(map(str, schema.enum))})" if schema.enum else ""
         if not hint and schema.example is not ABSENT and not isinstance(schema.example, (dict, list)):
@@ -78,7 +78,10 @@ def ask(operation: Operation, given: Mapping[str, Any]) -> list[str]:
 
 
 def _fit(schema: Schema, answer: str) -> str:
-    """The answer, if it can be of the field's type. Limits and lists of values may be outdated, and are no reason."""
+    """The stripped input. Raises UsageError if it is not of the field's type.
+
+    Limits and enumerations are not checked: the published ones may be outdated.
+    """
     given = answer.strip()
     kind, wanted = _KINDS.get(schema.type, (object, ""))
     if not isinstance(value_of(schema, given), kind):

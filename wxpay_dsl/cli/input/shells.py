@@ -1,6 +1,6 @@
-"""How bash and zsh are told what to offer. What goes on (``amount.total=``, ``v3.pay.``) gets no space after it.
+"""Completion scripts for bash and zsh that add no space after an unfinished word (``amount.total=``, ``v3.pay.``).
 
-fish sees that by itself, and is served by the library, as PowerShell is.
+fish does so by itself, and uses click's own script, as PowerShell does.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from click.shell_completion import BashComplete, CompletionItem, ZshComplete, ad
 
 __all__ = ["register"]
 
-#: A line for each thing offered: its kind, a tab, its text, a tab, its title.
+#: One line an item: its kind, a tab, its text, a tab, its title.
 _BASH: Final = """\
 %(complete_func)s() {
     local kind value title
@@ -55,22 +55,22 @@ else
 fi
 """
 
-#: After these something follows.
+#: Ends of a word that is unfinished.
 _OPEN: Final = ("=", ".", "/")
 
 
 def register() -> None:
-    """Makes the two known to the library, in the place of its own."""
+    """Replaces click's completion of bash and zsh by ours."""
     add_completion_class(_Bash)
     add_completion_class(_Zsh)
 
 
 def _words() -> tuple[list[str], str]:
-    """The words of the line up to the cursor, and the one that is being written."""
+    """The complete words before the cursor, without the program's name, and the word under the cursor."""
     line = os.environ.get("COMP_LINE", "")
     words = split_arg_string(line)
-    begun = words.pop() if words and not line[-1].isspace() else ""
-    return words[1:], begun
+    current = words.pop() if words and not line[-1].isspace() else ""
+    return words[1:], current
 
 
 def _line(item: CompletionItem, value: str) -> str:
@@ -85,14 +85,14 @@ class _Bash(BashComplete):
     source_template: ClassVar[str] = _BASH
 
     def get_completion_args(self) -> tuple[list[str], str]:
-        words, self._begun = _words()
-        return words, self._begun
+        words, self._current = _words()
+        return words, self._current
 
     def format_completion(self, item: CompletionItem) -> str:
-        # The shell replaces what stands after the last character that breaks words for it, `=` say; `@` and `$`, with
-        # which words begin, it replaces too.
+        # bash replaces only the text after the last character of COMP_WORDBREAKS, such as `=`; but a leading `@` or `$`
+        # is replaced as well.
         breaks = {*os.environ.get("COMP_BREAKS", "")} - {*"@$"}
-        kept = max((self._begun.rfind(character) for character in breaks), default=-1) + 1
+        kept = max((self._current.rfind(character) for character in breaks), default=-1) + 1
         return _line(item, item.value[kept:])
 
 

@@ -1,4 +1,4 @@
-"""``wxpay notify``: notifications sent to one's own server, and those explained that do not verify."""
+"""The group ``wxpay notify``: its commands, which send notifications and explain verification failures."""
 
 from __future__ import annotations
 
@@ -13,4 +13,6 @@ COMMANDS: Final = {
     "verify": "notify.verify:verify_notification",
 }
 
-notify = LazyGroup("notify", COMMANDS, help="Send notifications to your own server, explain those that fail. 回调通知")
+notify = LazyGroup(
+    "notify", COMMANDS, help="Send notifications to your own server, and explain why one does not verify. 回调通知"
+)

@@ -1,4 +1,4 @@
-"""``wxpay notify verify``: why a notification does or does not verify."""
+"""``wxpay notify verify``: explains why a notification does or does not verify."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from wxpay_dsl.cli.input.options import json_option, profile_option
-from wxpay_dsl.cli.output.checks import show
+from wxpay_dsl.cli.output.checks import print_checks
 
 if TYPE_CHECKING:
     from wxpay_dsl import Wechatpay
@@ -22,7 +22,7 @@ __all__ = ["read_headers", "verify_notification"]
 
 _HELP = """Explain, step by step, why a notification does or does not verify. 排查验签失败
 
---headers is a file of the headers as they came, a line each (or a JSON object); --body the raw body, byte by byte.
+--headers is a file of the headers as received, one per line (or a JSON object); --body a file of the unchanged body.
 
 \b
 Example:
@@ -35,8 +35,10 @@ _FILE: Final = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command(help=_HELP)
-@click.option("--headers", "headers_file", metavar="FILE", type=_FILE, required=True, help="The headers as they came.")
-@click.option("--body", "body_file", metavar="FILE", type=_FILE, required=True, help="The raw body, byte by byte.")
+@click.option("--headers", "headers_file", metavar="FILE", type=_FILE, required=True, help="The headers as received.")
+@click.option(
+    "--body", "body_file", metavar="FILE", type=_FILE, required=True, help="The body as received, byte for byte."
+)
 @profile_option
 @json_option
 def verify_notification(
@@ -52,22 +54,22 @@ def verify_notification(
     client = Wechatpay(profile=profile)
     merchant_keys, body = client.merchant_keys, _read(body_file)
     if dialect_of(body) == "v2":
-        steps = list(diagnose_v2(body, merchant_keys))
+        checks = list(diagnose_v2(body, merchant_keys))
     else:
         headers = read_headers(_read(headers_file))
         keys = asyncio.run(_keys(client, headers))
-        steps = list(diagnose_v3(headers, body, merchant_keys, keys, time.time()))
-    return 0 if show(steps, as_json=as_json) else 6
+        checks = list(diagnose_v3(headers, body, merchant_keys, keys, time.time()))
+    return 0 if print_checks(checks, as_json=as_json) else 6
 
 
 async def _keys(client: Wechatpay, headers: Mapping[str, str]) -> dict[str, PlatformKey]:
-    """The platform keys of the profile, and the one that signed, if it can be downloaded."""
+    """The platform keys of the profile, and the one that signed if it can be downloaded, by id."""
     keys = {key.id: key for key in client.settings.keys}
     serial = next((value for name, value in headers.items() if name.lower() == "wechatpay-serial"), "")
     if serial and serial not in keys:
-        found = await client.keyring.find(serial)
-        if found is not None:
-            keys[found.id] = found
+        downloaded = await client.keyring.find(serial)
+        if downloaded is not None:
+            keys[downloaded.id] = downloaded
     await client.close()
     return keys
 
@@ -80,23 +82,23 @@ def _read(file: Path) -> bytes:
 
 
 def read_headers(raw: bytes) -> dict[str, str]:
-    """The headers in a file: a JSON object, or lines of ``Name: value``, those of a request line left out.
+    """The headers of a file: a JSON object, or lines of ``Name: value``; other lines are ignored.
 
-    Raises UsageError.
+    Raises UsageError if there is no header.
     """
     text = raw.decode("utf-8-sig", "replace")
     if text.lstrip().startswith("{"):
         try:
-            found = json.loads(text)
+            document = json.loads(text)
         except (ValueError, RecursionError) as error:
             raise click.UsageError(f"--headers is not JSON: {error}") from None
-        return {str(name): value if isinstance(value, str) else str(value) for name, value in found.items()}
+        return {str(name): value if isinstance(value, str) else str(value) for name, value in document.items()}
     headers = {}
     for line in text.splitlines():
-        # `> ` and `< ` are how curl shows a header.
+        # curl prints headers after `> ` and `< `.
         name, colon, value = line.removeprefix("> ").removeprefix("< ").partition(":")
         if colon and name.strip() and " " not in name.strip():
             headers[name.strip()] = value.strip()
     if not headers:
-        raise click.UsageError("--headers holds no line `Name: value`")
+        raise click.UsageError("--headers has no line `Name: value`")
     return headers

@@ -1,4 +1,4 @@
-"""The steps of an examination: a line each with its mark, or JSON; and the exit code."""
+"""Prints the checks of ``wxpay doctor``, ``explain`` and ``notify verify``: one line each, or JSON."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from rich.text import Text
 
 from wxpay_dsl.diagnosis.check import Check
 
-from .terminal import hanging, stdout, write_json
+from .terminal import print_wrapped, stdout, write_json
 
-__all__ = ["show", "tell"]
+__all__ = ["print_check", "print_checks"]
 
 _MARKS: Final = {True: ("✓", "green"), False: ("✗", "red"), None: ("·", "dim")}
 
 
-def show(steps: Sequence[Check], *, as_json: bool = False, told: Mapping[str, Any] = {}) -> bool:
-    """Prints all steps, in JSON beside what is ``told`` already; whether none of them is bad."""
-    good = all(step.good is not False for step in steps)
+def print_checks(checks: Sequence[Check], *, as_json: bool = False, extra: Mapping[str, Any] = {}) -> bool:
+    """Prints all checks and returns whether none of them failed; JSON has the members of ``extra`` as well."""
+    good = all(check.good is not False for check in checks)
     if as_json:
-        write_json({**told, "good": good, "steps": [asdict(step) for step in steps]})
+        write_json({**extra, "good": good, "checks": [asdict(check) for check in checks]})
         return good
-    width = max((len(step.title) for step in steps), default=0)
-    for step in steps:
-        tell(step, width)
+    width = max((len(check.title) for check in checks), default=0)
+    for check in checks:
+        print_check(check, width)
     return good
 
 
-def tell(step: Check, width: int) -> None:
-    """Prints one step, its title in ``width`` columns."""
-    line = Text.assemble(_MARKS[step.good], " ", (f"{step.title:{width}}", "bold"), " ", step.text)
-    hanging(stdout(), line, width + 3)
-    if step.mend:
-        hanging(stdout(), Text.assemble(" " * (width + 3), ("→ ", "yellow"), step.mend), width + 5)
+def print_check(check: Check, width: int) -> None:
+    """Prints one check, its title padded to ``width`` columns, and below it how to fix what is wrong."""
+    line = Text.assemble(_MARKS[check.good], " ", (f"{check.title:{width}}", "bold"), " ", check.text)
+    print_wrapped(stdout(), line, width + 3)
+    if check.mend:
+        print_wrapped(stdout(), Text.assemble(" " * (width + 3), ("→ ", "yellow"), check.mend), width + 5)

@@ -1,4 +1,4 @@
-"""An exchange on the terminal: request line, canonical message, Authorization, answer."""
+"""Shows an HTTP exchange: the request line, the signed message, the Authorization header and the response."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from yarl import URL
 from wxpay_dsl.core.messages import Exchange
 from wxpay_dsl.wechat.v3 import authorization
 
-from .terminal import hanging
+from .terminal import print_wrapped
 
 __all__ = ["as_data", "show"]
 
-#: Characters of a signature that are enough to see that there is one.
-_SHOWN: Final = 16
-#: Headers of an answer that say who answered, and by which key.
-_TOLD: Final = ("Request-ID", "Wechatpay-Serial", "Wechatpay-Timestamp", "Wechatpay-Nonce", "Wechatpay-Signature")
+#: Characters of a signature that are shown.
+_SIGNATURE_SHOWN: Final = 16
+#: Headers of a response that are shown: its id, and what its signature consists of.
+_HEADERS: Final = ("Request-ID", "Wechatpay-Serial", "Wechatpay-Timestamp", "Wechatpay-Nonce", "Wechatpay-Signature")
 
 
 def show(console: Console, exchange: Exchange) -> None:
-    """Prints what was signed, what was sent and what came; signatures are shortened."""
+    """Prints what was signed, sent and received; signatures are shortened."""
     target = URL(exchange.url, encoded=True).raw_path_qs
     _heading(console, "Request", "请求")
     _line(console, f"{exchange.method} {target}")
@@ -33,33 +33,33 @@ def show(console: Console, exchange: Exchange) -> None:
             _line(console, line or "(empty 空)", style="cyan" if line else "dim")
         _heading(console, "Authorization", "签名")
         _line(console, _shortened(header))
-    answer = exchange.received
-    _heading(console, "Answer", "应答")
-    _line(console, f"{answer.status} {answer.headers.get('Content-Type', '')}".rstrip())
-    for name in _TOLD:
-        value = answer.headers.get(name)
+    response = exchange.received
+    _heading(console, "Response", "应答")
+    _line(console, f"{response.status} {response.headers.get('Content-Type', '')}".rstrip())
+    for name in _HEADERS:
+        value = response.headers.get(name)
         if value:
-            _line(console, f"{name}: {value[:_SHOWN] + '…' if name.endswith('Signature') else value}")
+            _line(console, f"{name}: {value[:_SIGNATURE_SHOWN] + '…' if name.endswith('Signature') else value}")
 
 
 def as_data(exchange: Exchange) -> dict[str, Any]:
-    """The same for a script; the signature of the request is shortened there too: it is good for five minutes."""
+    """The exchange for JSON. The request's signature is shortened here too: it is valid for five minutes."""
     header = exchange.request_headers.get("Authorization", "")
-    answer = exchange.received
+    response = exchange.received
     return {
         "request": f"{exchange.method} {URL(exchange.url, encoded=True).raw_path_qs}",
         "signed_message": exchange.signed_message.decode("utf-8", "replace"),
         "authorization": _shortened(header) if header else "",
-        "answer": {
-            "status": answer.status,
-            "headers": {name: answer.headers[name] for name in _TOLD if name in answer.headers},
+        "response": {
+            "status": response.status,
+            "headers": {name: response.headers[name] for name in _HEADERS if name in response.headers},
         },
     }
 
 
 def _shortened(header: str) -> str:
     signature = authorization.parse(header).signature
-    return header.replace(signature, signature[:_SHOWN] + "…")
+    return header.replace(signature, signature[:_SIGNATURE_SHOWN] + "…")
 
 
 def _heading(console: Console, title: str, chinese: str) -> None:
@@ -67,4 +67,4 @@ def _heading(console: Console, title: str, chinese: str) -> None:
 
 
 def _line(console: Console, line: str, style: str = "") -> None:
-    hanging(console, Text("  " + line, style=style), 2)
+    print_wrapped(console, Text("  " + line, style=style), 2)

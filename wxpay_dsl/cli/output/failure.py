@@ -1,4 +1,4 @@
-"""Errors as a person reads them, one panel on stderr, and as a script does: an exit code, and JSON where it asks."""
+"""Reports an error as a panel on stderr, or as JSON on stdout, and assigns its exit code."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from wxpay_dsl.core.errors import SdkError, ServiceError, ValidationError
 
 from .terminal import stderr, write_json
 
-__all__ = ["report"]
+__all__ = ["ERROR_KINDS", "report"]
 
 #: Characters of a line of an error that are shown.
-_LONGEST: Final = 2000
+_MAX_LINE: Final = 2000
 
-#: The kinds of error by the names of their classes, the exit code and title of each; the first that fits counts. Names,
-#: since importing all these classes would load all that may raise them.
-_KINDS: Final = (
-    # Of the machine: a disk that is full, a folder that may not be written.
+#: ``(names of classes, exit code, title)`` of each kind of error; the first entry that names a class of the error's MRO
+#: applies. Names instead of classes, since importing the classes would import the modules that raise them.
+ERROR_KINDS: Final = (
+    # A full disk, a folder without write permission.
     (("OSError",), 1, "the system 系统错误"),
     (("ClickException",), 2, "usage 用法有误"),
     (("ConfigurationError",), 3, "configuration 配置有误"),
@@ -32,21 +32,21 @@ _KINDS: Final = (
     (("SpecError",), 4, "spec 接口定义有误"),
     (("TransportError", "ClosedError", "KeyStoreError", "SignerError"), 5, "transport 网络错误"),
     (("VerificationError",), 6, "signature 验签失败"),
-    (("NotificationError", "DecryptionError", "PlatformCertificatesError"), 6, "not to be believed 验签或解密失败"),
+    (("NotificationError", "DecryptionError", "PlatformCertificatesError"), 6, "not verified 验签或解密失败"),
     (("ServiceError",), 7, "refused by WeChat Pay 微信支付拒绝"),
 )
 
 
 def report(error: SdkError | click.ClickException | OSError, *, as_json: bool = False) -> int:
-    """Shows the error and gives the exit code of its kind; 1 for one of no kind."""
+    """Prints the error and returns its exit code, 1 if ``ERROR_KINDS`` does not list it."""
     names = {kind.__name__ for kind in type(error).__mro__}
-    code, title = next(((code, title) for kinds, code, title in _KINDS if names & {*kinds}), (1, "error 错误"))
+    code, title = next(((code, title) for kinds, code, title in ERROR_KINDS if names & {*kinds}), (1, "error 错误"))
     if as_json:
-        write_json({"error": {"type": type(error).__name__, "exit": code, **_told(error)}})
+        write_json({"error": {"type": type(error).__name__, "exit": code, **_as_data(error)}})
         return code
-    lines = [_bounded(line) for line in _lines(error)]
+    lines = [_truncated(line) for line in _lines(error)]
     subtitle = f"{type(error).__name__} · exit {code}"
-    # A panel is as wide as its text, and cuts what stands in its frame to that.
+    # The panel is as wide as its widest line, or as its title or subtitle, which it would cut otherwise.
     widest = max(cell_len(line) for text in (*lines, f"{title}    ", f"{subtitle}    ") for line in text.split("\n"))
     stderr().print(
         Panel(
@@ -62,34 +62,34 @@ def report(error: SdkError | click.ClickException | OSError, *, as_json: bool = 
     return code
 
 
-def _bounded(line: str) -> str:
-    """A line of an error, cut: what was given for a file's name may be the whole content of one."""
-    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]} … ({len(line)} characters)"
+def _truncated(line: str) -> str:
+    """The line, cut to ``_MAX_LINE`` characters: a setting for a file name may hold the content of a file."""
+    return line if len(line) <= _MAX_LINE else f"{line[:_MAX_LINE]} … ({len(line)} characters)"
 
 
-def _told(error: SdkError | click.ClickException | OSError) -> dict[str, Any]:
-    """``text``, the whole in a sentence, and the fields of the error by their names."""
+def _as_data(error: SdkError | click.ClickException | OSError) -> dict[str, Any]:
+    """The error for JSON: ``text``, the whole message, and the fields of its class by their names."""
     if isinstance(error, click.ClickException):
-        return {"text": _bounded(error.format_message())}
-    told: dict[str, Any] = {"text": _bounded(str(error))}
+        return {"text": _truncated(error.format_message())}
+    data: dict[str, Any] = {"text": _truncated(str(error))}
     kind = type(error)
     for name in [each.name for each in fields(kind)] if has(kind) else []:
         value = getattr(error, name)
-        if name == "body":  # all of it, where the service's own words are not in it
+        if name == "body":  # only of a response without an error code: else `detail` and `message` hold its content
             value = None if getattr(error, "code", "") else value.decode("utf-8", "replace")
         elif name == "errors":
-            value = [asdict(fault) for fault in value]
+            value = [asdict(error) for error in value]
         elif isinstance(value, str):
-            value = _bounded(value)
-        if name != "headers" and value not in (None, "", (), told["text"]):
-            told[name] = value
-    return told
+            value = _truncated(value)
+        if name != "headers" and value not in (None, "", (), data["text"]):
+            data[name] = value
+    return data
 
 
 def _lines(error: SdkError | click.ClickException | OSError) -> Iterator[str]:
     if isinstance(error, ValidationError):
         yield error.operation
-        yield from (f"  • {fault}" for fault in error.errors)
+        yield from (f"  • {field_error}" for field_error in error.errors)
         yield "Nothing was sent. 请求未发出。"
     elif isinstance(error, ServiceError):
         yield error.operation

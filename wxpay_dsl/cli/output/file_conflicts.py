@@ -1,4 +1,4 @@
-"""The files that a command reads and writes: none of them may be another one of them."""
+"""Checks that no file that a command writes is also another of its input or output files."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import click
 
 from wxpay_dsl.core.files.atomic_write import same_file
 
-__all__ = ["check_places", "inputs"]
+__all__ = ["check_file_conflicts", "input_files"]
 
 
-def check_places(written: Iterable[tuple[str, Path | None]], read: Iterable[tuple[str, Path | None]]) -> None:
-    """Raises UsageError where a file that is written is another that is written, or one that is read.
+def check_file_conflicts(written: Iterable[tuple[str, Path | None]], read: Iterable[tuple[str, Path | None]]) -> None:
+    """Raises UsageError if a file in ``written`` is another file in ``written``, or one in ``read``.
 
-    Each is given with the name by which an error calls it; None is no file. Links, hard links and other spellings of
-    a path are seen through.
+    Each is ``(option, path)``, where the option is named in the error and a path of None is ignored. Symbolic links,
+    hard links and other spellings of a path are resolved.
     """
     outputs = [(name, path) for name, path in written if path is not None]
     inputs = [(name, path) for name, path in read if path is not None]
@@ -26,12 +26,14 @@ def check_places(written: Iterable[tuple[str, Path | None]], read: Iterable[tupl
     for (name, path), (other_name, other) in pairs:
         if same_file(path, other):
             raise click.UsageError(
-                f"{name} {path} is the file of {other_name}, which would be overwritten: name another file"
+                f"{name} {path} is the file of {other_name}, which would be overwritten: give another file"
             )
 
 
-def inputs(profile: Path | None, data: str | None = None, parameters: Sequence[str] = ()) -> Iterator[tuple[str, Path]]:
-    """The files that a call reads, with the options that name them: the profile, ``-d @FILE``, ``-p KEY=@FILE``."""
+def input_files(
+    profile: Path | None, data: str | None = None, parameters: Sequence[str] = ()
+) -> Iterator[tuple[str, Path]]:
+    """``(option, path)`` of each file that a call reads: the profile, ``-d @FILE``, ``-p KEY=@FILE``."""
     chosen = profile or os.environ.get("WXPAY_PROFILE")
     if chosen:
         yield "--profile", Path(chosen)

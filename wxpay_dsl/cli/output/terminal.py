@@ -1,4 +1,4 @@
-"""Where output goes: data to stdout, everything that is said about it to stderr."""
+"""Prints to the terminal or a pipe: results to stdout, everything else to stderr."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
-__all__ = ["hanging", "json_bytes", "note", "plain", "say_ready", "stderr", "stdout", "write_json"]
+__all__ = ["json_bytes", "note", "plain", "print_ready", "print_wrapped", "stderr", "stdout", "write_json"]
 
-#: What a terminal obeys instead of showing it, or shows in another order or on another line than it stands. Whoever
-#: answers in the service's place may have written what is printed. Half a character, which JSON can say and a stream
-#: of UTF-8 cannot, is treated likewise.
-_OBEYED: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-#: Columns where there is no terminal to ask: in a log a line is better long than broken.
+#: Control characters, line separators and bidirectional controls, which a terminal executes or uses to reorder text:
+#: what is printed may come from an attacker who answers in the service's place. Lone surrogates are included, which
+#: JSON can hold and UTF-8 cannot encode.
+_CONTROLS: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+#: Columns if the output is no terminal: a log file should hold long lines rather than wrapped ones.
 _UNKNOWN_WIDTH = 1000
 
 
 @cache
 def stdout() -> Console:
-    """The console of results."""
+    """The console for results."""
     return _console(error=False)
 
 
 @cache
 def stderr() -> Console:
-    """The console of everything else."""
+    """The console for notes, warnings and errors."""
     return _console(error=True)
 
 
@@ -43,7 +43,7 @@ def _console(*, error: bool) -> Console:
 
 
 class _Console(Console):
-    """Colours are its own; of what it is given to print it shows nothing that a terminal obeys."""
+    """A console that replaces control characters in what it prints; only its own colour codes reach the terminal."""
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         for segment in super().render(renderable, options):
@@ -51,19 +51,19 @@ class _Console(Console):
 
 
 def plain(text: str) -> str:
-    """The text, with a \ufffd for each character that a terminal would obey."""
-    return _OBEYED.sub("\ufffd", text)
+    """The text, with U+FFFD in the place of each control character."""
+    return _CONTROLS.sub("\ufffd", text)
 
 
 def note(text: str) -> None:
-    """One line on stderr, as it is."""
+    """Prints one line on stderr, without markup or wrapping."""
     stderr().print(text, markup=False, soft_wrap=True)
 
 
-def hanging(console: Console, line: Text, indent: int) -> None:
-    """One line; where a terminal is too narrow for it, what does not fit stands ``indent`` columns in.
+def print_wrapped(console: Console, line: Text, indent: int) -> None:
+    """Prints a line; on a terminal that is too narrow, the rest is wrapped and indented by ``indent`` columns.
 
-    Elsewhere it stays one line, for `grep`.
+    In a pipe or file it stays one line, for `grep`.
     """
     if not console.is_terminal or line.cell_len <= console.width:
         console.print(line, soft_wrap=True)
@@ -78,13 +78,13 @@ def hanging(console: Console, line: Text, indent: int) -> None:
 
 
 def json_bytes(data: Any, *, indent: int | None = None) -> bytes:
-    """JSON in UTF-8, Chinese as Chinese; what a terminal would obey as an escape, which is the same JSON."""
+    """JSON in UTF-8, without escapes for Chinese characters; control characters are escaped (``\\u001b``)."""
     text = json.dumps(data, ensure_ascii=False, indent=indent)
-    return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode()
+    return _CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", text).encode()
 
 
 def write_json(data: Any) -> None:
-    """Prints JSON: indented and coloured on a terminal, one line elsewhere."""
+    """Prints JSON on stdout: indented and coloured on a terminal, one line elsewhere."""
     if sys.stdout.isatty():
         stdout().print_json(json_bytes(data, indent=2).decode())
     else:
@@ -93,8 +93,8 @@ def write_json(data: Any) -> None:
         sys.stdout.buffer.flush()
 
 
-def say_ready(url: str, *, as_json: bool = False, **more: str) -> None:
-    """The one line of a server that now serves: ``ready URL``, or JSON with ``more``. Whoever reads it may go on."""
+def print_ready(url: str, *, as_json: bool = False, **more: str) -> None:
+    """Prints that a server accepts connections: the line ``ready URL``, or JSON of the URL and ``more``."""
     if as_json:
         write_json({"ready": url, **more})
     else:

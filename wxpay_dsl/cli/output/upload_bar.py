@@ -1,4 +1,4 @@
-"""Files that are being uploaded, with a bar on the terminal."""
+"""A progress bar for the files that a call uploads."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
     from wxpay_dsl.core.errors import FieldError
 
-__all__ = ["watched"]
+__all__ = ["with_progress"]
 
 
 @asynccontextmanager
-async def watched(operation: Operation | None, fields: Mapping[str, Any]) -> AsyncIterator[Mapping[str, Any]]:
-    """``fields``, whose files move a bar as they are sent, from its beginning at each attempt.
+async def with_progress(operation: Operation | None, fields: Mapping[str, Any]) -> AsyncIterator[Mapping[str, Any]]:
+    """``fields`` with each file wrapped to move a progress bar on stderr while it is sent, anew at each attempt.
 
-    Where nobody looks there is none. A file that cannot be read stays as it is: the call says what is wrong with it.
+    Without a terminal ``fields`` is given back. A file that cannot be read is left for the call to refuse.
     """
     names = [name for name in file_fields(operation) if name in fields]
     if not names or not sys.stderr.isatty():
@@ -42,21 +42,23 @@ async def watched(operation: Operation | None, fields: Mapping[str, Any]) -> Asy
             upload = await prepare(fields[name], field_errors, name)
             if upload is not None:
                 task = bar.add_task(upload.name, total=upload.size)
-                files[name] = _watched(upload, partial(_move, bar, task))
+                files[name] = _counted(upload, partial(_update, bar, task))
         yield {**fields, **files}
 
 
-def _move(bar: Progress, task: TaskID, sent: int) -> None:
+def _update(bar: Progress, task: TaskID, sent: int) -> None:
     bar.update(task, completed=sent)
 
 
-def _watched(upload: Upload, moved: Callable[[int], None]) -> Upload:
+def _counted(upload: Upload, on_sent: Callable[[int], None]) -> Upload:
+    """The upload, calling ``on_sent`` with the bytes sent so far after each chunk."""
+
     async def chunks() -> AsyncGenerator[bytes, None]:
         sent = 0
         async for chunk in upload.chunks():
             yield chunk
-            # Whoever reads asks for more once it has sent this.
+            # The consumer asks for the next chunk once it has sent this one.
             sent += len(chunk)
-            moved(sent)
+            on_sent(sent)
 
     return Upload(upload.name, upload.content_type, upload.size, upload.sha256, chunks)

@@ -1,4 +1,4 @@
-"""``wxpay spec check``: everything wrong with spec files, each with file, line and column."""
+"""``wxpay spec check``: lists the errors and warnings of spec files, each with file, line and column."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 __all__ = ["check_specs"]
 
-_HELP = """Check specs and say what is wrong with them, as FILE:LINE:COLUMN: message. 检查接口定义
+_HELP = """Check specs and print problems as FILE:LINE:COLUMN: message. 检查接口定义
 
-Without DIR: the package's own specs and the folders in WXPAY_SPECS. Exit code 1 when there is an error; with --strict,
-a warning too.
+Without DIR: the specs of the package and the folders in WXPAY_SPECS. Exit code 1 if there is an error, or with --strict
+a warning.
 
 \b
 Examples:
@@ -32,7 +32,7 @@ Examples:
 
 @click.command("check", help=_HELP)
 @click.argument("folders", metavar="[DIR]...", nargs=-1, type=click.Path(exists=True, file_okay=False))
-@click.option("--strict", is_flag=True, help="Exit with 1 for warnings too.")
+@click.option("--strict", is_flag=True, help="Exit code 1 for warnings too.")
 @json_option
 @click.pass_context
 def check_specs(
@@ -45,18 +45,20 @@ def check_specs(
     from wxpay_dsl.client import SPECS
 
     checked = folders or (SPECS, *filter(None, os.environ.get("WXPAY_SPECS", "").split(os.pathsep)))
-    found = _findings(checked)
+    findings = _findings(checked)
     if not as_json:
-        for finding in found:
+        for finding in findings:
             sys.stdout.write(f"{plain(str(finding))}\n")
     files = sum(1 for _ in _files(checked))
-    errors = sum(finding.severity == "error" for finding in found)
+    errors = sum(finding.severity == "error" for finding in findings)
     note(
-        f"{files} files: {errors} errors, {len(found) - errors} warnings" if found else f"{files} files, nothing wrong"
+        f"{files} files: {errors} errors, {len(findings) - errors} warnings"
+        if findings
+        else f"{files} files, nothing wrong"
     )
     if as_json:
-        write_json({"files": files, "errors": errors, "findings": [asdict(finding) for finding in found]})
-    if errors or (strict and found):
+        write_json({"files": files, "errors": errors, "findings": [asdict(finding) for finding in findings]})
+    if errors or (strict and findings):
         context.exit(1)
 
 
@@ -68,14 +70,14 @@ def _findings(folders: Sequence[str]) -> list[Finding]:
 
     checked = lint(tree([folder for folder in folders if folder != SPECS]))
     own = [finding for finding in checked if any(Path(finding.file).is_relative_to(folder) for folder in folders)]
-    # What the loader says of a place it says better than the schema.
-    seen = {(finding.file, finding.line) for finding in own}
-    refused = [
+    # Skip a schema error on a line of which the loader has given a better message.
+    reported = {(finding.file, finding.line) for finding in own}
+    schema_errors = [
         Finding(error.file, error.line, error.column, error.message)
         for error in schema_findings(list(_files(folders)))
-        if (error.file, error.line) not in seen
+        if (error.file, error.line) not in reported
     ]
-    return sorted([*own, *refused])
+    return sorted([*own, *schema_errors])
 
 
 def _files(folders: Sequence[str]) -> Iterator[Path]:

@@ -1,4 +1,4 @@
-"""``wxpay spec``: the API as data: listed, shown, checked."""
+"""The group ``wxpay spec``: its commands, which find, show, check, import and export endpoints."""
 
 from __future__ import annotations
 

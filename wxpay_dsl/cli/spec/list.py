@@ -1,4 +1,4 @@
-"""``wxpay spec list``: endpoints found by path, title or field, in Chinese or English."""
+"""``wxpay spec list``: finds endpoints by path, title or field, in Chinese or English."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ __all__ = ["as_data", "list_operations"]
 
 _HELP = """List endpoints. 查找接口
 
-Each WORD is looked for in the path, the chain, the title, the product and the fields' names and titles, in Chinese or
-English; an endpoint is listed when it has all of them.
+Each WORD is searched in the path, the chain, the title, the product and the names and titles of fields, in Chinese or
+English; an endpoint is listed if it has all words.
 
 \b
 Examples:
@@ -34,15 +34,15 @@ Examples:
 class _Hit(NamedTuple):
     operation: Operation
     chain: str
-    #: The fields by which alone it was found.
+    #: For each word that only a field has, that field.
     fields: tuple[str, ...]
 
 
 @click.command("list", help=_HELP)
 @click.argument("words", metavar="[WORD]...", nargs=-1)
-@click.option("--tag", metavar="TAG", help="Only those with this in a tag: 分账 …")
+@click.option("--tag", metavar="TAG", help="Only those with this text in a tag: 分账 …")
 @click.option("--role", metavar="ROLE", help="Only those for this role: merchant, partner …, or 服务商 …")
-@click.option("--count", is_flag=True, help="Only how many there are.")
+@click.option("--count", is_flag=True, help="Only the counts.")
 @json_option
 def list_operations(
     words: tuple[str, ...],
@@ -55,7 +55,7 @@ def list_operations(
     from wxpay_dsl.cli.output.terminal import note, plain, write_json
 
     _check_role(role)
-    hits = list(_found(wxpay.tree, [word.casefold() for word in words], tag, role))
+    hits = list(_search(wxpay.tree, [word.casefold() for word in words], tag, role))
     if count:
         paths = {(hit.operation.dialect, hit.operation.path) for hit in hits}
         if as_json:
@@ -77,17 +77,17 @@ def list_operations(
 def _check_role(role: str | None) -> None:
     from wxpay_dsl.wechat.roles import ROLES, plays
 
-    if role is not None and not any(plays(known, role) for known in ROLES):
+    if role is not None and not any(plays(each, role) for each in ROLES):
         roles = ", ".join(f"{word} ({official})" for word, official in ROLES.items())
         raise click.UsageError(f"--role {role}: the roles are {roles}")
 
 
-def _found(tree: Tree, words: Sequence[str], tag: str | None, role: str | None) -> Iterator[_Hit]:
+def _search(tree: Tree, words: Sequence[str], tag: str | None, role: str | None) -> Iterator[_Hit]:
     from wxpay_dsl.core.chain.describe import dotted
     from wxpay_dsl.wechat.roles import plays
 
     for operation in _operations(tree):
-        # What has no tags is filed under its product.
+        # An operation without tags has its product as tag.
         tags = operation.tags or (operation.product,)
         if tag is not None and not any(tag.casefold() in its.casefold() for its in tags):
             continue
@@ -96,18 +96,18 @@ def _found(tree: Tree, words: Sequence[str], tag: str | None, role: str | None) 
         chain = dotted(operation)
         text = f"{operation.name} {chain} {operation.summary} {operation.product}".casefold()
         missing = [word for word in words if word not in text]
-        named: list[str] = []
+        fields: list[str] = []
         for word in missing:
             field = next((path for path, title in _fields(operation) if word in f"{path} {title}".casefold()), None)
             if field is None:
                 break
-            named.append(field)
-        if len(named) == len(missing):
-            yield _Hit(operation, chain, tuple(named))
+            fields.append(field)
+        if len(fields) == len(missing):
+            yield _Hit(operation, chain, tuple(fields))
 
 
 def _operations(tree: Tree) -> Iterator[Operation]:
-    """Every operation; a file that cannot be read costs a warning, not the others."""
+    """All operations; prints a warning for each file that cannot be read, and skips it."""
     from wxpay_dsl.cli.output.terminal import note
     from wxpay_dsl.core.errors import SpecError
 
@@ -125,22 +125,22 @@ def _operations(tree: Tree) -> Iterator[Operation]:
 
 
 def _fields(operation: Operation) -> Iterator[tuple[str, str]]:
-    """``(dotted name, title)`` of every field, requests first."""
+    """``(dotted name, title)`` of each field, those of the request first."""
     for schema in (operation.parameters, operation.query, operation.header, operation.body, operation.form):
-        yield from _below(schema, "")
-    yield from _below(operation.returns, "")
+        yield from _nested_fields(schema, "")
+    yield from _nested_fields(operation.returns, "")
 
 
-def _below(schema: Schema | None, prefix: str) -> Iterator[tuple[str, str]]:
+def _nested_fields(schema: Schema | None, prefix: str) -> Iterator[tuple[str, str]]:
     while schema is not None and schema.items is not None:
         schema = schema.items
     for name, field in schema.properties.items() if schema is not None else ():
         yield prefix + name, field.title
-        yield from _below(field, f"{prefix}{name}.")
+        yield from _nested_fields(field, f"{prefix}{name}.")
 
 
 def as_data(operation: Operation) -> dict[str, Any]:
-    """What ``--json`` says of an operation, here and wherever one is shown."""
+    """An operation for ``--json``, of ``wxpay spec list`` and ``wxpay spec show``."""
     from attrs import asdict
 
     from wxpay_dsl.core.chain.describe import dotted
@@ -162,7 +162,7 @@ def as_data(operation: Operation) -> dict[str, Any]:
 def _print(hits: Sequence[_Hit]) -> None:
     from rich.text import Text
 
-    from wxpay_dsl.cli.output.terminal import hanging, stdout
+    from wxpay_dsl.cli.output.terminal import print_wrapped, stdout
 
     console = stdout()
     product = None
@@ -176,5 +176,7 @@ def _print(hits: Sequence[_Hit]) -> None:
             line.append("  已下线", style="red")
         if hit.fields:
             line.append(f"  ({', '.join(hit.fields)})", style="dim")
-        hanging(console, line, 6)
-    console.print(Text(f"{len(hits)} operations; `wxpay spec show CHAIN` says what one takes and gives", style="dim"))
+        print_wrapped(console, line, 6)
+    console.print(
+        Text(f"{len(hits)} operations; `wxpay spec show CHAIN` shows the fields and the response", style="dim")
+    )

@@ -1,4 +1,4 @@
-"""``wxpay spec import`` and ``wxpay spec export``: OpenAPI documents to specs, and back."""
+"""``wxpay spec import`` and ``wxpay spec export``: converts OpenAPI documents to specs, and specs to a document."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["export_document", "import_document"]
 
 _IMPORT: Final = """Write specs from an OpenAPI 3.x document, JSON or YAML. 导入 OpenAPI 文档
 
-What the document says and a spec cannot is named on stderr.
+What a spec cannot express is listed on stderr.
 
 \b
 Examples:
@@ -25,7 +25,7 @@ Examples:
   wxpay spec check my-specs
 """
 
-_EXPORT: Final = """Write an OpenAPI 3.1 document of all endpoints, one's own in WXPAY_SPECS included. 导出 OpenAPI 文档
+_EXPORT: Final = """Write an OpenAPI 3.1 document of all endpoints, your own in WXPAY_SPECS included. 导出 OpenAPI 文档
 
 \b
 Examples:
@@ -33,7 +33,7 @@ Examples:
   wxpay spec export --openapi - | jq '.paths | keys'
 """
 
-#: What bodies are of dialects that do not speak JSON.
+#: The media type of bodies by dialect, where it is not JSON.
 _MEDIA_TYPES: Final = {"v2": "application/xml"}
 
 
@@ -45,9 +45,9 @@ _MEDIA_TYPES: Final = {"v2": "application/xml"}
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("specs"),
     show_default=True,
-    help="The folder that gets the files.",
+    help="The folder to write.",
 )
-@click.option("--force", is_flag=True, help="Replace files that are there already.")
+@click.option("--force", is_flag=True, help="Replace existing files.")
 @json_option
 def import_document(
     file: Path,
@@ -66,12 +66,12 @@ def import_document(
     except OSError as error:
         raise click.UsageError(f"{file}: {error.strerror}") from None
     imported = read_document(document, dialect=DEFAULT, host=BASE_URL, media_types=_MEDIA_TYPES)
-    there = [name for name in imported.files if (into / name).exists()]
-    if there and not force:
-        raise click.UsageError(f"{into / there[0]} is there already (--force replaces it)")
+    existing = [name for name in imported.files if (into / name).exists()]
+    if existing and not force:
+        raise click.UsageError(f"{into / existing[0]} already exists: --force replaces it")
     files = dict(imported.files)
     if not (into / "spec.schema.json").exists():
-        # The first line of each file names it to editors.
+        # The first line of each file refers editors to the schema.
         files["spec.schema.json"] = Path(SPECS, "spec.schema.json").read_text("utf-8")
     try:
         for name, text in files.items():
@@ -89,7 +89,9 @@ def import_document(
 
 
 @click.command("export", help=_EXPORT)
-@click.option("--openapi", "out", metavar="FILE", required=True, help="JSON, or YAML by its name; - is stdout, JSON.")
+@click.option(
+    "--openapi", "out", metavar="FILE", required=True, help="JSON, or YAML if it ends in .yaml; - is stdout, as JSON."
+)
 @json_option
 def export_document(out: str, as_json: bool) -> None:  # noqa: FBT001 (a flag of the command line)
     from wxpay_dsl import __version__, wxpay

@@ -1,4 +1,4 @@
-"""The JSON Schema of specs: printed for editors, and held against every file of a folder."""
+"""``wxpay spec schema``: prints the JSON Schema of specs; ``schema_findings`` validates files with it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["print_schema", "schema_findings"]
 
-_HELP = """Print the JSON Schema of spec files, with which an editor completes and checks them. 编辑器用的 JSON Schema
+_HELP = """Print the JSON Schema of spec files, for completion and checks in editors. 编辑器用的 JSON Schema
 
 \b
 Example:
@@ -38,7 +38,7 @@ def _schema() -> Path:
 
 
 def schema_findings(files: Sequence[Path]) -> Iterator[SpecError]:
-    """What the schema refuses, each with file, line and column. Files that are no YAML are left to the loader."""
+    """The schema errors of the files, each with file, line and column; invalid YAML is left to the loader."""
     from jsonschema import Draft202012Validator
 
     from wxpay_dsl.core.errors import SpecError
@@ -61,15 +61,15 @@ def _located(error: ValidationError, text: bytes, file: Path) -> SpecError:
     from wxpay_dsl.core.errors import SpecError
     from wxpay_dsl.core.specs import yaml12
 
-    # Of a choice between forms, what is wrong with the form that fits best.
+    # If several forms are possible, report the error of the form that fits best.
     deepest: Any = best_match([error]) or error
-    path = (*deepest.absolute_path, *_unknown(deepest))
+    path = (*deepest.absolute_path, *_unknown_key(deepest))
     line, column = yaml12.locate(text, path, str(file))
     return SpecError(f"{deepest.message} (spec.schema.json)", str(file), line, column)
 
 
-def _unknown(error: Any) -> list[str]:
-    """The key that should not be there, where that is what is wrong."""
+def _unknown_key(error: Any) -> list[str]:
+    """The first unknown key, if the error is an unknown key; else nothing."""
     if error.validator != "additionalProperties":
         return []
     return [key for key in error.instance if key not in error.schema.get("properties", {})][:1]

@@ -1,4 +1,4 @@
-"""``wxpay spec show``: an endpoint as a readable page."""
+"""``wxpay spec show``: prints an endpoint, with its fields and response, as a page."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from wxpay_dsl.cli.input.chain_text import declared_by
+from wxpay_dsl.cli.input.chain_text import declared_operations
 from wxpay_dsl.cli.input.completion import complete_chain
 from wxpay_dsl.cli.input.options import json_option
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["show_operation"]
 
-_HELP = """Show what an endpoint takes and gives. 接口详情
+_HELP = """Show an endpoint, its fields and its response. 接口详情
 
 CHAIN is the chain with or without its verb, or the URL's path. A chain that only leads to endpoints lists them.
 
@@ -35,8 +35,8 @@ Examples:
   wxpay spec show v3.eduPapay
 """
 
-#: Columns that notes need at least; on a terminal that has less a field is a line.
-_NOTES: Final = 24
+#: The least columns for notes; on a narrower terminal each field is a wrapped line instead of a table row.
+_NOTES_WIDTH: Final = 24
 
 
 @click.command("show", help=_HELP)
@@ -46,24 +46,24 @@ def show_operation(chain: str, as_json: bool) -> None:  # noqa: FBT001 (a flag o
     from wxpay_dsl import wxpay
     from wxpay_dsl.cli.output.terminal import stdout, write_json
 
-    found = declared_by(wxpay, chain)
-    if not found:
+    operations = declared_operations(wxpay, chain)
+    if not operations:
         raise click.UsageError(f"no spec declares {chain}{_nearest(wxpay.tree, chain)}")
     if as_json:
-        write_json([_as_data(declared.operation()) for declared in found])
+        write_json([_as_data(declared.operation()) for declared in operations])
         return
     console = stdout()
-    if len({declared.path for declared in found}) > 1:
-        _list(console, found)
+    if len({declared.path for declared in operations}) > 1:
+        _list(console, operations)
         return
-    for position, declared in enumerate(found):
+    for position, declared in enumerate(operations):
         if position:
             console.print()
         _page(console, declared.operation())
 
 
 def _as_data(operation: Operation) -> dict[str, Any]:
-    """What `wxpay spec list --json` says of it, with its fields by dotted names; ``[]`` stands for each of a list."""
+    """The JSON of ``wxpay spec list``, with all fields by dotted names; ``[]`` means each item of a list."""
     from wxpay_dsl.core.chain.describe import sections
 
     from .list import as_data
@@ -82,19 +82,19 @@ def _fields_below(schema: Schema, prefix: str) -> Iterator[dict[str, Any]]:
 
     for name, below in schema.properties.items():
         path, inner = f"{prefix}{name}", below
-        told = {"name": path, "type": below.type, "required": name in schema.required, "title": below.title}
+        entry = {"name": path, "type": below.type, "required": name in schema.required, "title": below.title}
         limits = {"maxLength": below.max_length, "minimum": below.minimum, "maximum": below.maximum}
-        told |= {word: limit for word, limit in limits.items() if limit is not None}
+        entry |= {word: limit for word, limit in limits.items() if limit is not None}
         if below.enum:
-            told["enum"] = list(below.enum)
+            entry["enum"] = list(below.enum)
         if below.encrypted:
-            told["encrypted"] = True
-        told |= {word: list(roles) for word in ("roles", "required_by") if (roles := getattr(below, word))}
+            entry["encrypted"] = True
+        entry |= {word: list(roles) for word in ("roles", "required_by") if (roles := getattr(below, word))}
         if below.doubt:
-            told["doubt"] = below.doubt
+            entry["doubt"] = below.doubt
         if below.example is not ABSENT:
-            told["example"] = below.example
-        yield told
+            entry["example"] = below.example
+        yield entry
         while inner.items is not None:
             inner, path = inner.items, f"{path}[]"
         yield from _fields_below(inner, f"{path}.")
@@ -111,12 +111,12 @@ def _nearest(tree: Tree, chain: str) -> str:
     return f"; the nearest is {near}" if near else "; `wxpay spec list WORD` finds endpoints"
 
 
-def _list(console: Console, found: Sequence[Declared]) -> None:
+def _list(console: Console, operations: Sequence[Declared]) -> None:
     from rich.text import Text
 
     from wxpay_dsl.core.chain.describe import dotted
 
-    for declared in found:
+    for declared in operations:
         console.print(Text.assemble((dotted(declared.operation()), "cyan"), "  ", declared.summary))
 
 
@@ -153,7 +153,7 @@ def _table(console: Console, schema: Schema) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from wxpay_dsl.cli.output.terminal import hanging
+    from wxpay_dsl.cli.output.terminal import print_wrapped
     from wxpay_dsl.core.chain.describe import fields
     from wxpay_dsl.wechat.terms import TERMS
 
@@ -161,11 +161,11 @@ def _table(console: Console, schema: Schema) -> None:
     if not rows:
         return
     taken = sum(max(cell.cell_len for cell in column) + 2 for column in [*zip(*rows, strict=True)][:3])
-    if console.is_terminal and console.width - taken < _NOTES:
-        # A table's columns would break the names of fields.
+    if console.is_terminal and console.width - taken < _NOTES_WIDTH:
+        # In a table the names of fields would be broken.
         for row in rows:
             indent = len(row[0].plain) - len(row[0].plain.lstrip()) + 4
-            hanging(console, Text("  ").join(cell for cell in row if cell), indent)
+            print_wrapped(console, Text("  ").join(cell for cell in row if cell), indent)
         return
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
     for ratio in (None, None, None, 1):

@@ -1,4 +1,4 @@
-"""``wxpay stubs``: static types for one's own specs."""
+"""``wxpay stubs``: writes static types for a user's own specs."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ __all__ = ["stubs"]
 
 _HELP = """Write static types for your own specs. 生成类型存根
 
-OUT becomes a package whose `Wechatpay` an editor and a type checker know whole: the packaged API and the
-endpoints of your specs, fields and responses included.
+OUT becomes a package whose `Wechatpay` is fully typed for editors and type checkers: the packaged API and the endpoints
+of your specs, with fields and responses.
 
 \b
 Example:
@@ -29,7 +29,7 @@ Example:
     multiple=True,
     required=True,
     type=click.Path(exists=True, file_okay=False),
-    help="A folder of YAML specs; again for more, a later one overrides.",
+    help="A folder of YAML specs; may be repeated, later ones override earlier ones.",
 )
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="The package to write.")
 @json_option
@@ -38,13 +38,13 @@ def stubs(folders: tuple[str, ...], out: Path, as_json: bool) -> None:  # noqa: 
     from wxpay_dsl.typing.files import OVERLAY_FILES, write_overlay
 
     if not out.name.isidentifier():
-        raise click.UsageError(f"--out {str(out)!r}: the last part is a Python package's name, letters, digits and _")
+        raise click.UsageError(f"--out {str(out)!r}: the last part must be a valid name of a Python package")
     others = {each.name for each in out.iterdir()} - {*OVERLAY_FILES, "__pycache__"} if out.is_dir() else set()
-    # Without its types, a lone __init__.py is somebody's own package.
+    # An __init__.py without chain.pyi was not written by this command.
     if others or ((out / "__init__.py").exists() and not (out / "chain.pyi").exists()):
-        raise click.UsageError(f"--out {str(out)!r} holds other files than these types; name a new folder")
+        raise click.UsageError(f"--out {str(out)!r} holds other files than generated types: give a new folder")
     if out.is_symlink():
-        raise click.UsageError(f"--out {str(out)!r} is a link: name the folder that it leads to")
+        raise click.UsageError(f"--out {str(out)!r} is a link: give the folder that it points to")
     write_overlay(folders, out)
     statement = f"from {out.name} import Wechatpay"
     if as_json:
