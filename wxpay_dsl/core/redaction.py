@@ -37,7 +37,7 @@ class _SecretNames:
     """The names in use: :data:`_SECRET_NAMES`, and those that vocabularies have added."""
 
     def __init__(self) -> None:
-        self._names = dict.fromkeys(_SECRET_NAMES)
+        self._names: dict[str, None] = dict.fromkeys(_SECRET_NAMES)
         self.pattern = _names_pattern(self._names)
 
     def add(self, names: Iterable[str]) -> None:
