@@ -27,7 +27,7 @@ PUBLIC = {
     "cli/bulk/command.py": "row.digest != entry.digest",
     "core/specs/references.py": "digest(read_regular_file(file, MAX_BYTES + 1)) == seen.digest",
     "sandbox/domain/media.py": "claimed.lower() != digest",
-    "wechat/crypto/der.py": "found != tag",
+    "wechat/crypto/der.py": "outer != tag",
     "diagnosis/request.py": "hashed(other).digest() == digest",
 }
 #: Comparisons of such names that compare no two secrets: with a constant, a length, a type.

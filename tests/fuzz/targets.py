@@ -341,7 +341,7 @@ def _sandbox() -> tuple[Any, Any]:
     sandbox = Sandbox()
     _loop().run_until_complete(sandbox.start())
     atexit.register(lambda: _loop().run_until_complete(sandbox.stop()))
-    return sandbox._serving(), sandbox.merchant
+    return sandbox._require_app(), sandbox.merchant
 
 
 @lru_cache(maxsize=1)

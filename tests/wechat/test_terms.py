@@ -20,7 +20,7 @@ from wxpay_dsl.wechat.v3.dialect import v3
 def test_help_shows_the_chinese_terms() -> None:
     refund = str(wxpay.v2.secapi.pay.refund.post.__doc__)
     assert "needs the client certificate (双向证书)" in refund
-    assert "compared with no official page (未核对); " in refund
+    assert "compared with users' descriptions (社区资料) on " in refund
     assert "encrypted (敏感信息加密)" in str(wxpay.v3.profitsharing.receivers.add.post.__doc__)
 
 

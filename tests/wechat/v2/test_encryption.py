@@ -40,15 +40,16 @@ class Card(str, Enum):  # noqa: UP042 - what people still write
     MINE = "6222020200112233445"
 
 
-@pytest.mark.parametrize("number", [6222020200112233445, Card.MINE])
-async def test_it_is_encrypted_whatever_its_type_and_unchecked_too(number: Any) -> None:
+async def test_a_member_of_an_enumeration_is_encrypted_unchecked_too() -> None:
     async with Sandbox(tls=True) as sandbox, Wechatpay(**sandbox.credentials) as wxpay:
-        response = await wxpay.v2.mmpaysptrans.pay_bank({**PAYMENT, "enc_bank_no": number}, validate=False)
+        response = await wxpay.v2.mmpaysptrans.pay_bank({**PAYMENT, "enc_bank_no": Card.MINE}, validate=False)
         sent = xml.loads(response.exchange.request_body)
         assert ciphers.oaep_decrypt(sent["enc_bank_no"], bank_key()) == PAYMENT["enc_bank_no"]
 
 
-@pytest.mark.parametrize("number", [True, 6222.0, ["6222020200112233445"], {"a": "6222020200112233445"}, b"6222"])
+@pytest.mark.parametrize(
+    "number", [6222020200112233445, True, 6222.0, ["6222020200112233445"], {"a": "6222020200112233445"}, b"6222"]
+)
 async def test_what_cannot_be_encrypted_does_not_leave_in_the_clear(number: Any) -> None:
     async with Sandbox(tls=True) as sandbox, Wechatpay(**sandbox.credentials) as wxpay:
         with pytest.raises((ValidationError, TypeError), match="enc_bank_no") as caught:

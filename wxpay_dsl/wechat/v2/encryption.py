@@ -35,7 +35,7 @@ def encrypt_v2(bank_key: CachedValue[RSAPublicKey], keyring: Keyring) -> Encrypt
     """The function that encrypts the fields that a spec marks as ``encrypted``, on a copy.
 
     ``bank_key`` is the key from ``/risk/getpublickey``, fetched when it is first needed. The function raises
-    ValidationError for an unknown platform certificate and for a value that is neither text nor an integer,
+    ValidationError for an unknown platform certificate and for a value that is not text,
     EncryptionError for a value that is too long, and what fetching a key raises.
     """
 
@@ -52,12 +52,11 @@ def encrypt_v2(bank_key: CachedValue[RSAPublicKey], keyring: Keyring) -> Encrypt
         def encrypt(field: Schema, value: Any, path: str) -> Any:
             if value is None or value == "":
                 return value
-            if isinstance(value, bool) or not isinstance(value, (str, int)):
+            if not isinstance(value, str):
                 # A value that is not encrypted would be sent in the clear.
                 message = f"it is encrypted, so it must be text, not {type(value).__name__}"
                 raise ValidationError(operation.name, (FieldError(path, message),))
-            text = str.__str__(value) if isinstance(value, str) else int.__repr__(value)
-            return oaep_encrypt(text, key)
+            return oaep_encrypt(str.__str__(value), key)
 
         encrypted = rewrite(schema, body, _is_encrypted, encrypt, "body")
         return {**sections, "body": encrypted if serial is None else {**encrypted, _SERIAL: serial}}
