@@ -127,7 +127,7 @@ def notified(chance: Random, kills: int, store: str, redis: RedisServer | None) 
     url = f"http://127.0.0.1:{receiving}/notify"
     with folder() as here:
         sandbox = sandbox_program(
-            here, port, lambda: control(port, "notifications", {"speed": 300, "copies": 2, "again": True})
+            here, port, lambda: control(port, "notifications", {"speed": 300, "copies": 2, "redeliver": True})
         )
         receive = ("-m", "tests.faults.receiver", str(receiving), store)
         receiver = Program("receiver", here, *receive, ready=lambda: listens(receiving))
@@ -206,7 +206,7 @@ def bulk(chance: Random, kills: int) -> Outcome:
     table = "out_bill_no,openid,transfer_amount\n" + "".join(f"{name},o,{fen}\n" for name, fen in rows.items())
     with folder() as here:
         states = run_bulk(here, table, TRANSFER, chance, kills, outcome)
-        outcome.check("results", states, Counter(done=count))
+        outcome.check("results", states, Counter(succeeded=count))
         with BackgroundSandbox(home=here / "home") as books:
             transfers = [(each["out_bill_no"], each["amount"]) for each in books.control.list("transfers")]
         outcome.check("transfers", sorted(transfers), sorted(rows.items()))
@@ -222,7 +222,7 @@ def bulk_once(chance: Random, kills: int) -> Outcome:
         states = run_bulk(here, "user_id\n" + "\n".join(users) + "\n", PRESIGN, chance, kills, outcome)
         outcome.check("rows without a result", count - states["succeeded"] - states["unknown"], 0)
         with BackgroundSandbox(home=here / "home") as books:
-            made = Counter(each["told"]["user_id"] for each in books.control.list("contracts"))
+            made = Counter(each["echoed"]["user_id"] for each in books.control.list("contracts"))
         outcome.check("done twice", [user for user, times in made.items() if times > 1], [])
         with (here / "out.csv").open(encoding="utf-8-sig", newline="") as file:
             told = {row["user_id"] for row in csv.DictReader(file) if row["result.state"] == "succeeded"}

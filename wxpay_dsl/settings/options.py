@@ -22,7 +22,7 @@ class MerchantOptions(TypedDict, total=False):
 
     #: Serial number of the merchant's certificate (商户API证书序列号), hexadecimal; by default that of ``certificate``.
     serial: str | None
-    #: PEM, DER, a path, a key object, or a :class:`~wxpay_dsl.wechat.signers.local.Signer` (商户API私钥).
+    #: PEM, DER, a path, a key object, or a :class:`~wxpay_dsl.wechat.crypto.signer.Signer` (商户API私钥).
     private_key: Any
     #: The merchant's certificate (商户API证书): PEM, DER, or a path. With ``private_key`` it also serves mutual TLS.
     certificate: Any

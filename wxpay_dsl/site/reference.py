@@ -11,7 +11,7 @@ from wxpay_dsl.core.errors import SdkError
 
 __all__ = ["reference"]
 
-_FIRST: Final = ("Wechatpay", "Response")
+_FIRST: Final = ("Wechatpay", "ClientOptions", "MerchantOptions", "Response")
 #: Modules with public functions for programs without a client: signatures, verification and ciphers.
 _PRIMITIVES: Final = (
     *("crypto.keys", "v3.signing", "v2.signing", "crypto.ciphers", "v2.xml"),
@@ -31,6 +31,9 @@ def reference() -> dict[str, tuple[str, list[str]]]:
             parts["files"].append(exported.__name__)
         elif inspect.isclass(exported):
             parts[_part(exported)].append(f"{exported.__module__}.{exported.__qualname__}")
+    parts["client"].append("wxpay_dsl.core.observe.hooks.Hook")
+    # The keywords of `Wechatpay(…)` and `as_merchant(…)`: their signatures name only these.
+    parts["client"] += [f"wxpay_dsl.settings.options.{name}" for name in ("ClientOptions", "MerchantOptions")]
     return {
         "client": ("客户端 Client", sorted(parts["client"], key=_position)),
         "notifications": ("回调通知 Notifications", parts["notifications"]),

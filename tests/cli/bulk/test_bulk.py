@@ -253,7 +253,7 @@ def test_what_may_not_be_repeated_is_never_sent_twice(
     counts = json.loads(ran.out)
     assert ran.code == 5
     assert (counts["succeeded"], counts["unknown"]) == (32, 8)
-    made = [each["told"]["user_id"] for each in sandbox.control.list("contracts")]
+    made = [each["echoed"]["user_id"] for each in sandbox.control.list("contracts")]
     assert len(made) >= counts["succeeded"]
     assert len(made) == len({*made})
     assert counts == json.loads(wxpay(*command, "--json").out)
