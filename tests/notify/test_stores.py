@@ -16,6 +16,7 @@ from uuid import uuid4
 import pytest
 from redis.asyncio import Redis
 
+from tests.notify.open_files import open_files
 from wxpay_dsl import ConfigurationError
 from wxpay_dsl.notify import Claim, ClaimLostError, Store, StoreUnavailableError
 from wxpay_dsl.notify.stores import Finished, open_store
@@ -131,6 +132,30 @@ async def test_it_may_be_used_from_one_loop_after_another(open_store: Callable[[
     assert await asyncio.to_thread(lambda: asyncio.run(both())) is True
 
 
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+@pytest.mark.parametrize("step", ["claim", "renew", "done"])
+@pytest.mark.parametrize(("later", "has_ended"), [(59.9, False), (60.0, True)])
+async def test_a_lease_ends_when_it_says(kind: str, step: str, later: float, has_ended: bool, tmp_path: Path) -> None:
+    now = [5.0]
+
+    def clock() -> float:
+        return now[0]
+
+    store = MemoryStore(clock=clock) if kind == "memory" else SqliteStore(tmp_path / "n.db", clock=clock)
+    await store.claim(Claim(KEY), 60)
+    now[0] += later
+    other = Claim(KEY)
+    result = store.done(other, b"") if step == "done" else getattr(store, step)(other, 60)
+    assert await result is has_ended
+    await store.close()
+
+
+async def test_a_store_that_was_never_used_can_be_closed(store: Store) -> None:
+    await store.close()
+    await store.close()
+    assert await store.claim(Claim(KEY), 60) is True
+
+
 class TestMemory:
     async def test_it_forgets_what_is_old_and_what_is_too_much(self, monkeypatch: pytest.MonkeyPatch) -> None:
         now = [0.0]
@@ -143,14 +168,6 @@ class TestMemory:
         assert [await store.claim(Claim(str(number)), 0) for number in range(5)] == [True, True, *[Finished()] * 3]
         now[0] = 11
         assert await store.claim(Claim("4"), 60) is True
-
-    @pytest.mark.parametrize(("later", "has_ended"), [(59.9, False), (60.0, True)])
-    async def test_a_lease_ends_when_it_says(self, later: float, has_ended: bool) -> None:
-        now = [5.0]
-        store = MemoryStore(clock=lambda: now[0])
-        await store.claim(Claim(KEY), 60)
-        now[0] += later
-        assert await store.claim(Claim(KEY), 60) is has_ended
 
     @pytest.mark.parametrize(("later", "kept"), [(9.9, Finished(b"yes")), (10.0, True)])
     async def test_what_is_finished_is_kept_as_long_as_told(self, later: float, kept: Finished | bool) -> None:
@@ -185,6 +202,30 @@ class TestSqlite:
         with sqlite3.connect(tmp_path / "n.db") as connection:
             assert connection.execute("SELECT key FROM wxpay_notifications").fetchall() == [("new",)]
 
+    @pytest.mark.parametrize(("later", "remembered"), [(3599.0, True), (3600.0, False)])
+    async def test_it_looks_for_what_is_old_once_an_hour(self, later: float, remembered: bool, tmp_path: Path) -> None:
+        now = [1e9]
+        store = SqliteStore(tmp_path / "n.db", keep=60, clock=lambda: now[0])
+        await store.claim(claim := Claim(KEY), 60)
+        await store.done(claim, b"")
+        now[0] += later
+        await store.claim(Claim("another"), 60)
+        assert (await store.claim(Claim(KEY), 60) == Finished(b"")) is remembered
+        await store.close()
+
+    @pytest.mark.parametrize(("later", "remembered"), [(86400.0, True), (86401.0, False)])
+    async def test_it_remembers_what_is_finished_as_long_as_told(
+        self, later: float, remembered: bool, tmp_path: Path
+    ) -> None:
+        now = [1e9]
+        store = SqliteStore(tmp_path / "n.db", keep=86400, clock=lambda: now[0])
+        await store.claim(claim := Claim(KEY), 60)
+        await store.done(claim, b"")
+        now[0] += later
+        await store.claim(Claim("another"), 60)  # deletes what has expired
+        assert (await store.claim(Claim(KEY), 60) == Finished(b"")) is remembered
+        await store.close()
+
     @pytest.mark.parametrize("own_transaction", [False, True])
     async def test_it_never_forgets_what_is_persistent(self, own_transaction: bool, tmp_path: Path) -> None:
         now = [1e9]
@@ -217,6 +258,68 @@ class TestSqlite:
             await store.claim(Claim(KEY), 60)
         (tmp_path / "nowhere").mkdir()
         assert await store.claim(Claim(KEY), 60) is True
+        await store.close()
+
+    @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="only Linux lists open files there")
+    async def test_a_file_that_is_no_database_is_told_and_not_left_open(self, tmp_path: Path) -> None:
+        (tmp_path / "n.db").write_bytes(b"something else " * 100)
+        store = SqliteStore(tmp_path / "n.db")
+        with pytest.raises(StoreUnavailableError, match="not a database") as caught:
+            await store.claim(Claim(KEY), 60)
+        assert [name for name in open_files() if str(tmp_path) in name] == []
+        await store.close()
+        assert "n.db" in str(caught.value)  # which holds the frames, and with them what they hold, until here
+
+    async def test_a_transaction_that_fails_is_rolled_back_and_the_next_is_tried_anew(self, tmp_path: Path) -> None:
+        store = SqliteStore(tmp_path / "n.db")
+        await store.claim(Claim("first"), 60)
+        with sqlite3.connect(tmp_path / "n.db", isolation_level=None, timeout=0) as other:
+            other.execute("DROP TABLE wxpay_notifications")
+            with pytest.raises(StoreUnavailableError, match="no such table") as caught:
+                await store.claim(Claim(KEY), 60)
+            other.execute("BEGIN IMMEDIATE")  # nobody holds a lock
+            other.execute("COMMIT")
+        other.close()
+        assert await store.claim(Claim(KEY), 60) is True
+        await store.close()
+        assert caught.value.__cause__ is not None
+
+    @pytest.mark.parametrize(("timeout", "frees"), [(60.0, True), (1.1, False)])
+    async def test_a_file_that_is_locked_when_it_is_opened_is_waited_for_and_then_told(
+        self, timeout: float, frees: bool, tmp_path: Path
+    ) -> None:
+        other = sqlite3.connect(tmp_path / "n.db", isolation_level=None)
+        other.execute("CREATE TABLE orders (number TEXT)")
+        other.execute("BEGIN EXCLUSIVE")
+        store = SqliteStore(tmp_path / "n.db", timeout=timeout)
+        claiming = asyncio.create_task(store.claim(Claim(KEY), 60))
+        if frees:
+            await asyncio.sleep(0.1)
+            other.execute("COMMIT")
+            assert await claiming is True
+        else:
+            with pytest.raises(StoreUnavailableError, match="locked"):
+                await asyncio.wait_for(claiming, 60)
+        other.close()
+        await store.close()
+
+    async def test_steps_that_wait_share_transactions_of_at_most_256(self, tmp_path: Path) -> None:
+        """The commit is what takes time; and no transaction is so long that others wait for it in vain."""
+        store, in_step, go_on = SqliteStore(tmp_path / "n.db", timeout=60), threading.Event(), threading.Event()
+        statements: list[str] = []
+
+        def wait(connection: sqlite3.Connection) -> None:
+            connection.set_trace_callback(statements.append)
+            in_step.set()
+            assert go_on.wait(60)
+
+        waiting = asyncio.create_task(store._do(wait))
+        assert await asyncio.to_thread(in_step.wait, 60)
+        claiming = [asyncio.create_task(store.claim(Claim(str(number)), 60)) for number in range(512)]
+        await asyncio.sleep(0)  # all of them are in the queue
+        go_on.set()
+        assert await asyncio.gather(waiting, *claiming) == [None, *[True] * 512]
+        assert statements.count("COMMIT") == 1 + 2
         await store.close()
 
     async def test_a_lock_that_somebody_holds_is_waited_for_and_then_told(self, tmp_path: Path) -> None:
