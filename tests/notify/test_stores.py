@@ -6,6 +6,7 @@ import asyncio
 import gc
 import multiprocessing
 import sqlite3
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
@@ -16,7 +17,9 @@ from uuid import uuid4
 import pytest
 from redis.asyncio import Redis
 
+from tests.leap import leap
 from tests.notify.open_files import open_files
+from tests.patience import until
 from wxpay_dsl import ConfigurationError
 from wxpay_dsl.notify import Claim, ClaimLostError, Store, StoreUnavailableError
 from wxpay_dsl.notify.stores import Finished, open_store
@@ -452,6 +455,68 @@ class TestRedis:
         await store.close()
         assert store._clients == {}
         gc.collect()
+
+    async def test_leases_and_marks_end_when_they_are_told(self, redis_url: str) -> None:
+        prefix, day = f"{uuid4().hex}:", 86400
+        store, asking = RedisStore(redis_url, prefix=prefix, timeout=60, keep=3 * day), Redis.from_url(redis_url)
+
+        async def days_left(key: str) -> float:
+            left = int(await asking.pttl(prefix + key))
+            return left / 1000 / day if left > 0 else left
+
+        for name, persistent in (("dated", False), ("undated", True)):
+            claim = Claim(name, persistent=persistent)
+            await store.claim(claim, day)
+            assert 1 - 60 / day < await days_left(name) <= 1
+            await store.renew(claim, 2 * day)
+            assert 2 - 60 / day < await days_left(name) <= 2
+            await store.done(claim, b"")
+        assert 3 - 60 / day < await days_left("dated") <= 3
+        assert await days_left("undated") == -1, "it has no end"
+        assert await store.claim(Claim("at once"), 0) is True
+        await store.close()
+        await asking.aclose()
+
+    async def test_a_connection_that_was_closed_meanwhile_is_replaced(self, redis_url: str) -> None:
+        store, asking = RedisStore(redis_url, prefix=f"{uuid4().hex}:", timeout=60), Redis.from_url(redis_url)
+        assert await store.claim(claim := Claim(KEY), 60) is True
+        await asking.client_kill_filter(_id=str(await store._client().client_id()))
+        assert await store.renew(claim, 60) is True
+        await store.close()
+        await asking.aclose()
+
+    async def test_the_whole_of_a_step_takes_at_most_twice_the_timeout(self) -> None:
+        """For connecting, asking, and asking again. The server here accepts, and says nothing to the point."""
+        asked = 0
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal asked
+            while data := await reader.read(65536):
+                asked += data.count(b"EVAL")
+                writer.write(b"+OK\r\n" * data.count(b"SETINFO"))
+            writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        store = RedisStore(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0", timeout=1000)
+        claiming = asyncio.create_task(store.claim(Claim(KEY), 60))
+        await until(lambda: asked == 1)
+        await asyncio.sleep(0.05)  # it waits for the answer
+        leap(1500)
+        await until(lambda: asked == 2)  # until 2500 it would wait for this one
+        leap(400)
+        await asyncio.wait((claiming,), timeout=0.1)
+        assert not claiming.done()
+        leap(200)
+        with pytest.raises(StoreUnavailableError, match="does not answer"):
+            await asyncio.wait_for(claiming, 60)
+        await store.close()
+        server.close()
+        await server.wait_closed()
+
+    def test_without_its_client_it_says_what_to_install(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(sys.modules, "redis.asyncio", None)
+        with pytest.raises(ConfigurationError, match=r"pip install 'wxpay-dsl\[redis\]'"):
+            RedisStore("redis://localhost:1/0")
 
 
 @pytest.mark.parametrize(
