@@ -15,6 +15,7 @@ import argparse
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -112,7 +113,7 @@ def main() -> int:
             if not options.report:
                 run(
                     name,
-                    table[name]["tests"],
+                    table[name],
                     options.folder,
                     again=options.again,
                     redis=redis,
@@ -134,12 +135,14 @@ def copy(tree: Path) -> None:
             shutil.copy2(source, target)
 
 
-def run(name: str, tests: list[str], folder: Path, *, again: bool, redis: str, timeout: float) -> None:
+def run(name: str, entry: Mapping[str, Any], folder: Path, *, again: bool, redis: str, timeout: float) -> None:
     """Tests the changes that were not tested yet."""
     session, config = session_of(name, folder), folder / f"{name.replace('/', '-')}.toml"
     address = folder / "preloaded.socket"
     program = "tests/mutants/preloaded.py"
-    command = f"{sys.executable} -S -E {program} run {address} -q -x -p no:cacheprovider {' '.join(tests)}"
+    selected = ["-k", entry["select"]] if "select" in entry else []
+    arguments = ["run", address, "-q", "-x", "-p", "no:cacheprovider", *entry["tests"], *selected]
+    command = shlex.join([sys.executable, "-S", "-E", program, *map(str, arguments)])
     config.write_text(
         f'[cosmic-ray]\nmodule-path = "wxpay_dsl/{name}.py"\ntimeout = {timeout}\nexcluded-modules = []\n'
         f'test-command = {json.dumps(command)}\n[cosmic-ray.distributor]\nname = "local"\n'
