@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import inspect
 import multiprocessing
 import sqlite3
 import sys
@@ -533,6 +534,12 @@ class TestRedis:
 )
 def test_a_store_is_told_by_its_url(where: Any, kind: str) -> None:
     assert type(open_store(where)).__name__ == kind
+
+
+@pytest.mark.parametrize(("kind", "seconds"), [(SqliteStore, 2.0), (RedisStore, 1.0)])
+def test_a_store_is_waited_for_less_than_the_service_waits_for_us(kind: Any, seconds: float) -> None:
+    """It waits for five seconds, and Redis may be asked twice."""
+    assert inspect.signature(kind).parameters["timeout"].default == seconds
 
 
 def test_a_store_of_ones_own_is_taken_as_it_is() -> None:
