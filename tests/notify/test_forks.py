@@ -145,6 +145,13 @@ def test_a_store_that_could_not_be_closed_in_time_is_not_used_in_the_child(
     asyncio.run(store.close())
 
 
+def test_a_store_that_was_not_used_before_the_fork_is_used_on_both_sides(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "n.db")
+    assert in_child(lambda: asyncio.run(store.claim(Claim("1"), 60))) is True
+    assert asyncio.run(store.claim(Claim("1"), 60)) is False
+    asyncio.run(store.close())
+
+
 def test_a_fork_waits_for_the_current_transaction_beyond_the_timeout(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -274,6 +274,14 @@ class TestSqlite:
         await store.close()
         assert "n.db" in str(caught.value)  # which holds the frames, and with them what they hold, until here
 
+    @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="only Linux lists open files there")
+    async def test_a_store_that_was_closed_has_no_file_open(self, tmp_path: Path) -> None:
+        store = SqliteStore(tmp_path / "n.db")
+        await store.claim(Claim(KEY), 60)
+        assert [name for name in open_files() if str(tmp_path) in name] != []
+        await store.close()
+        assert [name for name in open_files() if str(tmp_path) in name] == []
+
     async def test_a_transaction_that_fails_is_rolled_back_and_the_next_is_tried_anew(self, tmp_path: Path) -> None:
         store = SqliteStore(tmp_path / "n.db")
         await store.claim(Claim("first"), 60)
