@@ -159,7 +159,13 @@ class TestMovedFields:
         with pytest.raises(MalformedNotificationError, match="names no merchant"):
             await Notifications(sender.merchant_keys).parse({}, sender.xml({}).body, MCHID)
 
-    @pytest.mark.parametrize("attach", ["a=1&b=2", "uid=7&total_fee=100&out_trade_no=1", "M&M", "&=", "a&b=c"])
+    @pytest.mark.parametrize(
+        "attach",
+        [
+            *("a=1&b=2", "uid=7&total_fee=100&out_trade_no=1", "M&M", "&=", "a&b=c"),
+            *("a=1&attach=2", "a=1&bank_type=CFT"),  # its own name, and that of the next field: no field is there twice
+        ],
+    )
     async def test_a_merchants_own_text_is_read(self, attach: str, sender: Sender) -> None:
         event = await Notifications(sender.merchant_keys).parse({}, sender.xml({**PAYMENT_V2, "attach": attach}).body)
         assert (event.type, event.resource["attach"]) == ("v2/transaction-success", attach)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import multiprocessing
 import os
 import signal
@@ -364,9 +365,11 @@ class TestFaults:
         assert await one.deliver(wire) == 204
         store.gone |= {"claim"}
         assert await one.deliver(wire) == 204
-        store.gone.clear()
         leap(40)
         await until(lambda: store.calls.count("done") == 2)
+        store.gone.clear()
+        leap(40)
+        await until(lambda: store.calls.count("done") == 3)
         assert await Machine(sender, store, effects).deliver(wire) == 204
         assert len(effects) == 1
         await one.notifications.close()
@@ -443,18 +446,196 @@ class TestFaults:
         slept, other = Machine(sender, store, effects), Machine(sender, store, effects)
         wire = sender.event()
         slept.may_end.clear()
-        delivery = asyncio.create_task(slept.deliver(wire))
+        delivery = asyncio.create_task(slept.notifications.handle(wire.headers, wire.body))
         await slept.begun.wait()
         ((key, _),) = store._claims.items()
         store._claims[key] = ("somebody else's", time.monotonic() + 1)
         leap(40)
         await until(lambda: "another delivery has it" in caplog.text)
         slept.may_end.set()
-        assert await delivery == 503
+        refused = await delivery
+        assert (refused.status, refused.reason) == (503, "another delivery of it is being handled")
         await asyncio.sleep(0.1)
         assert effects == []
         await other.deliver_until_accepted(wire)
         assert len(effects) == 1
+
+    async def test_a_handler_that_is_cancelled_is_not_told_as_another_delivery(self, sender: Sender) -> None:
+        one = Machine(sender, _Flaky(), [])
+        one.may_end.clear()
+        wire = sender.event()
+        delivery = asyncio.create_task(one.notifications.handle(wire.headers, wire.body))
+        await one.begun.wait()
+        await one.notifications.close(grace=0)
+        refused = await delivery
+        assert (refused.status, refused.reason) == (503, "it is still being handled")
+
+    async def test_it_is_renewed_three_times_in_a_lease_and_no_more_once_it_ended(self, sender: Sender) -> None:
+        """Of 12,000 seconds: nobody is so slow that it matters here."""
+        store = _Flaky()
+        one = Machine(sender, store, [], lease=12_000.0, ack_timeout=11_000.0, handler_timeout=100_000)
+        one.may_end.clear()
+        wire = sender.event()
+        delivery = asyncio.create_task(one.deliver(wire))
+        await one.begun.wait()
+        for times in (0, 1):
+            leap(3100)
+            await asyncio.sleep(0.05)
+            assert store.calls.count("renew") == times
+            leap(1000)
+            await until(lambda times=times: store.calls.count("renew") == times + 1)
+        one.may_end.set()
+        assert await delivery == 204
+        leap(5000)
+        await asyncio.sleep(0.05)
+        assert store.calls == ["claim", "renew", "renew", "done"]
+        await one.notifications.close()
+
+    async def test_a_mark_is_tried_again_three_times_in_a_lease(self, sender: Sender) -> None:
+        store = _Flaky()
+        one = Machine(sender, store, [], lease=12_000.0)
+        store.gone.add("done")
+        assert await one.deliver(sender.event()) == 204
+        await asyncio.sleep(0)  # the next try has begun to wait
+        for times in (1, 2):
+            leap(3100)
+            await asyncio.sleep(0.05)
+            assert store.calls.count("done") == times
+            leap(1000)
+            await until(lambda times=times: store.calls.count("done") == times + 1)
+        store.gone.clear()
+        await one.notifications.close()
+
+    async def test_a_store_that_does_not_answer_in_time_gets_the_claim_back(self, sender: Sender) -> None:
+        class Hanging(_Flaky):
+            hangs = True
+
+            async def claim(self, claim: Claim, lease: float) -> Finished | bool:
+                taken = await super().claim(claim, lease)
+                if self.hangs:
+                    await asyncio.sleep(3600)
+                return taken
+
+        store, effects = Hanging(), []
+        one = Machine(sender, store, effects, ack_timeout=0.1)
+        wire = sender.event()
+        refused = await one.notifications.handle(wire.headers, wire.body)
+        assert (refused.status, refused.reason) == (503, "the store is unavailable")
+        await until(lambda: "release" in store.calls)
+        store.hangs = False
+        patient = Machine(sender, store, effects)
+        assert await patient.deliver(wire) == 204
+        assert len(effects) == 1
+
+    async def test_a_lease_that_ran_out_here_does_not_run_it_twice_here(self, sender: Sender) -> None:
+        """Two deliveries get the claim, because the lease of the first had expired when the second asked."""
+
+        class Generous(_Flaky):
+            async def claim(self, claim: Claim, lease: float) -> Finished | bool:
+                self._ask("claim")
+                await asyncio.sleep(0)
+                return True
+
+        store, effects = Generous(), []
+        one = Machine(sender, store, effects)
+        one.may_end.clear()
+        wire = sender.event()
+        deliveries = [asyncio.create_task(one.deliver(wire)) for _ in range(2)]
+        await one.begun.wait()
+        await until(lambda: "release" in store.calls)
+        one.may_end.set()
+        assert sorted(await asyncio.gather(*deliveries)) == [204, 503]
+        assert len(effects) == 1
+        assert store.calls.count("release") == 1
+        await one.notifications.close()
+
+    async def test_a_claim_that_cannot_be_given_back_is_told(
+        self, sender: Sender, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        store = _Flaky()
+        notifications = Notifications(sender.merchant_keys, store=store, **PATIENT)
+
+        @notifications.fallback
+        async def handler(notification: Notification[Any]) -> None:
+            raise LookupError("no such order")
+
+        store.gone.add("release")
+        wire = sender.event()
+        assert (await notifications.handle(wire.headers, wire.body)).status == 500
+        assert "not released" in caplog.text
+        assert (await notifications.handle(wire.headers, wire.body)).status == 503
+        await notifications.close()
+
+    @pytest.mark.parametrize("lost", [False, True])
+    async def test_a_mark_that_came_too_late_is_told(
+        self, lost: bool, sender: Sender, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        store = _Flaky()
+        one = Machine(sender, store, [])
+        one.may_end.clear()
+        wire = sender.event()
+        delivery = asyncio.create_task(one.deliver(wire))
+        await one.begun.wait()
+        if lost:
+            ((key, _),) = store._claims.items()
+            store._claims[key] = ("somebody else's", time.monotonic() + 3600)
+        one.may_end.set()
+        assert await delivery == 204
+        assert ("its lease had expired" in caplog.text) is lost
+
+    async def test_a_mark_that_a_stop_interrupts_is_made_all_the_same(self, sender: Sender) -> None:
+        class Slow(_Flaky):
+            def __init__(self) -> None:
+                super().__init__()
+                self.marking = asyncio.Event()
+
+            async def done(self, claim: Claim, answer: bytes) -> bool:
+                if not self.marking.is_set():
+                    self.marking.set()
+                    await asyncio.sleep(3600)
+                return await super().done(claim, answer)
+
+        store, effects = Slow(), []
+        one = Machine(sender, store, effects)
+        wire = sender.event()
+        delivery = asyncio.create_task(one.deliver(wire))
+        await store.marking.wait()
+        await one.notifications.close(grace=0)
+        assert await delivery == 204
+        assert await Machine(sender, store, effects).deliver(wire) == 204
+        assert len(effects) == 1
+
+    def test_a_loop_that_is_closed_in_mid_handler_holds_nothing_up(self, sender: Sender) -> None:
+        """As by a server that makes a loop for each request and does not wait for what is left in it."""
+        store, effects = _Flaky(), []
+        notifications = Notifications(sender.merchant_keys, store=store, ack_timeout=0.1, lease=120.0)
+        hangs = True
+
+        @notifications.fallback
+        async def handler(notification: Notification[Any]) -> None:
+            if hangs:
+                await asyncio.sleep(3600)
+            effects.append(notification.id)
+
+        wire = sender.event()
+        loop = asyncio.new_event_loop()
+        assert loop.run_until_complete(notifications.handle(wire.headers, wire.body)).status == 503
+        left = asyncio.all_tasks(loop)
+        loop.close()
+        ((key, held),) = store._claims.items()
+
+        async def again() -> int:
+            return (await notifications.handle(wire.headers, wire.body)).status
+
+        hangs = False
+        assert asyncio.run(again()) == 503, "its lease has not expired yet"
+        store._claims[key] = (held[0], 0.0)
+        assert asyncio.run(again()) == 204
+        assert len(effects) == 1
+        for task in left:
+            task._log_destroy_pending = False  # type: ignore[attr-defined]  # it is meant to be lost
+        left.clear()
+        gc.collect()
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.notify.conftest import Sender
+from tests.notify.open_files import open_files
 from wxpay_dsl import Notifications
 from wxpay_dsl.core.forking import ForkSafeLock
 from wxpay_dsl.notify import Claim, StoreUnavailableError
@@ -103,13 +104,7 @@ def test_no_file_of_sqlite_is_open_at_the_fork(tmp_path: Path) -> None:
     asyncio.run(claimed_and_marked(store, "before"))
 
     def inherited() -> list[str]:
-        found = []
-        for descriptor in Path("/proc/self/fd").iterdir():
-            try:
-                found.append(str(descriptor.readlink()))
-            except OSError:
-                continue
-        return [name for name in found if "n.db" in name]
+        return [name for name in open_files() if "n.db" in name]
 
     assert inherited() != []
     assert in_child(inherited) == []
@@ -147,6 +142,34 @@ def test_a_store_that_could_not_be_closed_in_time_is_not_used_in_the_child(
     thread.join(60)
     assert claiming == [True]
     assert asyncio.run(store.claim(Claim("1"), 60)) is False
+    asyncio.run(store.close())
+
+
+def test_a_store_that_was_not_used_before_the_fork_is_used_on_both_sides(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "n.db")
+    assert in_child(lambda: asyncio.run(store.claim(Claim("1"), 60))) is True
+    assert asyncio.run(store.claim(Claim("1"), 60)) is False
+    asyncio.run(store.close())
+
+
+def test_a_fork_waits_for_the_current_transaction_beyond_the_timeout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wxpay_dsl.notify.stores.sqlite._FORK_GRACE", 60.0)
+    in_step, go_on = threading.Event(), threading.Event()
+
+    def clock() -> float:  # which every transaction looks at
+        in_step.set()
+        assert go_on.wait(60)
+        return time.time()
+
+    store = SqliteStore(tmp_path / "n.db", timeout=0, clock=clock)
+    thread = threading.Thread(target=lambda: asyncio.run(store.claim(Claim("parent"), 60)))
+    thread.start()
+    assert in_step.wait(60)
+    threading.Timer(0.2, go_on.set).start()
+    assert in_child(lambda: asyncio.run(store.claim(Claim("child"), 60))) is True
+    thread.join(60)
     asyncio.run(store.close())
 
 

@@ -139,8 +139,10 @@ class TestRefund:
         self, sender: Sender, notifications: Notifications
     ) -> None:
         sealed = ciphers.ecb_encrypt("<root><refund_id>1</refund_id></root>", sender.merchant.apiv2_key)
-        wire = sender.xml({**PAYMENT_V2, "req_info": sealed, "refund_fee": "999999"}, sign_type=None)
+        outside = {"req_info": sealed, "refund_fee": "999999", "time_end": "20140903131540"}
+        wire = sender.xml({**PAYMENT_V2, **outside}, sign_type=None)
         event = await notifications.parse({}, wire.body)
+        assert event.create_time is None
         assert event.type == "v2/refund-processed"
         assert event.resource == {"refund_id": "1"}
 

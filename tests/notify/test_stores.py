@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import inspect
 import multiprocessing
 import sqlite3
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
@@ -16,6 +18,9 @@ from uuid import uuid4
 import pytest
 from redis.asyncio import Redis
 
+from tests.leap import leap
+from tests.notify.open_files import open_files
+from tests.patience import until
 from wxpay_dsl import ConfigurationError
 from wxpay_dsl.notify import Claim, ClaimLostError, Store, StoreUnavailableError
 from wxpay_dsl.notify.stores import Finished, open_store
@@ -131,6 +136,30 @@ async def test_it_may_be_used_from_one_loop_after_another(open_store: Callable[[
     assert await asyncio.to_thread(lambda: asyncio.run(both())) is True
 
 
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+@pytest.mark.parametrize("step", ["claim", "renew", "done"])
+@pytest.mark.parametrize(("later", "has_ended"), [(59.9, False), (60.0, True)])
+async def test_a_lease_ends_when_it_says(kind: str, step: str, later: float, has_ended: bool, tmp_path: Path) -> None:
+    now = [5.0]
+
+    def clock() -> float:
+        return now[0]
+
+    store = MemoryStore(clock=clock) if kind == "memory" else SqliteStore(tmp_path / "n.db", clock=clock)
+    await store.claim(Claim(KEY), 60)
+    now[0] += later
+    other = Claim(KEY)
+    result = store.done(other, b"") if step == "done" else getattr(store, step)(other, 60)
+    assert await result is has_ended
+    await store.close()
+
+
+async def test_a_store_that_was_never_used_can_be_closed(store: Store) -> None:
+    await store.close()
+    await store.close()
+    assert await store.claim(Claim(KEY), 60) is True
+
+
 class TestMemory:
     async def test_it_forgets_what_is_old_and_what_is_too_much(self, monkeypatch: pytest.MonkeyPatch) -> None:
         now = [0.0]
@@ -143,14 +172,6 @@ class TestMemory:
         assert [await store.claim(Claim(str(number)), 0) for number in range(5)] == [True, True, *[Finished()] * 3]
         now[0] = 11
         assert await store.claim(Claim("4"), 60) is True
-
-    @pytest.mark.parametrize(("later", "has_ended"), [(59.9, False), (60.0, True)])
-    async def test_a_lease_ends_when_it_says(self, later: float, has_ended: bool) -> None:
-        now = [5.0]
-        store = MemoryStore(clock=lambda: now[0])
-        await store.claim(Claim(KEY), 60)
-        now[0] += later
-        assert await store.claim(Claim(KEY), 60) is has_ended
 
     @pytest.mark.parametrize(("later", "kept"), [(9.9, Finished(b"yes")), (10.0, True)])
     async def test_what_is_finished_is_kept_as_long_as_told(self, later: float, kept: Finished | bool) -> None:
@@ -185,6 +206,30 @@ class TestSqlite:
         with sqlite3.connect(tmp_path / "n.db") as connection:
             assert connection.execute("SELECT key FROM wxpay_notifications").fetchall() == [("new",)]
 
+    @pytest.mark.parametrize(("later", "remembered"), [(3599.0, True), (3600.0, False)])
+    async def test_it_looks_for_what_is_old_once_an_hour(self, later: float, remembered: bool, tmp_path: Path) -> None:
+        now = [1e9]
+        store = SqliteStore(tmp_path / "n.db", keep=60, clock=lambda: now[0])
+        await store.claim(claim := Claim(KEY), 60)
+        await store.done(claim, b"")
+        now[0] += later
+        await store.claim(Claim("another"), 60)
+        assert (await store.claim(Claim(KEY), 60) == Finished(b"")) is remembered
+        await store.close()
+
+    @pytest.mark.parametrize(("later", "remembered"), [(86400.0, True), (86401.0, False)])
+    async def test_it_remembers_what_is_finished_as_long_as_told(
+        self, later: float, remembered: bool, tmp_path: Path
+    ) -> None:
+        now = [1e9]
+        store = SqliteStore(tmp_path / "n.db", keep=86400, clock=lambda: now[0])
+        await store.claim(claim := Claim(KEY), 60)
+        await store.done(claim, b"")
+        now[0] += later
+        await store.claim(Claim("another"), 60)  # deletes what has expired
+        assert (await store.claim(Claim(KEY), 60) == Finished(b"")) is remembered
+        await store.close()
+
     @pytest.mark.parametrize("own_transaction", [False, True])
     async def test_it_never_forgets_what_is_persistent(self, own_transaction: bool, tmp_path: Path) -> None:
         now = [1e9]
@@ -217,6 +262,76 @@ class TestSqlite:
             await store.claim(Claim(KEY), 60)
         (tmp_path / "nowhere").mkdir()
         assert await store.claim(Claim(KEY), 60) is True
+        await store.close()
+
+    @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="only Linux lists open files there")
+    async def test_a_file_that_is_no_database_is_told_and_not_left_open(self, tmp_path: Path) -> None:
+        (tmp_path / "n.db").write_bytes(b"something else " * 100)
+        store = SqliteStore(tmp_path / "n.db")
+        with pytest.raises(StoreUnavailableError, match="not a database") as caught:
+            await store.claim(Claim(KEY), 60)
+        assert [name for name in open_files() if str(tmp_path) in name] == []
+        await store.close()
+        assert "n.db" in str(caught.value)  # which holds the frames, and with them what they hold, until here
+
+    @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="only Linux lists open files there")
+    async def test_a_store_that_was_closed_has_no_file_open(self, tmp_path: Path) -> None:
+        store = SqliteStore(tmp_path / "n.db")
+        await store.claim(Claim(KEY), 60)
+        assert [name for name in open_files() if str(tmp_path) in name] != []
+        await store.close()
+        assert [name for name in open_files() if str(tmp_path) in name] == []
+
+    async def test_a_transaction_that_fails_is_rolled_back_and_the_next_is_tried_anew(self, tmp_path: Path) -> None:
+        store = SqliteStore(tmp_path / "n.db")
+        await store.claim(Claim("first"), 60)
+        with sqlite3.connect(tmp_path / "n.db", isolation_level=None, timeout=0) as other:
+            other.execute("DROP TABLE wxpay_notifications")
+            with pytest.raises(StoreUnavailableError, match="no such table") as caught:
+                await store.claim(Claim(KEY), 60)
+            other.execute("BEGIN IMMEDIATE")  # nobody holds a lock
+            other.execute("COMMIT")
+        other.close()
+        assert await store.claim(Claim(KEY), 60) is True
+        await store.close()
+        assert caught.value.__cause__ is not None
+
+    @pytest.mark.parametrize(("timeout", "frees"), [(60.0, True), (1.1, False)])
+    async def test_a_file_that_is_locked_when_it_is_opened_is_waited_for_and_then_told(
+        self, timeout: float, frees: bool, tmp_path: Path
+    ) -> None:
+        other = sqlite3.connect(tmp_path / "n.db", isolation_level=None)
+        other.execute("CREATE TABLE orders (number TEXT)")
+        other.execute("BEGIN EXCLUSIVE")
+        store = SqliteStore(tmp_path / "n.db", timeout=timeout)
+        claiming = asyncio.create_task(store.claim(Claim(KEY), 60))
+        if frees:
+            await asyncio.sleep(0.1)
+            other.execute("COMMIT")
+            assert await claiming is True
+        else:
+            with pytest.raises(StoreUnavailableError, match="locked"):
+                await asyncio.wait_for(claiming, 60)
+        other.close()
+        await store.close()
+
+    async def test_steps_that_wait_share_transactions_of_at_most_256(self, tmp_path: Path) -> None:
+        """The commit is what takes time; and no transaction is so long that others wait for it in vain."""
+        store, in_step, go_on = SqliteStore(tmp_path / "n.db", timeout=60), threading.Event(), threading.Event()
+        statements: list[str] = []
+
+        def wait(connection: sqlite3.Connection) -> None:
+            connection.set_trace_callback(statements.append)
+            in_step.set()
+            assert go_on.wait(60)
+
+        waiting = asyncio.create_task(store._do(wait))
+        assert await asyncio.to_thread(in_step.wait, 60)
+        claiming = [asyncio.create_task(store.claim(Claim(str(number)), 60)) for number in range(512)]
+        await asyncio.sleep(0)  # all of them are in the queue
+        go_on.set()
+        assert await asyncio.gather(waiting, *claiming) == [None, *[True] * 512]
+        assert statements.count("COMMIT") == 1 + 2
         await store.close()
 
     async def test_a_lock_that_somebody_holds_is_waited_for_and_then_told(self, tmp_path: Path) -> None:
@@ -350,6 +465,68 @@ class TestRedis:
         assert store._clients == {}
         gc.collect()
 
+    async def test_leases_and_marks_end_when_they_are_told(self, redis_url: str) -> None:
+        prefix, day = f"{uuid4().hex}:", 86400
+        store, asking = RedisStore(redis_url, prefix=prefix, timeout=60, keep=3 * day), Redis.from_url(redis_url)
+
+        async def days_left(key: str) -> float:
+            left = int(await asking.pttl(prefix + key))
+            return left / 1000 / day if left > 0 else left
+
+        for name, persistent in (("dated", False), ("undated", True)):
+            claim = Claim(name, persistent=persistent)
+            await store.claim(claim, day)
+            assert 1 - 60 / day < await days_left(name) <= 1
+            await store.renew(claim, 2 * day)
+            assert 2 - 60 / day < await days_left(name) <= 2
+            await store.done(claim, b"")
+        assert 3 - 60 / day < await days_left("dated") <= 3
+        assert await days_left("undated") == -1, "it has no end"
+        assert await store.claim(Claim("at once"), 0) is True
+        await store.close()
+        await asking.aclose()
+
+    async def test_a_connection_that_was_closed_meanwhile_is_replaced(self, redis_url: str) -> None:
+        store, asking = RedisStore(redis_url, prefix=f"{uuid4().hex}:", timeout=60), Redis.from_url(redis_url)
+        assert await store.claim(claim := Claim(KEY), 60) is True
+        await asking.client_kill_filter(_id=str(await store._client().client_id()))
+        assert await store.renew(claim, 60) is True
+        await store.close()
+        await asking.aclose()
+
+    async def test_the_whole_of_a_step_takes_at_most_twice_the_timeout(self) -> None:
+        """For connecting, asking, and asking again. The server here accepts, and says nothing to the point."""
+        asked = 0
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal asked
+            while data := await reader.read(65536):
+                asked += data.count(b"EVAL")
+                writer.write(b"+OK\r\n" * data.count(b"SETINFO"))
+            writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        store = RedisStore(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0", timeout=1000)
+        claiming = asyncio.create_task(store.claim(Claim(KEY), 60))
+        await until(lambda: asked == 1)
+        await asyncio.sleep(0.05)  # it waits for the answer
+        leap(1500)
+        await until(lambda: asked == 2 or claiming.done())  # until 2500 it would wait for this one
+        leap(400)
+        await asyncio.wait((claiming,), timeout=0.1)
+        assert not claiming.done()
+        leap(200)
+        with pytest.raises(StoreUnavailableError, match="does not answer"):
+            await asyncio.wait_for(claiming, 60)
+        await store.close()
+        server.close()
+        await server.wait_closed()
+
+    def test_without_its_client_it_says_what_to_install(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(sys.modules, "redis.asyncio", None)
+        with pytest.raises(ConfigurationError, match=r"pip install 'wxpay-dsl\[redis\]'"):
+            RedisStore("redis://localhost:1/0")
+
 
 @pytest.mark.parametrize(
     ("where", "kind"),
@@ -365,6 +542,12 @@ class TestRedis:
 )
 def test_a_store_is_told_by_its_url(where: Any, kind: str) -> None:
     assert type(open_store(where)).__name__ == kind
+
+
+@pytest.mark.parametrize(("kind", "seconds"), [(SqliteStore, 2.0), (RedisStore, 1.0)])
+def test_a_store_is_waited_for_less_than_the_service_waits_for_us(kind: Any, seconds: float) -> None:
+    """It waits for five seconds, and Redis may be asked twice."""
+    assert inspect.signature(kind).parameters["timeout"].default == seconds
 
 
 def test_a_store_of_ones_own_is_taken_as_it_is() -> None:

@@ -261,10 +261,11 @@ class _Writer:
             self._tidy(connection)
             connection.execute("COMMIT")
         except Exception as error:  # noqa: BLE001 - the callers raise it
+            if connection is not None:
+                with suppress(sqlite3.Error):
+                    connection.close()  # rolls back, before anybody is told, who may then write at once
             for _, future in batch:
                 future.set_exception(error)
-            if connection is not None:
-                connection.close()  # rolls back
             return None
         for (_, future), result in zip(batch, results, strict=True):
             future.set_result(result)
