@@ -1,12 +1,13 @@
-"""批量转账：SAQ 任务队列（Redis），多个工作进程，杀掉哪个都不丢不重 · Bulk transfers on SAQ over Redis, many workers.
+"""批量转账：SAQ 任务队列（Redis），多个工作进程 · Bulk transfers with SAQ, a task queue over Redis, in several workers.
 
 pip install wxpay-dsl 'saq[redis]'
 REDIS_URL=redis://… WXPAY_PROFILE=wxpay.toml saq bulk_transfer.settings --workers 4
-REDIS_URL=redis://… python bulk_transfer.py rows.csv      # 入队，等到每行都有结果 · enqueues, and waits for every row
+REDIS_URL=redis://… python bulk_transfer.py rows.csv      # 入队，等待每行的结果 · enqueue all rows, wait for results
 
-不重：单号就是任务的键，重发总用同一个单号 · Nothing twice: the bill's number is the job's key, in every attempt.
-不丢：没做完的任务回到队列 · Nothing lost: a job that a dead worker held goes back to the queue.
-SAQ 的清扫半途被杀会丢任务，等结果的一方也看着 · A killed sweep of SAQ's loses its job: whoever waits looks too.
+不重复：单号是任务的键，重试总用同一个单号 · No duplicates: the bill number is the job's key in every attempt.
+不丢失：工作进程崩溃后，任务回到队列 · No losses: if a worker crashes, its job returns to the queue.
+SAQ 清扫任务时被杀会丢失任务，所以等待结果的进程也检查 · SAQ can lose a job if it is killed while it
+sweeps; therefore the process that waits for the results checks the jobs too.
 """
 
 from __future__ import annotations
@@ -27,14 +28,14 @@ from saq.job import Status
 from wxpay_dsl import RateLimitError, ServiceError, wxpay
 
 APPID = os.environ.get("APPID", "wx8888888888888888")
-#: 秒；超过即视为工作进程已死，应大于调用的时限 · Seconds until a worker counts as dead: more than a call takes.
-PATIENCE = int(os.environ.get("PATIENCE", "60"))
+#: 秒；超过即视为工作进程已崩溃，应大于调用的时限 · Seconds after which a worker counts as crashed; longer than a call.
+JOB_TIMEOUT = int(os.environ.get("JOB_TIMEOUT", "60"))
 
 queue = Queue.from_url(os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0"), name="transfers")
 
 
 async def transfer(context: Mapping[str, Any], *, out_bill_no: str, openid: str, amount: int) -> dict[str, str]:
-    """转一笔；抛出即由队列重试 · One transfer; what is raised, the queue tries again."""
+    """一笔转账；抛出异常时由队列重试 · One transfer; if it raises, the queue tries again."""
     try:
         response = await wxpay.v3.fundApp.mchTransfer.transferBills.post(
             appid=APPID,
@@ -44,17 +45,17 @@ async def transfer(context: Mapping[str, Any], *, out_bill_no: str, openid: str,
             transfer_remark="报销",
             transfer_scene_id="1000",
             transfer_scene_report_infos=[{"info_type": "活动名称", "info_content": "新会员有礼"}],
-            timeout=PATIENCE / 2,
+            timeout=JOB_TIMEOUT / 2,
         )
     except ServiceError as error:
         if error.outcome_unknown or error.status >= 500 or isinstance(error, RateLimitError):
             raise
-        return {"state": "REFUSED", "code": error.code, "message": error.message}
+        return {"state": "REJECTED", "code": error.code, "message": error.message}
     return {"state": response.data["state"], "transfer_bill_no": response.data["transfer_bill_no"]}
 
 
 async def end(context: Mapping[str, Any]) -> None:
-    """工作进程退出时 · When a worker ends."""
+    """工作进程退出时关闭连接 · Close the connections when a worker ends."""
     await wxpay.close()
 
 
@@ -62,15 +63,15 @@ settings = {"queue": queue, "functions": [transfer], "concurrency": 8, "shutdown
 
 
 async def main(rows: list[dict[str, str]]) -> int:
-    """每行入队一次，再等；同一个文件可以反复运行 · Each row once; the same file may be given again, to wait on."""
+    """每行入队一次并等待结果；可以用同一个文件再次运行 · Enqueue each row once, then wait; may be run again."""
     for row in rows:
         await queue.enqueue(
             "transfer",
-            key=row["out_bill_no"],  # 已在队列里的不会再入 · one that is there is not added
-            timeout=PATIENCE,
+            key=row["out_bill_no"],  # 已在队列里的不会重复加入 · a job that is queued is not added again
+            timeout=JOB_TIMEOUT,
             retries=100,
             retry_delay=0.2,
-            retry_backoff=float(PATIENCE),
+            retry_backoff=float(JOB_TIMEOUT),
             ttl=7 * 86400,
             out_bill_no=row["out_bill_no"],
             openid=row["openid"],
@@ -84,10 +85,10 @@ async def main(rows: list[dict[str, str]]) -> int:
             if job.status in (Status.COMPLETE, Status.FAILED):
                 waiting.remove(job.key)
                 print(json.dumps({"out_bill_no": job.key, "status": job.status, "result": job.result}), flush=True)
-            elif time.time() - max(job.queued, job.started, job.touched) / 1000 > 2 * PATIENCE:
-                # 拿着它的工作进程死了；哪怕其实没死，同一个单号也只转一次。
-                # Whoever held it is dead; and were it not, the same number is still paid once.
-                await queue.retry(job, "nobody works on it")
+            elif time.time() - max(job.queued, job.started, job.touched) / 1000 > 2 * JOB_TIMEOUT:
+                # 工作进程已崩溃；即使没有，同一个单号也只转账一次。
+                # Its worker has crashed; if it has not, the same number is still paid only once.
+                await queue.retry(job, "its worker has crashed")
         await asyncio.sleep(0.5)
     await queue.disconnect()
     return 0

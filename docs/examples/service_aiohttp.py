@@ -1,4 +1,4 @@
-"""小程序、公众号的支付服务：下单、调起参数、主动查单 · An aiohttp service for JSAPI: orders, and asking for them.
+"""小程序、公众号的支付服务：下单、调起参数、主动查单 · An aiohttp service for JSAPI: orders, and queries for them.
 
 pip install wxpay-dsl
 WXPAY_PROFILE=wxpay.toml APPID=wx… NOTIFY_URL=https://…/wxpay/notify python service_aiohttp.py
@@ -20,34 +20,34 @@ from wxpay_dsl import Notification, Notifications, SdkError, ValidationError, wx
 
 APPID = os.environ.get("APPID", "wx8888888888888888")
 NOTIFY_URL = os.environ.get("NOTIFY_URL", "https://www.example.com/wxpay/notify")
-#: 多久没有通知就查单，秒 · Seconds without a notification after which an order is asked for.
-PATIENCE = float(os.environ.get("PATIENCE", "30"))
+#: 没有收到通知多少秒后查单 · Seconds without a notification after which an order is queried.
+QUERY_AFTER = float(os.environ.get("QUERY_AFTER", "30"))
 
 notifications = Notifications(wxpay, store="notifications.db")
 routes = web.RouteTableDef()
-#: 单号 -> 状态和下单时间；生产中放数据库 · Number to state and time; a database in production, as in shop_fastapi.py.
+#: 单号 -> 状态和下单时间；生产环境用数据库 · Number to state and time; use a database in production (shop_fastapi.py).
 orders: dict[str, dict[str, Any]] = {}
 
 
 @routes.post("/orders")
-async def order(request: web.Request) -> web.Response:
-    """下单，返回前端调起支付的参数 · Places an order; answers what the page calls the cashier with."""
-    wish = await request.json()
+async def create_order(request: web.Request) -> web.Response:
+    """下单，返回前端调起支付的参数 · Place an order; return the parameters that open the payment page."""
+    wanted = await request.json()
     number = secrets.token_hex(16)
     orders[number] = {"state": "NOTPAY", "at": time.monotonic()}
     try:
         response = await wxpay.v3.pay.transactions.jsapi.post(
             appid=APPID,
             mchid=wxpay.settings.mchid,
-            description=wish.get("description"),
+            description=wanted.get("description"),
             out_trade_no=number,
             notify_url=NOTIFY_URL,
-            amount={"total": wish.get("total")},
-            payer={"openid": wish.get("openid")},
+            amount={"total": wanted.get("total")},
+            payer={"openid": wanted.get("openid")},
         )
     except ValidationError as error:
         del orders[number]
-        return web.json_response({"errors": [str(fault) for fault in error.errors]}, status=400)
+        return web.json_response({"errors": [str(each) for each in error.errors]}, status=400)
     except SdkError as error:
         return web.json_response({"number": number, "error": str(error)}, status=502)
     params = await wxpay.payment_params.jsapi(response)
@@ -55,7 +55,7 @@ async def order(request: web.Request) -> web.Response:
 
 
 @routes.get("/orders/{number}")
-async def look(request: web.Request) -> web.Response:
+async def get_order(request: web.Request) -> web.Response:
     """订单的状态 · The state of an order."""
     found = orders.get(request.match_info["number"])
     if found is None:
@@ -65,27 +65,27 @@ async def look(request: web.Request) -> web.Response:
 
 @notifications.on("TRANSACTION.SUCCESS")
 async def paid(event: Notification) -> None:
-    """支付成功 · A payment."""
+    """支付成功 · A payment succeeded."""
     orders.setdefault(event.resource["out_trade_no"], {"at": 0.0})["state"] = "SUCCESS"
 
 
 async def follow_up() -> None:
-    """没等到通知的订单，主动查 · Asks for orders of which no notification has told."""
+    """查询没有收到通知的订单 · Query orders without a notification."""
     while True:
-        await asyncio.sleep(PATIENCE / 4)
+        await asyncio.sleep(QUERY_AFTER / 4)
         late = [
             number
             for number, each in orders.items()
-            if each["state"] == "NOTPAY" and time.monotonic() - each["at"] > PATIENCE
+            if each["state"] == "NOTPAY" and time.monotonic() - each["at"] > QUERY_AFTER
         ]
         for number in late:
-            with suppress(SdkError):  # 下一轮再查 · the next round asks again
+            with suppress(SdkError):  # 下一轮再查 · queried again in the next round
                 response = await wxpay.v3.pay.transactions.outTradeNo[number].get(mchid=wxpay.settings.mchid)
                 orders[number]["state"] = response.data["trade_state"]
 
 
 async def background(app: web.Application) -> AsyncIterator[None]:
-    """随服务起停 · Lives as long as the service."""
+    """与服务一同启动和停止 · Start and stop with the service."""
     task = asyncio.create_task(follow_up())
     yield
     task.cancel()

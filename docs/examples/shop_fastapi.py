@@ -1,4 +1,4 @@
-"""小店：下单、二维码、支付通知、退款，账在 SQLite · A shop in FastAPI: order, QR code, notification, refund, in SQLite.
+"""商店：下单、二维码、支付通知、退款，数据在 SQLite · A shop in FastAPI: order, QR code, notification, refund; SQLite.
 
 pip install 'wxpay-dsl[qr]' fastapi uvicorn
 WXPAY_PROFILE=wxpay.toml APPID=wx… NOTIFY_URL=https://…/wxpay/notify uvicorn shop_fastapi:app
@@ -20,45 +20,45 @@ from wxpay_dsl import Notification, Notifications, OrderNotExistError, SdkError,
 
 APPID = os.environ.get("APPID", "wx8888888888888888")
 NOTIFY_URL = os.environ.get("NOTIFY_URL", "https://www.example.com/wxpay/notify")
-BOOKS = os.environ.get("BOOKS", "shop.db")
+DATABASE = os.environ.get("DATABASE", "shop.db")
 
 notifications = Notifications(wxpay, store="notifications.db")
 
 
-class Wish(BaseModel):
-    """要买什么 · What is bought."""
+class OrderRequest(BaseModel):
+    """下单的内容 · What is ordered."""
 
     description: str = Field(max_length=127)
     #: 分 · fen
     total: int = Field(gt=0)
 
 
-def books() -> sqlite3.Connection:
-    """账本；每次写都提交到磁盘才返回 · The books; a write is on disk before it returns."""
-    connection = sqlite3.connect(BOOKS, isolation_level=None, timeout=10)
+def connect() -> sqlite3.Connection:
+    """打开数据库；每次写入都同步到磁盘 · Open the database; every write is synced to disk."""
+    connection = sqlite3.connect(DATABASE, isolation_level=None, timeout=10)
     connection.row_factory = sqlite3.Row
     return connection
 
 
-def change(statement: str, *values: Any) -> int:
-    """改了几行 · How many rows were changed."""
-    with closing(books()) as connection:
+def execute(statement: str, *values: Any) -> int:
+    """执行语句，返回修改的行数 · Execute a statement; return the number of changed rows."""
+    with closing(connect()) as connection:
         return connection.execute(statement, values).rowcount
 
 
 def order_of(number: str) -> dict[str, Any]:
-    """一张订单 · One order. Raises HTTPException 404."""
-    with closing(books()) as connection:
+    """一笔订单 · One order. Raises HTTPException 404."""
+    with closing(connect()) as connection:
         row = connection.execute("SELECT * FROM orders WHERE number = ?", (number,)).fetchone()
     if row is None:
-        raise HTTPException(404, "no such order 没有这张订单")
+        raise HTTPException(404, "no such order 没有这笔订单")
     return dict(row)
 
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """开店，打烊 · Opens, and closes."""
-    change(
+    """启动和停止 · Start and stop."""
+    execute(
         "CREATE TABLE IF NOT EXISTS orders (number TEXT PRIMARY KEY, description TEXT NOT NULL, total INTEGER NOT NULL,"
         " state TEXT NOT NULL, code_url TEXT, transaction_id TEXT, refund TEXT UNIQUE)"
     )
@@ -67,19 +67,19 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     await wxpay.close()
 
 
-app = FastAPI(title="小店", lifespan=lifespan)
+app = FastAPI(title="商店", lifespan=lifespan)
 
 
 @app.post("/orders", status_code=201)
-async def order(wish: Wish) -> dict[str, Any]:
-    """先记账，再下单：中断了也知道有过这个单号 · Booked first: whatever breaks, the number is known."""
+async def create_order(wanted: OrderRequest) -> dict[str, Any]:
+    """先记录单号，再下单；中断后单号不丢失 · Record the number first, so that it is known if the call fails."""
     number = secrets.token_hex(16)
-    change("INSERT INTO orders VALUES (?, ?, ?, 'NEW', NULL, NULL, NULL)", number, wish.description, wish.total)
+    execute("INSERT INTO orders VALUES (?, ?, ?, 'NEW', NULL, NULL, NULL)", number, wanted.description, wanted.total)
     return await place(number)
 
 
 async def place(number: str) -> dict[str, Any]:
-    """用记下的单号下单；可以重复 · Places it under the number that was booked; may be repeated."""
+    """用已记录的单号下单；可以重复 · Place the order with its recorded number; may be repeated."""
     found = order_of(number)
     try:
         response = await wxpay.v3.pay.transactions.native.post(
@@ -92,7 +92,7 @@ async def place(number: str) -> dict[str, Any]:
         )
     except SdkError as error:
         raise HTTPException(502, str(error)) from error
-    change(
+    execute(
         "UPDATE orders SET state = 'NOTPAY', code_url = ? WHERE number = ? AND state = 'NEW'",
         response.data["code_url"],
         number,
@@ -101,8 +101,8 @@ async def place(number: str) -> dict[str, Any]:
 
 
 @app.get("/orders/{number}")
-async def look(number: str) -> dict[str, Any]:
-    """没等到通知就主动查单 · Asks, where no notification has come yet."""
+async def get_order(number: str) -> dict[str, Any]:
+    """没有收到通知时主动查单 · Query the order if there was no notification yet."""
     found = order_of(number)
     if found["state"] in ("NEW", "NOTPAY"):
         try:
@@ -110,13 +110,13 @@ async def look(number: str) -> dict[str, Any]:
         except OrderNotExistError:
             return await place(number)
         if response.data["trade_state"] == "SUCCESS":
-            book(response.data)
+            record_payment(response.data)
     return order_of(number)
 
 
 @app.get("/orders/{number}/qr.svg")
-async def code(number: str) -> Response:
-    """用户扫的码 · What the user scans."""
+async def qr_code(number: str) -> Response:
+    """付款二维码 · The QR code for payment."""
     found = order_of(number)
     if not found["code_url"]:
         raise HTTPException(409, "not placed yet 尚未下单")
@@ -125,8 +125,8 @@ async def code(number: str) -> Response:
 
 @app.post("/orders/{number}/refund")
 async def refund(number: str) -> dict[str, Any]:
-    """退款单号先记账，重复点也只退一次 · The number is booked first: however often it is clicked, it is one refund."""
-    change(
+    """先记录退款单号，重复请求只退款一次 · Record the refund number first: one refund for repeated requests."""
+    execute(
         "UPDATE orders SET refund = ? WHERE number = ? AND state = 'PAID' AND refund IS NULL", f"R{number[1:]}", number
     )
     found = order_of(number)
@@ -145,9 +145,9 @@ async def refund(number: str) -> dict[str, Any]:
     return order_of(number)
 
 
-def book(payment: Any) -> None:
-    """入账：金额要对，且只从未付变为已付 · Booked only if the amount is right, and only once."""
-    changed = change(
+def record_payment(payment: Any) -> None:
+    """入账：核对金额，且只入账一次 · Record a payment, once, if the amount is right."""
+    changed = execute(
         "UPDATE orders SET state = 'PAID', transaction_id = ?"
         " WHERE number = ? AND total = ? AND state IN ('NEW', 'NOTPAY')",
         payment["transaction_id"],
@@ -160,14 +160,14 @@ def book(payment: Any) -> None:
 
 @notifications.on("TRANSACTION.SUCCESS")
 def paid(event: Notification) -> None:
-    """支付成功 · A payment."""
-    book(event.resource)
+    """支付成功 · A payment succeeded."""
+    record_payment(event.resource)
 
 
 @notifications.on("REFUND.SUCCESS")
 def refunded(event: Notification) -> None:
-    """退款成功 · A refund has arrived."""
-    change("UPDATE orders SET state = 'REFUNDED' WHERE refund = ?", event.resource["out_refund_no"])
+    """退款成功 · A refund succeeded."""
+    execute("UPDATE orders SET state = 'REFUNDED' WHERE refund = ?", event.resource["out_refund_no"])
 
 
 app.router.add_route("/wxpay/notify", notifications.asgi, methods=["POST"])

@@ -122,7 +122,7 @@ def test_the_service_hands_out_what_the_page_needs_and_asks_for_late_orders(
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     # Its notifications lead nowhere: only asking can tell.
-    start("service_aiohttp.py", PORT=str(port), NOTIFY_URL="https://www.example.com/nowhere", PATIENCE="0.4")
+    start("service_aiohttp.py", PORT=str(port), NOTIFY_URL="https://www.example.com/nowhere", QUERY_AFTER="0.4")
     until(lambda: call(f"{url}/orders/none")[0] == 404)
     status, body = call(f"{url}/orders", {"description": "公仔", "total": 0.5, "openid": "o"})
     assert (status, b"body.amount.total" in body) == (400, True)
@@ -146,7 +146,7 @@ def test_killed_workers_lose_no_transfer_and_double_none(
     sandbox.control.faults.add("response-lost", share=0.05, path="/v3/fund-app/*")
     chance = random.Random(8)  # noqa: S311 (when to kill, nothing secret)
     with own_redis() as redis:
-        environment = {"REDIS_URL": redis.url, "PATIENCE": "2"}
+        environment = {"REDIS_URL": redis.url, "JOB_TIMEOUT": "2"}
 
         def worker() -> subprocess.Popen[bytes]:
             return start("-m", "saq", "bulk_transfer.settings", "--quiet", **environment)

@@ -32,7 +32,7 @@ def test_every_control_address_is_told() -> None:
 def test_every_fault_is_told_with_its_value() -> None:
     told = {
         name: float(value or 0)
-        for row in rows("让它出错")
+        for row in rows("注入故障")
         for name, value in re.findall(r"`([a-z-]+)(?:=(\d+))?`", row[0])
     }
     assert told == {kind: value for kind, (_, value) in KINDS.items()}

@@ -1,10 +1,13 @@
-"""Tables of the guide that must be complete."""
+"""Tables and figures of the READMEs and the guide that must agree with the package."""
 
 from __future__ import annotations
 
 import re
 
+import pytest
+
 from tests.docs.pages import ROOT
+from wxpay_dsl import wxpay
 from wxpay_dsl.cli.output.failure import ERROR_KINDS
 from wxpay_dsl.cli.program import COMMANDS
 from wxpay_dsl.settings.settings import ENVIRONMENT, MERCHANT, NAMES
@@ -26,3 +29,22 @@ def test_every_command_and_exit_code_is_in_the_guide() -> None:
     assert [name for name in COMMANDS if not re.search(rf"`(wxpay )?{name}\b", table)] == []
     codes = {int(code) for code in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)}
     assert codes == {0, 130, *(code for _, code, _ in ERROR_KINDS)}
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md", "CHANGELOG.md"])
+def test_the_numbers_of_paths_and_operations_are_those_of_the_specs(name: str) -> None:
+    page = (ROOT / name).read_text("utf-8")
+    operations = list(wxpay.tree.operations())
+    assert {int(number.replace(",", "")) for number in re.findall(r"(1,\d{3}) (?:paths|个路径)", page)} == {
+        len({operation.path for operation in operations})
+    }
+    assert {int(number.replace(",", "")) for number in re.findall(r"(1,\d{3}) (?:operations|个接口)", page)} == {
+        len(operations)
+    }
+
+
+@pytest.mark.parametrize("name", ["CHANGELOG.md", "docs/guide/notifications.md"])
+def test_the_number_of_events_is_that_of_the_specs(name: str) -> None:
+    page = (ROOT / name).read_text("utf-8")
+    numbers = {int(number) for number in re.findall(r"(\d+) (?:notification events|events|种事件)", page)}
+    assert numbers == {len(wxpay.tree.event_names())}

@@ -12,6 +12,8 @@ from wxpay_dsl.core.errors import SdkError
 __all__ = ["reference"]
 
 _FIRST: Final = ("Wechatpay", "ClientOptions", "MerchantOptions", "Response")
+#: Exported names of types that are not classes, which do not say where they are defined.
+_ALIASES: Final = ("wxpay_dsl.core.observe.hooks.Hook",)
 #: Modules with public functions for programs without a client: signatures, verification and ciphers.
 _PRIMITIVES: Final = (
     *("crypto.keys", "v3.signing", "v2.signing", "crypto.ciphers", "v2.xml"),
@@ -31,11 +33,10 @@ def reference() -> dict[str, tuple[str, list[str]]]:
             parts["files"].append(exported.__name__)
         elif inspect.isclass(exported):
             parts[_part(exported)].append(f"{exported.__module__}.{exported.__qualname__}")
-    parts["client"].append("wxpay_dsl.core.observe.hooks.Hook")
     # The keywords of `Wechatpay(…)` and `as_merchant(…)`: their signatures name only these.
     parts["client"] += [f"wxpay_dsl.settings.options.{name}" for name in ("ClientOptions", "MerchantOptions")]
     return {
-        "client": ("客户端 Client", sorted(parts["client"], key=_position)),
+        "client": ("客户端 Client", sorted([*parts["client"], *_ALIASES], key=_position)),
         "notifications": ("回调通知 Notifications", parts["notifications"]),
         "files": ("文件与账单 Files and bills", parts["files"]),
         "errors": ("错误 Errors", parts["errors"]),
