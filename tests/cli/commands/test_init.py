@@ -99,7 +99,13 @@ def test_everything_is_asked_at_a_terminal(serve: Serve, tmp_path: Path, source:
             env={},
         )
     assert code == 0, screen
-    for said in ("nowhere.zip", "begins with PUB_KEY_ID_", "it is 32 characters", "response is signed by", "✓ platform key"):
+    for said in (
+        "nowhere.zip",
+        "begins with PUB_KEY_ID_",
+        "it is 32 characters",
+        "response is signed by",
+        "✓ platform key",
+    ):
         assert said in screen
     assert served["apiv3_key"] not in screen
     made = tomllib.loads((tmp_path / "shop" / "wxpay.toml").read_text())
