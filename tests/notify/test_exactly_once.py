@@ -547,6 +547,24 @@ class TestFaults:
         assert await patient.deliver(wire) == 204
         assert len(effects) == 1
 
+    async def test_what_the_store_takes_is_part_of_the_time_for_the_answer(self, sender: Sender) -> None:
+        class Slow(_Flaky):
+            async def claim(self, claim: Claim, lease: float) -> Finished | bool:
+                leap(99.5)
+                return await super().claim(claim, lease)
+
+        one = Machine(sender, Slow(), [])
+        one.may_end.clear()
+        delivery = asyncio.create_task(one.deliver(sender.event()))
+        await one.begun.wait()
+        leap(0.6)
+        for _ in range(50):  # turns of the loop, which take no time
+            await asyncio.sleep(0)
+        assert delivery.done()
+        assert await delivery == 503
+        one.may_end.set()
+        await one.notifications.close()
+
     async def test_a_lease_that_ran_out_here_does_not_run_it_twice_here(self, sender: Sender) -> None:
         """Two deliveries get the claim, because the lease of the first had expired when the second asked."""
 
