@@ -491,6 +491,26 @@ class TestFaults:
         assert store.calls == ["claim", "renew", "renew", "done"]
         await one.notifications.close()
 
+    async def test_a_short_lease_is_not_renewed_all_the_time(self, sender: Sender) -> None:
+        """A third of two seconds is no whole number of them."""
+        store, loop = _Flaky(), asyncio.get_running_loop()
+        store.gone.add("done")
+        one = Machine(sender, store, [], lease=2.0, ack_timeout=1.5)
+        one.may_end.clear()
+        begun = loop.time()
+        delivery = asyncio.create_task(one.deliver(sender.event()))
+        await one.begun.wait()
+        for moment in (0.0, 0.7):
+            leap(moment)
+            await asyncio.sleep(0.1)
+            assert store.calls.count("renew") <= (loop.time() - begun) / (2 / 3)
+        one.may_end.set()
+        await until(lambda: "done" in store.calls)
+        await asyncio.sleep(0.1)
+        assert store.calls.count("done") <= 1 + (loop.time() - begun) / (2 / 3)
+        await delivery
+        await one.notifications.close()
+
     async def test_a_mark_is_tried_again_three_times_in_a_lease(self, sender: Sender) -> None:
         store = _Flaky()
         one = Machine(sender, store, [], lease=12_000.0)
@@ -526,6 +546,24 @@ class TestFaults:
         patient = Machine(sender, store, effects)
         assert await patient.deliver(wire) == 204
         assert len(effects) == 1
+
+    async def test_what_the_store_takes_is_part_of_the_time_for_the_answer(self, sender: Sender) -> None:
+        class Slow(_Flaky):
+            async def claim(self, claim: Claim, lease: float) -> Finished | bool:
+                leap(99.5)
+                return await super().claim(claim, lease)
+
+        one = Machine(sender, Slow(), [])
+        one.may_end.clear()
+        delivery = asyncio.create_task(one.deliver(sender.event()))
+        await one.begun.wait()
+        leap(0.6)
+        for _ in range(50):  # turns of the loop, which take no time
+            await asyncio.sleep(0)
+        assert delivery.done()
+        assert await delivery == 503
+        one.may_end.set()
+        await one.notifications.close()
 
     async def test_a_lease_that_ran_out_here_does_not_run_it_twice_here(self, sender: Sender) -> None:
         """Two deliveries get the claim, because the lease of the first had expired when the second asked."""
