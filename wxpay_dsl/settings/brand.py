@@ -9,7 +9,6 @@ from typing import Any, Final
 from attrs import field, frozen
 
 from wxpay_dsl.core.errors import ConfigurationError
-from wxpay_dsl.core.secrets import Secret
 from wxpay_dsl.wechat.crypto.keys import load_private_key
 from wxpay_dsl.wechat.crypto.platform_key import platform_key
 from wxpay_dsl.wechat.crypto.signer import Credential, Signer
@@ -18,7 +17,7 @@ from wxpay_dsl.wechat.signers.local import LocalSigner
 from wxpay_dsl.wechat.v3.authorization import BRAND_SCHEME
 
 from .redaction import shown
-from .secrets import loaded, masked, revealed
+from .secrets import loaded, masked, revealed, symmetric_key
 from .sources import missing, named_keys
 
 __all__ = ["BrandSettings"]
@@ -55,7 +54,8 @@ class BrandSettings:
                 f"hexadecimal digits, not {shown(serial)}"
             )
         credential = Credential(brand_id, serial, _signer(merged), own_scheme=BRAND_SCHEME)
-        return cls(credential, _keys(merged), _api_key(merged))
+        api_key = symmetric_key(merged, "brand_api_key", "(品牌API密钥) is 32 bytes")
+        return cls(credential, _keys(merged), api_key)
 
 
 def _signer(merged: Mapping[str, Any]) -> Signer:
@@ -79,18 +79,3 @@ def _keys(merged: Mapping[str, Any]) -> PlatformKeys:
             "brand (微信支付公钥), which verifies responses"
         )
     return PlatformKeys(keys)
-
-
-def _api_key(merged: Mapping[str, Any]) -> bytes | None:
-    value = merged.get("brand_api_key")
-    if value is None:
-        return None
-    size = len(_utf8(revealed(value))) if isinstance(value, Secret) else -1
-    if size != 32:
-        length = f"{size} bytes" if size >= 0 else "empty" if value == "" else type(value).__name__
-        raise ConfigurationError(f"`brand_api_key` (品牌API密钥) is 32 bytes, not {length}")
-    return _utf8(revealed(value))
-
-
-def _utf8(value: str | bytes) -> bytes:
-    return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value

@@ -29,7 +29,7 @@ from wxpay_dsl.wechat.v2.mutual_tls import ClientCertificate
 
 from .brand import BrandSettings
 from .redaction import shown
-from .secrets import loaded, masked, revealed
+from .secrets import blanks_hint, loaded, masked, revealed, symmetric_key
 from .sources import missing, named_keys
 
 __all__ = ["MCHID", "SERIAL", "Credentials", "apiv2_alone", "load_credentials", "p12_password"]
@@ -82,7 +82,7 @@ def load_credentials(merged: Mapping[str, Any]) -> Credentials:
         serial=serial,
         signer=signer,
         keys=_platform_keys(merged, serial, signer, alone=alone),
-        apiv3_key=_apiv3_key(merged),
+        apiv3_key=symmetric_key(merged, "apiv3_key", "(APIv3密钥) is 32 bytes, as set on the merchant platform"),
         apiv2_key=_apiv2_key(merged),
         client_certificate=_client_certificate(merged, signer, container),
         wecom_secret=_text(merged, "wecom_secret"),
@@ -176,21 +176,6 @@ def _platform_keys(merged: Mapping[str, Any], serial: str, signer: Signer, *, al
     return PlatformKeys(keys)
 
 
-def _apiv3_key(merged: Mapping[str, Any]) -> bytes | None:
-    value = merged.get("apiv3_key")
-    if value is None:
-        return None
-    size = len(_utf8(revealed(value))) if isinstance(value, Secret) else -1
-    if size != 32:
-        length = f"{size} bytes{_blanks(value)}" if size >= 0 else "empty" if value == "" else type(value).__name__
-        raise ConfigurationError(f"`apiv3_key` (APIv3密钥) is 32 bytes, as set on the merchant platform, not {length}")
-    return _utf8(revealed(value))
-
-
-def _utf8(value: str | bytes) -> bytes:
-    return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
-
-
 def _apiv2_key(merged: Mapping[str, Any]) -> str | None:
     value = merged.get("apiv2_key")
     if value is None:
@@ -198,7 +183,7 @@ def _apiv2_key(merged: Mapping[str, Any]) -> str | None:
     if not _is_apiv2_key(revealed(value)):
         given = type(value).__name__
         if isinstance(value, Secret):
-            given = f"{len(value.reveal())} characters{_blanks(value)}"
+            given = f"{len(value.reveal())} characters{blanks_hint(value)}"
             given += "" if value.reveal().isascii() else ", some of them not ASCII"
         elif value == "":
             given = "empty"
@@ -211,11 +196,6 @@ def _apiv2_key(merged: Mapping[str, Any]) -> str | None:
 
 def _is_apiv2_key(value: object) -> bool:
     return isinstance(value, str) and value.isascii() and len(value) == 32
-
-
-def _blanks(value: Any) -> str:
-    """A hint for a key of the wrong length that has white space around it."""
-    return " (there are blanks or a line break around it)" if len(revealed(value).strip()) == 32 else ""
 
 
 def _text(merged: Mapping[str, Any], name: str) -> str | None:

@@ -11,7 +11,7 @@ from wxpay_dsl.wechat.crypto.pem import file_of
 
 from .options import NAMES
 
-__all__ = ["loaded", "masked", "revealed"]
+__all__ = ["blanks_hint", "loaded", "masked", "revealed", "symmetric_key"]
 
 T = TypeVar("T")
 
@@ -55,6 +55,30 @@ def loaded(load: Callable[[], T], setting: str = "") -> T:
         message = str(error)
     # Raised outside the handler, so that it does not refer to frames whose variables contain the secret.
     raise ConfigurationError(f"`{setting}`: {message}" if setting else message)
+
+
+def symmetric_key(settings: Mapping[str, Any], name: str, rule: str) -> bytes | None:
+    """A masked setting as the 32 bytes of an AES key; None if it is absent.
+
+    Raises ConfigurationError, which quotes ``rule`` (``(APIv3密钥) is 32 bytes``), for another length or type.
+    """
+    value = settings.get(name)
+    if value is None:
+        return None
+    size = len(_utf8(revealed(value))) if isinstance(value, Secret) else -1
+    if size != 32:
+        length = f"{size} bytes{blanks_hint(value)}" if size >= 0 else "empty" if value == "" else type(value).__name__
+        raise ConfigurationError(f"`{name}` {rule}, not {length}")
+    return _utf8(revealed(value))
+
+
+def blanks_hint(value: Any) -> str:
+    """A hint for a key of the wrong length that has white space around it."""
+    return " (there are blanks or a line break around it)" if len(revealed(value).strip()) == 32 else ""
+
+
+def _utf8(value: str | bytes) -> bytes:
+    return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
 
 
 def _mask(name: str, value: Any) -> Any:
