@@ -192,17 +192,7 @@ def _operation(
             words = {}
         expect(words, (dict,), verb)
         check_keywords(words, OPERATION_KEYWORDS, "an operation")
-        values: dict[str, Any] = {key: raw[key] for key in ("host", "roles", "tags", "checked") if key in raw}
-        for word, value in words.items():
-            values[word] = expect(value, OPERATION_KEYWORDS[word], word)
-        for word in ("docs", "roles", "tags"):
-            if word in values:
-                values[word] = tuple(expect(item, (str,), word) for item in values[word])
-        if "checked" in words:
-            values["checked"] = parse_checked(words["checked"])
-        for word in (*SECTIONS[1:], "returns"):
-            if word in values:
-                values[word] = _section(word, values[word], resolver)
+        values = _values(words, OPERATION_KEYWORDS, raw, (*SECTIONS[1:], "returns"), resolver)
         if "body" in values and "form" in values:
             raise Mistake("an operation has a `body` or a `form`, not both", "form")
         if "host" in values:
@@ -228,20 +218,33 @@ def _event(raw: Mapping[str, Any], dialect: str, name: str, words: Any, resolver
     try:
         expect(words, (dict,), name)
         check_keywords(words, EVENT_KEYWORDS, "an event")
-        values = {key: raw[key] for key in ("roles", "tags", "checked") if key in raw}
-        for word, value in words.items():
-            values[word] = expect(value, EVENT_KEYWORDS[word], word)
-        for word in ("docs", "roles", "tags"):
-            if word in values:
-                values[word] = tuple(expect(item, (str,), word) for item in values[word])
-        if "checked" in words:
-            values["checked"] = parse_checked(words["checked"])
-        for word in ("body", "resource", "returns"):
-            if word in values:
-                values[word] = _section(word, values[word], resolver)
+        values = _values(words, EVENT_KEYWORDS, raw, ("body", "resource", "returns"), resolver)
         return Event(name=name, dialect=dialect, file=file, product=raw.get("title", ""), **values)
     except Mistake as mistake:
         raise mistake.within("events", name) from None
+
+
+def _values(
+    words: Mapping[str, Any],
+    keywords: Mapping[str, tuple[type, ...]],
+    raw: Mapping[str, Any],
+    sections: Sequence[str],
+    resolver: Resolver,
+) -> dict[str, Any]:
+    """The keywords of an operation or event, checked and parsed, with the defaults of their file, ``raw``."""
+    inherited = ("host", "roles", "tags", "checked")
+    values: dict[str, Any] = {key: raw[key] for key in inherited if key in raw and key in keywords}
+    for word, value in words.items():
+        values[word] = expect(value, keywords[word], word)
+    for word in ("docs", "roles", "tags"):
+        if word in values:
+            values[word] = tuple(expect(item, (str,), word) for item in values[word])
+    if "checked" in words:
+        values["checked"] = parse_checked(words["checked"])
+    for word in sections:
+        if word in values:
+            values[word] = _section(word, values[word], resolver)
+    return values
 
 
 def _section(word: str, raw: Any, resolver: Resolver) -> Schema:
