@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -57,14 +58,7 @@ def load_private_key(thing: KeyMaterial | RSAPrivateKey, password: str | bytes |
     what = "private key (商户API私钥)"
     if isinstance(thing, RSAPrivateKey):
         return check_private_key(thing, what)
-    if not isinstance(thing, (str, bytes, os.PathLike)):
-        raise ConfigurationError(
-            f"{what}: got {type(thing).__name__}; expected PEM, DER, a path, a file:// URL or a loaded key"
-        )
-    blocks = pem.read_blocks(thing, what)
-    block = pem.find(blocks, *_PRIVATE_LABELS)
-    if block is None:
-        raise ConfigurationError(f"{what}: {_misplaced(blocks[0])}")
+    block = _block(thing, what, _PRIVATE_LABELS)
     secret = (password.encode() if isinstance(password, str) else password) or None
     try:
         # Full validation tests both factors for primality, which takes 31 ms instead of 12 µs; check_private_key
@@ -108,14 +102,7 @@ def load_public_key(thing: KeyMaterial | RSAPublicKey | x509.Certificate) -> RSA
         return check_public_key(thing, what)
     if isinstance(thing, x509.Certificate):
         return _public_key_of(thing, what)
-    if not isinstance(thing, (str, bytes, os.PathLike)):
-        raise ConfigurationError(
-            f"{what}: got {type(thing).__name__}; expected PEM, DER, a path, a file:// URL or a loaded key"
-        )
-    blocks = pem.read_blocks(thing, what)
-    block = pem.find(blocks, *_PUBLIC_LABELS)
-    if block is None:
-        raise ConfigurationError(f"{what}: {_misplaced(blocks[0])}")
+    block = _block(thing, what, _PUBLIC_LABELS)
     if block.label != "CERTIFICATE":
         try:
             key = load_der_public_key(block.der)
@@ -128,6 +115,19 @@ def load_public_key(thing: KeyMaterial | RSAPublicKey | x509.Certificate) -> RSA
         return _public_key_of(certificate_of(block.der), what)
     except ValueError as error:
         raise ConfigurationError(f"{what}: not a public key: {_misplaced(block)}") from error
+
+
+def _block(thing: object, what: str, labels: Sequence[str]) -> pem.Block:
+    """The first block of ``thing`` with one of ``labels``. Raises ConfigurationError."""
+    if not isinstance(thing, (str, bytes, os.PathLike)):
+        raise ConfigurationError(
+            f"{what}: got {type(thing).__name__}; expected PEM, DER, a path, a file:// URL or a loaded key"
+        )
+    blocks = pem.read_blocks(thing, what)
+    block = pem.find(blocks, *labels)
+    if block is None:
+        raise ConfigurationError(f"{what}: {_misplaced(blocks[0])}")
+    return block
 
 
 def certificate_of(der: bytes) -> x509.Certificate:
